@@ -1,0 +1,33 @@
+//! kpifire-scim: the SCIM 2.0 service provider between Microsoft Entra ID and an on-prem kpifire
+//! install's own database.
+//!
+//! A request walks the rooms in one direction:
+//!
+//! ```text
+//! http (listener → auth → router) → service → scim (parse, filter, patch) → mapper → store → database
+//! ```
+//!
+//! Invariants, the first four checked from the sources by `tests/architecture.rs`:
+//!
+//! 1. [`scim`] and [`mapper`] do no IO, know no SQL and read no clock; `now` is an argument.
+//! 2. Only [`store`] names diesel; only [`http`], [`admin`] and [`daemon`] name hyper. `http` calls
+//!    [`service`], never [`store`].
+//! 3. One request, one transaction: legacy change, link, desired membership and audit row commit
+//!    together or not at all.
+//! 4. Identifiers in SQL come from the validated profile and are quoted by the dialect; values are
+//!    always bound.
+//! 5. Absent, null and empty are three different things from the wire to the mapper.
+//! 6. A database error is never "not found", "empty" or 400: it is 503 with Retry-After, or 500,
+//!    logged once.
+//! 7. All state is in the database: any number of agents may run on one database.
+
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod http;
+pub mod mapper;
+pub mod profile;
+pub mod scim;
+pub mod service;
+pub mod store;
