@@ -1,0 +1,72 @@
+//! What most commands begin with: configuration, profile, store. Reads, and decides nothing.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::globals::{DEFAULT_CONFIG, Globals};
+use crate::config::{self, Config};
+use crate::profile::{self, Profile};
+use crate::store::Store;
+
+/// A validated configuration with its profile.
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The profile it names.
+    pub profile: Arc<Profile>,
+}
+
+/// Reads the configuration and the profile.
+///
+/// # Errors
+/// Exit code 64 when either can't be used.
+pub fn load(globals: &Globals) -> Result<Loaded, Error> {
+    let files = globals.config_files();
+    let config = config::load(&files, std::env::vars()).map_err(|error| {
+        let hint = if files.is_empty() {
+            format!("no configuration file was read (no --config, no {DEFAULT_CONFIG})")
+        } else {
+            "the configuration can't be used".to_owned()
+        };
+        Error::configuration(hint, error)
+    })?;
+    let profile = profile::load(&config.profile)
+        .map_err(|error| Error::configuration("the profile can't be used", error))?;
+    Ok(Loaded {
+        config,
+        profile: Arc::new(profile),
+    })
+}
+
+/// Reads the configuration and opens the database.
+///
+/// # Errors
+/// Exit code 64 for the configuration, 1 for the database.
+pub async fn open(globals: &Globals) -> Result<(Loaded, Store), Error> {
+    let loaded = load(globals)?;
+    let store = connect(&loaded).await?;
+    Ok((loaded, store))
+}
+
+/// Opens the database.
+///
+/// # Errors
+/// Exit code 1 when it doesn't answer or doesn't fit the profile.
+pub async fn connect(loaded: &Loaded) -> Result<Store, Error> {
+    Store::connect(&loaded.config.database, Arc::clone(&loaded.profile))
+        .await
+        .map_err(|error| Error::failed("the database can't be used", error))
+}
+
+/// Runs a command's asynchronous part to its end.
+///
+/// # Errors
+/// The command's own, or 1 when the process can't have threads.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed("can't start the runtime", error))?
+        .block_on(work)
+}
