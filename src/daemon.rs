@@ -21,9 +21,9 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let app = App::new(service, settings, clock);
-    let limits = *app.limits();
+    let limits = app.limits().clone();
     let handler = move |request, peer| app.clone().handle(request, peer);
-    let drained = listener::serve(listeners, handler, limits, shutdown).await;
+    let drained = listener::serve(listeners, handler, &limits, shutdown).await;
     match drained {
         Drained::Clean => tracing::info!("stopped; every request under way was answered"),
         Drained::CutOff { connections } => {

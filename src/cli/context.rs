@@ -17,20 +17,28 @@ pub struct Loaded {
     pub profile: Arc<Profile>,
 }
 
+/// Reads the configuration.
+///
+/// # Errors
+/// Exit code 64 when it can't be used.
+pub fn load_config(globals: &Globals) -> Result<Config, Error> {
+    let files = globals.config_files();
+    config::load(&files, std::env::vars_os()).map_err(|error| {
+        let context = if files.is_empty() {
+            format!("no configuration file was read (no --config, no {DEFAULT_CONFIG})")
+        } else {
+            "the configuration can't be used".to_owned()
+        };
+        Error::configuration(context, error)
+    })
+}
+
 /// Reads the configuration and the profile.
 ///
 /// # Errors
 /// Exit code 64 when either can't be used.
 pub fn load(globals: &Globals) -> Result<Loaded, Error> {
-    let files = globals.config_files();
-    let config = config::load(&files, std::env::vars()).map_err(|error| {
-        let hint = if files.is_empty() {
-            format!("no configuration file was read (no --config, no {DEFAULT_CONFIG})")
-        } else {
-            "the configuration can't be used".to_owned()
-        };
-        Error::configuration(hint, error)
-    })?;
+    let config = load_config(globals)?;
     let profile = profile::load(&config.profile)
         .map_err(|error| Error::configuration("the profile can't be used", error))?;
     Ok(Loaded {

@@ -48,7 +48,13 @@ impl Globals {
             .get_subcommands()
             .map(|sub| sub.get_name().to_owned())
             .collect();
-        let command = Self::augment_args(command);
+        // Deriving `Args` also carries this struct's own description over the command's.
+        let (about, long_about) = (
+            command.get_about().cloned(),
+            command.get_long_about().cloned(),
+        );
+        let command = Self::augment_args(command).about(about.unwrap_or_default());
+        let command = command.long_about(long_about.unwrap_or_default());
         names.into_iter().fold(command, |command, name| {
             command.mut_subcommand(name, Self::augment)
         })

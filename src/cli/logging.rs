@@ -7,15 +7,26 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
 use super::globals::{Globals, LogFormat};
+use crate::config::{self, Log};
 
-/// Installs the log. `RUST_LOG` overrides the level, in tracing's directive syntax.
+/// Installs the log: `RUST_LOG` over the command line over the configuration's `[log]`.
 ///
 /// Where there is no journal, `journald` falls back to text on stderr and says so. A panic is
 /// logged like everything else, inside the span of the request it happened in.
-pub fn init(globals: &Globals) {
-    let level = if globals.quiet { "warn" } else { "info" };
+pub fn init(globals: &Globals, configured: Option<&Log>) {
+    let level = match configured {
+        _ if globals.quiet => "warn",
+        Some(log) => log.level.as_str(),
+        None => "info",
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let format = globals.log_format.unwrap_or(LogFormat::Text);
+    let format = globals
+        .log_format
+        .unwrap_or_else(|| match configured.map(|log| log.format) {
+            None | Some(config::LogFormat::Text) => LogFormat::Text,
+            Some(config::LogFormat::Json) => LogFormat::Json,
+            Some(config::LogFormat::Journald) => LogFormat::Journald,
+        });
     let (journal, missing) = match (format == LogFormat::Journald).then(tracing_journald::layer) {
         Some(Ok(layer)) => (Some(layer), None),
         Some(Err(error)) => (None, Some(error)),
@@ -50,8 +61,11 @@ pub fn init(globals: &Globals) {
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let message = panic
-            .payload_as_str()
+        let payload = panic.payload();
+        let message = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("a panic without a message");
         tracing::error!(place, message, "panic");
     }));

@@ -15,7 +15,7 @@ use super::request_id::RequestId;
 use super::response::{self, Response};
 use super::router::{self, Match, Operation};
 use super::{App, Trace, auth, base_url, body, no_such_endpoint, query};
-use crate::scim::{self, ListQuery, Projection, ResourceType, discovery};
+use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, discovery};
 use crate::service::{Caller, Conditions};
 
 /// Answers one request: route, authenticate, read, ask the service.
@@ -83,7 +83,7 @@ impl Routed<'_> {
     async fn run(&self, operation: Operation, body: &mut Incoming) -> Result<Response, Failure> {
         let service = self.app.service();
         let (caller, id) = (self.caller, self.id);
-        let limits = self.app.limits().filter;
+        let limits = self.filter_limits();
         let reply = match operation {
             Operation::List(kind) => {
                 let query = ListQuery::from_pairs(kind, self.pairs()?.into_iter(), limits)?;
@@ -152,6 +152,14 @@ impl Routed<'_> {
 
     fn pairs(&self) -> Result<Vec<(String, String)>, scim::Error> {
         query::pairs(self.parts.uri.query())
+    }
+
+    fn filter_limits(&self) -> FilterLimits {
+        let limits = self.app.limits();
+        FilterLimits {
+            length: limits.filter_length,
+            depth: limits.filter_depth,
+        }
     }
 
     fn projection(&self, kind: ResourceType) -> Result<Projection, scim::Error> {

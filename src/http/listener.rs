@@ -18,8 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Limits;
 use super::response::Response;
+use crate::config::Limits;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 pub async fn serve<H, F>(
     listeners: Vec<TcpListener>,
     handler: H,
-    limits: Limits,
+    limits: &Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Drained
 where
@@ -72,7 +72,13 @@ where
     let mut accepting = JoinSet::new();
     for listener in listeners {
         let (handler, slots) = (handler.clone(), Arc::clone(&slots));
-        accepting.spawn(accept(listener, handler, limits, slots, watched.clone()));
+        accepting.spawn(accept(
+            listener,
+            handler,
+            limits.clone(),
+            slots,
+            watched.clone(),
+        ));
     }
     drop(watched);
 
@@ -119,7 +125,14 @@ async fn accept<H, F>(
         }) {
             Ok((stream, peer)) => {
                 let (handler, phase) = (handler.clone(), phase.clone());
-                tokio::spawn(connection(stream, peer, handler, limits, slot, phase));
+                tokio::spawn(connection(
+                    stream,
+                    peer,
+                    handler,
+                    limits.clone(),
+                    slot,
+                    phase,
+                ));
             }
             Err(error) if is_the_clients(&error) => tracing::debug!(%error, "connection lost"),
             Err(error) => {
@@ -171,7 +184,7 @@ async fn connection<H, F>(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
     let mut closing = None;
     loop {
-        let wake = closing.unwrap_or_else(|| activity.idle_at(limits.header_read));
+        let wake = closing.unwrap_or_else(|| activity.idle_at(limits.header_time));
         tokio::select! {
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
@@ -186,12 +199,12 @@ async fn connection<H, F>(
             },
             // hyper times a request's header section, but neither the wait for the first bytes,
             // nor a client that doesn't read its answer, nor an idle HTTP/2 connection.
-            () = sleep_until(wake) => match activity.idle_at(limits.header_read) {
+            () = sleep_until(wake) => match activity.idle_at(limits.header_time) {
                 later if later > Instant::now() => closing = None,
                 _ if closing.is_some() => return,
                 _ => {
                     connection.as_mut().graceful_shutdown();
-                    closing = Some(Instant::now() + limits.header_read);
+                    closing = Some(Instant::now() + limits.header_time);
                 }
             },
         }
@@ -203,12 +216,16 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read)
+        .header_read_timeout(limits.header_time)
         .max_buf_size(HEADERS);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(u32::try_from(limits.requests).unwrap_or(u32::MAX).min(256))
+        .max_concurrent_streams(
+            u32::try_from(limits.concurrent_requests)
+                .unwrap_or(u32::MAX)
+                .min(256),
+        )
         .max_header_list_size(u32::try_from(HEADERS).unwrap_or(u32::MAX))
         .keep_alive_interval(Some(Duration::from_secs(30)));
     builder

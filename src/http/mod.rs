@@ -19,7 +19,7 @@ pub mod router;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
@@ -29,7 +29,8 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use crate::admin;
-use crate::scim::{self, FilterLimits};
+use crate::config::Limits;
+use crate::scim;
 use crate::service::Service;
 
 use error::Failure;
@@ -46,25 +47,6 @@ pub fn system_clock() -> Clock {
     Arc::new(Utc::now)
 }
 
-/// What bounds a request (`limits.*` of the configuration).
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// From the first byte of a request (or an open connection) to the end of its header section.
-    pub header_read: Duration,
-    /// The greatest body, in bytes; above it the answer is 413.
-    pub body: usize,
-    /// Open connections; above it new ones wait in the kernel's backlog.
-    pub connections: usize,
-    /// Requests under way; above it the answer is 503 with `Retry-After`.
-    pub requests: usize,
-    /// From the end of the header section to the answer; above it the answer is 503.
-    pub request: Duration,
-    /// How long a stopping daemon waits for the requests under way.
-    pub drain: Duration,
-    /// Length and depth of a filter.
-    pub filter: FilterLimits,
-}
-
 /// Everything of the configuration that shapes requests and answers.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -72,7 +54,7 @@ pub struct Settings {
     pub base_path: String,
     /// Scheme, host and port that clients use, when a proxy hides it from the `Host` header.
     pub public_url: Option<String>,
-    /// Bounds.
+    /// What bounds a request.
     pub limits: Limits,
 }
 
@@ -102,7 +84,12 @@ impl App {
     /// A handler that asks `service`.
     #[must_use]
     pub fn new(service: Service, settings: Settings, clock: Clock) -> Self {
-        let running = Semaphore::new(settings.limits.requests.min(Semaphore::MAX_PERMITS));
+        let running = Semaphore::new(
+            settings
+                .limits
+                .concurrent_requests
+                .min(Semaphore::MAX_PERMITS),
+        );
         Self {
             shared: Arc::new(Shared {
                 service,
@@ -151,7 +138,6 @@ impl App {
                 .await;
             let response = answered.unwrap_or_else(|_| {
                 // The panic hook has logged the place and the message.
-                tracing::error!("the request ended in a panic; answered 500");
                 Failure::panicked().into_response()
             });
             tracing::info!(
@@ -184,7 +170,7 @@ impl App {
         let Ok(_slot) = self.shared.running.try_acquire() else {
             return Failure::busy().into_response();
         };
-        let limit = self.limits().request;
+        let limit = self.limits().request_time;
         let (parts, mut body) = request.into_parts();
         let work = self.within_slot(&parts, &mut body, peer, id, trace);
         let response = match tokio::time::timeout(limit, work).await {

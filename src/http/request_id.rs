@@ -11,7 +11,7 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 const LONGEST: usize = 64;
 
-/// A client's own id where it is a short token, else a new UUIDv7.
+/// A client's own id where it is a short token, else a new UUID (version 7, so that ids sort by time).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(String);
 

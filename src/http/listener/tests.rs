@@ -9,20 +9,20 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::http::response;
-use crate::scim::FilterLimits;
 
 fn limits() -> Limits {
     Limits {
-        header_read: Duration::from_secs(5),
         body: 1024,
+        header_time: Duration::from_secs(5),
+        request_time: Duration::from_secs(5),
         connections: 16,
-        requests: 8,
-        request: Duration::from_secs(5),
+        concurrent_requests: 8,
+        filter_length: 1000,
+        filter_depth: 10,
+        page_default: 100,
+        page_max: 1000,
+        bulk_operations: 10,
         drain: Duration::from_secs(5),
-        filter: FilterLimits {
-            length: 1000,
-            depth: 10,
-        },
     }
 }
 
@@ -41,9 +41,12 @@ async fn server(limits: Limits, takes: Duration) -> Server {
         sleep(takes).await;
         Ok(response::empty(204))
     };
-    let ended = tokio::spawn(serve(vec![listener], handler, limits, async {
-        drop(stopped.await);
-    }));
+    let ended = tokio::spawn(async move {
+        serve(vec![listener], handler, &limits, async {
+            drop(stopped.await)
+        })
+        .await
+    });
     Server {
         address,
         stop,
@@ -110,7 +113,7 @@ async fn a_drain_ends_when_its_time_is_up() {
 #[tokio::test]
 async fn slow_headers_are_cut_off_wherever_they_stall() {
     let limits = Limits {
-        header_read: Duration::from_millis(150),
+        header_time: Duration::from_millis(150),
         ..limits()
     };
     let server = server(limits, Duration::ZERO).await;
@@ -128,7 +131,7 @@ async fn slow_headers_are_cut_off_wherever_they_stall() {
 #[tokio::test]
 async fn a_long_request_is_not_idleness() {
     let limits = Limits {
-        header_read: Duration::from_millis(100),
+        header_time: Duration::from_millis(100),
         ..limits()
     };
     let server = server(limits, Duration::from_millis(500)).await;
