@@ -3,18 +3,28 @@
 
 use std::future::Future;
 
+use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 
-use crate::http::{App, Clock, Settings, listener};
+use crate::http::{App, Clock, Settings, Surface, listener};
 use crate::service::Service;
 
 /// How a daemon ended.
 pub use crate::http::listener::Drained;
 
+/// Where a daemon is reached, already bound.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// `listen`: SCIM, and the health checks beside it.
+    pub scim: Vec<TcpListener>,
+    /// `admin.listen`: the health checks alone.
+    pub admin: Vec<TcpListener>,
+}
+
 /// Serves on every listener until `shutdown` resolves; then accepts nothing more, lets the requests
 /// under way finish within `limits.drain`, and returns.
 pub async fn run(
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     service: Service,
     settings: Settings,
     clock: Clock,
@@ -22,15 +32,22 @@ pub async fn run(
 ) -> Drained {
     let app = App::new(service, settings, clock);
     let limits = app.limits().clone();
-    let handler = move |request, peer| app.clone().handle(request, peer);
-    let drained = listener::serve(listeners, handler, &limits, shutdown).await;
+    let shutdown = shutdown.shared();
+    let serve = |sockets, surface| {
+        let app = app.clone();
+        let handler = move |request, peer| app.clone().handle(request, peer, surface);
+        listener::serve(sockets, handler, &limits, shutdown.clone())
+    };
+    let drained = tokio::join!(
+        serve(listeners.scim, Surface::Scim),
+        serve(listeners.admin, Surface::Admin)
+    );
+    let drained = drained.0.and(drained.1);
     match drained {
         Drained::Clean => tracing::info!("stopped; every request under way was answered"),
         Drained::CutOff { connections } => {
-            tracing::warn!(
-                connections,
-                "stopped; limits.drain passed with connections still busy"
-            );
+            let why = "stopped; limits.drain passed with connections still busy";
+            tracing::warn!(connections, "{why}");
         }
     }
     drained

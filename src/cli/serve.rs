@@ -1,5 +1,7 @@
 //! `serve`: the daemon. Binds, wires the rooms together, waits for its end.
 
+use std::net::SocketAddr;
+
 use tokio::net::TcpListener;
 
 use super::context::{self, Loaded};
@@ -7,7 +9,7 @@ use super::error::Error;
 use super::globals::Globals;
 use super::logging;
 use crate::config::Config;
-use crate::daemon;
+use crate::daemon::{self, Listeners};
 use crate::http::{Settings, system_clock};
 use crate::service::Service;
 
@@ -28,9 +30,9 @@ async fn serve(loaded: &Loaded) -> Result<(), Error> {
     let stop =
         daemon::stop_signal().map_err(|error| Error::failed("can't listen for signals", error))?;
     let store = context::connect(loaded).await?;
-    let listener = bind(config).await?;
+    let listeners = bind(config).await?;
     daemon::run(
-        vec![listener],
+        listeners,
         Service::new(store),
         settings(config),
         system_clock(),
@@ -50,18 +52,37 @@ pub fn settings(config: &Config) -> Settings {
     }
 }
 
-/// Takes the configured address.
+/// Takes the configured addresses.
 ///
 /// # Errors
-/// 1 when it can't be had.
-pub async fn bind(config: &Config) -> Result<TcpListener, Error> {
-    let failed = |error| {
-        let context = format!("can't listen on {} (the key `listen`)", config.listen);
-        Error::failed(context, error)
+/// 1 when one can't be had.
+pub async fn bind(config: &Config) -> Result<Listeners, Error> {
+    let scim = take("listen", config.listen, &config.base_path).await?;
+    let admin = match config.admin.listen {
+        Some(address) => vec![take("admin.listen", address, "").await?],
+        None => Vec::new(),
     };
-    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    tracing::info!("listening on http://{address}{}", config.base_path);
+    Ok(Listeners {
+        scim: vec![scim],
+        admin,
+    })
+}
+
+async fn take(key: &str, address: SocketAddr, path: &str) -> Result<TcpListener, Error> {
+    let failed = |error| {
+        Error::failed(
+            format!("can't listen on {address} (the key `{key}`)"),
+            error,
+        )
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let what = if key == "listen" {
+        "listening on"
+    } else {
+        "health checks on"
+    };
+    tracing::info!("{what} http://{bound}{path}");
     Ok(listener)
 }
 
@@ -71,8 +92,6 @@ fn refuse_unserved(config: &Config) -> Result<(), Error> {
         "tls"
     } else if config.auth.entra.is_some() {
         "auth.entra"
-    } else if config.admin.listen.is_some() {
-        "admin.listen"
     } else {
         return Ok(());
     };

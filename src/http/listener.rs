@@ -42,6 +42,21 @@ pub enum Drained {
     },
 }
 
+impl Drained {
+    /// How two drains went, taken together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Clean, drained) | (drained, Self::Clean) => drained,
+            (Self::CutOff { connections: one }, Self::CutOff { connections: two }) => {
+                Self::CutOff {
+                    connections: one + two,
+                }
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Serving,

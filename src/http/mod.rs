@@ -58,6 +58,15 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+/// What a listener gives access to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// SCIM and the health checks.
+    Scim,
+    /// The health checks alone.
+    Admin,
+}
+
 /// The handler of every request: cheap to clone, one per daemon.
 #[derive(Clone)]
 pub struct App {
@@ -126,6 +135,7 @@ impl App {
         self,
         request: Request<Incoming>,
         peer: Peer,
+        surface: Surface,
     ) -> Result<Response, Infallible> {
         let started = Instant::now();
         let id = RequestId::of(request.headers());
@@ -133,7 +143,7 @@ impl App {
         let span = tracing::info_span!("request", request_id = %id);
         let response = async {
             let mut trace = Trace::default();
-            let answered = AssertUnwindSafe(self.answer(request, peer, &id, &mut trace))
+            let answered = AssertUnwindSafe(self.answer(request, peer, surface, &id, &mut trace))
                 .catch_unwind()
                 .await;
             let response = answered.unwrap_or_else(|_| {
@@ -159,6 +169,7 @@ impl App {
         &self,
         request: Request<Incoming>,
         peer: Peer,
+        surface: Surface,
         id: &RequestId,
         trace: &mut Trace,
     ) -> Response {
@@ -172,9 +183,18 @@ impl App {
         };
         let limit = self.limits().request_time;
         let (parts, mut body) = request.into_parts();
-        let work = self.within_slot(&parts, &mut body, peer, id, trace);
+        let work = async {
+            if parts.uri.path() == admin::health::READY {
+                trace.route = Some(admin::health::READY);
+                return Ok(admin::health::ready(&parts.method, self.service()).await);
+            }
+            match surface {
+                Surface::Admin => Err(no_such_endpoint().into()),
+                Surface::Scim => dispatch::dispatch(self, &parts, &mut body, peer, id, trace).await,
+            }
+        };
         let response = match tokio::time::timeout(limit, work).await {
-            Ok(response) => response,
+            Ok(answered) => answered.unwrap_or_else(Failure::into_response),
             Err(_elapsed) => {
                 tracing::warn!(limit = %humantime::format_duration(limit), "out of time");
                 Failure::out_of_time().into_response()
@@ -182,24 +202,6 @@ impl App {
         };
         body::discard(&parts.headers, body, self.limits().body).await;
         response
-    }
-
-    async fn within_slot(
-        &self,
-        parts: &hyper::http::request::Parts,
-        body: &mut Incoming,
-        peer: Peer,
-        id: &RequestId,
-        trace: &mut Trace,
-    ) -> Response {
-        if parts.uri.path() == admin::health::READY {
-            trace.route = Some(admin::health::READY);
-            return admin::health::ready(&parts.method, self.service()).await;
-        }
-        match dispatch::dispatch(self, parts, body, peer, id, trace).await {
-            Ok(response) => response,
-            Err(failure) => failure.into_response(),
-        }
     }
 }
 
