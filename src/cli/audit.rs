@@ -1,10 +1,11 @@
 //! `audit`: who changed what. Prints rows as they were written; interprets none.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::context;
 use super::error::Error;
@@ -76,11 +77,7 @@ fn render(rows: &[AuditRow], format: Format) -> Result<String, Error> {
         }
         Format::Ndjson => Ok(rows
             .iter()
-            .map(|row| {
-                object(row).to_string()
-                    + "
-"
-            })
+            .map(|row| object(row).to_string() + "\n")
             .collect()),
         Format::Csv => {
             let heading = COLUMNS.map(str::to_owned).to_vec();
@@ -90,78 +87,84 @@ fn render(rows: &[AuditRow], format: Format) -> Result<String, Error> {
     }
 }
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 11] = [
     "id",
     "time",
     "requestId",
     "token",
     "operation",
+    "resourceType",
     "resource",
     "before",
     "after",
     "outcome",
+    "detail",
 ];
 
 fn object(row: &AuditRow) -> Value {
     json!({
         "id": row.id,
-        "time": row.time.to_rfc3339_opts(SecondsFormat::Micros, true),
+        "time": timestamp(row),
         "requestId": row.request_id,
         "token": row.token,
         "operation": row.operation,
+        "resourceType": row.resource_type,
         "resource": row.resource,
         "before": row.before,
         "after": row.after,
         "outcome": row.outcome,
+        "detail": row.detail,
     })
+}
+
+/// A cell a column, by the names of the object; JSON where the value is one.
+fn cells(row: &AuditRow) -> Vec<String> {
+    let object = object(row);
+    COLUMNS
+        .iter()
+        .map(|column| match object.get(column) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+        })
+        .collect()
 }
 
 fn text(row: &AuditRow) -> String {
     let mut text = format!(
-        "{}  {:<9}  {}  {}  by {}  request {}\n",
-        time::show(row.time),
+        "{}  {:<8}  {} {}  {}  by {}  request {}\n",
+        time::show(row.time.and_utc()),
         row.operation,
-        row.resource,
+        row.resource_type.as_deref().unwrap_or("-"),
+        row.resource.as_deref().unwrap_or("-"),
         row.outcome,
-        row.token,
+        row.token.as_deref().unwrap_or("-"),
         row.request_id
     );
-    let empty = serde_json::Map::new();
-    let before = row
-        .before
-        .as_ref()
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
-    let after = row
-        .after
-        .as_ref()
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
-    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    // Writing into a String can't fail.
+    if let Some(detail) = &row.detail {
+        let _ = writeln!(text, "    {detail}");
+    }
+    let names: BTreeSet<&String> = row.before.keys().chain(row.after.keys()).collect();
     for name in names {
-        let show = |side: &serde_json::Map<String, Value>| {
+        let show = |side: &Map<String, Value>| {
             side.get(name)
                 .map_or_else(|| "-".to_owned(), ToString::to_string)
         };
-        // Writing into a String can't fail.
-        let _ = writeln!(text, "    {name}: {} → {}", show(before), show(after));
+        let _ = writeln!(
+            text,
+            "    {name}: {} → {}",
+            show(&row.before),
+            show(&row.after)
+        );
     }
     text
 }
 
-fn cells(row: &AuditRow) -> Vec<String> {
-    let json = |value: &Option<Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
-    vec![
-        row.id.to_string(),
-        row.time.to_rfc3339_opts(SecondsFormat::Micros, true),
-        row.request_id.clone(),
-        row.token.clone(),
-        row.operation.clone(),
-        row.resource.clone(),
-        json(&row.before),
-        json(&row.after),
-        row.outcome.clone(),
-    ]
+fn timestamp(row: &AuditRow) -> String {
+    row.time
+        .and_utc()
+        .to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// RFC 4180: quoted where it must be, CRLF at the end.

@@ -24,12 +24,13 @@ pub struct Loaded {
 pub fn load_config(globals: &Globals) -> Result<Config, Error> {
     let files = globals.config_files();
     config::load(&files, std::env::vars_os()).map_err(|error| {
-        let context = if files.is_empty() {
-            format!("no configuration file was read (no --config, no {DEFAULT_CONFIG})")
+        let hint = if files.is_empty() {
+            format!("\n  (no file was read: there is no --config and no {DEFAULT_CONFIG})")
         } else {
-            "the configuration can't be used".to_owned()
+            String::new()
         };
-        Error::configuration(context, error)
+        // Every problem is named with its key and file; there is nothing to add in front.
+        Error::usage(format!("{error}{hint}"))
     })
 }
 
@@ -39,8 +40,8 @@ pub fn load_config(globals: &Globals) -> Result<Config, Error> {
 /// Exit code 64 when either can't be used.
 pub fn load(globals: &Globals) -> Result<Loaded, Error> {
     let config = load_config(globals)?;
-    let profile = profile::load(&config.profile)
-        .map_err(|error| Error::configuration("the profile can't be used", error))?;
+    let profile =
+        profile::load(&config.profile).map_err(|error| Error::usage(error.to_string()))?;
     Ok(Loaded {
         config,
         profile: Arc::new(profile),

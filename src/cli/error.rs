@@ -39,21 +39,12 @@ impl Error {
         }
     }
 
-    /// The command line asks for something that can't be.
+    /// The command line, the configuration or the profile can't be used.
     pub fn usage(message: impl Into<String>) -> Self {
         Self {
             code: USAGE,
             message: message.into(),
             cause: None,
-        }
-    }
-
-    /// The configuration or the profile can't be used.
-    pub fn configuration(message: impl Into<String>, cause: impl Into<Cause>) -> Self {
-        Self {
-            code: USAGE,
-            message: message.into(),
-            cause: Some(cause.into()),
         }
     }
 

@@ -1,8 +1,6 @@
 //! From a routed request to the service's operation and back. One arm per operation; no decision
 //! about SCIM semantics is made here.
 
-use std::collections::BTreeMap;
-
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -86,7 +84,7 @@ impl Routed<'_> {
         let limits = self.filter_limits();
         let reply = match operation {
             Operation::List(kind) => {
-                let query = ListQuery::from_pairs(kind, self.pairs()?.into_iter(), limits)?;
+                let query = ListQuery::from_pairs(kind, self.pairs()?, limits)?;
                 service.list(caller, kind, query).await?
             }
             Operation::Search(kind) => {
@@ -135,8 +133,11 @@ impl Routed<'_> {
 
     /// RFC 7644 §4: what the service can do, generated from the profile.
     fn discover(&self, operation: Operation) -> Result<Response, Failure> {
-        let query: BTreeMap<String, String> = self.pairs()?.into_iter().collect();
-        if query.keys().any(|key| key.eq_ignore_ascii_case("filter")) {
+        if self
+            .pairs()?
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case("filter"))
+        {
             return Err(scim::Error::forbidden("Discovery endpoints can't be filtered.").into());
         }
         let (advertised, base) = (self.app.service().advertised(), self.caller.base.as_str());
@@ -144,7 +145,7 @@ impl Routed<'_> {
             Operation::ResourceTypes => list(discovery::resource_types(base)),
             Operation::ResourceType => found(discovery::resource_type(self.id, base))?,
             Operation::Schemas => list(discovery::schemas(advertised, base)),
-            Operation::Schema => found(discovery::schema(advertised, self.id, base))?,
+            Operation::Schema => found(discovery::schema(self.id, advertised, base))?,
             _ => discovery::service_provider_config(advertised, base),
         };
         Ok(response::scim(200, &body))
@@ -163,7 +164,7 @@ impl Routed<'_> {
     }
 
     fn projection(&self, kind: ResourceType) -> Result<Projection, scim::Error> {
-        Projection::from_pairs(kind, self.pairs()?.into_iter())
+        Projection::from_pairs(kind, self.pairs()?)
     }
 
     fn conditions(&self) -> Conditions {
