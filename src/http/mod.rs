@@ -193,15 +193,12 @@ impl App {
                 Surface::Scim => dispatch::dispatch(self, &parts, &mut body, peer, id, trace).await,
             }
         };
-        let response = match tokio::time::timeout(limit, work).await {
-            Ok(answered) => answered.unwrap_or_else(Failure::into_response),
-            Err(_elapsed) => {
-                tracing::warn!(limit = %humantime::format_duration(limit), "out of time");
-                Failure::out_of_time().into_response()
-            }
+        let Ok(answered) = tokio::time::timeout(limit, work).await else {
+            tracing::warn!(limit = %humantime::format_duration(limit), "out of time");
+            return Failure::out_of_time().into_response();
         };
         body::discard(&parts.headers, body, self.limits().body).await;
-        response
+        answered.unwrap_or_else(Failure::into_response)
     }
 }
 
