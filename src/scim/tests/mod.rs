@@ -1,0 +1,1 @@
+//! Tests of the SCIM room, one file per concept.
