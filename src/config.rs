@@ -32,7 +32,7 @@ pub use sections::{
     Admin, Auth, Cleanup, Entra, Limits, Log, LogFormat, Notify, Reconcile, Reports, Retention,
     Schedule, Smtp, Tls, Webhook,
 };
-pub use url::{Secret, Url};
+pub use url::{Secret, DatabaseUrl};
 
 use layers::{Layer, Layers};
 use read::{Reader, SecretKeys};
@@ -87,7 +87,7 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Database {
     /// `database.url`
-    pub url: Url,
+    pub url: DatabaseUrl,
     /// `database.pool_size`: the greatest number of connections. Default 8.
     pub pool_size: u32,
     /// `database.connect_timeout`: how long a connection may take, and how long a request waits
@@ -178,7 +178,7 @@ fn database(reader: &mut Reader, layers: &Layers) -> Option<Database> {
 
 /// `database.url`, or the content of `database.url_file`, or the credential `database_url`. The
 /// last layer that sets one of the two keys decides.
-fn database_url(reader: &mut Reader, layers: &Layers) -> Option<Url> {
+fn database_url(reader: &mut Reader, layers: &Layers) -> Option<DatabaseUrl> {
     let text = reader.secret(layers, &DATABASE_URL)?;
     let Some((text, origin)) = text else {
         reader.problem(
@@ -189,7 +189,7 @@ fn database_url(reader: &mut Reader, layers: &Layers) -> Option<Url> {
         );
         return None;
     };
-    match Url::parse(&text) {
+    match DatabaseUrl::parse(&text) {
         Ok(url) => {
             reader.note("database.url", &url.to_string());
             Some(url)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Error, LogFormat, Url, load};
+use super::{Config, Error, LogFormat, DatabaseUrl, load};
 
 fn write(dir: &Path, name: &str, text: &str) -> PathBuf {
     let path = dir.join(name);
@@ -32,7 +32,7 @@ fn defaults() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8642");
     assert_eq!(config.base_path, "/scim/v2");
     assert_eq!(config.limits.body, 1 << 20);
-    assert_eq!(config.database.url, Url::Sqlite(PathBuf::from("kpifire.db")));
+    assert_eq!(config.database.url, DatabaseUrl::Sqlite(PathBuf::from("kpifire.db")));
     assert_eq!(config.database.pool_size, 8);
     assert_eq!(config.profile, "kpifire");
     assert_eq!(config.log.format, LogFormat::Text);

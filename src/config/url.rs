@@ -8,7 +8,7 @@ use crate::profile::near_miss;
 
 /// Which database, and where.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Url {
+pub enum DatabaseUrl {
     /// `sqlite:PATH`: the file, relative to the current directory or absolute.
     Sqlite(PathBuf),
     /// `postgres://…` or `postgresql://…`, verbatim; `sslmode` and `sslrootcert` as libpq has them.
@@ -19,7 +19,7 @@ pub enum Url {
     Mysql(String),
 }
 
-impl Url {
+impl DatabaseUrl {
     /// Parses a database URL.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Url {
     }
 }
 
-fn sqlite(rest: &str) -> Result<Url, String> {
+fn sqlite(rest: &str) -> Result<DatabaseUrl, String> {
     // `sqlite://` is written by people used to the others; the file is what follows.
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() {
@@ -55,7 +55,7 @@ fn sqlite(rest: &str) -> Result<Url, String> {
     if path == ":memory:" {
         return Err("can't be in memory: every connection would see its own database; write sqlite:PATH".to_owned());
     }
-    Ok(Url::Sqlite(PathBuf::from(path)))
+    Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
 }
 
 fn server(rest: &str) -> Result<(), String> {
@@ -65,7 +65,7 @@ fn server(rest: &str) -> Result<(), String> {
     }
 }
 
-impl std::fmt::Display for Url {
+impl std::fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
@@ -74,7 +74,7 @@ impl std::fmt::Display for Url {
     }
 }
 
-impl std::fmt::Debug for Url {
+impl std::fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self}")
     }

@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod model;
 pub mod near_miss;
+pub mod proof;
 
 mod attributes;
 mod parse;
