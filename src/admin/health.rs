@@ -5,7 +5,7 @@ use hyper::{Method, StatusCode};
 
 use crate::http::error::chain;
 use crate::http::response::{self, Response};
-use crate::service::{self, Service};
+use crate::service::Service;
 
 /// Answers 200 while the process serves requests at all.
 pub const LIVE: &str = "/healthz";
@@ -32,10 +32,7 @@ pub async fn ready(method: &Method, service: &Service) -> Response {
     match service.ready().await {
         Ok(()) => verdict(StatusCode::OK, "ready"),
         Err(error) => {
-            let causes = match &error {
-                service::Error::Unavailable { source, .. } => chain(source.as_ref()),
-                other => chain(other),
-            };
+            let causes = chain(&error);
             tracing::warn!(%causes, "not ready");
             let mut response = verdict(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
             response

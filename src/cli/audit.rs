@@ -51,7 +51,7 @@ pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
         .transpose()
         .map_err(|why| Error::usage(format!("--since: {why}")))?;
     context::block_on(async {
-        let (_, store) = context::open(globals).await?;
+        let store = context::open(globals)?;
         let rows = audit::list(
             &store,
             AuditQuery {

@@ -19,13 +19,16 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         loaded.profile.origin
     ))?;
     let findings = context::block_on(async {
-        let store = context::connect(&loaded).await?;
-        let mut findings = prove(&loaded.profile, &store.catalogue());
-        let stores = store
-            .prove(Utc::now())
-            .await
-            .map_err(|error| Error::failed("the database could not be examined", error))?;
-        findings.extend(stores);
+        let failed = |error| Error::failed("the database could not be examined", error);
+        let store = context::store(&loaded.config)?;
+        let catalogue = store.catalogue().await.map_err(failed)?;
+        let fold = |column: &str| {
+            store
+                .fold_expression(column)
+                .unwrap_or_else(|| column.to_owned())
+        };
+        let mut findings = prove(&loaded.profile, &catalogue, fold);
+        findings.extend(store.prove(Utc::now()).await.map_err(failed)?);
         Ok(findings)
     })?;
     output::print(&findings.iter().map(render).collect::<String>())?;
@@ -52,7 +55,12 @@ fn render(finding: &Finding) -> String {
         Severity::Warning => "warn",
         Severity::Error => "error",
     };
-    let mut text = format!("{word:<5}  {}\n", finding.what);
+    let subject = if finding.subject.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", finding.subject)
+    };
+    let mut text = format!("{word:<5}  {subject}{}\n", finding.what);
     for (label, detail) in [("why", &finding.why), ("fix", &finding.fix)] {
         if !detail.is_empty() {
             let detail = detail.replace('\n', "\n            ");

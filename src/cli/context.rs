@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::globals::{DEFAULT_CONFIG, Globals};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Database};
 use crate::profile::{self, Profile};
 use crate::store::Store;
 
@@ -48,23 +48,27 @@ pub fn load(globals: &Globals) -> Result<Loaded, Error> {
     })
 }
 
-/// Reads the configuration and opens the database.
+/// Reads the configuration and makes ready to use the database; connects to nothing yet.
 ///
 /// # Errors
-/// Exit code 64 for the configuration, 1 for the database.
-pub async fn open(globals: &Globals) -> Result<(Loaded, Store), Error> {
-    let loaded = load(globals)?;
-    let store = connect(&loaded).await?;
-    Ok((loaded, store))
+/// Exit code 64 for the configuration, 1 for a URL that the database's driver can't use.
+pub fn open(globals: &Globals) -> Result<Store, Error> {
+    store(&load_config(globals)?)
 }
 
-/// Opens the database.
+/// Makes ready to use the database of a configuration.
 ///
 /// # Errors
-/// Exit code 1 when it doesn't answer or doesn't fit the profile.
-pub async fn connect(loaded: &Loaded) -> Result<Store, Error> {
-    Store::connect(&loaded.config.database, Arc::clone(&loaded.profile))
-        .await
+/// Exit code 1 for a URL that the database's driver can't use.
+pub fn store(config: &Config) -> Result<Store, Error> {
+    let Database {
+        url,
+        pool_size,
+        connect_timeout,
+        ..
+    } = &config.database;
+    let size = usize::try_from(*pool_size).unwrap_or(usize::MAX);
+    Store::new(url, size, *connect_timeout)
         .map_err(|error| Error::failed("the database can't be used", error))
 }
 

@@ -1,10 +1,12 @@
 //! `migrate`: the sidecar tables, by the agent itself or as SQL for a DBA.
 
+use chrono::Utc;
+
 use super::context;
 use super::error::Error;
 use super::globals::Globals;
 use super::output;
-use crate::store::migrate;
+use crate::store::{self, migrate};
 
 /// `migrate`
 #[derive(Debug, clap::Args)]
@@ -19,17 +21,20 @@ pub struct Args {
 /// # Errors
 /// 64 for the configuration; 1 for the database.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
+    let now = Utc::now().naive_utc();
     context::block_on(async {
-        let (_, store) = context::open(globals).await?;
+        let store = context::open(globals)?;
         if args.print {
-            let sql = migrate::print_pending(&store)
+            let sql = store
+                .read(move |tx| Box::pin(migrate::print(tx, now)))
                 .await
-                .map_err(|error| Error::failed("can't tell which migrations are pending", error))?;
+                .map_err(|error| failed("can't tell which migrations are pending", error))?;
             return output::print(&sql);
         }
-        let applied = migrate::run(&store)
+        let applied = store
+            .write(move |tx| Box::pin(migrate::up(tx, now)))
             .await
-            .map_err(|error| Error::failed("the sidecar tables could not be migrated", error))?;
+            .map_err(|error| failed("the sidecar tables could not be brought up to date", error))?;
         if applied.is_empty() {
             output::remark("the sidecar tables are up to date");
         }
@@ -38,4 +43,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         }
         Ok(())
     })
+}
+
+fn failed(context: &str, error: store::Error) -> Error {
+    Error::failed(context, error)
 }

@@ -7,7 +7,6 @@ use super::error::Error;
 use super::globals::Globals;
 use super::output;
 use crate::profile;
-use crate::store::Store;
 
 /// `profile …`
 #[derive(Debug, Subcommand)]
@@ -30,8 +29,8 @@ pub fn run(command: &Command, globals: &Globals) -> Result<(), Error> {
         }
         Command::Init => context::block_on(async {
             // The profile may be what is missing, so only the database's part has to be right.
-            let config = context::load_config(globals)?;
-            let catalogue = Store::introspect(&config.database)
+            let catalogue = context::open(globals)?
+                .catalogue()
                 .await
                 .map_err(|error| Error::failed("can't read the database's catalogue", error))?;
             output::print(&profile::propose::propose(&catalogue))

@@ -1,6 +1,7 @@
 //! `serve`: the daemon. Binds, wires the rooms together, waits for its end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
@@ -11,7 +12,7 @@ use super::logging;
 use crate::config::Config;
 use crate::daemon::{self, Listeners};
 use crate::http::{Settings, system_clock};
-use crate::service::Service;
+use crate::service::{Paging, Service};
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -29,17 +30,29 @@ async fn serve(loaded: &Loaded) -> Result<(), Error> {
     // Before anything slow: a stop that comes while the database is being waited for counts.
     let stop =
         daemon::stop_signal().map_err(|error| Error::failed("can't listen for signals", error))?;
-    let store = context::connect(loaded).await?;
+    let service = start(loaded).await?;
     let listeners = bind(config).await?;
-    daemon::run(
-        listeners,
-        Service::new(store),
-        settings(config),
-        system_clock(),
-        stop,
-    )
-    .await;
+    daemon::run(listeners, service, settings(config), system_clock(), stop).await;
     Ok(())
+}
+
+/// The service over the configured database.
+///
+/// # Errors
+/// 1 when the database doesn't answer, lacks the sidecar tables, or doesn't fit the profile.
+pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
+    let limits = &loaded.config.limits;
+    let paging = Paging {
+        default: limits.page_default,
+        most: limits.page_max,
+    };
+    Service::start(
+        context::store(&loaded.config)?,
+        Arc::clone(&loaded.profile),
+        paging,
+    )
+    .await
+    .map_err(|error| Error::failed("can't start", error))
 }
 
 /// What the configuration has for the wire.

@@ -59,7 +59,7 @@ enum ScopeName {
 /// 64 for the configuration; 1 for the database, a name that is taken, or one that isn't there.
 pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
     context::block_on(async {
-        let (_, store) = context::open(globals).await?;
+        let store = context::open(globals)?;
         let now = Utc::now();
         match command {
             Command::Create(Create {

@@ -145,7 +145,7 @@ impl From<scim::Error> for Failure {
 
 impl From<service::Error> for Failure {
     fn from(error: service::Error) -> Self {
-        match error {
+        match error.explained() {
             service::Error::Scim(error) => {
                 // The detail may quote what the client sent, so it stays out of the ordinary log.
                 tracing::debug!(status = error.status, detail = %error.detail, "refused");
@@ -160,6 +160,10 @@ impl From<service::Error> for Failure {
             }
             service::Error::Internal(source) => {
                 tracing::error!(causes = %chain(source.as_ref()), "internal error; answered 500");
+                Self::from(internal())
+            }
+            service::Error::Refused(source) => {
+                tracing::error!(causes = %chain(&source), "internal error; answered 500");
                 Self::from(internal())
             }
         }
