@@ -58,12 +58,13 @@ impl Advertised {
 /// A `ListResponse` (RFC 7644 §3.4.2).
 #[must_use]
 pub fn list_response(resources: Vec<Value>, total: u64, start_index: u64) -> Value {
+    let items = resources.len();
     json!({
         "schemas": [LIST],
         "totalResults": total,
-        "itemsPerPage": resources.len(),
+        "itemsPerPage": items,
         "startIndex": start_index,
-        "Resources": resources,
+        "Resources": Value::Array(resources),
     })
 }
 

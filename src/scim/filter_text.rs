@@ -232,7 +232,7 @@ impl Writer {
         match (self.expect, self.open.pop()) {
             (Expect::Junction, Some(Open::Values { content })) => {
                 let inner = self.out.split_off(content);
-                self.out.push_str(&format!("({inner}) and {part}"));
+                self.out.extend(["(", &inner, ") and ", part]);
                 self.open.push(Open::Part);
                 self.expect = Expect::Operator;
                 Ok(())

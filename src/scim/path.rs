@@ -228,19 +228,16 @@ fn set_in_element(items: &mut Vec<Value>, element: &ElementType, sub: &str, valu
             .iter()
             .position(|item| elements::has_type(item, &element.folded))
     });
-    match at
+    let found = at
         .and_then(|at| items.get_mut(at))
-        .and_then(Value::as_object_mut)
-    {
-        Some(parts) => {
-            parts.insert(sub.to_owned(), value);
-        }
-        None => {
-            let mut parts = Map::new();
-            parts.insert("type".to_owned(), Value::String(element.written.clone()));
-            parts.insert(sub.to_owned(), value);
-            items.push(Value::Object(parts));
-        }
+        .and_then(Value::as_object_mut);
+    if let Some(parts) = found {
+        parts.insert(sub.to_owned(), value);
+    } else {
+        let mut parts = Map::new();
+        parts.insert("type".to_owned(), Value::String(element.written.clone()));
+        parts.insert(sub.to_owned(), value);
+        items.push(Value::Object(parts));
     }
 }
 

@@ -162,7 +162,7 @@ fn keep(schema: Option<&str>, name: &str, value: &mut Value, parts: &[Selection]
     }
     if !subs.contains(&None) {
         each_object(value, &mut |inner| {
-            inner.retain(|sub, _| subs.contains(&Some(sub)))
+            inner.retain(|sub, _| subs.contains(&Some(sub)));
         });
     }
     !super::resource::is_unassigned(value)
@@ -177,7 +177,7 @@ fn drops(schema: Option<&str>, name: &str, value: &mut Value, parts: &[Selection
         return true;
     }
     each_object(value, &mut |inner| {
-        inner.retain(|sub, _| !subs.contains(&Some(sub)))
+        inner.retain(|sub, _| !subs.contains(&Some(sub)));
     });
     super::resource::is_unassigned(value)
 }

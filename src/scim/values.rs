@@ -108,14 +108,15 @@ fn object(of: Resolved, parts: &Map<String, Value>) -> Result<Map<String, Value>
 
 fn simple(of: Resolved, value: &Value) -> Result<Value, Error> {
     match (of.leaf().kind, value) {
-        (AttributeKind::Boolean, Value::Bool(_)) => Ok(value.clone()),
+        (AttributeKind::Boolean, Value::Bool(_)) | (AttributeKind::Decimal, Value::Number(_)) => {
+            Ok(value.clone())
+        }
         (AttributeKind::Boolean, Value::String(text)) => quoted_bool(text)
             .map(Value::Bool)
             .ok_or_else(|| wrong(of, "true or false", value)),
         (AttributeKind::Boolean, _) => Err(wrong(of, "true or false", value)),
         (AttributeKind::Integer, Value::Number(number)) if !number.is_f64() => Ok(value.clone()),
         (AttributeKind::Integer, _) => Err(wrong(of, "a whole number", value)),
-        (AttributeKind::Decimal, Value::Number(_)) => Ok(value.clone()),
         (AttributeKind::Decimal, _) => Err(wrong(of, "a number", value)),
         (_, Value::String(text)) if text.contains('\0') => Err(nul(&of.to_string())),
         (_, Value::String(_)) => Ok(value.clone()),
