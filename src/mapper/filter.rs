@@ -48,29 +48,30 @@ pub fn matching_name(layout: &Layout, kind: ResourceType, name: &str) -> Result<
 ///
 /// # Errors
 /// 400 `invalidValue` for what no column carries.
-pub fn sort_field(layout: &Layout, kind: ResourceType, by: Resolved) -> Result<Field, Error> {
+pub fn sort_field(layout: &Layout, kind: ResourceType, by: &AttributePath) -> Result<Field, Error> {
     let refused = || {
         Error::invalid_value(format!(
             "sortBy: `{by}` can't be sorted by; {} can",
             filterable(layout, kind)
         ))
     };
-    if let Some(field) = own_field(by) {
+    if let Some(field) = own_field(by.resolved()) {
         return Ok(field);
     }
-    mapped(layout, kind, by).into_iter().next().map(|(_, it)| field(it)).ok_or_else(refused)
+    layout.profile.table(kind).attributes.get(by).map(field).ok_or_else(refused)
 }
 
 fn attribute(layout: &Layout, kind: ResourceType, it: &AttrExp) -> Result<Predicate, Error> {
     let (path, condition) = match it {
         AttrExp::Present(path) => (path, None),
-        AttrExp::Comparison(path, operator, value) => (path, Some((*operator, value))),
+        AttrExp::Comparison(path, operator, value) => (path, Some((operator, value))),
     };
     let resolved = resolve(kind, path)?;
     test(layout, kind, resolved, condition)
 }
 
-type Condition<'a> = Option<(CompareOp, &'a CompValue)>;
+/// An operator and its value; `None` asks whether the attribute is there.
+type Condition<'a> = Option<(&'a CompareOp, &'a CompValue)>;
 
 fn test(
     layout: &Layout,
@@ -112,8 +113,9 @@ fn value_path(layout: &Layout, kind: ResourceType, it: &ValuePath) -> Result<Pre
     }
     let Some((path, condition)) = typed_element(kind, it)? else {
         return Err(Error::invalid_filter(format!(
-            "`{it}` can't be asked of the database; `type eq \"…\"`, with one more condition \
-             joined by `and`, can"
+            "`{}[…]` can't be asked of the database; `type eq \"…\"`, with one more condition \
+             joined by `and`, can",
+            it.attr
         )));
     };
     let attributes = &layout.profile.table(kind).attributes;
@@ -139,7 +141,7 @@ fn value_path(layout: &Layout, kind: ResourceType, it: &ValuePath) -> Result<Pre
             };
             let condition = match &expression {
                 AttrExp::Present(_) => None,
-                AttrExp::Comparison(_, operator, value) => Some((*operator, value)),
+                AttrExp::Comparison(_, operator, value) => Some((operator, value)),
             };
             column(layout, kind, path, mapping, condition)
         }
@@ -163,7 +165,7 @@ fn edges(
             edge(layout, kind, resolve_part(whole, path)?, None)
         }
         ValFilter::Attr(AttrExp::Comparison(path, operator, value)) => {
-            edge(layout, kind, resolve_part(whole, path)?, Some((*operator, value)))
+            edge(layout, kind, resolve_part(whole, path)?, Some((operator, value)))
         }
         ValFilter::And(_) | ValFilter::Not(_) => Err(Error::invalid_filter(format!(
             "`{whole}` can be asked for by `value eq` and `or` alone"
@@ -317,7 +319,7 @@ fn column(
         }
         _ => Operand::Folded(scim_text(&value)),
     };
-    if operand == Operand::Folded(String::new()) && operator == CompareOp::Eq {
+    if operand == Operand::Folded(String::new()) && *operator == CompareOp::Eq {
         // Empty text reads as absent.
         return Ok(Predicate::Never);
     }
@@ -379,7 +381,7 @@ fn negated(condition: Condition<'_>, test: Predicate) -> Predicate {
 }
 
 /// `eq null` asks for resources without the attribute, `ne null` for those with it.
-fn null(operator: CompareOp, present: Predicate, resolved: Resolved) -> Result<Predicate, Error> {
+fn null(operator: &CompareOp, present: Predicate, resolved: Resolved) -> Result<Predicate, Error> {
     match operator {
         CompareOp::Eq => Ok(Predicate::Not(Box::new(present))),
         CompareOp::Ne => Ok(present),
@@ -389,7 +391,7 @@ fn null(operator: CompareOp, present: Predicate, resolved: Resolved) -> Result<P
 
 fn compare(
     field: Field,
-    operator: CompareOp,
+    operator: &CompareOp,
     operand: Operand,
     resolved: Resolved,
 ) -> Result<Predicate, Error> {

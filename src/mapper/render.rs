@@ -1,13 +1,12 @@
 //! A record as a SCIM resource.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value, json};
 
 use super::convert::to_scim;
 use super::{Layout, Record};
 use crate::profile::model::{Encoding, Other};
+use crate::scim::discovery::AdvertisedType;
 use crate::scim::{Advertised, Resource, ResourceType, schema};
 
 /// The attributes of a record: mapped columns over kept attributes, without id, meta and schemas.
@@ -67,17 +66,24 @@ pub fn render(
 /// What discovery says of this install: the mapped attributes and their canonical values.
 #[must_use]
 pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
-    let mut canonical = BTreeMap::new();
-    let mut mapped = BTreeMap::new();
-    for kind in ResourceType::ALL {
+    let of = |kind: ResourceType| {
         let attributes = &layout.profile.table(kind).attributes;
-        mapped.insert(kind, attributes.keys().cloned().collect());
-        for (path, mapping) in attributes {
-            if let Encoding::Values { pairs, other: Other::Reject } = &mapping.encoding {
-                let values: Vec<String> = pairs.iter().map(|(scim, _)| scim.clone()).collect();
-                canonical.insert(path.clone(), values);
+        let canonical = attributes.iter().filter_map(|(path, mapping)| match &mapping.encoding {
+            Encoding::Values { pairs, other: Other::Reject } => {
+                let values = pairs.iter().map(|(scim, _)| scim.clone()).collect();
+                Some((path.clone(), values))
             }
+            _ => None,
+        });
+        AdvertisedType {
+            mapped: attributes.keys().cloned().collect(),
+            canonical: canonical.collect(),
         }
+    };
+    Advertised {
+        users: of(ResourceType::User),
+        groups: of(ResourceType::Group),
+        max_results,
+        bulk: None,
     }
-    Advertised { mapped, canonical, max_results, bulk: None }
 }

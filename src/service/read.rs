@@ -90,7 +90,7 @@ pub(super) async fn list(
         Some(filter) => mapper::predicate(layout, kind, filter)?,
         None => Predicate::Always,
     };
-    let sort = match query.sort_by {
+    let sort = match &query.sort_by {
         Some(by) => Some((mapper::sort_field(layout, kind, by)?, query.sort_order)),
         None => None,
     };

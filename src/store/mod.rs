@@ -15,7 +15,6 @@ pub mod links;
 pub mod migrate;
 mod pool;
 mod predicate;
-mod prove;
 pub mod resources;
 mod row;
 mod sql;

@@ -10,7 +10,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, ConnectionError, SqliteConnection};
 use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool, PoolError};
 use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod,
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
@@ -23,6 +23,22 @@ use crate::profile::catalogue::Database;
 
 pub(super) type Sqlite = SyncConnectionWrapper<SqliteConnection>;
 
+/// A pool of one connection type: a macro, since the trait bounds of a function would be longer
+/// than its body.
+macro_rules! build {
+    ($url:expr, $size:expr, $wait:expr, $setup:expr) => {{
+        let mut config = ManagerConfig::default();
+        config.recycling_method = RecyclingMethod::Fast;
+        config.custom_setup = $setup;
+        Deadpool::builder(AsyncDieselConnectionManager::new_with_config($url, config))
+            .max_size($size)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some($wait))
+            .create_timeout(Some($wait))
+            .build()
+            .map_err(|error| bad_url(&error.to_string()))
+    }};
+}
 /// A pooled connection to whichever database it is.
 pub(super) enum Connection {
     Sqlite(Object<Sqlite>),
@@ -55,8 +71,8 @@ impl Pool {
             DatabaseUrl::Sqlite(path) => {
                 let path = path.to_string_lossy().into_owned();
                 Ok(Self::Sqlite {
-                    writer: build(&path, 1, wait, sqlite_setup())?,
-                    readers: build(&path, size, wait, sqlite_setup())?,
+                    writer: build!(path.as_str(), 1, wait, sqlite_setup())?,
+                    readers: build!(path.as_str(), size, wait, sqlite_setup())?,
                 })
             }
             DatabaseUrl::Postgres(url) => {
@@ -75,14 +91,14 @@ impl Pool {
                 if config.get_application_name().is_none() {
                     config.application_name("kpifire-scim");
                 }
-                Ok(Self::Postgres(build(&settings.url, size, wait, Box::new(move |_| {
+                Ok(Self::Postgres(build!(settings.url.as_str(), size, wait, Box::new(move |_| {
                     postgres(config.clone(), client.clone()).boxed()
                 }))?))
             }
             DatabaseUrl::Mysql(url) => {
                 let settings = tls::from_url(url)?;
                 let options = mysql_options(&settings)?;
-                Ok(Self::Mysql(build(&settings.url, size, wait, Box::new(move |_| {
+                Ok(Self::Mysql(build!(settings.url.as_str(), size, wait, Box::new(move |_| {
                     mysql(options.clone(), wait).boxed()
                 }))?))
             }
@@ -133,25 +149,6 @@ impl Connection {
 }
 
 type Setup<C> = diesel_async::pooled_connection::SetupCallback<C>;
-
-fn build<C>(url: &str, size: usize, wait: Duration, setup: Setup<C>) -> Result<Deadpool<C>, Error>
-where
-    C: PoolableConnection + Send + 'static,
-    for<'a> diesel::dsl::select<diesel::dsl::AsExprOf<i32, diesel::sql_types::Integer>>:
-        diesel_async::methods::LoadQuery<'a, C, i32>,
-    diesel::query_builder::SqlQuery: diesel_async::methods::ExecuteDsl<C>,
-{
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = setup;
-    Deadpool::builder(AsyncDieselConnectionManager::new_with_config(url, config))
-        .max_size(size)
-        .runtime(deadpool::Runtime::Tokio1)
-        .wait_timeout(Some(wait))
-        .create_timeout(Some(wait))
-        .build()
-        .map_err(|error| bad_url(&error.to_string()))
-}
 
 fn bad_url(message: &str) -> Error {
     Error::new(ErrorKind::Other, "database.url", message)

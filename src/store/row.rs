@@ -7,7 +7,7 @@ use diesel::backend::Backend;
 use diesel::deserialize::{FromSql, QueryableByName, Result as Decoded};
 use diesel::mysql::{Mysql, MysqlType, MysqlValue};
 use diesel::pg::{Pg, PgValue};
-use diesel::row::{Field, NamedRow};
+use diesel::row::{Field, NamedRow, Row as Row_};
 use diesel::sql_types as types;
 use diesel::sqlite::{Sqlite, SqliteType};
 
@@ -48,7 +48,7 @@ impl<DB: Decode> QueryableByName<DB> for Row {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> Decoded<Self> {
         (0..row.field_count())
             .map(|index| {
-                let field = row.get(index).ok_or("a row ended early")?;
+                let field = Row_::get(row, index).ok_or("a row ended early")?;
                 field.value().map_or(Ok(Cell::Null), DB::decode)
             })
             .collect::<Decoded<Vec<Cell>>>()

@@ -29,7 +29,7 @@ static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 /// Statements sent to databases since the process started, BEGIN and COMMIT left out.
 #[must_use]
 pub fn statements_sent() -> u64 {
-    STATEMENTS.load(Ordering::Relaxed)
+    AtomicU64::load(&STATEMENTS, Ordering::Relaxed)
 }
 
 macro_rules! each {

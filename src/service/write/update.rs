@@ -212,7 +212,7 @@ fn updated(job: &Job, mut record: Record, columns: &[(String, Cell)], link: Link
 /// client names the attributes it wants (RFC 7644 §3.5.2).
 async fn answer(tx: &mut Tx, job: &Job, record: &Record) -> Result<Reply, Error> {
     let patched = matches!(job.parsed, Parsed::Patch(_));
-    if job.kind() == ResourceType::Group && patched && !job.request.projection.is_stated() {
+    if job.kind() == ResourceType::Group && patched && !job.request.projection.names_attributes() {
         return Ok(Reply::NoContent { etag: None });
     }
     job.reply(tx, record, 200).await
