@@ -217,8 +217,8 @@ async fn mysql(
     setup(
         &mut connection,
         "SET time_zone = '+00:00', sql_mode = \
-         'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
-         SESSION transaction_isolation = 'READ-COMMITTED'",
+         'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'; \
+         SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     )
     .await?;
     Ok(connection)
