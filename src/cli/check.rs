@@ -28,7 +28,7 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
                 .unwrap_or_else(|| column.to_owned())
         };
         let mut findings = prove(&loaded.profile, &catalogue, fold);
-        findings.extend(store.prove(Utc::now()).await.map_err(failed)?);
+        findings.extend(store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?);
         Ok(findings)
     })?;
     output::print(&findings.iter().map(render).collect::<String>())?;

@@ -15,6 +15,7 @@ pub mod links;
 pub mod migrate;
 mod pool;
 mod predicate;
+mod prove;
 pub mod resources;
 mod row;
 mod sql;
