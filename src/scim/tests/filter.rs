@@ -73,7 +73,7 @@ fn leniency() {
         ),
         (r#"userName eq"a""#, r#"userName eq "a""#),
         (
-            r#"not(title pr)and(nickName pr)"#,
+            "not(title pr)and(nickName pr)",
             "not (title pr) and nickName pr",
         ),
         (
