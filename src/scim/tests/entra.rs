@@ -189,3 +189,19 @@ fn creation_with_what_entra_adds() {
     assert!(!asserted.covers(&path("nickName")));
     assert!(!asserted.covers(&path("emails[type eq \"home\"].value")));
 }
+
+#[test]
+fn a_label_may_come_before_its_value() {
+    let (changed, _) = patched(
+        before(),
+        &json!([
+            {"op": "Add", "path": "emails[type eq \"work\"].primary", "value": "True"},
+            {"op": "Add", "path": "emails[type eq \"work\"].value", "value": "a@x"},
+        ]),
+    )
+    .unwrap();
+    assert_eq!(
+        changed["emails"],
+        json!([{"type": "work", "primary": true, "value": "a@x"}])
+    );
+}

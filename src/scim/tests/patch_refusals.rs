@@ -50,6 +50,10 @@ fn paths_that_name_nothing() {
             ),
             (json!({"op": "replace", "path": "a b", "value": "x"}), "a b"),
             (json!({"op": "replace", "path": 5, "value": "x"}), "string"),
+            (
+                json!({"op": "add", "path": "emails[value eq \"\\u0000\"].display", "value": "x"}),
+                "NUL",
+            ),
         ],
     );
 }
