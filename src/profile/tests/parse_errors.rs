@@ -1,0 +1,1 @@
+//! Bad profiles and what is said of them.
