@@ -32,7 +32,7 @@ pub use sections::{
     Admin, Auth, Cleanup, Entra, Limits, Log, LogFormat, Notify, Reconcile, Reports, Retention,
     Schedule, Smtp, Tls, Webhook,
 };
-pub use url::{Secret, DatabaseUrl};
+pub use url::{DatabaseUrl, Secret};
 
 use layers::{Layer, Layers};
 use read::{Reader, SecretKeys};
@@ -104,10 +104,7 @@ pub struct Database {
 ///
 /// # Errors
 /// Everything that is wrong, at once.
-pub fn load<K, V>(
-    files: &[PathBuf],
-    env: impl IntoIterator<Item = (K, V)>,
-) -> Result<Config, Error>
+pub fn load<K, V>(files: &[PathBuf], env: impl IntoIterator<Item = (K, V)>) -> Result<Config, Error>
 where
     K: Into<OsString>,
     V: Into<OsString>,
@@ -117,7 +114,12 @@ where
     let config = config(&mut reader, &layers);
     let effective = reader.finish()?;
     // Without a problem every part was read.
-    config.map(|config| Config { effective, ..config }).ok_or_else(|| Error::new(Vec::new()))
+    config
+        .map(|config| Config {
+            effective,
+            ..config
+        })
+        .ok_or_else(|| Error::new(Vec::new()))
 }
 
 fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
@@ -128,7 +130,9 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
     let limits = Limits::read(reader);
     let profile = profile(reader);
     let tls = Tls::read(reader);
-    let admin = Admin { listen: reader.optional_address("admin.listen") };
+    let admin = Admin {
+        listen: reader.optional_address("admin.listen"),
+    };
     let auth = Auth::read(reader);
     let schedule = Schedule::read(reader);
     let reconcile = Reconcile::read(reader);
@@ -225,16 +229,21 @@ impl Config {
             // Lengths keep `a=b` + `c` apart from `a` + `b=c`.
             hasher.update(format!("{}:{key}={}:{value}\n", key.len(), value.len()));
         }
-        hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
-            use std::fmt::Write;
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hasher
+            .finalize()
+            .iter()
+            .fold(String::new(), |mut hex, byte| {
+                use std::fmt::Write;
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
     }
 
     /// The profile's folder-independent origin: whether it is a built-in.
     #[must_use]
     pub fn profile_file(&self) -> Option<&Path> {
-        crate::profile::builtin(&self.profile).is_none().then(|| Path::new(&self.profile))
+        crate::profile::builtin(&self.profile)
+            .is_none()
+            .then(|| Path::new(&self.profile))
     }
 }

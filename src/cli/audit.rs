@@ -51,7 +51,7 @@ pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
         .transpose()
         .map_err(|why| Error::usage(format!("--since: {why}")))?;
     context::block_on(async {
-        let store = context::open(globals)?;
+        let store = context::open_migrated(globals).await?;
         let rows = audit::list(
             &store,
             AuditQuery {
@@ -60,7 +60,7 @@ pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
             },
         )
         .await
-        .map_err(|error| Error::failed("can't read the audit trail", error))?;
+        .map_err(|error| Error::service("can't read the audit trail", error))?;
         output::print(&render(&rows, args.format)?)
     })
 }

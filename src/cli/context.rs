@@ -7,7 +7,7 @@ use super::error::Error;
 use super::globals::{DEFAULT_CONFIG, Globals};
 use crate::config::{self, Config, Database};
 use crate::profile::{self, Profile};
-use crate::store::Store;
+use crate::store::{Store, migrate};
 
 /// A validated configuration with its profile.
 pub struct Loaded {
@@ -54,6 +54,24 @@ pub fn load(globals: &Globals) -> Result<Loaded, Error> {
 /// Exit code 64 for the configuration, 1 for a URL that the database's driver can't use.
 pub fn open(globals: &Globals) -> Result<Store, Error> {
     store(&load_config(globals)?)
+}
+
+/// [`open`], for a command that needs the sidecar tables.
+///
+/// # Errors
+/// As [`open`]; 1 when the database doesn't answer or the sidecar tables aren't up to date.
+pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
+    let store = open(globals)?;
+    let pending = store
+        .read(|tx| Box::pin(migrate::pending(tx)))
+        .await
+        .map_err(|error| Error::failed("the database can't be used", error))?;
+    if pending.is_empty() {
+        return Ok(store);
+    }
+    Err(Error::refused(
+        "the sidecar tables are missing or out of date: run `kpifire-scim migrate`",
+    ))
 }
 
 /// Makes ready to use the database of a configuration.

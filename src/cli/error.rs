@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::http::error::chain;
+use crate::service;
 
 /// Anything that can be the cause.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -27,6 +28,15 @@ impl Error {
             code: FAILED,
             message: message.into(),
             cause: Some(cause.into()),
+        }
+    }
+
+    /// The service failed. At the command line its own causes may be told, so what it says of an
+    /// internal error to a client is left out.
+    pub fn service(message: impl Into<String>, error: service::Error) -> Self {
+        match error {
+            service::Error::Internal(cause) => Self::failed(message, cause),
+            other => Self::failed(message, other),
         }
     }
 

@@ -52,7 +52,7 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
         paging,
     )
     .await
-    .map_err(|error| Error::failed("can't start", error))
+    .map_err(|error| Error::service("can't start", error))
 }
 
 /// What the configuration has for the wire.

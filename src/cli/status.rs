@@ -20,7 +20,7 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     context::block_on(async {
         let config = context::load_config(globals)?;
         let store = context::store(&config)?;
-        let failed = |error| Error::failed("the status can't be read", error);
+        let failed = |error| Error::service("the status can't be read", error);
         let status = service::status(&store, now).await.map_err(failed)?;
         let tokens = if status.pending.is_empty() {
             tokens::list(&store).await.map_err(failed)?

@@ -59,7 +59,7 @@ enum ScopeName {
 /// 64 for the configuration; 1 for the database, a name that is taken, or one that isn't there.
 pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
     context::block_on(async {
-        let store = context::open(globals)?;
+        let store = context::open_migrated(globals).await?;
         let now = Utc::now();
         match command {
             Command::Create(Create {
@@ -77,26 +77,26 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
                     .map_err(|why| Error::usage(format!("--expires: {why}")))?;
                 let token = tokens::create(&store, &name, expires, scope, now)
                     .await
-                    .map_err(|error| Error::failed("no token was made", error))?;
+                    .map_err(|error| Error::service("no token was made", error))?;
                 output::line(&token)
             }
             Command::List => {
                 let tokens = tokens::list(&store)
                     .await
-                    .map_err(|error| Error::failed("can't list the tokens", error))?;
+                    .map_err(|error| Error::service("can't list the tokens", error))?;
                 output::print(&output::table(&rows(&tokens)))
             }
             Command::Revoke(Named { name }) => {
                 tokens::revoke(&store, &name, now)
                     .await
-                    .map_err(|error| Error::failed("the token was not revoked", error))?;
+                    .map_err(|error| Error::service("the token was not revoked", error))?;
                 output::remark(&format!("revoked {name}"));
                 Ok(())
             }
             Command::Rotate(Named { name }) => {
                 let token = tokens::rotate(&store, &name, now)
                     .await
-                    .map_err(|error| Error::failed("the token was not rotated", error))?;
+                    .map_err(|error| Error::service("the token was not rotated", error))?;
                 output::line(&token)
             }
         }

@@ -89,14 +89,20 @@ where
                 layers.sources.push(Keys(keys));
             }
             Err(message) => {
-                problems.push(Problem { key: String::new(), origin: Some(origin.clone()), message });
+                problems.push(Problem {
+                    key: String::new(),
+                    origin: Some(origin.clone()),
+                    message,
+                });
             }
         }
         layers.origins.insert(origin, Layer::File(path.clone()));
     }
     let mut variables = BTreeMap::new();
     for (name, value) in env {
-        let (Ok(name), value) = (name.into().into_string(), value.into()) else { continue };
+        let (Ok(name), value) = (name.into().into_string(), value.into()) else {
+            continue;
+        };
         if name == "CREDENTIALS_DIRECTORY" {
             layers.credentials = Some(PathBuf::from(value));
         } else if name.starts_with(PREFIX) {
@@ -130,7 +136,11 @@ impl Layers {
                 .map(str::to_lowercase)
                 .collect::<Vec<_>>()
                 .join(".");
-            let key = if SHORT.contains(&key.as_str()) { format!("{key}.url") } else { key };
+            let key = if SHORT.contains(&key.as_str()) {
+                format!("{key}.url")
+            } else {
+                key
+            };
             keys.insert(key, Value::new(Some(&name), ValueKind::String(value)));
             self.origins.insert(name.clone(), Layer::Variable(name));
         }
@@ -153,7 +163,9 @@ impl Keys {
     fn has(&self, key: &str) -> bool {
         fn within(map: &Map<String, Value>, key: &str) -> bool {
             map.iter().any(|(name, value)| {
-                let Some(rest) = key.strip_prefix(name.as_str()) else { return false };
+                let Some(rest) = key.strip_prefix(name.as_str()) else {
+                    return false;
+                };
                 match (&value.kind, rest.strip_prefix('.')) {
                     (ValueKind::Table(map), Some(rest)) => within(map, rest),
                     _ => rest.is_empty(),
@@ -174,7 +186,13 @@ fn file(path: &Path, origin: &String) -> Result<Map<String, Value>, String> {
 
 /// Makes tables of the short forms.
 fn expand(keys: &mut Map<String, Value>) {
-    let Some(Value { kind: ValueKind::Table(notify), .. }) = keys.get_mut("notify") else { return };
+    let Some(Value {
+        kind: ValueKind::Table(notify),
+        ..
+    }) = keys.get_mut("notify")
+    else {
+        return;
+    };
     for name in SHORT.iter().filter_map(|key| key.strip_prefix("notify.")) {
         if let Some(value) = notify.get_mut(name)
             && matches!(value.kind, ValueKind::String(_))

@@ -51,7 +51,11 @@ impl Reader {
         }
         let merged = builder.build().map_err(|error| {
             let message = error.to_string();
-            Error::new(vec![Problem { key: String::new(), origin: None, message }])
+            Error::new(vec![Problem {
+                key: String::new(),
+                origin: None,
+                message,
+            }])
         })?;
         let mut values = BTreeMap::new();
         flatten(&mut values, String::new(), merged.cache);
@@ -66,7 +70,11 @@ impl Reader {
 
     /// Notes what is wrong with a key.
     pub fn problem(&mut self, key: &str, origin: Option<String>, message: impl Into<String>) {
-        self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
+        self.problems.push(Problem {
+            key: key.to_owned(),
+            origin,
+            message: message.into(),
+        });
     }
 
     /// Notes a key's effective value, as `check` prints it and the hash takes it.
@@ -90,8 +98,12 @@ impl Reader {
 
     fn unknown(&self, key: &str) -> String {
         let table = format!("{key}.");
-        let within: Vec<&str> =
-            self.asked.iter().copied().filter(|known| known.starts_with(&table)).collect();
+        let within: Vec<&str> = self
+            .asked
+            .iter()
+            .copied()
+            .filter(|known| known.starts_with(&table))
+            .collect();
         if !within.is_empty() {
             return format!("is a table with the keys {}", within.join(", "));
         }
@@ -99,7 +111,13 @@ impl Reader {
         let siblings: Vec<&str> = key
             .rsplit_once('.')
             .map(|(parent, _)| format!("{parent}."))
-            .map(|parent| self.asked.iter().copied().filter(|k| k.starts_with(&parent)).collect())
+            .map(|parent| {
+                self.asked
+                    .iter()
+                    .copied()
+                    .filter(|k| k.starts_with(&parent))
+                    .collect()
+            })
             .unwrap_or_default();
         match (hint.is_empty(), siblings.is_empty()) {
             (true, false) => format!("unknown key (allowed here: {})", siblings.join(", ")),
@@ -126,7 +144,9 @@ impl Reader {
             ValueKind::U64(number) => number.to_string(),
             ValueKind::Float(number) => number.to_string(),
             ValueKind::Boolean(value) => value.to_string(),
-            ValueKind::Array(_) => return self.wrong(key, raw.origin, "must be one value, not a list"),
+            ValueKind::Array(_) => {
+                return self.wrong(key, raw.origin, "must be one value, not a list");
+            }
             _ => return self.wrong(key, raw.origin, "must be one value"),
         };
         Some((text.trim().to_owned(), raw.origin))
@@ -196,15 +216,17 @@ impl Reader {
     pub fn integer(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> Option<u64> {
         self.parsed(key, &default.to_string(), |text| {
             let number = text.replace('_', "").parse::<u64>();
-            number.ok().filter(|number| (min..=max).contains(number)).ok_or_else(|| {
-                format!("must be an integer from {min} to {max}, not `{text}`")
-            })
+            number
+                .ok()
+                .filter(|number| (min..=max).contains(number))
+                .ok_or_else(|| format!("must be an integer from {min} to {max}, not `{text}`"))
         })
     }
 
     /// The same as a `usize`.
     pub fn size(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> Option<usize> {
-        self.integer(key, default, min, max).and_then(|number| usize::try_from(number).ok())
+        self.integer(key, default, min, max)
+            .and_then(|number| usize::try_from(number).ok())
     }
 
     /// A number of bytes: an integer, or one with KiB, MiB, GiB, kB, MB, GB.
@@ -232,9 +254,9 @@ impl Reader {
     pub fn percent(&mut self, key: &'static str, default: &str) -> Option<f64> {
         self.parsed(key, default, |text| {
             let number = text.trim_end_matches('%').trim_end().parse::<f64>().ok();
-            number.filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| {
-                format!("must be a percentage from 0 to 100, not `{text}`")
-            })
+            number
+                .filter(|number| (0.0..=100.0).contains(number))
+                .ok_or_else(|| format!("must be a percentage from 0 to 100, not `{text}`"))
         })
     }
 
@@ -264,13 +286,20 @@ impl Reader {
                 }
                 texts
             }
-            ValueKind::String(text) => {
-                text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect()
-            }
+            ValueKind::String(text) => text
+                .split(',')
+                .map(|t| t.trim().to_owned())
+                .filter(|t| !t.is_empty())
+                .collect(),
             _ => return self.wrong(key, raw.origin, "must be a list of strings"),
         };
         self.note(key, &texts.join(","));
-        Some(texts.into_iter().map(|text| (text, raw.origin.clone())).collect())
+        Some(
+            texts
+                .into_iter()
+                .map(|text| (text, raw.origin.clone()))
+                .collect(),
+        )
     }
 
     /// An address to listen on.
@@ -293,42 +322,65 @@ impl Reader {
 
     /// A secret from its key, from the file that its file key names, or from a systemd credential.
     /// `Some(None)`: nowhere set. `None`: wrong, and noted.
-    pub fn secret(&mut self, layers: &Layers, keys: &SecretKeys) -> Option<Option<(String, String)>> {
-        let SecretKeys { value: key, file: file_key, credential } = *keys;
+    pub fn secret(
+        &mut self,
+        layers: &Layers,
+        keys: &SecretKeys,
+    ) -> Option<Option<(String, String)>> {
+        let SecretKeys {
+            value: key,
+            file: file_key,
+            credential,
+        } = *keys;
         let (by_value, by_file) = layers.last_of(key, file_key);
         let value = self.text_of(key);
         let file = self.text_of(file_key);
         match (by_value, by_file) {
             (true, true) => {
                 let origin = file.map(|(_, origin)| origin);
-                self.problem(file_key, origin, format!("is set beside `{key}`; keep one of the two"));
+                self.problem(
+                    file_key,
+                    origin,
+                    format!("is set beside `{key}`; keep one of the two"),
+                );
                 None
             }
             (true, false) => value.map(Some),
             (false, true) => {
                 let (path, origin) = file?;
-                self.secret_file(file_key, &origin, &PathBuf::from(path)).map(Some)
+                self.secret_file(file_key, &origin, &PathBuf::from(path))
+                    .map(Some)
             }
             (false, false) => {
-                let Some(dir) = &layers.credentials else { return Some(None) };
+                let Some(dir) = &layers.credentials else {
+                    return Some(None);
+                };
                 let path = dir.join(credential);
                 if !path.exists() {
                     return Some(None);
                 }
-                self.secret_file(key, "$CREDENTIALS_DIRECTORY", &path).map(Some)
+                self.secret_file(key, "$CREDENTIALS_DIRECTORY", &path)
+                    .map(Some)
             }
         }
     }
 
     fn secret_file(&mut self, key: &str, origin: &str, path: &PathBuf) -> Option<(String, String)> {
         match std::fs::read_to_string(path) {
-            Ok(text) if text.trim().is_empty() => {
-                self.wrong(key, origin.to_owned(), format!("{} is empty", path.display()))
-            }
-            Ok(text) => Some((text.trim().to_owned(), Layer::Secret(path.clone()).to_string())),
-            Err(error) => {
-                self.wrong(key, origin.to_owned(), format!("can't read {}: {error}", path.display()))
-            }
+            Ok(text) if text.trim().is_empty() => self.wrong(
+                key,
+                origin.to_owned(),
+                format!("{} is empty", path.display()),
+            ),
+            Ok(text) => Some((
+                text.trim().to_owned(),
+                Layer::Secret(path.clone()).to_string(),
+            )),
+            Err(error) => self.wrong(
+                key,
+                origin.to_owned(),
+                format!("can't read {}: {error}", path.display()),
+            ),
         }
     }
 }
@@ -338,7 +390,11 @@ fn flatten(values: &mut BTreeMap<String, Raw>, key: String, value: Value) {
     match value.kind {
         ValueKind::Table(map) => {
             for (name, value) in map {
-                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                let key = if key.is_empty() {
+                    name
+                } else {
+                    format!("{key}.{name}")
+                };
                 flatten(values, key, value);
             }
         }
@@ -351,15 +407,24 @@ fn flatten(values: &mut BTreeMap<String, Raw>, key: String, value: Value) {
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
-        format!("must be an IP address and a port such as 127.0.0.1:8642 or [::]:8642, not `{text}`")
+        format!(
+            "must be an IP address and a port such as 127.0.0.1:8642 or [::]:8642, not `{text}`"
+        )
     })
 }
 
 /// A humantime duration in a range.
 pub(super) fn parse_duration(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
-    let range = || format!("{} to {}", humantime::format_duration(min), humantime::format_duration(max));
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("must be a duration such as \"30s\" or \"30d\", not `{text}`: {error}"))?;
+    let range = || {
+        format!(
+            "{} to {}",
+            humantime::format_duration(min),
+            humantime::format_duration(max)
+        )
+    };
+    let duration = humantime::parse_duration(text).map_err(|error| {
+        format!("must be a duration such as \"30s\" or \"30d\", not `{text}`: {error}")
+    })?;
     if duration < min || duration > max {
         return Err(format!("must be from {}, not `{text}`", range()));
     }
@@ -367,7 +432,10 @@ pub(super) fn parse_duration(text: &str, min: Duration, max: Duration) -> Result
 }
 
 fn parse_bytes(text: &str) -> Option<u64> {
-    let compact: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
+    let compact: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '_')
+        .collect();
     let digits = compact.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = compact.get(digits.len()..)?;
     let factor: u64 = match unit.to_ascii_lowercase().as_str() {

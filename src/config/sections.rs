@@ -126,15 +126,26 @@ pub struct Tls {
 
 impl Tls {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        match (reader.optional_path("tls.cert"), reader.optional_path("tls.key")) {
+        match (
+            reader.optional_path("tls.cert"),
+            reader.optional_path("tls.key"),
+        ) {
             (Some(cert), Some(key)) => Some(Self { cert, key }),
             (None, None) => None,
             (Some(_), None) => {
-                reader.problem("tls.key", None, "is missing beside `tls.cert`; TLS needs both");
+                reader.problem(
+                    "tls.key",
+                    None,
+                    "is missing beside `tls.cert`; TLS needs both",
+                );
                 None
             }
             (None, Some(_)) => {
-                reader.problem("tls.cert", None, "is missing beside `tls.key`; TLS needs both");
+                reader.problem(
+                    "tls.cert",
+                    None,
+                    "is missing beside `tls.key`; TLS needs both",
+                );
                 None
             }
         }
@@ -178,13 +189,21 @@ impl Auth {
         let audience = reader.optional("auth.entra.audience", non_empty);
         let jwks = reader.optional("auth.entra.jwks", non_empty);
         if wanted && tenant.is_none() {
-            reader.problem("auth.entra.tenant", None, "is needed by `auth.entra`: without it any tenant's token would do");
+            reader.problem(
+                "auth.entra.tenant",
+                None,
+                "is needed by `auth.entra`: without it any tenant's token would do",
+            );
         }
         if wanted && audience.is_none() {
             reader.problem("auth.entra.audience", None, "is needed by `auth.entra`");
         }
         let entra = match (tenant, audience) {
-            (Some(tenant), Some(audience)) => Some(Entra { tenant, audience, jwks }),
+            (Some(tenant), Some(audience)) => Some(Entra {
+                tenant,
+                audience,
+                jwks,
+            }),
             _ => None,
         };
         Self { entra }
@@ -208,20 +227,33 @@ impl Schedule {
         let cleanup = reader.parsed("schedule.cleanup", "47 2 * * *", optional_cron);
         let timezone = reader.parsed("schedule.timezone", "UTC", |text| {
             text.parse::<Tz>().map_err(|_| {
-                let hint = near_miss::hint(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+                let hint =
+                    near_miss::hint(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
                 format!("must be a time zone such as Europe/Berlin, not `{text}`{hint}")
             })
         });
-        Some(Self { reconcile: reconcile?, cleanup: cleanup?, timezone: timezone? })
+        Some(Self {
+            reconcile: reconcile?,
+            cleanup: cleanup?,
+            timezone: timezone?,
+        })
     }
 }
 
 fn optional_cron(text: &str) -> Result<Option<Cron>, String> {
-    if text.is_empty() { Ok(None) } else { Cron::parse(text).map(Some) }
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        Cron::parse(text).map(Some)
+    }
 }
 
 fn non_empty(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() {
+        Err("must not be empty".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// The drift kinds that `restore` can mend without a person asking for it.
@@ -269,11 +301,19 @@ impl Reconcile {
                 auto.insert(text);
             } else {
                 let hint = near_miss::hint(&text, AUTO_KINDS.iter().copied());
-                let message = format!("doesn't know `{text}`{hint} (allowed: {})", AUTO_KINDS.join(", "));
+                let message = format!(
+                    "doesn't know `{text}`{hint} (allowed: {})",
+                    AUTO_KINDS.join(", ")
+                );
                 reader.problem("reconcile.auto", Some(origin), message);
             }
         }
-        Some(Self { stale_after: stale_after?, floor: floor?, tolerate, auto })
+        Some(Self {
+            stale_after: stale_after?,
+            floor: floor?,
+            tolerate,
+            auto,
+        })
     }
 }
 
@@ -309,12 +349,20 @@ impl Cleanup {
         if let (Some(strip), Some(anonymise)) = (strip_after, anonymise_after)
             && anonymise < strip
         {
-            reader.problem("cleanup.anonymise_after", None, "is shorter than `cleanup.strip_after`; the stages follow one another");
+            reader.problem(
+                "cleanup.anonymise_after",
+                None,
+                "is shorter than `cleanup.strip_after`; the stages follow one another",
+            );
         }
         if let (Some(anonymise), Some(delete)) = (anonymise_after, delete_after)
             && delete < anonymise
         {
-            reader.problem("cleanup.delete_after", None, "is shorter than `cleanup.anonymise_after`; the stages follow one another");
+            reader.problem(
+                "cleanup.delete_after",
+                None,
+                "is shorter than `cleanup.anonymise_after`; the stages follow one another",
+            );
         }
         Some(Self {
             strip_after: strip_after?,
@@ -385,7 +433,11 @@ impl Notify {
             (None, None, to) if to.is_empty() => None,
             (Some(url), Some(from), to) if !to.is_empty() => Some(Smtp { url, from, to }),
             (url, from, to) => {
-                let absent = [("url", url.is_none()), ("from", from.is_none()), ("to", to.is_empty())];
+                let absent = [
+                    ("url", url.is_none()),
+                    ("from", from.is_none()),
+                    ("to", to.is_empty()),
+                ];
                 for (key, absent) in absent {
                     if absent {
                         let message = "is missing; mail needs `notify.smtp.url`, `from` and `to`";
@@ -396,7 +448,11 @@ impl Notify {
             }
         };
         let webhook = webhook_url?.map(|url| Webhook { url });
-        Some(Self { smtp, webhook, digest: digest? })
+        Some(Self {
+            smtp,
+            webhook,
+            digest: digest?,
+        })
     }
 }
 
@@ -406,24 +462,41 @@ fn secret_url(
     keys: &SecretKeys,
     schemes: &[&str],
 ) -> Option<Option<Secret>> {
-    let Some((text, origin)) = reader.secret(layers, keys)? else { return Some(None) };
+    let Some((text, origin)) = reader.secret(layers, keys)? else {
+        return Some(None);
+    };
     let key = keys.value;
-    if !schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
-        reader.problem(key, Some(origin), format!("must be a URL that begins with {}", schemes.join(" or ")));
+    if !schemes
+        .iter()
+        .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
+    {
+        reader.problem(
+            key,
+            Some(origin),
+            format!("must be a URL that begins with {}", schemes.join(" or ")),
+        );
         return None;
     }
     // A webhook's path is its key: nothing of it is noted but that it is set.
-    let noted = if schemes.contains(&"https://") { "set".to_owned() } else { without_password(&text) };
+    let noted = if schemes.contains(&"https://") {
+        "set".to_owned()
+    } else {
+        without_password(&text)
+    };
     reader.note(key, &noted);
     Some(Some(Secret::new(text)))
 }
 
 fn mail_address(text: &str) -> Result<String, String> {
     match text.split_once('@') {
-        Some((user, host)) if !user.is_empty() && !host.is_empty() && !text.contains(char::is_control) => {
+        Some((user, host))
+            if !user.is_empty() && !host.is_empty() && !text.contains(char::is_control) =>
+        {
             Ok(text.to_owned())
         }
-        _ => Err(format!("must be a mail address such as it@plant.example, not `{text}`")),
+        _ => Err(format!(
+            "must be a mail address such as it@plant.example, not `{text}`"
+        )),
     }
 }
 
@@ -438,9 +511,14 @@ pub struct Reports {
 
 impl Reports {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let dir = reader.parsed("reports.dir", "reports", |text| non_empty(text).map(PathBuf::from));
+        let dir = reader.parsed("reports.dir", "reports", |text| {
+            non_empty(text).map(PathBuf::from)
+        });
         let mask = reader.boolean("reports.mask", "false");
-        Some(Self { dir: dir?, mask: mask? })
+        Some(Self {
+            dir: dir?,
+            mask: mask?,
+        })
     }
 }
 
@@ -460,7 +538,11 @@ impl Retention {
         let audit = reader.duration("retention.audit", "730d", DAY, CENTURY);
         let runs = reader.duration("retention.runs", "180d", DAY, CENTURY);
         let findings = reader.duration("retention.findings", "365d", DAY, CENTURY);
-        Some(Self { audit: audit?, runs: runs?, findings: findings? })
+        Some(Self {
+            audit: audit?,
+            runs: runs?,
+            findings: findings?,
+        })
     }
 }
 
@@ -496,7 +578,10 @@ impl Log {
                 Ok(text.to_owned())
             } else {
                 let hint = near_miss::hint(text, plain);
-                Err(format!("must be {} or tracing directives, not `{text}`{hint}", plain.join(", ")))
+                Err(format!(
+                    "must be {} or tracing directives, not `{text}`{hint}",
+                    plain.join(", ")
+                ))
             }
         });
         let format = reader.parsed("log.format", "text", |text| match text {
@@ -505,6 +590,9 @@ impl Log {
             "journald" => Ok(LogFormat::Journald),
             _ => Err(format!("must be text, json or journald, not `{text}`")),
         });
-        Some(Self { level: level?, format: format? })
+        Some(Self {
+            level: level?,
+            format: format?,
+        })
     }
 }

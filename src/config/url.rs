@@ -37,9 +37,14 @@ impl DatabaseUrl {
             }
             "mysql" | "mariadb" => server(rest).map(|()| Self::Mysql(format!("mysql:{rest}"))),
             // An unknown scheme is repeated only when it is a word: `user:password@host` isn't one.
-            other if other.chars().all(|c| c.is_ascii_alphanumeric() || c == '+') && rest.starts_with("//") => {
+            other
+                if other.chars().all(|c| c.is_ascii_alphanumeric() || c == '+')
+                    && rest.starts_with("//") =>
+            {
                 let hint = near_miss::hint(other, ["sqlite", "postgres", "mysql", "mariadb"]);
-                Err(format!("has the unknown scheme `{other}`{hint}; write {ALLOWED}"))
+                Err(format!(
+                    "has the unknown scheme `{other}`; write {ALLOWED}{hint}"
+                ))
             }
             _ => Err(format!("has no known scheme; write {ALLOWED}")),
         }
@@ -53,7 +58,10 @@ fn sqlite(rest: &str) -> Result<DatabaseUrl, String> {
         return Err("names no file; write sqlite:PATH".to_owned());
     }
     if path == ":memory:" {
-        return Err("can't be in memory: every connection would see its own database; write sqlite:PATH".to_owned());
+        return Err(
+            "can't be in memory: every connection would see its own database; write sqlite:PATH"
+                .to_owned(),
+        );
     }
     Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
 }
@@ -61,7 +69,10 @@ fn sqlite(rest: &str) -> Result<DatabaseUrl, String> {
 fn server(rest: &str) -> Result<(), String> {
     match rest.strip_prefix("//") {
         Some(authority) if !authority.is_empty() => Ok(()),
-        _ => Err("needs `//` and a host after the scheme: SCHEME://USER:PASSWORD@HOST/DATABASE".to_owned()),
+        _ => Err(
+            "needs `//` and a host after the scheme: SCHEME://USER:PASSWORD@HOST/DATABASE"
+                .to_owned(),
+        ),
     }
 }
 
@@ -85,7 +96,9 @@ impl std::fmt::Debug for DatabaseUrl {
 /// The password reaches to the *last* `@`, so that one written without percent-encoding doesn't
 /// show in part.
 pub(super) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     let masked = match rest.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
             Some((name, _)) => format!("{name}:***@{host}"),
@@ -93,7 +106,9 @@ pub(super) fn without_password(url: &str) -> String {
         },
         None => rest.to_owned(),
     };
-    let Some((before, query)) = masked.split_once('?') else { return format!("{scheme}://{masked}") };
+    let Some((before, query)) = masked.split_once('?') else {
+        return format!("{scheme}://{masked}");
+    };
     let query: Vec<String> = query
         .split('&')
         .map(|pair| match pair.split_once('=') {

@@ -18,7 +18,11 @@ pub(super) fn attributes(
     kind: ResourceType,
     section: Section,
 ) -> BTreeMap<AttributePath, Mapping> {
-    let mut read = Attributes { kind, mapped: BTreeMap::new(), columns: BTreeMap::new() };
+    let mut read = Attributes {
+        kind,
+        mapped: BTreeMap::new(),
+        columns: BTreeMap::new(),
+    };
     for (name, item) in section.entries {
         read.entry(reader, &name, item);
     }
@@ -53,17 +57,27 @@ impl Attributes {
         if forbidden(reader, &path, &key, line) {
             return;
         }
-        let Some(mapping) = mapping(reader, &path, item) else { return };
+        let Some(mapping) = mapping(reader, &path, item) else {
+            return;
+        };
         if let Some(other) = self.columns.get(&mapping.column) {
-            reader.problem(&key, line, format!(
-                "column `{}` is mapped already by `{other}`; a column carries one attribute",
-                mapping.column
-            ));
+            reader.problem(
+                &key,
+                line,
+                format!(
+                    "column `{}` is mapped already by `{other}`; a column carries one attribute",
+                    mapping.column
+                ),
+            );
             return;
         }
         self.columns.insert(mapping.column.clone(), key.clone());
         if self.mapped.insert(path, mapping).is_some() {
-            reader.problem(key, line, "this attribute is mapped twice; keep one of the two keys");
+            reader.problem(
+                key,
+                line,
+                "this attribute is mapped twice; keep one of the two keys",
+            );
         }
     }
 }
@@ -75,7 +89,9 @@ fn forbidden(reader: &mut Reader, path: &AttributePath, key: &str, line: usize) 
     let why = match head {
         "id" => "is the table's key and can't be mapped; name the column in `key`",
         "meta" => "is kept by the agent; stamp kpifire's columns with `touch`",
-        "password" => "is never stored; put the column under `insert` with a value that no password matches",
+        "password" => {
+            "is never stored; put the column under `insert` with a value that no password matches"
+        }
         "groups" | "members" => "is the membership table, described under `[members]`",
         _ => return false,
     };
@@ -86,10 +102,17 @@ fn forbidden(reader: &mut Reader, path: &AttributePath, key: &str, line: usize) 
 fn mapping(reader: &mut Reader, path: &AttributePath, item: Item) -> Option<Mapping> {
     if let Node::Text(_) = item.value {
         let column = reader.text(&item)?;
-        return Some(Mapping { column, encoding: Encoding::Plain });
+        return Some(Mapping {
+            column,
+            encoding: Encoding::Plain,
+        });
     }
     if !matches!(item.value, Node::Table(_)) {
-        reader.problem(&item.path, item.line, "must be a column name or a table with `column`");
+        reader.problem(
+            &item.path,
+            item.line,
+            "must be a column name or a table with `column`",
+        );
         return None;
     }
     let mut section = reader.table(item)?;
@@ -99,27 +122,45 @@ fn mapping(reader: &mut Reader, path: &AttributePath, item: Item) -> Option<Mapp
     let lookup = section.take("lookup");
     reader.finish(&section, MAPPING_KEYS);
     if let (Some(_), Some(lookup)) = (&values, &lookup) {
-        reader.problem(&lookup.path, lookup.line, "can't stand beside `values`; keep one of the two");
+        reader.problem(
+            &lookup.path,
+            lookup.line,
+            "can't stand beside `values`; keep one of the two",
+        );
         return None;
     }
     if let (None, Some(other)) = (&values, &other) {
-        reader.problem(&other.path, other.line, "says what happens to values outside `values`; there is none");
+        reader.problem(
+            &other.path,
+            other.line,
+            "says what happens to values outside `values`; there is none",
+        );
     }
     let boolean = path.definition().kind == AttributeKind::Boolean;
     let encoding = match (values, lookup) {
         (Some(item), _) => {
             let other = other.map_or(Some(Other::Reject), |item| other_word(reader, &item));
             let pairs = pairs(reader, item, boolean)?;
-            Encoding::Values { pairs, other: other? }
+            Encoding::Values {
+                pairs,
+                other: other?,
+            }
         }
         (None, Some(item)) if boolean => {
-            reader.problem(&item.path, item.line, "can't carry a boolean attribute; use `values`");
+            reader.problem(
+                &item.path,
+                item.line,
+                "can't carry a boolean attribute; use `values`",
+            );
             return None;
         }
         (None, Some(item)) => Encoding::Lookup(lookup_table(reader, item)?),
         (None, None) => Encoding::Plain,
     };
-    Some(Mapping { column: column?, encoding })
+    Some(Mapping {
+        column: column?,
+        encoding,
+    })
 }
 
 fn other_word(reader: &mut Reader, item: &Item) -> Option<Other> {
@@ -128,9 +169,13 @@ fn other_word(reader: &mut Reader, item: &Item) -> Option<Other> {
         "reject" => Some(Other::Reject),
         "keep" => Some(Other::Keep),
         _ => {
-            reader.problem(&item.path, item.line, format!(
-                "must be \"reject\" (answer 400) or \"keep\" (leave the column), not \"{text}\""
-            ));
+            reader.problem(
+                &item.path,
+                item.line,
+                format!(
+                    "must be \"reject\" (answer 400) or \"keep\" (leave the column), not \"{text}\""
+                ),
+            );
             None
         }
     }
@@ -141,28 +186,46 @@ fn pairs(reader: &mut Reader, item: Item, boolean: bool) -> Option<Vec<(String, 
     let (path, line) = (item.path.clone(), item.line);
     let section = reader.table(item)?;
     if section.entries.is_empty() {
-        reader.problem(path, line, "is empty; list SCIM values and what the column holds for each");
+        reader.problem(
+            path,
+            line,
+            "is empty; list SCIM values and what the column holds for each",
+        );
         return None;
     }
     let mut pairs: Vec<(String, Scalar)> = Vec::new();
     let before = reader.problems.len();
     for (scim, item) in &section.entries {
         if boolean && scim != "true" && scim != "false" {
-            reader.problem(&item.path, item.line, "the attribute is a boolean: only `true` and `false` can be listed");
+            reader.problem(
+                &item.path,
+                item.line,
+                "the attribute is a boolean: only `true` and `false` can be listed",
+            );
             continue;
         }
-        let Some(legacy) = reader.scalar(item, Words::Text) else { continue };
+        let Some(legacy) = reader.scalar(item, Words::Text) else {
+            continue;
+        };
         if let Some((other, _)) = pairs.iter().find(|(_, listed)| *listed == legacy) {
-            reader.problem(&item.path, item.line, format!(
-                "has the same legacy value as `{other}`; reading it back would be ambiguous"
-            ));
+            reader.problem(
+                &item.path,
+                item.line,
+                format!(
+                    "has the same legacy value as `{other}`; reading it back would be ambiguous"
+                ),
+            );
             continue;
         }
         pairs.push((scim.clone(), legacy));
     }
     for wanted in ["true", "false"] {
         if boolean && !section.has(wanted) {
-            reader.problem(&path, line, format!("doesn't say what the column holds for `{wanted}`"));
+            reader.problem(
+                &path,
+                line,
+                format!("doesn't say what the column holds for `{wanted}`"),
+            );
         }
     }
     (reader.problems.len() == before).then_some(pairs)
@@ -173,22 +236,44 @@ fn lookup_table(reader: &mut Reader, item: Item) -> Option<Lookup> {
     let table = reader.required_table_name(&mut section, "table = \"departments\"");
     let key = reader.required_text(&mut section, "key", "key = \"department_id\"");
     let label = reader.required_text(&mut section, "label", "label = \"name\"");
-    let missing = section.take("missing").map_or(Some(Missing::Reject), |item| missing(reader, item));
-    let insert_line = section.entries.iter().find(|(name, _)| name == "insert").map(|(_, item)| item.line);
+    let missing = section
+        .take("missing")
+        .map_or(Some(Missing::Reject), |item| missing(reader, item));
+    let insert_line = section
+        .entries
+        .iter()
+        .find(|(name, _)| name == "insert")
+        .map(|(_, item)| item.line);
     let insert = super::parse::constants(reader, section.take("insert"), Words::Now);
     if let Some(line) = insert_line
-        && missing.as_ref().is_some_and(|missing| *missing != Missing::Create)
+        && missing
+            .as_ref()
+            .is_some_and(|missing| *missing != Missing::Create)
     {
-        reader.problem(section.key("insert"), line, "is used only with `missing = \"create\"`");
+        reader.problem(
+            section.key("insert"),
+            line,
+            "is used only with `missing = \"create\"`",
+        );
     }
     reader.finish(&section, LOOKUP_KEYS);
     let (table, key, label) = (table?, key?, label?);
     for (column, what) in [(&key, "key"), (&label, "label")] {
         if insert.contains_key(column) {
-            reader.problem(section.key("insert"), section.line, format!("column `{column}` is the lookup's {what} already"));
+            reader.problem(
+                section.key("insert"),
+                section.line,
+                format!("column `{column}` is the lookup's {what} already"),
+            );
         }
     }
-    Some(Lookup { table, key, label, missing: missing?, insert })
+    Some(Lookup {
+        table,
+        key,
+        label,
+        missing: missing?,
+        insert,
+    })
 }
 
 fn missing(reader: &mut Reader, item: Item) -> Option<Missing> {

@@ -13,8 +13,15 @@ use super::read::{self, Item, Node, Reader, Section, Words};
 use super::{Error, attributes, validate};
 use crate::scim::ResourceType;
 
-const SECTIONS: &[&str] =
-    &["users", "groups", "members", "revoke", "ownership", "anonymise", "protect"];
+const SECTIONS: &[&str] = &[
+    "users",
+    "groups",
+    "members",
+    "revoke",
+    "ownership",
+    "anonymise",
+    "protect",
+];
 const RESOURCE_KEYS: &[&str] = &["table", "key", "attributes", "insert", "touch", "delete"];
 const MEMBER_KEYS: &[&str] = &["table", "group", "user", "insert", "touch"];
 const REVOKE_KEYS: &[&str] = &["user", "action", "set", "where_null"];
@@ -26,12 +33,17 @@ const OWNERSHIP_KEYS: &[&str] = &["owner", "title"];
 /// Everything that is wrong, in the order of the file.
 pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
     let mut document = read::document(origin, text)?;
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(&document);
     let users = resource(&mut reader, ResourceType::User, &mut document, "users");
     let groups = resource(&mut reader, ResourceType::Group, &mut document, "groups");
     let members = members(&mut reader, &mut document);
     let revoke = tables(&mut reader, document.take("revoke"), REVOKE_KEYS, revoke);
-    let ownership = tables(&mut reader, document.take("ownership"), OWNERSHIP_KEYS, ownership);
+    let ownership = tables(
+        &mut reader,
+        document.take("ownership"),
+        OWNERSHIP_KEYS,
+        ownership,
+    );
     let anonymise = anonymise(&mut reader, document.take("anonymise"));
     let protect = protect(&mut reader, document.take("protect"));
     reader.finish(&document, SECTIONS);
@@ -39,7 +51,16 @@ pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
     let profile = match (users, groups, members) {
         (Some(users), Some(groups), Some(members)) => {
             let origin = origin.to_owned();
-            Some(Profile { origin, users, groups, members, revoke, ownership, anonymise, protect })
+            Some(Profile {
+                origin,
+                users,
+                groups,
+                members,
+                revoke,
+                ownership,
+                anonymise,
+                protect,
+            })
         }
         _ => None,
     };
@@ -51,7 +72,10 @@ pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
         Some(profile) if problems.is_empty() => Ok(profile),
         _ => {
             problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
-            Err(Error { origin: origin.to_owned(), problems })
+            Err(Error {
+                origin: origin.to_owned(),
+                problems,
+            })
         }
     }
 }
@@ -63,20 +87,28 @@ fn resource(
     name: &str,
 ) -> Option<ResourceTable> {
     let Some(item) = document.take(name) else {
-        return reader.missing(document, name, &format!("[{name}] with table, key and attributes"));
+        return reader.missing(
+            document,
+            name,
+            &format!("[{name}] with table, key and attributes"),
+        );
     };
     let mut section = reader.table(item)?;
     let before = reader.problems.len();
     let table = reader.required_table_name(&mut section, &format!("table = \"{name}\""));
     let key = reader.required_text(&mut section, "key", "key = \"id\"");
     let attributes = match section.take("attributes") {
-        Some(item) => {
-            reader.table(item).map(|section| attributes::attributes(reader, kind, section))
-        }
-        None => reader.missing(&section, "attributes", match kind {
-            ResourceType::User => "attributes = { userName = \"email\" }",
-            ResourceType::Group => "attributes = { displayName = \"name\" }",
-        }),
+        Some(item) => reader
+            .table(item)
+            .map(|section| attributes::attributes(reader, kind, section)),
+        None => reader.missing(
+            &section,
+            "attributes",
+            match kind {
+                ResourceType::User => "attributes = { userName = \"email\" }",
+                ResourceType::Group => "attributes = { displayName = \"name\" }",
+            },
+        ),
     };
     let attributes_read = reader.problems.len() == before;
     let insert = constants(reader, section.take("insert"), Words::Now);
@@ -126,7 +158,10 @@ fn delete(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Delete>
         ("delete", _) => {
             let cascade = section.take("cascade").map_or_else(Vec::new, |item| {
                 let names = reader.texts(&item);
-                names.iter().filter_map(|n| reader.table_name(&item.path, item.line, n)).collect()
+                names
+                    .iter()
+                    .filter_map(|n| reader.table_name(&item.path, item.line, n))
+                    .collect()
             });
             reader.finish(&section, &["mode", "cascade"]);
             Some(Delete::Delete { cascade })
@@ -147,10 +182,16 @@ fn delete(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Delete>
                 None => reader.missing(&section, "value", "value = 1"),
             };
             reader.finish(&section, &["mode", "column", "value"]);
-            Some(Delete::Deactivate { column: Some((column?, value?)) })
+            Some(Delete::Deactivate {
+                column: Some((column?, value?)),
+            })
         }
         _ => {
-            reader.problem(mode.path, mode.line, format!("must be \"deactivate\" or \"delete\", not \"{word}\""));
+            reader.problem(
+                mode.path,
+                mode.line,
+                format!("must be \"deactivate\" or \"delete\", not \"{word}\""),
+            );
             None
         }
     }
@@ -167,7 +208,13 @@ fn members(reader: &mut Reader, document: &mut Section) -> Option<MemberTable> {
     let insert = constants(reader, section.take("insert"), Words::Now);
     let touch = touch(reader, section.take("touch"));
     reader.finish(&section, MEMBER_KEYS);
-    let members = MemberTable { table: table?, group: group?, user: user?, insert, touch };
+    let members = MemberTable {
+        table: table?,
+        group: group?,
+        user: user?,
+        insert,
+        touch,
+    };
     validate::member_columns(reader, &members, section.line);
     Some(members)
 }
@@ -178,11 +225,17 @@ pub(super) fn constants(
     item: Option<Item>,
     words: Words,
 ) -> BTreeMap<String, Scalar> {
-    let Some(section) = item.and_then(|item| reader.table(item)) else { return BTreeMap::new() };
+    let Some(section) = item.and_then(|item| reader.table(item)) else {
+        return BTreeMap::new();
+    };
     let mut columns = BTreeMap::new();
     for (column, item) in section.entries {
         if column.trim().is_empty() {
-            reader.problem(&item.path, item.line, "a column has a name; this key is empty");
+            reader.problem(
+                &item.path,
+                item.line,
+                "a column has a name; this key is empty",
+            );
         } else if let Some(value) = reader.scalar(&item, words) {
             columns.insert(column, value);
         }
@@ -198,8 +251,11 @@ fn touch(reader: &mut Reader, item: Option<Item>) -> Touch {
         let item = section.take(key);
         item.map(|item| reader.texts(&item)).unwrap_or_default()
     };
-    let touch =
-        Touch { created: columns("created"), modified: columns("modified"), actor: columns("actor") };
+    let touch = Touch {
+        created: columns("created"),
+        modified: columns("modified"),
+        actor: columns("actor"),
+    };
     reader.finish(&section, &["created", "modified", "actor"]);
     touch
 }
@@ -212,18 +268,30 @@ fn tables<T>(
     known: &[&str],
     read: fn(&mut Reader, TableName, Section) -> Option<T>,
 ) -> Vec<T> {
-    let Some(section) = item.and_then(|item| reader.table(item)) else { return Vec::new() };
+    let Some(section) = item.and_then(|item| reader.table(item)) else {
+        return Vec::new();
+    };
     let mut rows = Vec::new();
     for (name, item) in section.entries {
         let (path, line) = (item.path.clone(), item.line);
-        let Some(section) = reader.table(item) else { continue };
+        let Some(section) = reader.table(item) else {
+            continue;
+        };
         let is_schema = !section.entries.is_empty()
             && !known.iter().any(|key| section.has(key))
-            && section.entries.iter().all(|(_, item)| matches!(item.value, Node::Table(_)));
+            && section
+                .entries
+                .iter()
+                .all(|(_, item)| matches!(item.value, Node::Table(_)));
         if is_schema {
             for (table, item) in section.entries {
-                let Some(section) = reader.table(item) else { continue };
-                let name = TableName { schema: Some(name.clone()), name: table };
+                let Some(section) = reader.table(item) else {
+                    continue;
+                };
+                let name = TableName {
+                    schema: Some(name.clone()),
+                    name: table,
+                };
                 rows.extend(read(reader, name, section));
             }
         } else if let Some(name) = reader.table_name(&path, line, &name) {
@@ -253,26 +321,40 @@ fn revoke(reader: &mut Reader, table: TableName, mut section: Section) -> Option
                 reader.missing(&section, "set", "set = { revoked_at = \"now\" }")?;
             }
             let set = constants(reader, section.take("set"), Words::NowAndNull);
-            let where_null = section.take("where_null").and_then(|item| reader.text(&item));
+            let where_null = section
+                .take("where_null")
+                .and_then(|item| reader.text(&item));
             if set.is_empty() {
                 reader.problem(section.key("set"), section.line, "names no column to set");
             }
             RevokeAction::Set { set, where_null }
         }
         _ => {
-            reader.problem(action.path, action.line, format!("must be \"delete\" or \"set\", not \"{word}\""));
+            reader.problem(
+                action.path,
+                action.line,
+                format!("must be \"delete\" or \"set\", not \"{word}\""),
+            );
             return None;
         }
     };
     reader.finish(&section, REVOKE_KEYS);
-    Some(Revoke { table, user: user?, action })
+    Some(Revoke {
+        table,
+        user: user?,
+        action,
+    })
 }
 
 fn ownership(reader: &mut Reader, table: TableName, mut section: Section) -> Option<Ownership> {
     let owner = reader.required_text(&mut section, "owner", "owner = \"owner_id\"");
     let title = section.take("title").and_then(|item| reader.text(&item));
     reader.finish(&section, OWNERSHIP_KEYS);
-    Some(Ownership { table, owner: owner?, title })
+    Some(Ownership {
+        table,
+        owner: owner?,
+        title,
+    })
 }
 
 fn anonymise(reader: &mut Reader, item: Option<Item>) -> BTreeMap<String, Scalar> {
@@ -281,9 +363,14 @@ fn anonymise(reader: &mut Reader, item: Option<Item>) -> BTreeMap<String, Scalar
     };
     let set = section.take("set");
     let lines: BTreeMap<String, (String, usize)> = match &set {
-        Some(Item { value: Node::Table(set), .. }) => {
-            set.entries.iter().map(|(k, i)| (k.clone(), (i.path.clone(), i.line))).collect()
-        }
+        Some(Item {
+            value: Node::Table(set),
+            ..
+        }) => set
+            .entries
+            .iter()
+            .map(|(k, i)| (k.clone(), (i.path.clone(), i.line)))
+            .collect(),
         _ => BTreeMap::new(),
     };
     let set = constants(reader, set, Words::NowAndNull);
@@ -300,8 +387,14 @@ fn protect(reader: &mut Reader, item: Option<Item>) -> Protect {
     let Some(mut section) = item.and_then(|item| reader.table(item)) else {
         return Protect::default();
     };
-    let keys = section.take("keys").map(|item| keys(reader, &item)).unwrap_or_default();
-    let user_names = section.take("userNames").map(|i| reader.texts(&i)).unwrap_or_default();
+    let keys = section
+        .take("keys")
+        .map(|item| keys(reader, &item))
+        .unwrap_or_default();
+    let user_names = section
+        .take("userNames")
+        .map(|i| reader.texts(&i))
+        .unwrap_or_default();
     reader.finish(&section, &["keys", "userNames"]);
     Protect { keys, user_names }
 }
@@ -309,7 +402,11 @@ fn protect(reader: &mut Reader, item: Option<Item>) -> Protect {
 /// Keys may be written as integers or as text; the SCIM id is text.
 fn keys(reader: &mut Reader, item: &Item) -> Vec<String> {
     let Node::List(items) = &item.value else {
-        reader.problem(&item.path, item.line, "must be a list of keys, for example keys = [1]");
+        reader.problem(
+            &item.path,
+            item.line,
+            "must be a list of keys, for example keys = [1]",
+        );
         return Vec::new();
     };
     items

@@ -3,6 +3,8 @@
 //!
 //! Owns the reading of single values with their messages. Knows nothing of what a profile means.
 
+use std::collections::BTreeMap;
+
 use toml::de::{DeTable, DeValue};
 
 use super::model::{Scalar, TableName};
@@ -76,20 +78,39 @@ impl Section {
 
 fn join(path: &str, key: &str) -> String {
     let key = toml_key(key);
-    if path.is_empty() { key } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 /// A key as TOML writes it: bare where that is allowed.
 pub(super) fn toml_key(key: &str) -> String {
     let bare = !key.is_empty()
-        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        && key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { key.to_owned() } else { toml_text(key) }
 }
 
-/// A string as TOML writes it: literal when that spares escapes, else basic.
+/// A string as TOML writes it, fit for keys as well: literal when that spares escapes, else basic.
 pub(super) fn toml_text(text: &str) -> String {
     let literal = text.contains('"') && !text.contains('\'') && !text.chars().any(char::is_control);
-    if literal { format!("'{text}'") } else { toml::Value::String(text.to_owned()).to_string() }
+    if literal {
+        return format!("'{text}'");
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// Parses a document.
@@ -100,13 +121,24 @@ pub(super) fn document(origin: &str, text: &str) -> Result<Section, Error> {
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
         let message = format!("not valid TOML: {}", error.message().trim_end_matches('.'));
-        Error::one(origin, Problem { key: String::new(), line: Some(line), message })
+        Error::one(
+            origin,
+            Problem {
+                key: String::new(),
+                line: Some(line),
+                message,
+            },
+        )
     })?;
     Ok(section(text, "", 1, table.get_ref()))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
 }
 
 fn section(text: &str, path: &str, line: usize, table: &DeTable<'_>) -> Section {
@@ -116,11 +148,29 @@ fn section(text: &str, path: &str, line: usize, table: &DeTable<'_>) -> Section 
         .into_iter()
         .map(|(key, value)| {
             let name = key.get_ref().to_string();
-            let item = item(text, join(path, &name), line_of(text, key.span().start), value.get_ref());
+            let item = item(
+                text,
+                join(path, &name),
+                line_of(text, key.span().start),
+                value.get_ref(),
+            );
             (name, item)
         })
         .collect();
-    Section { path: path.to_owned(), line, entries }
+    Section {
+        path: path.to_owned(),
+        line,
+        entries,
+    }
+}
+
+fn note_lines(lines: &mut BTreeMap<String, usize>, section: &Section) {
+    for (_, item) in &section.entries {
+        lines.entry(item.path.clone()).or_insert(item.line);
+        if let Node::Table(section) = &item.value {
+            note_lines(lines, section);
+        }
+    }
 }
 
 fn item(text: &str, path: String, line: usize, value: &DeValue<'_>) -> Item {
@@ -157,24 +207,50 @@ pub(super) enum Words {
 /// Collects what is wrong while values are read.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    /// The line of every key of the document, so that a check of the finished profile can name it.
+    lines: BTreeMap<String, usize>,
     /// Everything found so far, in the order of finding.
     pub problems: Vec<Problem>,
 }
 
 impl Reader {
-    /// Notes a problem at a key.
+    /// A reader for this document.
+    pub fn new(document: &Section) -> Self {
+        let mut lines = BTreeMap::new();
+        note_lines(&mut lines, document);
+        Self {
+            lines,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Notes a problem at a key; `line` serves when the document has no such key.
     pub fn problem(&mut self, key: impl Into<String>, line: usize, message: impl Into<String>) {
-        self.problems.push(Problem { key: key.into(), line: Some(line), message: message.into() });
+        let key = key.into();
+        let line = self.lines.get(&key).copied().unwrap_or(line);
+        self.problems.push(Problem {
+            key,
+            line: Some(line),
+            message: message.into(),
+        });
     }
 
     fn wrong_type<T>(&mut self, item: &Item, wanted: &str) -> Option<T> {
-        self.problem(&item.path, item.line, format!("must be {wanted}, not {}", item.value.describe()));
+        self.problem(
+            &item.path,
+            item.line,
+            format!("must be {wanted}, not {}", item.value.describe()),
+        );
         None
     }
 
     /// Notes a required key that is absent.
     pub fn missing<T>(&mut self, section: &Section, key: &str, example: &str) -> Option<T> {
-        self.problem(section.key(key), section.line, format!("is missing; for example {example}"));
+        self.problem(
+            section.key(key),
+            section.line,
+            format!("is missing; for example {example}"),
+        );
         None
     }
 
@@ -183,7 +259,11 @@ impl Reader {
         for (name, item) in &section.entries {
             let hint = near_miss::hint(name, known.iter().copied());
             let allowed = known.join(", ");
-            self.problem(&item.path, item.line, format!("unknown key{hint} (allowed here: {allowed})"));
+            self.problem(
+                &item.path,
+                item.line,
+                format!("unknown key{hint} (allowed here: {allowed})"),
+            );
         }
     }
 
@@ -216,12 +296,19 @@ impl Reader {
         match &item.value {
             Node::List(items) => items.iter().filter_map(|item| self.text(item)).collect(),
             Node::Text(_) => self.text(item).into_iter().collect(),
-            _ => self.wrong_type(item, "a list of strings").unwrap_or_default(),
+            _ => self
+                .wrong_type(item, "a list of strings")
+                .unwrap_or_default(),
         }
     }
 
     /// A required column name or similar.
-    pub fn required_text(&mut self, section: &mut Section, key: &str, example: &str) -> Option<String> {
+    pub fn required_text(
+        &mut self,
+        section: &mut Section,
+        key: &str,
+        example: &str,
+    ) -> Option<String> {
         match section.take(key) {
             Some(item) => self.text(&item),
             None => self.missing(section, key, example),
@@ -231,29 +318,42 @@ impl Reader {
     /// `name` or `schema.name`.
     pub fn table_name(&mut self, path: &str, line: usize, text: &str) -> Option<TableName> {
         let parts: Vec<&str> = text.split('.').collect();
-        let name = match parts.as_slice() {
-            [name] => TableName { schema: None, name: (*name).to_owned() },
-            [schema, name] => {
-                TableName { schema: Some((*schema).to_owned()), name: (*name).to_owned() }
-            }
-            _ => {
-                self.problem(path, line, format!(
+        let name =
+            match parts.as_slice() {
+                [name] => TableName {
+                    schema: None,
+                    name: (*name).to_owned(),
+                },
+                [schema, name] => TableName {
+                    schema: Some((*schema).to_owned()),
+                    name: (*name).to_owned(),
+                },
+                _ => {
+                    self.problem(path, line, format!(
                     "`{text}` has more than one dot; write the table as `name` or `schema.name`"
                 ));
-                return None;
-            }
-        };
-        if name.name.trim().is_empty() || name.schema.as_deref().is_some_and(|s| s.trim().is_empty()) {
-            self.problem(path, line, format!(
-                "`{text}` names no table; write it as `name` or `schema.name`"
-            ));
+                    return None;
+                }
+            };
+        if name.name.trim().is_empty()
+            || name.schema.as_deref().is_some_and(|s| s.trim().is_empty())
+        {
+            self.problem(
+                path,
+                line,
+                format!("`{text}` names no table; write it as `name` or `schema.name`"),
+            );
             return None;
         }
         Some(name)
     }
 
     /// A required table name.
-    pub fn required_table_name(&mut self, section: &mut Section, example: &str) -> Option<TableName> {
+    pub fn required_table_name(
+        &mut self,
+        section: &mut Section,
+        example: &str,
+    ) -> Option<TableName> {
         let Some(item) = section.take("table") else {
             return self.missing(section, "table", example);
         };

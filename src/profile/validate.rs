@@ -23,13 +23,19 @@ pub(super) fn required_attributes(
     };
     let key = format!("{name}.attributes");
     match mapped(kind, table, attribute) {
-        None => reader.problem(key.clone(), line, format!(
-            "doesn't map `{attribute}`, by which Entra finds a resource; for example {example}"
-        )),
+        None => reader.problem(
+            key.clone(),
+            line,
+            format!(
+                "doesn't map `{attribute}`, by which Entra finds a resource; for example {example}"
+            ),
+        ),
         Some(Encoding::Plain) => {}
-        Some(_) => reader.problem(key.clone(), line, format!(
-            "`{attribute}` must lie in its column as it is, without `values` or `lookup`"
-        )),
+        Some(_) => reader.problem(
+            key.clone(),
+            line,
+            format!("`{attribute}` must lie in its column as it is, without `values` or `lookup`"),
+        ),
     }
     let deactivates = matches!(table.delete, Delete::Deactivate { .. });
     if kind == ResourceType::User && deactivates && mapped(kind, table, "active").is_none() {
@@ -63,21 +69,37 @@ pub(super) fn resource_columns(
         let clash = uses.get(column).filter(|key| !key.contains(".attributes."));
         if let Some(other) = clash {
             let key = format!("{name}.insert.{}", toml_key(column));
-            reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
+            reader.problem(
+                key,
+                line,
+                format!("column `{column}` is set by `{other}` already"),
+            );
         }
     }
-    if let Delete::Deactivate { column: Some((column, _)) } = &table.delete
+    if let Delete::Deactivate {
+        column: Some((column, _)),
+    } = &table.delete
         && let Some(other) = uses.get(column)
     {
         let key = format!("{name}.delete.column");
-        reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
+        reader.problem(
+            key,
+            line,
+            format!("column `{column}` is set by `{other}` already"),
+        );
     }
 }
 
 /// The same for the membership table.
 pub(super) fn member_columns(reader: &mut Reader, members: &MemberTable, line: usize) {
     let mut uses = BTreeMap::from([(members.group.clone(), "members.group".to_owned())]);
-    claim(reader, &mut uses, &members.user, "members.user".to_owned(), line);
+    claim(
+        reader,
+        &mut uses,
+        &members.user,
+        "members.user".to_owned(),
+        line,
+    );
     stamps(reader, &mut uses, &members.touch, "members", line);
     for column in members.insert.keys() {
         let key = format!("members.insert.{}", toml_key(column));
@@ -92,9 +114,11 @@ fn stamps(
     name: &str,
     line: usize,
 ) {
-    for (stamp, columns) in
-        [("created", &touch.created), ("modified", &touch.modified), ("actor", &touch.actor)]
-    {
+    for (stamp, columns) in [
+        ("created", &touch.created),
+        ("modified", &touch.modified),
+        ("actor", &touch.actor),
+    ] {
         for column in columns {
             claim(reader, uses, column, format!("{name}.touch.{stamp}"), line);
         }
@@ -110,7 +134,11 @@ fn claim(
 ) {
     match uses.get(column) {
         Some(other) => {
-            reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
+            reader.problem(
+                key,
+                line,
+                format!("column `{column}` is set by `{other}` already"),
+            );
         }
         None => {
             uses.insert(column.to_owned(), key);
@@ -121,14 +149,22 @@ fn claim(
 /// What must hold between sections.
 pub(super) fn sections(reader: &mut Reader, profile: &Profile) {
     if profile.users.table == profile.groups.table {
-        reader.problem("groups.table", 1, format!(
-            "`{}` holds the users already; groups need a table of their own",
-            profile.groups.table
-        ));
+        reader.problem(
+            "groups.table",
+            1,
+            format!(
+                "`{}` holds the users already; groups need a table of their own",
+                profile.groups.table
+            ),
+        );
     }
     for (name, table) in [("users", &profile.users), ("groups", &profile.groups)] {
         if profile.members.table == table.table {
-            reader.problem("members.table", 1, format!("`{}` is `{name}.table` already", table.table));
+            reader.problem(
+                "members.table",
+                1,
+                format!("`{}` is `{name}.table` already", table.table),
+            );
         }
     }
     if profile.anonymise.contains_key(&profile.users.key) {
@@ -139,10 +175,20 @@ pub(super) fn sections(reader: &mut Reader, profile: &Profile) {
         );
     }
     for revoke in &profile.revoke {
-        let RevokeAction::Set { set, .. } = &revoke.action else { continue };
+        let RevokeAction::Set { set, .. } = &revoke.action else {
+            continue;
+        };
         if set.contains_key(&revoke.user) {
-            let key = format!("revoke.{}.set.{}", toml_key(&revoke.table.to_string()), toml_key(&revoke.user));
-            reader.problem(key, 1, "would take the row away from its user; set other columns");
+            let key = format!(
+                "revoke.{}.set.{}",
+                toml_key(&revoke.table.to_string()),
+                toml_key(&revoke.user)
+            );
+            reader.problem(
+                key,
+                1,
+                "would take the row away from its user; set other columns",
+            );
         }
     }
 }
@@ -151,10 +197,16 @@ pub(super) fn sections(reader: &mut Reader, profile: &Profile) {
 pub(super) fn template(reader: &mut Reader, template: &str, key: &str, line: usize) {
     let mut rest = template;
     while let Some((_, after)) = rest.split_once('{') {
-        let Some((name, tail)) = after.split_once('}') else { return };
+        let Some((name, tail)) = after.split_once('}') else {
+            return;
+        };
         if name != "id" {
             let known = "the only placeholder is {id}, the user's key";
-            reader.problem(key, line, format!("has an unknown placeholder {{{name}}}; {known}"));
+            reader.problem(
+                key,
+                line,
+                format!("has an unknown placeholder {{{name}}}; {known}"),
+            );
         }
         rest = tail;
     }

@@ -53,6 +53,7 @@ pub fn parse_filter(text: &str, limits: FilterLimits) -> Result<Filter, Error> {
             limits.depth
         )));
     }
+    refuse_nul(&filter)?;
     Ok(filter)
 }
 
@@ -134,8 +135,10 @@ pub fn typed_element(
     path: &ValuePath,
 ) -> Result<Option<(AttributePath, Option<AttrExp>)>, Error> {
     let whole = resolve(kind, &path.attr)?.with_sub(None);
-    let mut unknown = |name: &AttrPath| resolve_part(whole, name).map(|_| ());
-    each_name(&path.filter, &mut unknown)?;
+    each_term(&path.filter, &mut |term| {
+        let (AttrExp::Present(name) | AttrExp::Comparison(name, ..)) = term;
+        resolve_part(whole, name).map(|_| ())
+    })?;
     if let Some(element) = elements::simple_type(&path.filter) {
         return Ok(Some((AttributePath::of_element(whole, element), None)));
     }
@@ -158,17 +161,39 @@ pub fn typed_element(
     )))
 }
 
-/// Calls `visit` with every name in a bracketed filter.
-pub(super) fn each_name(
+/// Calls `visit` with every term of a bracketed filter.
+pub(super) fn each_term(
     filter: &ValFilter,
-    visit: &mut dyn FnMut(&AttrPath) -> Result<(), Error>,
+    visit: &mut dyn FnMut(&AttrExp) -> Result<(), Error>,
 ) -> Result<(), Error> {
     match filter {
-        ValFilter::Attr(AttrExp::Present(path) | AttrExp::Comparison(path, ..)) => visit(path),
-        ValFilter::Not(inner) => each_name(inner, visit),
+        ValFilter::Attr(term) => visit(term),
+        ValFilter::Not(inner) => each_term(inner, visit),
         ValFilter::And(items) | ValFilter::Or(items) => {
-            items.iter().try_for_each(|item| each_name(item, visit))
+            items.iter().try_for_each(|item| each_term(item, visit))
         }
+    }
+}
+
+/// Whether a term holds a NUL character, which an escape can hide from a look at the text.
+pub(super) fn holds_nul(term: &AttrExp) -> bool {
+    matches!(term, AttrExp::Comparison(_, _, CompValue::Str(text)) if text.contains('\0'))
+}
+
+fn refuse_nul(filter: &Filter) -> Result<(), Error> {
+    let mut refuse = |term: &AttrExp| {
+        if holds_nul(term) {
+            return Err(Error::invalid_filter(
+                "the filter compares with a NUL character, which no stored value can have",
+            ));
+        }
+        Ok(())
+    };
+    match filter {
+        Filter::Attr(term) => refuse(term),
+        Filter::ValuePath(path) => each_term(&path.filter, &mut refuse),
+        Filter::Not(inner) => refuse_nul(inner),
+        Filter::And(items) | Filter::Or(items) => items.iter().try_for_each(refuse_nul),
     }
 }
 

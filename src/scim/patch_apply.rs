@@ -23,6 +23,10 @@ impl Patch {
                 apply_one(operation, holder, &mut asserted)
             })?;
         }
+        // Only now: an element may get its label in one operation and its value in the next.
+        for operation in &self.operations {
+            drop_empty(operation.target.resolved, &mut changed);
+        }
         *resource = changed;
         Ok(asserted)
     }
@@ -41,7 +45,6 @@ fn apply_one(
             _ => Vec::new(),
         };
         apply_to_list(target, change, &mut items, asserted)?;
-        items.retain(|item| !elements::is_empty(item));
         if !items.is_empty() {
             holder.insert(of.attribute.name.to_owned(), Value::Array(items));
         }
@@ -49,6 +52,18 @@ fn apply_one(
         apply_to_single(of, change, holder, asserted);
     }
     Ok(())
+}
+
+/// Removes the elements of a multi-valued attribute of which only the label is left.
+fn drop_empty(of: Resolved, resource: &mut Resource) {
+    resource::in_holder(resource, of.schema, |holder| {
+        if let Some(Value::Array(items)) = holder.get_mut(of.attribute.name) {
+            items.retain(|item| !elements::is_empty(item));
+            if items.is_empty() {
+                holder.remove(of.attribute.name);
+            }
+        }
+    });
 }
 
 fn apply_to_single(

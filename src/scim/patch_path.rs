@@ -2,7 +2,7 @@
 //! by `scim_v2`'s grammar, resolved against the schemas. Also what a path selects, as a value to
 //! remember ([`Selection`]).
 
-use super::filter::{self, AttrPath, PatchPath, ValFilter};
+use super::filter::{self, AttrExp, PatchPath, ValFilter};
 use super::filter_text;
 use super::schema::{self, Resolved};
 use super::{Error, FilterLimits, ResourceType};
@@ -128,14 +128,19 @@ fn part(whole: Resolved, name: &str) -> Result<&'static schema::Attribute, Error
 }
 
 fn prove(whole: Resolved, filter: &ValFilter) -> Result<(), Error> {
-    let one = |path: &AttrPath| {
+    filter::each_term(filter, &mut |term| {
+        let (AttrExp::Present(path) | AttrExp::Comparison(path, ..)) = term;
         if path.uri.is_some() || path.sub_attr.is_some() {
             return Err(Error::invalid_path(format!(
                 "in brackets, `{path}` must be a plain sub-attribute of `{whole}`, as in \
                  `[type eq \"work\"]`"
             )));
         }
+        if filter::holds_nul(term) {
+            return Err(Error::invalid_path(format!(
+                "the filter on `{whole}` compares with a NUL character, which can't be stored"
+            )));
+        }
         part(whole, &path.name).map(|_| ())
-    };
-    filter::each_name(filter, &mut |path| one(path))
+    })
 }

@@ -20,7 +20,11 @@ pub(super) struct Filled<'a>(BTreeSet<&'a str>);
 
 impl<'a> Filled<'a> {
     pub fn new(insert: &'a BTreeMap<String, Scalar>, touch: &'a Touch) -> Self {
-        let stamps = touch.created.iter().chain(&touch.modified).chain(&touch.actor);
+        let stamps = touch
+            .created
+            .iter()
+            .chain(&touch.modified)
+            .chain(&touch.actor);
         Self(insert.keys().chain(stamps).map(String::as_str).collect())
     }
 
@@ -33,7 +37,9 @@ impl<'a> Filled<'a> {
 impl<'a> Prover<'a> {
     pub(super) fn resource(&mut self, name: &str, resource: &'a ResourceTable) {
         let before = self.findings.len();
-        let Some(table) = self.table(&format!("{name}.table"), &resource.table) else { return };
+        let Some(table) = self.table(&format!("{name}.table"), &resource.table) else {
+            return;
+        };
         for (path, mapping) in &resource.attributes {
             let key = format!("{name}.attributes.{}", toml_key(&path.to_string()));
             self.mapping(&key, table, path, mapping);
@@ -41,13 +47,19 @@ impl<'a> Prover<'a> {
         }
         self.constants(&format!("{name}.insert"), table, &resource.insert);
         self.touch(&format!("{name}.touch"), table, &resource.touch);
-        if let Delete::Deactivate { column: Some((column, value)) } = &resource.delete {
+        if let Delete::Deactivate {
+            column: Some((column, value)),
+        } = &resource.delete
+        {
             let key = format!("{name}.delete.column");
             if let Some(column) = self.column(&key, table, column) {
                 self.constant(&key, column, value);
             }
         }
-        let mapped = resource.attributes.values().map(|mapping| mapping.column.as_str());
+        let mapped = resource
+            .attributes
+            .values()
+            .map(|mapping| mapping.column.as_str());
         let filled = Filled::new(&resource.insert, &resource.touch)
             .and(mapped)
             .and([resource.key.as_str()]);
@@ -59,7 +71,9 @@ impl<'a> Prover<'a> {
     }
 
     fn mapping(&mut self, key: &str, table: &'a Table, path: &AttributePath, mapping: &'a Mapping) {
-        let Some(column) = self.column(key, table, &mapping.column) else { return };
+        let Some(column) = self.column(key, table, &mapping.column) else {
+            return;
+        };
         match &mapping.encoding {
             Encoding::Plain => self.plain(key, column, path.definition().kind),
             Encoding::Values { pairs, .. } => {
@@ -75,7 +89,12 @@ impl<'a> Prover<'a> {
         let (name, type_name) = (&column.name, &column.type_name);
         let boolean = kind == AttributeKind::Boolean;
         if column.max_length == Some(0) {
-            self.error(key, format!("column `{name}` is {type_name}: it holds nothing"), "every value would be too long", "widen the column or map the attribute to another");
+            self.error(
+                key,
+                format!("column `{name}` is {type_name}: it holds nothing"),
+                "every value would be too long",
+                "widen the column or map the attribute to another",
+            );
             return;
         }
         match (column.kind, boolean) {
@@ -110,27 +129,50 @@ impl<'a> Prover<'a> {
 
     fn lookup_table(&mut self, key: &str, column: &Column, lookup: &'a Lookup) {
         let at = |part: &str| format!("{key}.lookup.{part}");
-        let Some(table) = self.table(&at("table"), &lookup.table) else { return };
+        let Some(table) = self.table(&at("table"), &lookup.table) else {
+            return;
+        };
         if let Some(found) = self.column(&at("key"), table, &lookup.key) {
-            self.unique(&at("key"), table, &lookup.key, "two rows with one key would make the label ambiguous");
+            self.unique(
+                &at("key"),
+                table,
+                &lookup.key,
+                "two rows with one key would make the label ambiguous",
+            );
             if found.kind != column.kind {
                 self.kinds_differ(key, column, found);
             }
             let generated = found.generated || found.has_default;
-            if lookup.missing == Missing::Create && !generated && !lookup.insert.contains_key(&lookup.key) {
+            if lookup.missing == Missing::Create
+                && !generated
+                && !lookup.insert.contains_key(&lookup.key)
+            {
                 self.error(
                     at("missing"),
                     format!("nothing allocates the key `{}` of a new row", lookup.key),
                     "`missing = \"create\"` inserts a row and reads its key",
-                    format!("{} with missing = \"reject\" or {{ default = KEY }}", last(key)),
+                    format!(
+                        "{} with missing = \"reject\" or {{ default = KEY }}",
+                        last(key)
+                    ),
                 );
             }
         }
         if let Some(label) = self.column(&at("label"), table, &lookup.label) {
             if label.kind != Kind::Text {
-                self.error(at("label"), format!("column `{}` is {}, not text", label.name, label.type_name), "SCIM carries the label as text", "name the column that a person reads");
+                self.error(
+                    at("label"),
+                    format!("column `{}` is {}, not text", label.name, label.type_name),
+                    "SCIM carries the label as text",
+                    "name the column that a person reads",
+                );
             }
-            self.index_folded(&at("label"), table, &lookup.label, "every write of the attribute would read the whole table");
+            self.index_folded(
+                &at("label"),
+                table,
+                &lookup.label,
+                "every write of the attribute would read the whole table",
+            );
         }
         match &lookup.missing {
             Missing::Create => {
@@ -157,7 +199,9 @@ impl<'a> Prover<'a> {
         path: &AttributePath,
         mapping: &Mapping,
     ) {
-        let Some(column) = table.column(&mapping.column) else { return };
+        let Some(column) = table.column(&mapping.column) else {
+            return;
+        };
         let needs = !column.nullable && !column.has_default && !column.generated;
         let empty_will_do = column.kind == Kind::Text
             && column.enum_values.is_empty()
@@ -200,7 +244,10 @@ impl<'a> Prover<'a> {
                 continue;
             }
             let shown = names::short(self.catalogue, &table.name);
-            let points = table.foreign_keys.iter().find(|key| key.columns == [column.name.clone()]);
+            let points = table
+                .foreign_keys
+                .iter()
+                .find(|key| key.columns == [column.name.clone()]);
             let to = points
                 .map(|key| format!(", a key of `{}`", names::short(self.catalogue, &key.target)))
                 .unwrap_or_default();
@@ -232,7 +279,12 @@ impl<'a> Prover<'a> {
         if let Err(why) = fits(self.catalogue.database, column, value) {
             self.error(
                 key,
-                format!("{} doesn't fit column `{}` ({})", scalar(value), column.name, column.type_name),
+                format!(
+                    "{} doesn't fit column `{}` ({})",
+                    scalar(value),
+                    column.name,
+                    column.type_name
+                ),
                 why,
                 format!("{} = {}", last(key), example(column)),
             );
@@ -243,25 +295,48 @@ impl<'a> Prover<'a> {
         for (stamp, columns) in [("created", &touch.created), ("modified", &touch.modified)] {
             for name in columns {
                 let key = format!("{key}.{stamp}");
-                let Some(column) = self.column(&key, table, name) else { continue };
+                let Some(column) = self.column(&key, table, name) else {
+                    continue;
+                };
                 if let Err(why) = fits(self.catalogue.database, column, &Scalar::Now) {
-                    self.error(key, format!("column `{name}` is {}, which holds no time", column.type_name), why, "name columns of a date-and-time type");
+                    self.error(
+                        key,
+                        format!(
+                            "column `{name}` is {}, which holds no time",
+                            column.type_name
+                        ),
+                        why,
+                        "name columns of a date-and-time type",
+                    );
                 }
             }
         }
         for name in &touch.actor {
             let key = format!("{key}.actor");
-            let Some(column) = self.column(&key, table, name) else { continue };
+            let Some(column) = self.column(&key, table, name) else {
+                continue;
+            };
             let actor = Scalar::Text(ACTOR.to_owned());
             if let Err(why) = fits(self.catalogue.database, column, &actor) {
-                self.error(key, format!("column `{name}` ({}) can't hold \"{ACTOR}\"", column.type_name), why, "name a text column, or leave it out of `actor`");
+                self.error(
+                    key,
+                    format!(
+                        "column `{name}` ({}) can't hold \"{ACTOR}\"",
+                        column.type_name
+                    ),
+                    why,
+                    "name a text column, or leave it out of `actor`",
+                );
             }
         }
     }
 
     /// A column that holds another table's key should be of the key's type.
     pub(super) fn same_kind(&mut self, key: &str, column: &Column, table: &TableName, name: &str) {
-        let target = self.catalogue.table(table).and_then(|table| table.column(name));
+        let target = self
+            .catalogue
+            .table(table)
+            .and_then(|table| table.column(name));
         if let Some(target) = target
             && target.kind != column.kind
         {
@@ -272,7 +347,10 @@ impl<'a> Prover<'a> {
     fn kinds_differ(&mut self, key: &str, column: &Column, target: &Column) {
         self.error(
             key,
-            format!("column `{}` is {}, the key `{}` it holds is {}", column.name, column.type_name, target.name, target.type_name),
+            format!(
+                "column `{}` is {}, the key `{}` it holds is {}",
+                column.name, column.type_name, target.name, target.type_name
+            ),
             "the two can't be compared",
             format!("`{key}`: name the column that holds the key"),
         );
@@ -322,10 +400,16 @@ fn fits(database: Database, column: &Column, value: &Scalar) -> Result<(), Strin
         (Scalar::Int(value), Kind::Bool) if !matches!(value, 0 | 1) => wrong("number but 0 and 1"),
         (Scalar::Int(_), Kind::Uuid | Kind::Timestamp | Kind::Date) => wrong("number"),
         (Scalar::Int(_), Kind::Text) if strict => wrong("number; write it as a string"),
-        (Scalar::Text(text), Kind::Int) if strict && text.trim().parse::<i64>().is_err() => wrong("text"),
-        (Scalar::Text(text), Kind::Number) if strict && text.trim().parse::<f64>().is_err() => wrong("text"),
+        (Scalar::Text(text), Kind::Int) if strict && text.trim().parse::<i64>().is_err() => {
+            wrong("text")
+        }
+        (Scalar::Text(text), Kind::Number) if strict && text.trim().parse::<f64>().is_err() => {
+            wrong("text")
+        }
         (Scalar::Text(_), Kind::Bool) if strict => wrong("text; write true or false"),
-        (Scalar::Text(text), Kind::Uuid) if uuid::Uuid::parse_str(text).is_err() => wrong("text but a UUID"),
+        (Scalar::Text(text), Kind::Uuid) if uuid::Uuid::parse_str(text).is_err() => {
+            wrong("text but a UUID")
+        }
         (Scalar::Text(text), _) => text_fits(database, column, text),
         _ => Ok(()),
     }
@@ -337,12 +421,17 @@ fn text_fits(database: Database, column: &Column, text: &str) -> Result<(), Stri
         Database::Sqlite | Database::Postgres => allowed == text,
     };
     if !column.enum_values.is_empty() && !column.enum_values.iter().any(listed) {
-        return Err(format!("the column takes only {}", column.enum_values.join(", ")));
+        return Err(format!(
+            "the column takes only {}",
+            column.enum_values.join(", ")
+        ));
     }
     // A template's {id} becomes a key of at least one digit.
     let length = text.replace("{id}", "0").chars().count() as u64;
     match column.max_length {
-        Some(max) if length > max => Err(format!("it has {length} characters, the column holds {max}")),
+        Some(max) if length > max => Err(format!(
+            "it has {length} characters, the column holds {max}"
+        )),
         _ => Ok(()),
     }
 }

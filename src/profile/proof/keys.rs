@@ -10,9 +10,15 @@ impl Prover<'_> {
     pub(super) fn key(&mut self, name: &str, table: &Table, key: &str) {
         let subject = format!("{name}.key");
         let Some(column) = table.column(key) else {
-            let near = crate::profile::near_miss::hint(key, table.columns.iter().map(|c| c.name.as_str()));
+            let near =
+                crate::profile::near_miss::hint(key, table.columns.iter().map(|c| c.name.as_str()));
             let primary = table.primary_key.join(", ");
-            self.error(subject, format!("table `{}` has no column `{key}`", table.name), "the SCIM id is this key", format!("the primary key is ({primary}){near}"));
+            self.error(
+                subject,
+                format!("table `{}` has no column `{key}`", table.name),
+                "the SCIM id is this key",
+                format!("the primary key is ({primary}){near}"),
+            );
             return;
         };
         if !matches!(column.kind, Kind::Int | Kind::Uuid | Kind::Text) {
@@ -23,7 +29,12 @@ impl Prover<'_> {
                 format!("name another unique column at `{subject}`"),
             );
         }
-        self.unique(&subject, table, key, "two rows with one key would share a SCIM id");
+        self.unique(
+            &subject,
+            table,
+            key,
+            "two rows with one key would share a SCIM id",
+        );
         if !column.generated && !column.has_default {
             self.error(
                 subject.clone(),
@@ -42,7 +53,12 @@ impl Prover<'_> {
         let on = names::quoted(self.catalogue.database, column);
         let fix = names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX");
         let shown = names::short(self.catalogue, &table.name);
-        self.error(subject, format!("column `{shown}.{column}` isn't unique"), why, fix);
+        self.error(
+            subject,
+            format!("column `{shown}.{column}` isn't unique"),
+            why,
+            fix,
+        );
     }
 
     /// userName and displayName: what Entra finds resources by.
@@ -52,15 +68,24 @@ impl Prover<'_> {
         table: &Table,
         resource: &ResourceTable,
     ) {
-        let attribute = if name == "users" { "userName" } else { "displayName" };
-        let mapping = resource.attributes.iter().find(|(path, _)| path.to_string() == attribute);
+        let attribute = if name == "users" {
+            "userName"
+        } else {
+            "displayName"
+        };
+        let mapping = resource
+            .attributes
+            .iter()
+            .find(|(path, _)| path.to_string() == attribute);
         let Some(column) = mapping.and_then(|(_, mapping)| table.column(&mapping.column)) else {
             return;
         };
         let subject = format!("{name}.attributes.{attribute}");
         let fold = self.folded(&column.name);
         let folded_unique = table.indexes.iter().any(|index| {
-            let [only] = index.columns.as_slice() else { return false };
+            let [only] = index.columns.as_slice() else {
+                return false;
+            };
             // `lower` ignores case as well, though it can't serve the store's lookups.
             index.unique && (self.is_fold(only, &column.name) || is_lower(only, &column.name))
         });
@@ -74,7 +99,10 @@ impl Prover<'_> {
                 names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX"),
             );
         } else if folded_unique {
-            self.ok(&subject, format!("column `{}` is unique without case", column.name));
+            self.ok(
+                &subject,
+                format!("column `{}` is unique without case", column.name),
+            );
         } else {
             self.uniqueness_by_case(&subject, attribute, table, column, &fold);
         }
@@ -84,7 +112,13 @@ impl Prover<'_> {
                 subject,
                 format!("no index on the folded `{}`", column.name),
                 format!("every lookup by {attribute} would read the whole table"),
-                names::create(self.catalogue, &table.name, &index, &format!("({fold})"), "INDEX"),
+                names::create(
+                    self.catalogue,
+                    &table.name,
+                    &index,
+                    &format!("({fold})"),
+                    "INDEX",
+                ),
             );
         }
     }
@@ -98,7 +132,10 @@ impl Prover<'_> {
         fold: &str,
     ) {
         let name = &column.name;
-        let collation = column.collation.as_deref().unwrap_or("the default collation");
+        let collation = column
+            .collation
+            .as_deref()
+            .unwrap_or("the default collation");
         let lower = collation.to_lowercase();
         let without_case = match self.catalogue.database {
             Database::Postgres => lower == "citext" || lower.contains("nondeterministic"),
@@ -106,7 +143,10 @@ impl Prover<'_> {
             Database::Sqlite => lower == "nocase",
         };
         if without_case {
-            self.ok(subject, format!("column `{name}` is unique without case ({collation})"));
+            self.ok(
+                subject,
+                format!("column `{name}` is unique without case ({collation})"),
+            );
             return;
         }
         let fix = match self.catalogue.database {
@@ -151,7 +191,10 @@ impl Prover<'_> {
     }
 
     fn has_fold_index(&self, table: &Table, column: &str) -> bool {
-        let mut firsts = table.indexes.iter().filter_map(|index| index.columns.first());
+        let mut firsts = table
+            .indexes
+            .iter()
+            .filter_map(|index| index.columns.first());
         firsts.any(|first| self.is_fold(first, column))
     }
 
@@ -163,17 +206,35 @@ impl Prover<'_> {
     pub(super) fn edge_keys(&mut self, table: &Table, group: &str, user: &str) {
         if !is_unique(table, &[group, user]) {
             let index = names::index_name(&table.name, &[group, user], "_key");
-            let on: Vec<String> =
-                [group, user].iter().map(|c| names::quoted(self.catalogue.database, c)).collect();
+            let on: Vec<String> = [group, user]
+                .iter()
+                .map(|c| names::quoted(self.catalogue.database, c))
+                .collect();
             self.warning(
                 "members.table",
                 format!("the pair ({group}, {user}) isn't unique"),
                 "a user can be in one team twice; removing the member removes every such row",
-                names::create(self.catalogue, &table.name, &index, &on.join(", "), "UNIQUE INDEX"),
+                names::create(
+                    self.catalogue,
+                    &table.name,
+                    &index,
+                    &on.join(", "),
+                    "UNIQUE INDEX",
+                ),
             );
         }
-        self.index("members.group", table, group, "reading a team's members would read the whole table");
-        self.index("members.user", table, user, "reading a user's teams, and disabling a user, would read the whole table");
+        self.index(
+            "members.group",
+            table,
+            group,
+            "reading a team's members would read the whole table",
+        );
+        self.index(
+            "members.user",
+            table,
+            user,
+            "reading a user's teams, and disabling a user, would read the whole table",
+        );
     }
 
     /// An index that begins with the column.
@@ -200,7 +261,12 @@ impl Prover<'_> {
             let on = format!("({})", self.folded(column));
             let fix = names::create(self.catalogue, &table.name, &index, &on, "INDEX");
             let shown = names::short(self.catalogue, &table.name);
-            self.warning(subject, format!("no index on the folded `{shown}.{column}`"), why, fix);
+            self.warning(
+                subject,
+                format!("no index on the folded `{shown}.{column}`"),
+                why,
+                fix,
+            );
         }
     }
 
@@ -216,35 +282,69 @@ impl Prover<'_> {
         let subject = format!("{name}.delete");
         let Delete::Delete { cascade } = &resource.delete else {
             let listed = self.listed(&inbound);
-            self.ok(subject, format!("a SCIM DELETE deactivates the row and keeps it; pointing at it: {listed}"));
+            self.ok(
+                subject,
+                format!("a SCIM DELETE deactivates the row and keeps it; pointing at it: {listed}"),
+            );
             return;
         };
         for cascaded in cascade {
             self.cascaded(&subject, table, resource, cascaded);
         }
         let cascades = |key: &ForeignKey| {
-            cascade.iter().any(|it| self.catalogue.table(it).is_some_and(|it| it.name == key.table))
+            cascade.iter().any(|it| {
+                self.catalogue
+                    .table(it)
+                    .is_some_and(|it| it.name == key.table)
+            })
         };
         let (silent, blocking): (Vec<&ForeignKey>, Vec<&ForeignKey>) = inbound
             .iter()
             .copied()
             .filter(|key| !cascades(key))
-            .partition(|key| matches!(key.on_delete.as_str(), "CASCADE" | "SET NULL" | "SET DEFAULT"));
+            .partition(|key| {
+                matches!(
+                    key.on_delete.as_str(),
+                    "CASCADE" | "SET NULL" | "SET DEFAULT"
+                )
+            });
         if !blocking.is_empty() {
-            let what = format!("a SCIM DELETE is refused while rows point at it: {}", self.listed(&blocking));
+            let what = format!(
+                "a SCIM DELETE is refused while rows point at it: {}",
+                self.listed(&blocking)
+            );
             let fix = if name == "users" {
                 "[users.delete]\nmode = \"deactivate\"".to_owned()
             } else {
                 "leave it so, or keep the row: mode = \"deactivate\" with column and value; a table in `cascade` loses its rows".to_owned()
             };
-            self.warning(subject.clone(), what, "Entra gets 409 and repeats the DELETE each cycle", fix);
+            self.warning(
+                subject.clone(),
+                what,
+                "Entra gets 409 and repeats the DELETE each cycle",
+                fix,
+            );
         }
         if !silent.is_empty() {
-            let what = format!("a SCIM DELETE also changes rows by ON DELETE: {}", self.listed(&silent));
-            self.warning(subject.clone(), what, "kpifire loses more than the row itself", "leave it so if that is meant, or use mode = \"deactivate\"");
+            let what = format!(
+                "a SCIM DELETE also changes rows by ON DELETE: {}",
+                self.listed(&silent)
+            );
+            self.warning(
+                subject.clone(),
+                what,
+                "kpifire loses more than the row itself",
+                "leave it so if that is meant, or use mode = \"deactivate\"",
+            );
         }
         if blocking.is_empty() && silent.is_empty() {
-            self.ok(subject, format!("a SCIM DELETE removes the row; nothing but `cascade` points at `{}`", names::short(self.catalogue, &table.name)));
+            self.ok(
+                subject,
+                format!(
+                    "a SCIM DELETE removes the row; nothing but `cascade` points at `{}`",
+                    names::short(self.catalogue, &table.name)
+                ),
+            );
         }
     }
 
@@ -255,10 +355,18 @@ impl Prover<'_> {
         resource: &ResourceTable,
         cascaded: &crate::profile::model::TableName,
     ) {
-        let Some(found) = self.table(&format!("{subject}.cascade"), cascaded) else { return };
+        let Some(found) = self.table(&format!("{subject}.cascade"), cascaded) else {
+            return;
+        };
         let members = &self.profile.members;
-        let is_members = self.catalogue.table(&members.table).is_some_and(|it| it.name == found.name);
-        let by_key = found.foreign_keys.iter().find(|key| key.target == table.name);
+        let is_members = self
+            .catalogue
+            .table(&members.table)
+            .is_some_and(|it| it.name == found.name);
+        let by_key = found
+            .foreign_keys
+            .iter()
+            .find(|key| key.target == table.name);
         let column = match by_key.and_then(|key| key.columns.first()) {
             Some(column) => column.clone(),
             None if is_members && subject.starts_with("groups") => members.group.clone(),
@@ -268,12 +376,23 @@ impl Prover<'_> {
         if found.column(&column).is_none() {
             self.error(
                 format!("{subject}.cascade"),
-                format!("no column of `{cascaded}` points at `{}`", names::short(self.catalogue, &table.name)),
+                format!(
+                    "no column of `{cascaded}` points at `{}`",
+                    names::short(self.catalogue, &table.name)
+                ),
                 "which of its rows go with a deleted one can't be told",
-                format!("leave {} out of `cascade`", toml_text(&cascaded.to_string())),
+                format!(
+                    "leave {} out of `cascade`",
+                    toml_text(&cascaded.to_string())
+                ),
             );
         } else {
-            self.index(&format!("{subject}.cascade"), found, &column, "every DELETE would read the whole table");
+            self.index(
+                &format!("{subject}.cascade"),
+                found,
+                &column,
+                "every DELETE would read the whole table",
+            );
         }
     }
 
@@ -310,7 +429,10 @@ impl Prover<'_> {
         if constant && is_unique(table, &[&column.name]) {
             self.error(
                 subject,
-                format!("column `{}` is unique, and the value is the same for everyone", column.name),
+                format!(
+                    "column `{}` is unique, and the value is the same for everyone",
+                    column.name
+                ),
                 "anonymising a second user would fail",
                 format!("{} = \"former-{{id}}\"", column.name),
             );
@@ -327,12 +449,19 @@ fn is_unique(table: &Table, columns: &[&str]) -> bool {
     let same = |found: &[String]| {
         found.len() == columns.len() && columns.iter().all(|c| found.iter().any(|f| f == c))
     };
-    same(&table.primary_key) || table.indexes.iter().any(|it| it.unique && same(&it.columns))
+    same(&table.primary_key)
+        || table
+            .indexes
+            .iter()
+            .any(|it| it.unique && same(&it.columns))
 }
 
 fn leads(table: &Table, column: &str) -> bool {
     table.primary_key.first().is_some_and(|it| it == column)
-        || table.indexes.iter().any(|index| index.columns.first().is_some_and(|it| it == column))
+        || table
+            .indexes
+            .iter()
+            .any(|index| index.columns.first().is_some_and(|it| it == column))
 }
 
 /// An expression without what databases add when they print it back: blanks, parentheses, quotes

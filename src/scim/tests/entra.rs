@@ -14,7 +14,7 @@ fn classic_dialect() {
     let phone = "phoneNumbers[type eq \"work\"].value";
     let (changed, asserted) = patched(
         before(),
-        json!([
+        &json!([
             {"op": "Replace", "path": "active", "value": "False"},
             {"op": "Add", "path": phone, "value": "555"},
             {"op": "Replace", "path": format!("{E}:department"), "value": "Ops"},
@@ -146,14 +146,14 @@ fn quoted_booleans_in_filters() {
 
 #[test]
 fn repeats_and_nothing_are_harmless() {
-    assert_eq!(patched(before(), json!([])).unwrap().0, before());
+    assert_eq!(patched(before(), &json!([])).unwrap().0, before());
     let operations = json!([
         {"op": "Add", "path": "active", "value": "True"},
         {"op": "Add", "path": "emails[type eq \"work\"].value", "value": "a@x"},
         {"op": "Add", "path": "roles", "value": [{"value": "r", "primary": "True"}]},
     ]);
-    let once = patched(before(), operations.clone()).unwrap().0;
-    assert_eq!(patched(once.clone(), operations).unwrap().0, once);
+    let once = patched(before(), &operations.clone()).unwrap().0;
+    assert_eq!(patched(once.clone(), &operations).unwrap().0, once);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn oldest_dialect_wraps_values() {
 
 #[test]
 fn creation_with_what_entra_adds() {
-    let parsed = user(json!({
+    let parsed = user(&json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "externalId": "ana",
         "userName": "Ana@Corp.test",
@@ -188,4 +188,20 @@ fn creation_with_what_entra_adds() {
     assert!(asserted.covers(&path("title")));
     assert!(!asserted.covers(&path("nickName")));
     assert!(!asserted.covers(&path("emails[type eq \"home\"].value")));
+}
+
+#[test]
+fn a_label_may_come_before_its_value() {
+    let (changed, _) = patched(
+        before(),
+        &json!([
+            {"op": "Add", "path": "emails[type eq \"work\"].primary", "value": "True"},
+            {"op": "Add", "path": "emails[type eq \"work\"].value", "value": "a@x"},
+        ]),
+    )
+    .unwrap();
+    assert_eq!(
+        changed["emails"],
+        json!([{"type": "work", "primary": true, "value": "a@x"}])
+    );
 }

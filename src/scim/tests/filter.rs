@@ -73,7 +73,7 @@ fn leniency() {
         ),
         (r#"userName eq"a""#, r#"userName eq "a""#),
         (
-            r#"not(title pr)and(nickName pr)"#,
+            "not(title pr)and(nickName pr)",
             "not (title pr) and nickName pr",
         ),
         (
@@ -113,6 +113,8 @@ fn messages_say_what_and_where() {
         ("eq \"a\"", "operator is expected"),
         ("userName eq \"\\ud800\"", "can't be read"),
         ("userName eq \"a\0\"", "NUL"),
+        ("not (title pr or userName eq \"a\\u0000\")", "NUL"),
+        ("emails[value eq \"a\\u0000\"]", "NUL"),
         ("emails[ims[type eq \"a\"]]", "can't be read"),
         ("a.b.c eq \"x\"", "can't be read"),
         ("ünames eq \"x\"", "can't be read"),

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::scim::{Error, MemberOp, Patch, Resource, ResourceType, parse_patch};
 
-fn group(operations: Value) -> Result<Patch, Error> {
+fn group(operations: &Value) -> Result<Patch, Error> {
     parse_patch(ResourceType::Group, &json!({"Operations": operations}))
 }
 
-fn ops(operation: Value) -> Vec<MemberOp> {
-    group(json!([operation])).unwrap().members().to_vec()
+fn ops(operation: &Value) -> Vec<MemberOp> {
+    group(&json!([operation])).unwrap().members().to_vec()
 }
 
 fn ids(ids: &[&str]) -> Vec<String> {
@@ -68,20 +68,20 @@ fn every_shape_becomes_one_change() {
             MemberOp::Remove(ids(&["7", "8", "x"])),
         ),
     ] {
-        assert_eq!(ops(operation.clone()), [wanted], "{operation}");
+        assert_eq!(ops(&operation), [wanted], "{operation}");
     }
     for nothing in [
         json!({"op": "add", "path": "members", "value": []}),
         json!({"op": "add", "path": "members", "value": null}),
         json!({"op": "remove", "path": "members", "value": []}),
     ] {
-        assert!(ops(nothing.clone()).is_empty(), "{nothing}");
+        assert!(ops(&nothing).is_empty(), "{nothing}");
     }
 }
 
 #[test]
 fn order_is_kept_and_the_document_is_left_alone() {
-    let patch = group(json!([
+    let patch = group(&json!([
         {"op": "Remove", "path": "members"},
         {"op": "Replace", "path": "displayName", "value": "New"},
         {"op": "Add", "path": "members", "value": [{"value": "7"}]},
@@ -168,7 +168,7 @@ fn what_members_cannot_be_is_refused() {
             "invalidPath",
         ),
     ] {
-        let error = group(json!([operation])).unwrap_err();
+        let error = group(&json!([operation])).unwrap_err();
         assert_eq!(
             error.scim_type.unwrap().as_str(),
             keyword,

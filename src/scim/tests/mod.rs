@@ -10,6 +10,7 @@ mod filter;
 mod fold;
 mod members;
 mod patch;
+mod patch_refusals;
 mod path;
 mod projection;
 mod properties;
@@ -18,8 +19,8 @@ mod resource;
 
 const E: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-fn user(body: Value) -> Resource {
-    parse_resource(ResourceType::User, &body).unwrap()
+fn user(body: &Value) -> Resource {
+    parse_resource(ResourceType::User, body).unwrap()
 }
 
 fn path(text: &str) -> AttributePath {
@@ -27,7 +28,7 @@ fn path(text: &str) -> AttributePath {
 }
 
 /// The document after a PATCH of these operations, and what it asserted.
-fn patched(before: Value, operations: Value) -> Result<(Value, Asserted), Error> {
+fn patched(before: Value, operations: &Value) -> Result<(Value, Asserted), Error> {
     let Value::Object(mut resource) = before else {
         panic!("a resource is an object")
     };
@@ -42,12 +43,12 @@ fn patched(before: Value, operations: Value) -> Result<(Value, Asserted), Error>
 
 /// The document after one operation.
 fn after(before: Value, operation: Value) -> Value {
-    patched(before, Value::Array(vec![operation])).unwrap().0
+    patched(before, &Value::Array(vec![operation])).unwrap().0
 }
 
 /// The keyword and the detail an operation is refused with.
 fn refusal(before: Value, operation: Value) -> (&'static str, String) {
-    let error = patched(before, Value::Array(vec![operation])).unwrap_err();
+    let error = patched(before, &Value::Array(vec![operation])).unwrap_err();
     assert_eq!(error.status, 400);
     (error.scim_type.unwrap().as_str(), error.detail)
 }

@@ -33,7 +33,7 @@ fn single_values_are_set_and_cleared() {
         json!({"op": "replace", "value": {"title": ""}}),
     ] {
         let (changed, asserted) =
-            patched(json!({"title": "old", "nickName": "n"}), json!([clearing])).unwrap();
+            patched(json!({"title": "old", "nickName": "n"}), &json!([clearing])).unwrap();
         assert_eq!(changed, json!({"nickName": "n"}), "{clearing}");
         assert!(asserted.covers(&path("title")));
         assert!(!asserted.covers(&path("nickName")));
@@ -46,7 +46,7 @@ fn complex_values_are_merged() {
     for op in ["add", "replace"] {
         let (changed, asserted) = patched(
             before.clone(),
-            json!([{"op": op, "path": "name", "value": {"givenName": "Z", "middleName": ""}}]),
+            &json!([{"op": op, "path": "name", "value": {"givenName": "Z", "middleName": ""}}]),
         )
         .unwrap();
         assert_eq!(
@@ -63,7 +63,7 @@ fn complex_values_are_merged() {
     );
     let (changed, asserted) = patched(
         before,
-        json!([{"op": "replace", "path": "name", "value": null}]),
+        &json!([{"op": "replace", "path": "name", "value": null}]),
     )
     .unwrap();
     assert_eq!(changed, json!({}));
@@ -108,7 +108,7 @@ fn add_appends_and_never_doubles() {
 fn replace_of_a_list_replaces_all() {
     let (changed, asserted) = patched(
         two_mails(),
-        json!([{"op": "replace", "path": "emails", "value": [{"type": "other", "value": "o@x"}]}]),
+        &json!([{"op": "replace", "path": "emails", "value": [{"type": "other", "value": "o@x"}]}]),
     )
     .unwrap();
     assert_eq!(mails(&changed), json!([{"type": "other", "value": "o@x"}]));
@@ -210,7 +210,7 @@ fn a_filter_that_matches_nothing() {
     let create = |op: &str, filter: &str| {
         patched(
             json!({}),
-            json!([{"op": op, "path": format!("emails[{filter}].value"), "value": "n@x"}]),
+            &json!([{"op": op, "path": format!("emails[{filter}].value"), "value": "n@x"}]),
         )
     };
     for op in ["add", "replace"] {
@@ -323,7 +323,7 @@ fn a_part_of_every_element() {
 fn operations_are_applied_in_order() {
     let (changed, _) = patched(
         json!({}),
-        json!([
+        &json!([
             {"op": "add", "path": "title", "value": "1"},
             {"op": "remove", "path": "title"},
             {"op": "add", "path": "title", "value": "2"},
@@ -336,146 +336,6 @@ fn operations_are_applied_in_order() {
         changed,
         json!({"title": "2", "emails": [{"type": "home", "value": "a"}]})
     );
-}
-
-#[test]
-fn refusals_say_what_and_where() {
-    for (operation, keyword, says) in [
-        (
-            json!({"op": "replace", "path": "usrName", "value": "x"}),
-            "invalidPath",
-            "`userName`",
-        ),
-        (
-            json!({"op": "replace", "path": "name.first", "value": "x"}),
-            "invalidPath",
-            "givenName",
-        ),
-        (
-            json!({"op": "replace", "value": {"telephone": "x"}}),
-            "invalidPath",
-            "`telephone`",
-        ),
-        (
-            json!({"op": "replace", "path": "urn:example:2.0:User:x", "value": "x"}),
-            "invalidPath",
-            "urn:example",
-        ),
-        (
-            json!({"op": "replace", "path": "emails[type eq \"work\"", "value": "x"}),
-            "invalidPath",
-            "never closed",
-        ),
-        (
-            json!({"op": "replace", "path": "emails[kind eq \"work\"].value", "value": "x"}),
-            "invalidPath",
-            "`kind`",
-        ),
-        (
-            json!({"op": "replace", "path": "name[givenName eq \"x\"]", "value": {}}),
-            "invalidPath",
-            "one value",
-        ),
-        (
-            json!({"op": "replace", "path": "a b", "value": "x"}),
-            "invalidPath",
-            "a b",
-        ),
-        (
-            json!({"op": "replace", "path": 5, "value": "x"}),
-            "invalidPath",
-            "string",
-        ),
-        (
-            json!({"op": "replace", "path": "id", "value": "x"}),
-            "mutability",
-            "`id`",
-        ),
-        (
-            json!({"op": "replace", "path": "meta.created", "value": "x"}),
-            "mutability",
-            "`meta.created`",
-        ),
-        (
-            json!({"op": "add", "path": "groups", "value": [{"value": "1"}]}),
-            "mutability",
-            "`groups`",
-        ),
-        (
-            json!({"op": "replace", "path": "manager.displayName", "value": "x"}),
-            "mutability",
-            "manager.displayName",
-        ),
-        (
-            json!({"op": "replace", "value": {"id": "x"}}),
-            "mutability",
-            "`id`",
-        ),
-        (
-            json!({"op": "replace", "path": "active", "value": "maybe"}),
-            "invalidValue",
-            "`active`",
-        ),
-        (
-            json!({"op": "replace", "path": "title", "value": 5}),
-            "invalidValue",
-            "`title`",
-        ),
-        (
-            json!({"op": "replace", "path": "title", "value": "a\u{0}"}),
-            "invalidValue",
-            "NUL",
-        ),
-        (
-            json!({"op": "add", "path": "emails", "value": "x"}),
-            "invalidValue",
-            "`emails`",
-        ),
-        (
-            json!({"op": "add", "path": "emails[type eq \"work\"]", "value": [{"value": "1"}, {"value": "2"}]}),
-            "invalidValue",
-            "`emails`",
-        ),
-        (
-            json!({"op": "add", "path": "title"}),
-            "invalidValue",
-            "`title`",
-        ),
-        (json!({"op": "add"}), "invalidValue", "path"),
-        (json!({"op": "add", "value": "x"}), "invalidValue", "object"),
-        (
-            json!({"op": "replace", "path": "userName", "value": ""}),
-            "invalidValue",
-            "`userName`",
-        ),
-        (
-            json!({"op": "replace", "path": "userName", "value": null}),
-            "invalidValue",
-            "`userName`",
-        ),
-        (
-            json!({"op": "remove", "path": "userName"}),
-            "invalidValue",
-            "`userName`",
-        ),
-        (json!({"op": "remove"}), "noTarget", "path"),
-        (
-            json!({"op": "move", "path": "title"}),
-            "invalidSyntax",
-            "`move`",
-        ),
-        (
-            json!({"path": "title", "value": "x"}),
-            "invalidSyntax",
-            "op",
-        ),
-        (json!("x"), "invalidSyntax", "object"),
-    ] {
-        let (found, detail) = refusal(json!({"userName": "a"}), operation.clone());
-        assert_eq!(found, keyword, "{operation}: {detail}");
-        assert!(detail.contains(says), "{operation}: {detail}");
-        assert!(detail.starts_with("Operations[0]: "), "{detail}");
-    }
 }
 
 #[test]
@@ -493,23 +353,7 @@ fn a_schema_as_path_is_all_of_it() {
         json!({"title": "t", E: {"department": "x", "costCenter": "c", "manager": {"value": "9"}}})
     );
     let (changed, asserted) =
-        patched(before, json!([{"op": "replace", "value": {E: null}}])).unwrap();
+        patched(before, &json!([{"op": "replace", "value": {E: null}}])).unwrap();
     assert_eq!(changed, json!({"title": "t"}));
     assert!(asserted.covers(&path("division")));
-}
-
-#[test]
-fn the_body_must_be_a_patch() {
-    for body in [
-        json!({}),
-        json!([]),
-        json!({"Operations": {}}),
-        json!({"Operations": "x"}),
-        json!(null),
-    ] {
-        let error = crate::scim::parse_patch(crate::scim::ResourceType::User, &body).unwrap_err();
-        assert_eq!(error.scim_type.unwrap().as_str(), "invalidSyntax");
-    }
-    let lower = json!({"operations": [{"OP": "Add", "Path": "title", "Value": "x"}]});
-    assert!(crate::scim::parse_patch(crate::scim::ResourceType::User, &lower).is_ok());
 }
