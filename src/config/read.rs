@@ -322,6 +322,7 @@ impl Reader {
 
     /// A secret from its key, from the file that its file key names, or from a systemd credential.
     /// `Some(None)`: nowhere set. `None`: wrong, and noted.
+    #[expect(clippy::option_option, reason = "wrong, absent and present are three outcomes")]
     pub fn secret(
         &mut self,
         layers: &Layers,

@@ -456,6 +456,7 @@ impl Notify {
     }
 }
 
+#[expect(clippy::option_option, reason = "wrong, absent and present are three outcomes")]
 fn secret_url(
     reader: &mut Reader,
     layers: &Layers,

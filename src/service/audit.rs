@@ -52,11 +52,10 @@ async fn named(store: &Store, user: &str) -> Result<Vec<String>, Error> {
             .flatten()
             .filter_map(Value::as_str)
             .any(|name| crate::scim::fold(name) == wanted);
-        if let (true, Some("User"), Some(id)) = (hit, row.resource_type.as_deref(), row.resource) {
-            if !ids.contains(&id) {
+        if let (true, Some("User"), Some(id)) = (hit, row.resource_type.as_deref(), row.resource)
+            && !ids.contains(&id) {
                 ids.push(id);
             }
-        }
     }
     Ok(ids)
 }

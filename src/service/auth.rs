@@ -35,7 +35,7 @@ pub(super) struct Cache(Mutex<HashMap<String, (TokenRow, Instant)>>);
 /// The SHA-256 of a token, in hex: what the table holds.
 #[must_use]
 pub(super) fn hash(token: &str) -> String {
-    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(token))
 }
 
 pub(super) async fn authenticate(

@@ -88,11 +88,10 @@ impl Error {
 /// not SQL.
 fn column_of(message: &str) -> String {
     for (before, after) in [("column '", "'"), ("column \"", "\""), ("column `", "`")] {
-        if let Some((_, rest)) = message.split_once(before) {
-            if let Some((name, _)) = rest.split_once(after) {
+        if let Some((_, rest)) = message.split_once(before)
+            && let Some((name, _)) = rest.split_once(after) {
                 return format!("column `{name}`");
             }
-        }
     }
     "one of the attributes".to_owned()
 }

@@ -105,11 +105,10 @@ pub(super) async fn list(
     });
     let (records, bodies, total) = found(service, Arc::clone(&search)).await?;
     let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
-    if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope) {
-        if only.link.is_none() && total == 1 {
+    if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope)
+        && only.link.is_none() && total == 1 {
             adopt(service, caller, kind, only).await?;
         }
-    }
     let body = discovery::list_response(bodies, total, search.start);
     Ok(Reply::Resource { status: 200, body, etag: None, location: None })
 }

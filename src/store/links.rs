@@ -56,7 +56,7 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
 /// The hash that tells two baselines apart: SHA-256 of the JSON text, whose keys are sorted.
 #[must_use]
 pub fn hash(baseline: &Map<String, Value>) -> String {
-    Sha256::digest(text(baseline)).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(text(baseline)))
 }
 
 fn text(object: &Map<String, Value>) -> String {

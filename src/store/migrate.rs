@@ -107,12 +107,13 @@ pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
 pub async fn print(tx: &mut Tx, now: NaiveDateTime) -> Result<String, Error> {
     let mut text = String::new();
     for migration in pending(tx).await? {
-        text.push_str(&format!("-- {}\n{BOOKS};\n{}", migration.version, migration.up));
-        text.push_str(&format!(
-            "INSERT INTO scim_migrations (version, applied) VALUES ('{}', '{}');\n",
-            migration.version,
-            now.format("%Y-%m-%d %H:%M:%S")
-        ));
+        text += &format!(
+            "-- {version}\n{BOOKS};\n{up}\
+             INSERT INTO scim_migrations (version, applied) VALUES ('{version}', '{now}');\n",
+            version = migration.version,
+            up = migration.up,
+            now = now.format("%Y-%m-%d %H:%M:%S"),
+        );
     }
     Ok(text)
 }

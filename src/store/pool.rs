@@ -40,6 +40,7 @@ macro_rules! build {
     }};
 }
 /// A pooled connection to whichever database it is.
+#[expect(clippy::large_enum_variant, reason = "one per request, moved twice")]
 pub(super) enum Connection {
     Sqlite(Object<Sqlite>),
     Postgres(Object<AsyncPgConnection>),

@@ -22,14 +22,11 @@ pub(super) async fn run(
         return Err(taken(kind, &name));
     }
     let tombstone = same_name.into_iter().next();
-    let key = match &tombstone {
-        Some(record) => revive(tx, job, record, resource).await?,
-        None => {
-            let layout = &job.layout;
-            let assignments = mapper::for_insert(layout, kind, resource, job.now())?;
-            let columns = job.columns(tx, assignments).await?;
-            resources::insert(tx, layout, kind, &columns).await?
-        }
+    let key = if let Some(record) = &tombstone { revive(tx, job, record, resource).await? } else {
+        let layout = &job.layout;
+        let assignments = mapper::for_insert(layout, kind, resource, job.now())?;
+        let columns = job.columns(tx, assignments).await?;
+        resources::insert(tx, layout, kind, &columns).await?
     };
     let id = key.to_text().unwrap_or_default();
     let operations: Vec<_> = match kind {

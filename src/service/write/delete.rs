@@ -40,23 +40,20 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     } else {
         edges::forget_group(tx, &key).await?;
     }
-    match mapper::for_delete(layout, kind, job.now())? {
-        Some(assignments) => {
-            let mut columns = job.columns(tx, assignments).await?;
-            let touch = &layout.profile.table(kind).touch;
-            columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
-            resources::update(tx, layout, kind, &key, &columns).await?;
-        }
-        None => {
-            if let Delete::Delete { cascade } = &layout.profile.table(kind).delete {
-                for table in cascade {
-                    for column in layout.references(table, kind) {
-                        resources::delete_where(tx, layout, table, &column, &key).await?;
-                    }
+    if let Some(assignments) = mapper::for_delete(layout, kind, job.now())? {
+        let mut columns = job.columns(tx, assignments).await?;
+        let touch = &layout.profile.table(kind).touch;
+        columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
+        resources::update(tx, layout, kind, &key, &columns).await?;
+    } else {
+        if let Delete::Delete { cascade } = &layout.profile.table(kind).delete {
+            for table in cascade {
+                for column in layout.references(table, kind) {
+                    resources::delete_where(tx, layout, table, &column, &key).await?;
                 }
             }
-            resources::delete(tx, layout, kind, &key).await?;
         }
+        resources::delete(tx, layout, kind, &key).await?;
     }
     let previous = record.link.as_ref();
     let link = Link {

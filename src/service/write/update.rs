@@ -199,11 +199,10 @@ fn updated(job: &Job, mut record: Record, columns: &[(String, Cell)], link: Link
             new.clone_into(cell);
         }
     }
-    if let Some(column) = table.touch.modified.first() {
-        if let Some((_, new)) = columns.iter().find(|(name, _)| name == column) {
+    if let Some(column) = table.touch.modified.first()
+        && let Some((_, new)) = columns.iter().find(|(name, _)| name == column) {
             record.modified = new.to_time();
         }
-    }
     record.link = Some(link);
     record
 }

@@ -55,11 +55,10 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
             continue;
         };
         let table = TableName { schema: row.text(0), name };
-        if index == "PRIMARY" {
-            if let Some(table) = tables.0.get_mut(&table) {
+        if index == "PRIMARY"
+            && let Some(table) = tables.0.get_mut(&table) {
                 table.primary_key.push(column.clone());
             }
-        }
         tables.index(&table, &index, column, row.int(3) == 0);
     }
     let sql = Sql::new(

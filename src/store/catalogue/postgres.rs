@@ -77,11 +77,10 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
             continue;
         };
         let table = TableName { schema: row.text(0), name };
-        if row.int(4) == 1 {
-            if let Some(table) = tables.0.get_mut(&table) {
+        if row.int(4) == 1
+            && let Some(table) = tables.0.get_mut(&table) {
                 table.primary_key.push(column.clone());
             }
-        }
         tables.index(&table, &index, column, row.int(3) == 1);
     }
     let mut group = BTreeMap::new();
