@@ -64,7 +64,7 @@ pub struct Limits {
     pub request_time: Duration,
     /// `limits.connections`: open connections. Default 1024.
     pub connections: usize,
-    /// `limits.concurrent_requests`: requests worked on at a time; more are answered 429. Default 64.
+    /// `limits.concurrent_requests`: requests worked on at a time; more are answered 503. Default 64.
     pub concurrent_requests: usize,
     /// `limits.filter_length`: the longest filter in characters. Default 4096.
     pub filter_length: usize,
