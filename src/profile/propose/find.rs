@@ -26,17 +26,15 @@ pub(super) fn key(table: &Table) -> Option<&str> {
     if let [only] = table.primary_key.as_slice() {
         return Some(only);
     }
-    let unique = table.indexes.iter().filter(|index| index.unique);
-    unique
-        .filter_map(|index| match index.columns.as_slice() {
-            [only] if table.column(only).is_some_and(|c| c.generated) => Some(only.as_str()),
-            _ => None,
-        })
-        .next()
+    let mut unique = table.indexes.iter().filter(|index| index.unique);
+    unique.find_map(|index| match index.columns.as_slice() {
+        [only] if table.column(only).is_some_and(|c| c.generated) => Some(only.as_str()),
+        _ => None,
+    })
 }
 
 /// The likeliest of `tables`, and those nearly as likely.
-fn best<'c>(mut scored: Vec<(f64, &'c Table)>) -> Option<(&'c Table, Vec<&'c Table>)> {
+fn best(mut scored: Vec<(f64, &Table)>) -> Option<(&Table, Vec<&Table>)> {
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
     let (top, table) = *scored.first()?;
     let near = scored

@@ -143,7 +143,9 @@ impl<'c> Draft<'c> {
         if !lines.is_empty() {
             self.section("revoke");
             self.line("# At once when a user is disabled.");
-            lines.iter().for_each(|line| self.line(line));
+            for line in lines {
+                self.line(line);
+            }
         }
     }
 
@@ -171,7 +173,9 @@ impl<'c> Draft<'c> {
         if !lines.is_empty() {
             self.section("ownership");
             self.line("# What a leaver still owns.");
-            lines.iter().for_each(|line| self.line(line));
+            for line in lines {
+                self.line(line);
+            }
         }
     }
 
