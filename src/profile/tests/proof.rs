@@ -292,8 +292,8 @@ Warning groups.attributes.displayName: column `name` isn't unique
 Warning groups.delete.cascade: no index begins with column `team_members.team_id`
   why: every DELETE would read the whole table
   fix: CREATE INDEX `team_members_team_id_idx` ON `team_members` (`team_id`);
-Error members.group: column `team_id` is int, the key `id` it holds is uuid
-  why: the two can't be compared
+Warning members.group: column `team_id` is int, the key `id` it holds is uuid
+  why: comparing the two converts each row and uses no index
   fix: `members.group`: name the column that holds the key
 Warning members.table: the pair (team_id, user_id) isn't unique
   why: a user can be in one team twice; removing the member removes every such row
