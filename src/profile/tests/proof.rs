@@ -133,6 +133,26 @@ fn column<'b>(build: &'b mut Build, table: &str, name: &str) -> &'b mut Column {
 }
 
 #[test]
+fn without_an_index_on_the_fold_the_collation_decides() {
+    let profile = load("kpifire").unwrap();
+    for (database, collation) in [
+        (Database::Sqlite, "BINARY"),
+        (Database::Mysql, "utf8mb4_bin"),
+    ] {
+        let mut build = Build {
+            catalogue: reference(database),
+        };
+        column(&mut build, "users", "email").collation = Some(collation.to_owned());
+        let findings = prove(&profile, &build.catalogue, str::to_owned);
+        let letter = |finding: &Finding| {
+            finding.subject == "users.attributes.userName"
+                && finding.what.contains("unique only to the letter")
+        };
+        assert!(findings.iter().any(letter), "{findings:?}");
+    }
+}
+
+#[test]
 fn renamed_tables_and_columns() {
     let mut build = Build {
         catalogue: reference(Database::Sqlite),
