@@ -16,26 +16,32 @@ pub use entra::{Dialect, Entra};
 
 /// Makes `NAME::sqlite`, `NAME::postgres` and `NAME::mysql` of each `async fn NAME(engine: Engine)`.
 macro_rules! on_every_database {
-    ($($name:ident),+ $(,)?) => {$(
+    ($($name:ident),+ $(,)?) => {
+        on_these_databases!([sqlite Sqlite, postgres Postgres, mysql Mysql] $($name)+);
+    };
+}
+
+/// The same without SQLite, which has no connection that could be lost.
+macro_rules! on_servers {
+    ($($name:ident),+ $(,)?) => {
+        on_these_databases!([postgres Postgres, mysql Mysql] $($name)+);
+    };
+}
+
+macro_rules! on_these_databases {
+    ($engines:tt $($name:ident)+) => {
+        $(on_these_databases!(@one $name $engines);)+
+    };
+    (@one $name:ident [$($test:ident $engine:ident),+]) => {
         mod $name {
-            use crate::support::Engine;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn mysql() {
-                super::$name(Engine::Mysql).await;
-            }
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$name(crate::support::Engine::$engine).await;
+                }
+            )+
         }
-    )+};
+    };
 }
 
 /// The enterprise extension's URN.
