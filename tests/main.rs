@@ -1,1 +1,21 @@
-fn main(){}
+//! The whole suite, one binary: black box, through a real socket, against the real
+//! `kpifire-scim` and real databases.
+//!
+//! A test that touches a database is written once and run three times, as `NAME::sqlite`,
+//! `NAME::postgres` and `NAME::mysql` (see [`support`]). A server that is not there fails the test;
+//! nothing is skipped.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test's answer to the unexpected is a panic"
+)]
+
+#[macro_use]
+mod support;
+
+mod architecture;
+mod faults;
+mod http;
+mod store;

@@ -1,0 +1,170 @@
+//! The invariants of `src/lib.rs` that can be read off the sources.
+
+use std::path::{Path, PathBuf};
+
+/// One source file, comments and unit tests taken out.
+struct Source {
+    /// Relative to `src/`, with forward slashes.
+    name: String,
+    /// As it is in the file.
+    text: String,
+    /// Without comments and `#[cfg(test)]` modules.
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &mut found);
+    found.sort();
+    assert!(found.len() > 10, "no sources under {}", root.display());
+    found
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            let code = code(&text);
+            Source { name, text, code }
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The text without line comments and without anything behind a `#[cfg(test)]`, which stands last.
+fn code(text: &str) -> String {
+    let shipped = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    shipped.lines().filter(|line| !line.trim_start().starts_with("//")).fold(
+        String::new(),
+        |mut code, line| {
+            code.push_str(line);
+            code.push('\n');
+            code
+        },
+    )
+}
+
+impl Source {
+    fn is_in(&self, rooms: &[&str]) -> bool {
+        rooms.iter().any(|room| {
+            self.name.strip_prefix(room).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        })
+    }
+
+    fn is_test(&self) -> bool {
+        self.name.split('/').any(|part| part == "tests" || part == "tests.rs")
+    }
+}
+
+/// What stands in a file and shouldn't: `file: needle in line`.
+fn naming<'a>(
+    sources: impl IntoIterator<Item = &'a Source>,
+    needles: &[&str],
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        for line in source.code.lines() {
+            for needle in needles {
+                if line.contains(needle) {
+                    found.push(format!("{}: {needle:?} in {}", source.name, line.trim()));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_pure_rooms_do_no_io_know_no_sql_and_read_no_clock() {
+    let sources = sources();
+    let pure = ["scim", "mapper", "profile/model", "profile/catalogue", "reconcile/diff", "cleanup/plan", "report"];
+    let pure: Vec<_> = sources.iter().filter(|s| s.is_in(&pure) && !s.is_test()).collect();
+    assert!(!pure.is_empty());
+    let found = naming(
+        pure,
+        &[
+            "std::fs", "std::net", "std::env", "std::process", "tokio", "hyper", "diesel", "tracing",
+            "Utc::now", "Local::now", "SystemTime", "Instant::now", "thread::sleep",
+            "SELECT ", "INSERT ", "UPDATE ", "DELETE FROM", "CREATE TABLE",
+        ],
+    );
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn only_the_store_names_a_database_driver() {
+    let sources = sources();
+    let others = sources.iter().filter(|source| !source.is_in(&["store"]));
+    let found = naming(
+        others,
+        &["diesel::", "diesel_async", "diesel_migrations", "tokio_postgres", "mysql_async", "libsqlite3_sys"],
+    );
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn only_the_outer_rooms_name_hyper() {
+    let sources = sources();
+    // The demo's own Entra is a client.
+    let others = sources.iter().filter(|s| !s.is_in(&["http", "admin", "daemon", "cli/demo", "demo"]));
+    let found = naming(others, &["hyper::", "hyper_util", "http_body"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn http_calls_the_service_and_never_the_store() {
+    let sources = sources();
+    let found = naming(sources.iter().filter(|source| source.is_in(&["http"])), &["store::", "crate::mapper"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Identifiers in SQL come from the profile: no code knows a table or column of kpifire's.
+#[test]
+fn nothing_but_the_demo_names_a_legacy_table() {
+    let sources = sources();
+    let others = sources.iter().filter(|s| !s.is_in(&["cli/demo", "demo"]) && !s.is_test());
+    let found = naming(
+        others,
+        &["team_members", "department_id", "license_type", "password_hash", "user_sessions", "\"teams\"", "modified_by"],
+    );
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Values are bound: no statement is put together from a formatted value in quotes.
+#[test]
+fn no_statement_formats_a_value_into_quotes() {
+    let sources = sources();
+    let found = naming(sources.iter().filter(|s| s.is_in(&["store"])), &["= '{", "('{", "LIKE '{", "LIKE '%{"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_file_opens_with_what_it_owns_and_stays_readable() {
+    let mut found = Vec::new();
+    for source in sources() {
+        if !source.text.starts_with("//!") {
+            found.push(format!("{} doesn't open with //!", source.name));
+        }
+        let lines = source.text.lines().count();
+        if lines > 600 {
+            found.push(format!("{} has {lines} lines: two concepts", source.name));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let unfinished = ["todo!(", "unimplemented!(", "dbg!(", "TODO", "FIXME"];
+    let found = naming(&sources(), &unfinished);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

@@ -1,0 +1,18 @@
+//! The wire: every clause of RFC 7643/7644 and every habit of Entra's that the agent promises.
+
+mod bad_input;
+mod bulk;
+mod create;
+mod delete;
+mod discovery;
+mod entra;
+mod etags;
+mod filters;
+mod groups;
+mod lists;
+mod members;
+mod parallel;
+mod patch;
+mod projection;
+mod replace;
+mod tokens;

@@ -1,0 +1,100 @@
+//! The audit trail: who changed what, from what to what; in the change's own transaction.
+
+use serde_json::{Value, json};
+
+use crate::support::{Agent, Dialect, ENTERPRISE, Engine, user};
+
+on_every_database!(
+    a_change_shows_before_and_after,
+    adoption_is_audited_once,
+    it_is_found_by_user_and_time,
+    a_refused_change_leaves_no_success,
+    memberships_are_audited,
+);
+
+/// The rows that speak of a change to this resource's attribute.
+fn about<'a>(rows: &'a [Value], id: &str, attribute: &str) -> Vec<&'a Value> {
+    rows.iter()
+        .filter(|row| row["resource"].as_str().is_some_and(|resource| resource.ends_with(id)))
+        .filter(|row| row["after"].get(attribute).is_some() || row["before"].get(attribute).is_some())
+        .collect()
+}
+
+async fn a_change_shows_before_and_after(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    let operations = json!([
+        { "op": "replace", "path": "title", "value": "Head of Quality" },
+        { "op": "replace", "path": format!("{ENTERPRISE}:department"), "value": "Finance" },
+        { "op": "replace", "path": "name.givenName", "value": "Quality" },
+    ]);
+    client.operations("/Users/3", operations).await.expect(200);
+    let rows = agent.audit(&[]);
+    let found = about(&rows, "3", "title");
+    assert_eq!(found.len(), 1, "{rows:#?}");
+    let row = found[0];
+    assert_eq!(row["before"]["title"], "Quality Lead");
+    assert_eq!(row["after"]["title"], "Head of Quality");
+    let text = row.to_string();
+    assert!(text.contains("Finance") && text.contains("\"Quality\""), "the department too: {text}");
+    // What didn't change isn't there.
+    assert!(!text.contains("givenName"), "{text}");
+    assert!(text.contains("entra"), "the token's name: {text}");
+    assert!(row["id"].is_string());
+    let id = client.post("/Users", &user("audited@plant.example")).await.expect(201).id();
+    client.delete(&format!("/Users/{id}")).await.expect(204);
+    let rows = agent.audit(&["--user", &id]);
+    assert_eq!(rows.len(), 2, "{rows:#?}");
+    assert!(rows[0]["after"].to_string().contains("audited@plant.example"));
+}
+
+async fn adoption_is_audited_once(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let entra = agent.entra(Dialect::Classic);
+    for _ in 0..3 {
+        entra.match_user("line.one@plant.example").await.expect("a kpifire user");
+    }
+    let rows = agent.audit(&["--user", "4"]);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert!(rows[0].to_string().contains("matched"), "{rows:#?}");
+}
+
+async fn it_is_found_by_user_and_time(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let entra = agent.entra(Dialect::Classic);
+    entra.disable("4").await;
+    entra.disable("3").await;
+    let by_id = agent.audit(&["--user", "4"]);
+    assert!(!by_id.is_empty());
+    assert!(by_id.iter().all(|row| row["resource"].as_str().unwrap().ends_with('4')), "{by_id:#?}");
+    let by_name = agent.audit(&["--user", "LINE.ONE@plant.example"]);
+    assert_eq!(by_name, by_id);
+    assert_eq!(agent.audit(&["--since", "2099-01-01T00:00:00Z"]), Vec::<Value>::new());
+    assert_eq!(agent.audit(&["--since", "2026-01-01T00:00:00Z"]), agent.audit(&[]));
+    assert_eq!(agent.audit(&["--user", "nobody@plant.example"]), Vec::<Value>::new());
+}
+
+async fn a_refused_change_leaves_no_success(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    client.post("/Users", &user("admin@plant.example")).await.refused(409, "uniqueness");
+    let operations = json!([{ "op": "replace", "path": "userType", "value": "Gold" }]);
+    client.operations("/Users/3", operations).await.refused(400, "invalidValue");
+    for row in agent.audit(&[]) {
+        let outcome = row["outcome"].as_str().unwrap_or_default();
+        assert!(!outcome.contains("ok") && !outcome.contains("success"), "{row}");
+    }
+}
+
+async fn memberships_are_audited(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let entra = agent.entra(Dialect::Rfc);
+    entra.add_members("2", &["3", "5"]).await.expect(204);
+    entra.remove_members("2", &["3"]).await.expect(204);
+    let rows = agent.audit(&[]);
+    let members: Vec<_> = rows.iter().filter(|row| row.to_string().contains("members")).collect();
+    assert_eq!(members.len(), 2, "{rows:#?}");
+    // Nothing changes, nothing is audited.
+    entra.remove_members("2", &["3"]).await.expect(204);
+    assert_eq!(agent.audit(&[]).len(), rows.len());
+}

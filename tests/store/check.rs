@@ -1,0 +1,37 @@
+//! `check`: proves an install, and says of each fault what it is, where, and what to do.
+
+use crate::support::{Database, Engine, Install};
+
+on_every_database!(a_sound_install_passes, a_missing_column_is_named, an_unfilled_column_is_named);
+
+async fn a_sound_install_passes(engine: Engine) {
+    let install = Install::new(Database::reference(engine).await);
+    install.migrate();
+    install.stdout(&["check"]);
+}
+
+async fn a_missing_column_is_named(engine: Engine) {
+    let install = Install::new(Database::reference(engine).await);
+    install.migrate();
+    install.database.execute("ALTER TABLE users RENAME COLUMN phone_number TO telephone").await;
+    let output = install.run(&["check"]);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("phone_number") && said.contains("users"), "{said}");
+}
+
+async fn an_unfilled_column_is_named(engine: Engine) {
+    let install = Install::new(Database::empty(engine).await);
+    let tables = match engine {
+        Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
+        Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
+        Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
+    };
+    let tables = tables.replacen("  locale ", "  badge_no INTEGER NOT NULL,\n  locale ", 1);
+    install.database.execute(&tables).await;
+    install.migrate();
+    let output = install.run(&["check"]);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("badge_no"), "{said}");
+}

@@ -1,0 +1,109 @@
+//! The sidecar tables come, go and come again; by the agent's hand or by a DBA's.
+
+use std::path::Path;
+
+use crate::support::{Agent, Database, Engine, Install, user};
+
+on_every_database!(
+    up_down_up,
+    migrating_twice_changes_nothing,
+    a_dba_runs_the_printed_sql,
+    serving_without_tables_says_what_to_do,
+    two_migrate_at_once,
+);
+
+/// The tables of the database, by name.
+async fn tables(database: &Database) -> Vec<String> {
+    let sql = match database.engine {
+        Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+        Engine::Postgres => "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+        Engine::Mysql => "SELECT table_name FROM information_schema.tables WHERE table_schema = database()",
+    };
+    let mut names: Vec<_> = database.rows(sql).await.into_iter().map(|mut row| row.remove(0).unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn migrations(engine: Engine) -> Vec<std::path::PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine.name());
+    let mut folders: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(!folders.is_empty());
+    folders
+}
+
+async fn up_down_up(engine: Engine) {
+    let install = Install::new(Database::reference(engine).await);
+    let legacy = tables(&install.database).await;
+    install.migrate();
+    let migrated = tables(&install.database).await;
+    let ours: Vec<_> = migrated.iter().filter(|name| !legacy.contains(name)).collect();
+    assert!(ours.iter().all(|name| name.starts_with("scim_") || name.contains("diesel")), "{ours:?}");
+    for name in
+        ["scim_links", "scim_desired_members", "scim_tokens", "scim_audit", "scim_runs", "scim_findings", "scim_cleanup_journal", "scim_lease"]
+    {
+        assert!(ours.iter().any(|ours| *ours == name), "{name} is missing: {ours:?}");
+    }
+    for folder in migrations(engine).iter().rev() {
+        let down = std::fs::read_to_string(folder.join("down.sql")).unwrap();
+        install.database.execute(&down).await;
+    }
+    let left = tables(&install.database).await;
+    let left: Vec<_> = left.iter().filter(|name| name.starts_with("scim_")).collect();
+    assert!(left.is_empty(), "down.sql leaves {left:?}");
+    assert_eq!(install.database.count("users").await, 5);
+    if let Some(book) = migrated.iter().find(|name| name.contains("diesel")) {
+        install.database.execute(&format!("DELETE FROM {book}")).await;
+    }
+    let agent = Agent::on(install).await;
+    assert_eq!(tables(agent.database()).await, migrated);
+    agent.client().post("/Users", &user("again@plant.example")).await.expect(201);
+}
+
+async fn migrating_twice_changes_nothing(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let id = agent.client().post("/Users", &user("stays@plant.example")).await.expect(201).id();
+    agent.install.migrate();
+    assert_eq!(agent.link("User", &id).await.as_deref(), Some("managed"));
+    agent.client().get(&format!("/Users/{id}")).await.expect(200);
+}
+
+async fn a_dba_runs_the_printed_sql(engine: Engine) {
+    let install = Install::new(Database::reference(engine).await);
+    let before = tables(&install.database).await;
+    let sql = install.stdout(&["migrate", "--print"]);
+    let after: Vec<_> = tables(&install.database).await;
+    assert!(
+        after.iter().all(|name| before.contains(name) || name.contains("diesel")),
+        "--print made tables: {after:?}"
+    );
+    install.database.execute(&sql).await;
+    let token = install.token("entra", &[]);
+    let server = install.serve().await;
+    let client = crate::support::Client::new(&server.base(), Some(&token));
+    client.post("/Users", &user("printed@plant.example")).await.expect(201);
+    // And the agent knows that it was done.
+    install.migrate();
+    client.post("/Users", &user("after@plant.example")).await.expect(201);
+}
+
+async fn serving_without_tables_says_what_to_do(engine: Engine) {
+    let install = Install::new(Database::reference(engine).await);
+    let output = install.run(&["token", "create", "--name", "early"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(said.contains("migrate"), "{said}");
+    assert!(output.stdout.is_empty());
+}
+
+async fn two_migrate_at_once(engine: Engine) {
+    let install = Install::new(Database::reference(engine).await);
+    let mut both = Vec::new();
+    for _ in 0..2 {
+        both.push(install.command(&["migrate"]).stderr(std::process::Stdio::piped()).spawn().unwrap());
+    }
+    let outcomes: Vec<_> = both.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(outcomes.iter().any(|output| output.status.success()), "{outcomes:?}");
+    install.migrate();
+    Agent::on(install).await.client().post("/Users", &user("m@plant.example")).await.expect(201);
+}

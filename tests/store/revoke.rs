@@ -1,0 +1,53 @@
+//! Disabling ends a user's access at once, in the same transaction.
+
+use serde_json::json;
+
+use crate::support::{Agent, Dialect, Engine, user};
+
+on_every_database!(disabling_revokes_in_every_dialect, deleting_revokes, only_the_disabled_user_is_touched);
+
+async fn disabling_revokes_in_every_dialect(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    for (round, dialect) in [Dialect::Classic, Dialect::Rfc].into_iter().enumerate() {
+        let entra = agent.entra(dialect);
+        agent
+            .database()
+            .execute(&format!(
+                "INSERT INTO user_sessions (session_id, user_id, expires_at) VALUES ('s{round}',4,'2099-01-01 00:00:00'); \
+                 INSERT INTO api_tokens (user_id, token_hash, created_at) VALUES (4,'h{round}','2024-01-01 00:00:00')"
+            ))
+            .await;
+        entra.disable("4").await;
+        assert_eq!(agent.database().count("user_sessions WHERE user_id = 4").await, 0);
+        assert_eq!(agent.database().count("api_tokens WHERE user_id = 4 AND revoked_at IS NULL").await, 0);
+        assert_eq!(agent.database().count("scim_links WHERE legacy_key = '4' AND disabled_at IS NOT NULL").await, 1);
+        // What was revoked keeps its time, what is disabled may be disabled again.
+        let times = "SELECT token_id, revoked_at FROM api_tokens WHERE user_id = 4 ORDER BY token_id";
+        let first = agent.database().rows(times).await;
+        entra.disable("4").await;
+        assert_eq!(agent.database().rows(times).await, first);
+        entra.enable("4").await;
+        assert_eq!(agent.database().count("scim_links WHERE legacy_key = '4' AND disabled_at IS NULL").await, 1);
+        assert_eq!(agent.database().rows(times).await, first, "enabling brings no token back");
+    }
+}
+
+async fn deleting_revokes(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    agent.client().delete("/Users/4").await.expect(204);
+    assert_eq!(agent.database().count("user_sessions").await, 0);
+    assert_eq!(agent.database().count("api_tokens WHERE user_id = 4 AND revoked_at IS NULL").await, 0);
+}
+
+async fn only_the_disabled_user_is_touched(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    agent.entra(Dialect::Classic).disable("3").await;
+    let operations = json!([{ "op": "replace", "path": "title", "value": "Still here" }]);
+    client.operations("/Users/4", operations).await.expect(200);
+    let mut body = user("line.two@plant.example");
+    body["active"] = json!(false);
+    client.put("/Users/5", &body).await.expect(200);
+    assert_eq!(agent.database().count("user_sessions WHERE user_id = 4").await, 1);
+    assert_eq!(agent.database().count("api_tokens WHERE revoked_at IS NULL").await, 2);
+}

@@ -1,0 +1,275 @@
+//! The program under test: an install with a configuration, its commands, its daemon.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{Client, Database, Dialect, Engine, Entra};
+
+/// A database and the configuration that points an agent at it.
+#[derive(Debug)]
+pub struct Install {
+    /// The database.
+    pub database: Database,
+    configs: Vec<PathBuf>,
+}
+
+impl Install {
+    /// An install that the built-in profile fits.
+    pub fn new(database: Database) -> Self {
+        let mut install = Self { database, configs: Vec::new() };
+        install.configure(&format!(
+            "listen = \"127.0.0.1:0\"\n[database]\nurl = {:?}\n",
+            install.database.url
+        ));
+        install
+    }
+
+    /// An install with a profile of its own.
+    pub fn with_profile(database: Database, profile: &str) -> Self {
+        let path = database.folder().join("profile.toml");
+        std::fs::write(&path, profile).unwrap();
+        let mut install = Self::new(database);
+        install.configure(&format!("profile = {:?}\n", path.display().to_string()));
+        install
+    }
+
+    /// Lays another configuration file over the ones before it.
+    pub fn configure(&mut self, toml: &str) {
+        let path = self.database.folder().join(format!("config-{}.toml", self.configs.len()));
+        std::fs::write(&path, toml).unwrap();
+        self.configs.push(path);
+    }
+
+    /// A subcommand, ready to run: this install's configuration and nothing from the environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kpifire-scim"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KPIFIRE_")) {
+            command.env_remove(name);
+        }
+        command.env("NO_COLOR", "1").env("RUST_BACKTRACE", "1").args(arguments);
+        for config in &self.configs {
+            command.arg("--config").arg(config);
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a subcommand to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a subcommand that must succeed; its stdout.
+    #[track_caller]
+    pub fn stdout(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {}\n{stdout}\n{stderr}", output.status);
+        stdout
+    }
+
+    /// Makes the sidecar tables.
+    #[track_caller]
+    pub fn migrate(&self) {
+        self.stdout(&["migrate"]);
+    }
+
+    /// Makes a token; alone on stdout, it is.
+    #[track_caller]
+    pub fn token(&self, name: &str, more: &[&str]) -> String {
+        let arguments = [&["token", "create", "--name", name], more].concat();
+        let token = self.stdout(&arguments).trim_end().to_owned();
+        assert!(!token.is_empty() && !token.contains(char::is_whitespace), "{token:?}");
+        token
+    }
+
+    /// Starts a daemon and waits until it is ready.
+    pub async fn serve(&self) -> Server {
+        let server = self.serve_unready().await;
+        let started = Instant::now();
+        while server.status("/readyz").await != Some(200) {
+            assert!(started.elapsed() < Duration::from_secs(30), "not ready in 30 s\n{}", server.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        server
+    }
+
+    /// Starts a daemon and waits only until it listens.
+    pub async fn serve_unready(&self) -> Server {
+        let mut child = self
+            .command(&["serve"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                written.lock().unwrap().push(line);
+            }
+        });
+        let mut server = Server { address: String::new(), child, log };
+        let started = Instant::now();
+        while server.address.is_empty() {
+            let found = server.log.lock().unwrap().iter().find_map(|line| listening(line));
+            if let Some(address) = found {
+                server.address = address;
+                break;
+            }
+            if let Some(status) = server.child.try_wait().unwrap() {
+                panic!("serve ended with {status}\n{}", server.log());
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "no address\n{}", server.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        server
+    }
+}
+
+/// A running daemon; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// `127.0.0.1:PORT`
+    pub address: String,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// The SCIM base URL.
+    pub fn base(&self) -> String {
+        format!("http://{}/scim/v2", self.address)
+    }
+
+    /// The status that a path outside SCIM answers; `None` when nothing answers.
+    pub async fn status(&self, path: &str) -> Option<u16> {
+        let mut stream = tokio::net::TcpStream::connect(&self.address).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.ok()?;
+        let mut answer = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await.ok()?;
+        String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// SIGKILL: no chance to tidy up.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM: what systemd sends.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// The exit code, if it ends by itself in time.
+    pub async fn exit_code(&mut self, within: Duration) -> Option<i32> {
+        let started = Instant::now();
+        while started.elapsed() < within {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log.lock().unwrap();
+            let tail = log.len().saturating_sub(60);
+            eprintln!("--- the agent's log, from line {tail}\n{}\n---", log[tail..].join("\n"));
+        }
+    }
+}
+
+/// The usual case: a migrated install, a `provision` token, a daemon that is ready.
+#[derive(Debug)]
+pub struct Agent {
+    /// Stopped before the database goes.
+    pub server: Server,
+    /// The install it runs on.
+    pub install: Install,
+    /// A token with scope `provision`.
+    pub token: String,
+}
+
+impl Agent {
+    /// On the reference install, with the built-in profile.
+    pub async fn start(engine: Engine) -> Self {
+        Self::on(Install::new(Database::reference(engine).await)).await
+    }
+
+    /// On any install.
+    pub async fn on(install: Install) -> Self {
+        install.migrate();
+        let token = install.token("entra", &[]);
+        let server = install.serve().await;
+        Self { server, install, token }
+    }
+
+    /// A caller with the agent's token.
+    pub fn client(&self) -> Client {
+        Client::new(&self.server.base(), Some(&self.token))
+    }
+
+    /// A caller with another token, or none.
+    pub fn client_with(&self, token: Option<&str>) -> Client {
+        Client::new(&self.server.base(), token)
+    }
+
+    /// An Entra that speaks one of its dialects.
+    pub fn entra(&self, dialect: Dialect) -> Entra {
+        Entra::new(self.client(), dialect)
+    }
+
+    /// The database behind it.
+    pub fn database(&self) -> &Database {
+        &self.install.database
+    }
+
+    /// The audit trail as `audit --format json` prints it.
+    #[track_caller]
+    pub fn audit(&self, more: &[&str]) -> Vec<serde_json::Value> {
+        let text = self.install.stdout(&[&["audit", "--format", "json"], more].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// The state of a resource's link; `None` when it has none.
+    pub async fn link(&self, resource_type: &str, id: &str) -> Option<String> {
+        let sql = format!(
+            "SELECT state FROM scim_links WHERE resource_type = '{resource_type}' AND legacy_key = '{id}'"
+        );
+        self.database().value(&sql).await
+    }
+}
+
+/// The address in a line such as `… listening on http://127.0.0.1:4711`.
+fn listening(line: &str) -> Option<String> {
+    let rest = line.split_once("listening")?.1.split_once("http://")?.1;
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)));
+    Some(rest[..end.unwrap_or(rest.len())].to_owned())
+}
+
+/// Bytes as they come from a raw connection, until it closes.
+pub fn read_raw(stream: &mut std::net::TcpStream) -> String {
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}

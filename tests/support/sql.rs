@@ -1,0 +1,117 @@
+//! Raw SQL against a test's database, past the agent: what kpifire itself, or a DBA, would do.
+//!
+//! Every value comes back as text, so that one assertion reads the same on all three databases.
+//! Identifiers are quoted `"like this"` and text `'like this'` everywhere (MariaDB is told to).
+
+use diesel::Connection as _;
+use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
+use diesel::deserialize::{FromSql, QueryableByName};
+use diesel::row::{Field as _, NamedRow};
+use diesel::sql_types::{Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteConnection};
+use mysql_async::prelude::Queryable as _;
+use tokio_postgres::SimpleQueryMessage;
+
+/// A row, every value as the database writes it; `None` is NULL.
+pub type Row = Vec<Option<String>>;
+
+/// Runs statements on a SQLite file.
+pub async fn sqlite(path: String, sql: String, want: Want) -> Result<Vec<Row>, String> {
+    tokio::task::spawn_blocking(move || {
+        let mut connection = SqliteConnection::establish(&path).map_err(|e| e.to_string())?;
+        connection
+            .batch_execute("PRAGMA busy_timeout = 20000; PRAGMA foreign_keys = ON;")
+            .map_err(|e| e.to_string())?;
+        match want {
+            Want::Nothing => {
+                connection.batch_execute(&sql).map_err(|e| e.to_string()).map(|()| Vec::new())
+            }
+            Want::Rows => diesel::sql_query(sql)
+                .load::<TextRow>(&mut connection)
+                .map(|rows| rows.into_iter().map(|row| row.0).collect())
+                .map_err(|e| e.to_string()),
+        }
+    })
+    .await
+    .unwrap()
+}
+
+/// Runs statements on PostgreSQL.
+pub async fn postgres(url: &str, sql: &str) -> Result<Vec<Row>, String> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .map_err(|error| format!("{url}: {error}"))?;
+    let driver = tokio::spawn(connection);
+    let answer = client.simple_query(sql).await.map_err(|error| match error.as_db_error() {
+        Some(refused) => refused.message().to_owned(),
+        None => error.to_string(),
+    });
+    drop(client);
+    let _ = driver.await;
+    Ok(answer?
+        .into_iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
+            }
+            _ => None,
+        })
+        .collect())
+}
+
+/// Runs statements on MariaDB.
+pub async fn mysql(url: &str, sql: &str) -> Result<Vec<Row>, String> {
+    let options = mysql_async::Opts::from_url(url).map_err(|error| format!("{url}: {error}"))?;
+    let options = mysql_async::OptsBuilder::from_opts(options).init(vec![
+        "SET NAMES utf8mb4",
+        "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES'",
+    ]);
+    let mut connection =
+        mysql_async::Conn::new(options).await.map_err(|error| format!("{url}: {error}"))?;
+    let mut rows = Vec::new();
+    let mut answer = connection.query_iter(sql).await.map_err(|error| error.to_string())?;
+    while !answer.is_empty() {
+        let set: Vec<mysql_async::Row> = answer.collect().await.map_err(|e| e.to_string())?;
+        rows.extend(set.into_iter().map(|row| row.unwrap().into_iter().map(text).collect::<Row>()));
+    }
+    drop(answer);
+    connection.disconnect().await.map_err(|error| error.to_string())?;
+    Ok(rows)
+}
+
+/// Whether statements are expected to answer with rows; SQLite runs the two differently.
+#[derive(Debug, Clone, Copy)]
+pub enum Want {
+    /// DDL and changes.
+    Nothing,
+    /// One SELECT.
+    Rows,
+}
+
+/// `text` as an SQL literal.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn text(value: mysql_async::Value) -> Option<String> {
+    match value {
+        mysql_async::Value::NULL => None,
+        mysql_async::Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
+    }
+}
+
+struct TextRow(Row);
+
+impl QueryableByName<Sqlite> for TextRow {
+    fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> diesel::deserialize::Result<Self> {
+        (0..row.field_count())
+            .map(|index| {
+                let field = diesel::row::Row::get(row, index).ok_or("no such column")?;
+                <Option<String> as FromSql<Nullable<Text>, Sqlite>>::from_nullable_sql(field.value())
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
