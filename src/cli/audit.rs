@@ -52,14 +52,10 @@ pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
         .map_err(|why| Error::usage(format!("--since: {why}")))?;
     context::block_on(async {
         let store = context::open_migrated(globals).await?;
-        let rows = audit::list(
-            &store,
-            AuditQuery {
-                user: args.user,
-                since,
-            },
-        )
-        .await
+        let profile = context::load(globals)?.profile;
+        let query = AuditQuery { user: args.user, since };
+        let rows = audit::list(&store, profile, query)
+            .await
         .map_err(|error| Error::service("can't read the audit trail", error))?;
         output::print(&render(&rows, args.format)?)
     })

@@ -66,7 +66,9 @@ fn attribute(layout: &Layout, kind: ResourceType, it: &AttrExp) -> Result<Predic
         AttrExp::Present(path) => (path, None),
         AttrExp::Comparison(path, operator, value) => (path, Some((operator, value))),
     };
-    let resolved = resolve(kind, path)?;
+    let resolved = resolve(kind, path).map_err(|error| {
+        Error::invalid_filter(format!("{}; {} can be asked for", error.detail, filterable(layout, kind)))
+    })?;
     test(layout, kind, resolved, condition)
 }
 

@@ -133,8 +133,11 @@ impl Catalogue {
         if let Some(table) = self.tables.get(name) {
             return Some(table);
         }
-        if name.schema.is_some() {
-            return None;
+        if let Some(schema) = &name.schema {
+            // SQLite's own file is the schema `main`, which its catalogue doesn't spell out.
+            let main = self.database == Database::Sqlite && schema == "main";
+            let bare = TableName { schema: None, name: name.name.clone() };
+            return main.then(|| self.tables.get(&bare)).flatten();
         }
         self.search_path.iter().find_map(|schema| {
             self.tables.get(&TableName { schema: Some(schema.clone()), name: name.name.clone() })

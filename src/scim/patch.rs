@@ -110,7 +110,7 @@ impl Reader<'_> {
         let path = match member(operation, "path") {
             None | Some(Value::Null) => None,
             Some(Value::String(path)) => Some(path.trim()).filter(|path| !path.is_empty()),
-            Some(_) => return Err(Error::invalid_path("`path` must be a string")),
+            Some(_) => return Err(Error::invalid_syntax("`path` must be a string")),
         };
         match (op, path, value) {
             (Op::Remove, None, _) => Err(Error::no_target(

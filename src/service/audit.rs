@@ -1,13 +1,18 @@
 //! The audit trail: what the operations write, and what `audit` reads.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Caller, Error, stamp};
+use crate::mapper::{self, Layout};
+use crate::profile::model::Profile;
 use crate::scim::ResourceType;
-use crate::store::Store;
-use crate::store::audit as rows;
+use crate::store::resources::{self, Window};
+use crate::store::{Store, audit as rows};
 
 pub use crate::store::audit::AuditRow;
 
@@ -25,39 +30,50 @@ const PAGE: i64 = 1000;
 
 /// The rows, oldest first.
 ///
-/// `user` is an id, or a userName that a row of that user's history holds.
+/// `user` is an id, or the userName of a user whom kpifire has, or whose history names it.
 ///
 /// # Errors
 /// The database's.
-pub async fn list(store: &Store, query: AuditQuery) -> Result<Vec<AuditRow>, Error> {
+pub async fn list(
+    store: &Store,
+    profile: Arc<Profile>,
+    query: AuditQuery,
+) -> Result<Vec<AuditRow>, Error> {
     let since = query.since.map(stamp);
     let Some(user) = query.user else { return pages(store, None, since).await };
-    let ids = named(store, &user).await?;
     let mut found = Vec::new();
-    for id in ids {
+    for id in named(store, profile, user).await? {
         found.extend(pages(store, Some((ResourceType::User, id)), since).await?);
     }
     found.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(found)
 }
 
-/// The ids that a user goes by: the text itself, and every user whose audited userName it is.
-async fn named(store: &Store, user: &str) -> Result<Vec<String>, Error> {
-    let mut ids = vec![user.to_owned()];
-    let wanted = crate::scim::fold(user);
-    for row in pages(store, None, None).await? {
-        let names = [row.before.get("userName"), row.after.get("userName")];
-        let hit = names
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .any(|name| crate::scim::fold(name) == wanted);
-        if let (true, Some("User"), Some(id)) = (hit, row.resource_type.as_deref(), row.resource)
-            && !ids.contains(&id) {
-                ids.push(id);
-            }
-    }
-    Ok(ids)
+/// The ids that a user goes by.
+async fn named(
+    store: &Store,
+    profile: Arc<Profile>,
+    user: String,
+) -> Result<BTreeSet<String>, Error> {
+    let catalogue = store.catalogue().await?;
+    let layout = Layout::new(profile, &catalogue).map_err(|it| Error::Internal(Box::new(it)))?;
+    let layout = Arc::new(layout);
+    store
+        .read(move |tx| {
+            let (layout, user) = (Arc::clone(&layout), user.clone());
+            Box::pin(async move {
+                let kind = ResourceType::User;
+                let mut ids = BTreeSet::from([user.clone()]);
+                let predicate = mapper::matching_name(&layout, kind, &user)?;
+                let window = Window { sort: None, offset: 0, limit: 100 };
+                for record in resources::find(tx, &layout, kind, &predicate, &window).await? {
+                    ids.insert(record.id());
+                }
+                ids.extend(rows::ids_named(tx, &user).await?);
+                Ok::<_, Error>(ids)
+            })
+        })
+        .await
 }
 
 async fn pages(

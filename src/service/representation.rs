@@ -15,7 +15,7 @@ pub(super) struct Representation {
     pub body: Map<String, Value>,
     /// Weak, and of the representation as it was asked for.
     pub etag: String,
-    /// Of the representation without members, which a client may know alone.
+    /// Of the representation without groups or members, which a client may know alone.
     core: String,
 }
 
@@ -73,24 +73,23 @@ pub(super) fn represent(
     let core = digest(&body);
     let mut etag = format!("W/\"{core}\"");
     if edges.read == Read::Yes {
-        match kind {
+        let (name, others, ends): (_, Vec<Value>, Vec<String>) = match kind {
             ResourceType::User => {
                 let groups = edges.groups.get(&id).map(Vec::as_slice).unwrap_or_default();
-                if !groups.is_empty() {
-                    let groups: Vec<Value> =
-                        groups.iter().map(|(key, name)| group(key, name.as_deref(), base)).collect();
-                    body.insert("groups".to_owned(), groups.into());
-                }
+                (
+                    "groups",
+                    groups.iter().map(|(key, name)| group(key, name.as_deref(), base)).collect(),
+                    groups.iter().map(|(key, name)| format!("{key} {name:?}")).collect(),
+                )
             }
             ResourceType::Group => {
                 let members = edges.members.get(&id).map(Vec::as_slice).unwrap_or_default();
-                let digest = short(&members.join("\n"));
-                etag = format!("W/\"{core}.{digest}\"");
-                if !members.is_empty() {
-                    let members: Vec<Value> = members.iter().map(|key| member(key, base)).collect();
-                    body.insert("members".to_owned(), members.into());
-                }
+                ("members", members.iter().map(|key| member(key, base)).collect(), members.to_vec())
             }
+        };
+        etag = format!("W/\"{core}.{}\"", short(&ends.join("\n")));
+        if !others.is_empty() {
+            body.insert(name.to_owned(), others.into());
         }
     }
     if let Some(Value::Object(meta)) = body.get_mut("meta") {
@@ -119,7 +118,7 @@ fn member(key: &str, base: &str) -> Value {
     })
 }
 
-/// Of the resource itself: a user's groups and the address it was asked at are no part of it.
+/// Of the resource without its edges; the address it was asked at is no part of it.
 fn digest(body: &Map<String, Value>) -> String {
     let mut content = body.clone();
     if let Some(Value::Object(meta)) = content.get_mut("meta") {

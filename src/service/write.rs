@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use super::representation::{edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, read, stamp};
-use crate::mapper::{self, Assignment, Cell, Layout, NewValue, Predicate, Record};
+use crate::mapper::{self, Assignment, Cell, Layout, Predicate, Record};
+use crate::profile::model::Encoding;
 use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
 use crate::store::resources::{self, UnknownLabel};
 use crate::store::{Tx, audit as audit_rows};
@@ -265,7 +266,13 @@ fn taken(kind: ResourceType, name: &str) -> Error {
     scim::Error::uniqueness(format!("{attribute}: `{name}` is taken by another {kind}")).into()
 }
 
-/// Whether the assignments need the database to know what the row then shows.
-fn needs_reread(assignments: &[Assignment]) -> bool {
-    assignments.iter().any(|it| matches!(it.value, NewValue::Label { .. }))
+/// Whether the assignments need the database to know what the row then shows: a lookup's column
+/// holds a key, and SCIM its label.
+fn needs_reread(layout: &Layout, kind: ResourceType, assignments: &[Assignment]) -> bool {
+    let attributes = &layout.profile.table(kind).attributes;
+    assignments.iter().any(|assignment| {
+        attributes.values().any(|mapping| {
+            mapping.column == assignment.column && matches!(mapping.encoding, Encoding::Lookup(_))
+        })
+    })
 }

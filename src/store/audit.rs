@@ -80,6 +80,25 @@ pub async fn append(tx: &mut Tx, row: &AuditRow) -> Result<(), Error> {
     Ok(())
 }
 
+/// The ids of users whose audited userName, before or after, is this one. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn ids_named(tx: &mut Tx, user_name: &str) -> Result<Vec<String>, Error> {
+    use super::dialect::like_literal;
+    let json = Value::from(user_name.to_lowercase()).to_string();
+    let pattern = format!("%\"username\":{}%", like_literal(&json));
+    let sql = Sql::new(
+        "SELECT DISTINCT resource FROM scim_audit WHERE resource_type = 'User' \
+         AND resource IS NOT NULL AND (LOWER(before_values) LIKE ",
+    )
+    .bind(pattern.as_str())
+    .raw(" ESCAPE '!' OR LOWER(after_values) LIKE ")
+    .bind(pattern.as_str())
+    .raw(" ESCAPE '!')");
+    Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
+}
+
 /// Rows in the order they were written, after the row `after`, at most `limit`.
 ///
 /// # Errors

@@ -12,13 +12,13 @@ use super::error::{Error, ErrorKind};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout};
-use crate::profile::catalogue::Column;
 use crate::scim::ResourceType;
 
 /// How many keys one DELETE names at most.
 const CHUNK: usize = 256;
 
-/// The members of each of these groups, as user ids in the keys' order. One statement.
+/// The members of each of these groups, as user ids in the keys' order: kpifire's edges, and the
+/// desired ones of disabled users, which cleanup strips. One statement.
 ///
 /// # Errors
 /// The database's.
@@ -27,19 +27,7 @@ pub async fn members_of(
     layout: &Layout,
     groups: &[String],
 ) -> Result<BTreeMap<String, Vec<String>>, Error> {
-    let members = &layout.profile.members;
-    let group = layout.column(&members.table, &members.group);
-    let sql = Sql::new("SELECT DISTINCT ")
-        .column("m", &members.group)
-        .raw(", ")
-        .column("m", &members.user)
-        .raw(" FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
-        .column("m", &members.group)
-        .append(in_list(tx, group, groups))
-        .raw(" ORDER BY ")
-        .column("m", &members.user);
+    let sql = seen(layout, ResourceType::Group, groups).raw(" ORDER BY 2");
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in tx.query(sql).await? {
         if let (Some(group), Some(user)) = (row.text(0), row.text(1)) {
@@ -58,38 +46,26 @@ pub async fn groups_of(
     layout: &Layout,
     users: &[String],
 ) -> Result<BTreeMap<String, Vec<(String, Option<String>)>>, Error> {
-    let members = &layout.profile.members;
     let groups = &layout.profile.groups;
-    let user = layout.column(&members.table, &members.user);
     let name = groups.attributes.iter().find(|(path, _)| path.to_string() == "displayName");
     let name = name.map_or_else(
         || Sql::new("NULL"),
         |(_, mapping)| Sql::default().column("g", &mapping.column),
     );
-    let sql = Sql::new("SELECT DISTINCT ")
-        .column("m", &members.user)
-        .raw(", ")
-        .column("m", &members.group)
-        .raw(", ")
+    let sql = Sql::new("SELECT m.user_key, m.group_key, ")
         .append(name)
-        .raw(" FROM ")
-        .table(&members.table)
-        .raw(" m JOIN ")
+        .raw(" FROM (")
+        .append(seen(layout, ResourceType::User, users))
+        .raw(") m JOIN ")
         .table(&groups.table)
         .raw(" g ON ")
         .column("g", &groups.key)
-        .raw(" = ")
-        .column("m", &members.group)
         .raw(
-            " LEFT JOIN scim_links l ON l.resource_type = 'Group' AND l.state = 'deleted' \
-             AND l.legacy_key = ",
+            " = m.group_key LEFT JOIN scim_links l ON l.resource_type = 'Group' \
+             AND l.state = 'deleted' AND l.legacy_key = ",
         )
         .append(key_text(tx.database(), Sql::default().column("g", &groups.key)))
-        .raw(" WHERE l.state IS NULL AND ")
-        .column("m", &members.user)
-        .append(in_list(tx, user, users))
-        .raw(" ORDER BY ")
-        .column("m", &members.group);
+        .raw(" WHERE l.state IS NULL ORDER BY m.group_key");
     let mut found: BTreeMap<String, Vec<(String, Option<String>)>> = BTreeMap::new();
     for row in tx.query(sql).await? {
         if let (Some(user), Some(group)) = (row.text(0), row.text(1)) {
@@ -98,6 +74,46 @@ pub async fn groups_of(
     }
     Ok(found)
 }
+
+/// A SELECT of (`group_key`, `user_key`) over the edges of these groups, or of these users, as SCIM
+/// shows them.
+fn seen(layout: &Layout, of: ResourceType, ids: &[String]) -> Sql {
+    let database = layout.database;
+    let members = &layout.profile.members;
+    let group = layout.column(&members.table, &members.group);
+    let user = layout.column(&members.table, &members.user);
+    let (own, own_column, desired) = match of {
+        ResourceType::Group => (&members.group, group, "d.group_key"),
+        ResourceType::User => (&members.user, user, "d.user_key"),
+    };
+    Sql::new("SELECT ")
+        .column("m", &members.group)
+        .raw(" AS group_key, ")
+        .column("m", &members.user)
+        .raw(" AS user_key FROM ")
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", own)
+        .raw(" IN (SELECT ")
+        .append(text_key(database, own_column, Sql::new("i.item")))
+        .raw(" FROM ")
+        .append(text_list(database, ids))
+        .raw(" i) UNION SELECT ")
+        .append(text_key(database, group, Sql::new("d.group_key")))
+        .raw(", ")
+        .append(text_key(database, user, Sql::new("d.user_key")))
+        .raw(" FROM scim_desired_members d JOIN scim_links s ON ")
+        .raw(DISABLED)
+        .raw(" WHERE ")
+        .raw(desired)
+        .raw(" IN (SELECT i.item FROM ")
+        .append(text_list(database, ids))
+        .raw(" i)")
+}
+
+/// Joins a desired edge `d` to the link `s` of its user, where Entra has disabled the user.
+pub(super) const DISABLED: &str = "s.resource_type = 'User' AND s.legacy_key = d.user_key \
+    AND s.disabled_at IS NOT NULL AND s.state <> 'deleted'";
 
 /// Which of these user ids no live user has. One statement.
 ///
@@ -365,15 +381,6 @@ fn edge_columns(layout: &Layout, now: NaiveDateTime) -> BTreeMap<String, Cell> {
         .collect();
     columns.extend(crate::mapper::stamps(&members.touch, crate::mapper::Stamp::Created, now));
     columns
-}
-
-fn in_list(tx: &Tx, column: Option<&Column>, ids: &[String]) -> Sql {
-    let database = tx.database();
-    Sql::new(" IN (SELECT ")
-        .append(text_key(database, column, Sql::new("i.item")))
-        .raw(" FROM ")
-        .append(text_list(database, ids))
-        .raw(" i)")
 }
 
 /// A time where no column tells PostgreSQL the parameter's type.

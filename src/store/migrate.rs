@@ -107,15 +107,22 @@ pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
 pub async fn print(tx: &mut Tx, now: NaiveDateTime) -> Result<String, Error> {
     let mut text = String::new();
     for migration in pending(tx).await? {
+        let now = now.format("%Y-%m-%d %H:%M:%S").to_string();
         text += &format!(
             "-- {version}\n{BOOKS};\n{up}\
-             INSERT INTO scim_migrations (version, applied) VALUES ('{version}', '{now}');\n",
+             INSERT INTO scim_migrations (version, applied) VALUES ({book}, {now});\n",
             version = migration.version,
             up = migration.up,
-            now = now.format("%Y-%m-%d %H:%M:%S"),
+            book = literal(migration.version),
+            now = literal(&now),
         );
     }
     Ok(text)
+}
+
+/// A text as a DBA's SQL client reads it.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn book(version: &str, now: NaiveDateTime) -> Sql {

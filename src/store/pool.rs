@@ -250,6 +250,8 @@ fn mysql_options(settings: &tls::Settings) -> Result<mysql_async::Opts, Error> {
     Ok(mysql_async::OptsBuilder::from_opts(options)
         .ssl_opts(tls)
         .client_found_rows(true)
+        // The driver would leave a loopback address for the server's socket file.
+        .prefer_socket(false)
         .stmt_cache_size(0)
         .into())
 }

@@ -54,22 +54,34 @@ impl Compiler<'_> {
         Sql::new("(").list(separator, items.iter().map(|item| self.condition(item))).raw(")")
     }
 
+    /// kpifire's own edges, and the desired ones of disabled users, as SCIM shows them.
     fn edge(&self, own: &str, other: &str, key: Option<&Cell>) -> Sql {
         let members = &self.layout.profile.members;
-        let mut sql = Sql::new("EXISTS (SELECT 1 FROM ")
+        let mut legacy = Sql::new("EXISTS (SELECT 1 FROM ")
             .table(&members.table)
             .raw(" m WHERE ")
             .column("m", own)
             .raw(" = ")
             .column("r", &self.table().key);
+        let (own_key, other_key) = match self.kind {
+            ResourceType::User => ("d.user_key", "d.group_key"),
+            ResourceType::Group => ("d.group_key", "d.user_key"),
+        };
+        let mut desired = Sql::new(" OR EXISTS (SELECT 1 FROM scim_desired_members d JOIN scim_links s ON ")
+            .raw(super::edges::DISABLED)
+            .raw(" WHERE ")
+            .raw(own_key)
+            .raw(" = ")
+            .append(key_text(self.database(), Sql::default().column("r", &self.table().key)));
         if let Some(key) = key {
-            sql = sql
+            legacy = legacy
                 .raw(" AND ")
                 .column("m", other)
                 .raw(" = ")
                 .append(value(self.layout, &members.table, other, key.clone()));
+            desired = desired.raw(" AND ").raw(other_key).raw(" = ").bind(key.to_text());
         }
-        sql.raw(")")
+        Sql::new("(").append(legacy).raw(")").append(desired).raw("))")
     }
 
     fn one_of(&self, column: &str, cells: &[Cell]) -> Sql {

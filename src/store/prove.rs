@@ -18,11 +18,12 @@ use crate::profile::proof::{Finding, Severity};
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
 
-const SIDECAR: [&str; 9] = [
+const SIDECAR: [&str; 10] = [
     "scim_links",
     "scim_desired_members",
     "scim_tokens",
     "scim_audit",
+    "scim_name_locks",
     "scim_runs",
     "scim_findings",
     "scim_cleanup_journal",

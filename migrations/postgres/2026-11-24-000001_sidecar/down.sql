@@ -7,3 +7,4 @@ DROP TABLE scim_audit;
 DROP TABLE scim_tokens;
 DROP TABLE scim_desired_members;
 DROP TABLE scim_links;
+DROP TABLE IF EXISTS scim_migrations;

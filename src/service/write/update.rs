@@ -17,6 +17,21 @@ struct Wanted {
     members: Vec<MemberOp>,
     /// What the request says of `active`; `None` when it says nothing.
     active: Option<bool>,
+    /// Whether the request says anything of attributes.
+    attributes: Attributes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attributes {
+    Silent,
+    Stated,
+}
+
+impl Wanted {
+    /// A request without operations asks for nothing, not even to be remembered.
+    fn silent(&self) -> bool {
+        self.attributes == Attributes::Silent && self.members.is_empty()
+    }
 }
 
 pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
@@ -45,15 +60,18 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     }
 
     let assignments = mapper::for_update(layout, kind, &old, &wanted.resource, job.now())?;
-    let reread = needs_reread(&assignments);
+    let reread = needs_reread(layout, kind, &assignments);
     let mut columns = job.columns(tx, assignments).await?;
     let changes = members::apply(tx, job, &key, &wanted.members).await?;
     let link = linked(job, &record, &wanted)?;
-    let unchanged = columns.is_empty() && !changes.any() && same(record.link.as_ref(), &link);
-    if unchanged {
+    let same = columns.is_empty() && !changes.any() && keeps(record.link.as_ref(), &link);
+    if same && (wanted.silent() || asserts_nothing_new(record.link.as_ref(), &link)) {
         return answer(tx, job, &record).await;
     }
-    columns.extend(mapper::stamps(&layout.profile.table(kind).touch, Stamp::Modified, job.now()));
+    if !same {
+        let touch = &layout.profile.table(kind).touch;
+        columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
+    }
     resources::update(tx, layout, kind, &key, &columns).await?;
     if disabling {
         resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
@@ -96,6 +114,11 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
                 baseline: mapper::baseline(layout, kind, link, &resource, &covers),
                 members: patch.members().to_vec(),
                 active: mapper::active(&resource).filter(|_| says_active),
+                attributes: if asserted.is_empty() {
+                    Attributes::Silent
+                } else {
+                    Attributes::Stated
+                },
                 resource,
             })
         }
@@ -117,6 +140,7 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
                 baseline: mapper::baseline(layout, kind, link, &resource, &covers),
                 members,
                 active,
+                attributes: Attributes::Stated,
                 resource,
             })
         }
@@ -180,13 +204,19 @@ fn linked(job: &Job, record: &Record, wanted: &Wanted) -> Result<Link, Error> {
     })
 }
 
-/// Whether a link says the same but for its bookkeeping.
-fn same(before: Option<&Link>, after: &Link) -> bool {
+/// Whether what the link keeps of the resource stays as it is.
+fn keeps(before: Option<&Link>, after: &Link) -> bool {
+    let external_id = before.and_then(|link| link.external_id.as_ref());
+    let kept = before.map(|link| &link.kept);
+    external_id == after.external_id.as_ref()
+        && kept.map_or(after.kept.is_empty(), |kept| *kept == after.kept)
+}
+
+/// Whether Entra's word on the resource stays what it was.
+fn asserts_nothing_new(before: Option<&Link>, after: &Link) -> bool {
     before.is_some_and(|before| {
         before.state == after.state
-            && before.external_id == after.external_id
             && before.baseline == after.baseline
-            && before.kept == after.kept
             && before.disabled_at == after.disabled_at
     })
 }
