@@ -33,7 +33,7 @@ pub fn run(command: &Command, globals: &Globals) -> Result<(), Error> {
                 .catalogue()
                 .await
                 .map_err(|error| Error::failed("can't read the database's catalogue", error))?;
-            output::print(&String::new())
+            output::print(&profile::propose::propose(&catalogue))
         }),
     }
 }

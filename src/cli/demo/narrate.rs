@@ -1,0 +1,71 @@
+//! How the demo tells what it does: a progress bar on a terminal, plain lines otherwise. Knows
+//! nothing of what is told.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::error::Error;
+use crate::cli::output;
+
+/// Tells on stdout; the bar is on stderr.
+pub struct Narrator {
+    bar: Option<ProgressBar>,
+}
+
+impl Narrator {
+    /// A telling of so many steps.
+    #[must_use]
+    pub fn new(steps: usize) -> Self {
+        let watched = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+        let bar = watched.then(|| {
+            let bar = ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX));
+            // The template is a constant; should it ever not parse, the default bar serves.
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { bar }
+    }
+
+    /// A line that stays on a terminal as well.
+    ///
+    /// # Errors
+    /// When stdout is closed.
+    pub fn say(&self, line: &str) -> Result<(), Error> {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| output::line(line)),
+            None => output::line(line),
+        }
+    }
+
+    /// What happens within a step: a terminal shows only the latest.
+    ///
+    /// # Errors
+    /// When stdout is closed.
+    pub fn detail(&self, line: &str) -> Result<(), Error> {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(line.to_owned());
+                Ok(())
+            }
+            None => output::line(&format!("  {line}")),
+        }
+    }
+
+    /// A step is done.
+    pub fn step(&self) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+}
+
+impl Drop for Narrator {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
