@@ -10,6 +10,8 @@ mod narrate;
 mod place;
 mod play;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -28,10 +30,13 @@ use crate::http::system_clock;
 use crate::service::{Scope, Service, tokens};
 use crate::store::demo::execute_script;
 use crate::store::{self, Store, migrate};
+use narrate::Narrator;
 use place::Place;
 
 /// `demo`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Database and address are always the demo's own. Other settings come from \
+                        --config files and DIR/config.toml; the environment isn't looked at.")]
 pub struct Args {
     /// Where the database, its configuration and the token are kept; made if it isn't there
     #[arg(long, value_name = "DIR", default_value = "./kpifire-demo")]
@@ -52,11 +57,11 @@ const TOKEN: &str = "demo";
 /// # Errors
 /// 64 for a folder that can't be used or whose `config.toml` isn't the demo's; 1 for anything that
 /// fails on the way.
-pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
+pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     let place = Place::make(&args.dir)?;
     let loaded = place.configure(args.listen, &globals.config)?;
-    logging::init(globals, Some(&log(&loaded, &args)));
-    context::block_on(demo(&args, &place, &loaded))
+    logging::init(globals, Some(&log(&loaded, args)));
+    context::block_on(demo(args, &place, &loaded))
 }
 
 /// While the demo tells what it does, a log line for each of its requests would drown that.
@@ -115,7 +120,10 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
 /// Entra's cycle, and what came of it.
 async fn tell(client: &Client, store: &Store) -> Result<(), Error> {
     let since = Utc::now();
-    play::cycle(client, store).await?;
+    let narrator = Narrator::new(play::STEPS);
+    play::cycle(client, store, &narrator).await?;
+    // The bar goes before the tables come.
+    drop(narrator);
     output::print(&show::outcome(store, since).await?)
 }
 

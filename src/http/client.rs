@@ -74,7 +74,7 @@ impl Client {
         })
     }
 
-    /// GETs a path below the base, its query already encoded.
+    /// Asks for a path below the base, its query already encoded.
     ///
     /// # Errors
     /// When there is no answer; a refusal is one.
@@ -82,7 +82,7 @@ impl Client {
         self.send(Method::GET, path, None).await
     }
 
-    /// POSTs a body.
+    /// Sends a POST.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -90,7 +90,7 @@ impl Client {
         self.send(Method::POST, path, Some(body)).await
     }
 
-    /// PATCHes with a body.
+    /// Sends a PATCH.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -98,7 +98,7 @@ impl Client {
         self.send(Method::PATCH, path, Some(body)).await
     }
 
-    /// DELETEs.
+    /// Sends a DELETE.
     ///
     /// # Errors
     /// As [`Client::get`].

@@ -2,9 +2,9 @@
 //!
 //! Knows no table: the SQL is literal text that the demo embeds, never a value or a profile's name.
 
+use super::Store;
 use super::error::Error;
 use super::sql::Sql;
-use super::Store;
 
 /// Runs literal SQL of several statements in one transaction.
 ///

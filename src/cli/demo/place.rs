@@ -90,7 +90,8 @@ impl Place {
     }
 
     fn check(&self, config: &Config, listen: SocketAddr) -> Result<(), Error> {
-        let ours = matches!(&config.database.url, DatabaseUrl::Sqlite(path) if *path == self.database);
+        let ours =
+            matches!(&config.database.url, DatabaseUrl::Sqlite(path) if *path == self.database);
         let key = if !ours {
             "database.url"
         } else if config.listen != listen {
@@ -116,9 +117,7 @@ impl Place {
         match std::fs::read_to_string(&self.token) {
             Ok(text) => Ok(Some(text.trim().to_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                Err(Error::failed(format!("can't read {}", self.token.display()), error))
-            }
+            Err(error) => Err(Error::failed(format!("can't read {}", self.token.display()), error)),
         }
     }
 
@@ -191,7 +190,8 @@ mod tests {
             ("", "listen", "127.0.0.1:1".to_owned()),
             ("database", "url", "sqlite:/a \"b\"/kpifire.db".to_owned()),
         ];
-        let text = "# mine\nlisten= \"x\" # y\n[database]\nurl = \"\"\npool_size = 2\n[log]\nurl = 1\n";
+        let text =
+            "# mine\nlisten= \"x\" # y\n[database]\nurl = \"\"\npool_size = 2\n[log]\nurl = 1\n";
         assert_eq!(
             put_right(text, &own),
             "# mine\nlisten = \"127.0.0.1:1\"\n[database]\n\

@@ -31,16 +31,16 @@ enum Origin {
     Created,
 }
 
+/// A step for each person and group, twice; test connection and disabling are one each.
+pub const STEPS: usize = 2 + 2 * PEOPLE.len() + 2 * GROUPS.len();
+
 /// Runs the cycle. On an install that has been through it, everybody is matched and nothing
 /// changes.
 ///
 /// # Errors
 /// The first request that wasn't answered as Entra needs it.
-pub async fn cycle(client: &Client, store: &Store) -> Result<(), Error> {
-    // Test connection and disabling are a step each.
-    let steps = 2 + 2 * PEOPLE.len() + 2 * GROUPS.len();
-    let narrator = Narrator::new(steps);
-    let talk = Talk { client, narrator: &narrator };
+pub async fn cycle(client: &Client, store: &Store, narrator: &Narrator) -> Result<(), Error> {
+    let talk = Talk { client, narrator };
     narrator.say("Entra provisions into kpifire:")?;
     test_connection(&talk).await?;
     let mut people = users(&talk).await?;
@@ -65,34 +65,30 @@ async fn users(talk: &Talk<'_>) -> Result<BTreeMap<&'static str, Known>, Error> 
     let mut people = BTreeMap::new();
     for person in &PEOPLE {
         let answer = talk.look_up("Users", "userName", person.user_name).await?;
-        let known = match found(&answer) {
-            Some(resource) => known(resource.clone(), Origin::Matched)?,
-            None => {
-                let resource = talk.post("/Users", &body::user(person), person.user_name).await?;
-                known(resource, Origin::Created)?
-            }
+        let known = if let Some(resource) = found(&answer) {
+            known(resource.clone(), Origin::Matched)?
+        } else {
+            let body = body::user(person);
+            known(talk.post("/Users", &body, person.user_name).await?, Origin::Created)?
         };
         people.insert(person.user_name, known);
         talk.narrator.step();
     }
-    let [matched, created] = counts(people.values());
+    let [matched, created] = counts(&people);
     talk.narrator.say(&format!("- users: {matched} matched, {created} created"))?;
     Ok(people)
 }
 
 /// Sends what differs: an operation an attribute, in the classic dialect.
-async fn update(
-    talk: &Talk<'_>,
-    people: &mut BTreeMap<&'static str, Known>,
-) -> Result<(), Error> {
+async fn update(talk: &Talk<'_>, people: &mut BTreeMap<&'static str, Known>) -> Result<(), Error> {
     let mut updated = 0;
     for person in &PEOPLE {
         if let Some(known) = people.get_mut(person.user_name) {
             let operations = body::differences(person, &known.resource);
             if !operations.is_empty() {
                 let path = format!("/Users/{}", known.id);
-                let patch = body::patch(operations);
-                known.resource = talk.patch(&path, &patch, person.user_name).await?;
+                let body = body::patch(&operations);
+                known.resource = talk.patch(&path, &body, person.user_name).await?;
                 updated += 1;
             }
         }
@@ -106,17 +102,16 @@ async fn groups(talk: &Talk<'_>) -> Result<BTreeMap<&'static str, Known>, Error>
     let mut groups = BTreeMap::new();
     for group in &GROUPS {
         let answer = talk.look_up("Groups", "displayName", group.display_name).await?;
-        let known = match found(&answer) {
-            Some(resource) => known(resource.clone(), Origin::Matched)?,
-            None => {
-                let body = body::group(group);
-                known(talk.post("/Groups", &body, group.display_name).await?, Origin::Created)?
-            }
+        let known = if let Some(resource) = found(&answer) {
+            known(resource.clone(), Origin::Matched)?
+        } else {
+            let body = body::group(group);
+            known(talk.post("/Groups", &body, group.display_name).await?, Origin::Created)?
         };
         groups.insert(group.display_name, known);
         talk.narrator.step();
     }
-    let [matched, created] = counts(groups.values());
+    let [matched, created] = counts(&groups);
     talk.narrator.say(&format!("- groups: {matched} matched, {created} created"))?;
     Ok(groups)
 }
@@ -151,16 +146,16 @@ async fn group_members(
         Dialect::Classic => "classic dialect",
         Dialect::Rfc => "RFC dialect",
     };
-    let mut line = format!("{} in {name}", now.len());
+    let mut out_again = String::new();
     if known.origin == Origin::Created && !leaving.is_empty() {
         talk.patch(&path, &body::add_members(group.dialect, &leaving), name).await?;
         talk.patch(&path, &body::add_members(group.dialect, &now), name).await?;
         talk.patch(&path, &body::remove_members(group.dialect, &leaving), name).await?;
-        line.push_str(&format!(", {} out again", leaving.len()));
+        out_again = format!(", {} out again", leaving.len());
     } else {
         talk.patch(&path, &body::add_members(group.dialect, &now), name).await?;
     }
-    Ok(format!("{line} ({dialect})"))
+    Ok(format!("{} in {name}{out_again} ({dialect})", now.len()))
 }
 
 fn ids<'a>(people: &'a BTreeMap<&str, Known>, names: &[&str]) -> Vec<&'a str> {
@@ -223,7 +218,7 @@ fn known(resource: Value, origin: Origin) -> Result<Known, Error> {
 }
 
 /// How many were matched and how many created.
-fn counts<'a>(known: impl Iterator<Item = &'a Known> + Clone) -> [usize; 2] {
+fn counts(known: &BTreeMap<&str, Known>) -> [usize; 2] {
     [Origin::Matched, Origin::Created]
-        .map(|origin| known.clone().filter(|known| known.origin == origin).count())
+        .map(|origin| known.values().filter(|known| known.origin == origin).count())
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::place::Place;
+use crate::admin::health::READY;
 use crate::cli::error::Error;
 use crate::cli::output;
 use crate::service::audit::{self, AuditQuery, AuditRow};
@@ -47,7 +48,7 @@ fn requests(token: &Path, origin: &str, base: &str) -> String {
         format!("{auth} {json} -X PATCH '{base}/Users/3' -d '{patch}'"),
         format!("{auth} -G '{base}/Groups' -d excludedAttributes=members"),
         format!("{auth} '{base}/ServiceProviderConfig'"),
-        format!("'{origin}/health/ready'"),
+        format!("'{origin}{READY}'"),
     ];
     lines.map(|line| format!("  curl -sS {line}\n")).concat()
 }
@@ -64,7 +65,18 @@ fn quoted(path: &Path) -> String {
 pub async fn outcome(store: &Store, since: DateTime<Utc>) -> Result<String, Error> {
     let users = titled(
         "kpifire's users",
-        &["ID", "EMAIL", "FIRST", "LAST", "TITLE", "PHONE", "DEPARTMENT", "LICENSE", "STATUS", "BY"],
+        &[
+            "ID",
+            "EMAIL",
+            "FIRST",
+            "LAST",
+            "TITLE",
+            "PHONE",
+            "DEPARTMENT",
+            "LICENSE",
+            "STATUS",
+            "BY",
+        ],
         rows(store, include_str!("users.sql")).await?,
     );
     let teams = titled(
@@ -108,6 +120,6 @@ fn counted(audited: &[AuditRow]) -> String {
     let rows = counts.iter().map(|(key, count)| {
         key.iter().map(ToString::to_string).chain([count.to_string()]).collect()
     });
-    let title = format!("audit trail, {} new rows", audited.len());
+    let title = format!("audit trail, new since the demo began: {}", audited.len());
     titled(&title, &["RESOURCE", "OPERATION", "OUTCOME", "ROWS"], rows.collect())
 }

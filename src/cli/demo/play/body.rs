@@ -1,4 +1,4 @@
-//! What Entra writes: resources and PATCHes, in both of its dialects. Sends nothing.
+//! What Entra writes: resources and PATCH bodies, in both of its dialects. Sends nothing.
 
 use serde_json::{Value, json};
 
@@ -79,13 +79,13 @@ fn work_phone(resource: &Value) -> Option<&str> {
 }
 
 /// A PATCH of these operations.
-pub fn patch(operations: Vec<Value>) -> Value {
+pub fn patch(operations: &[Value]) -> Value {
     json!({ "schemas": [PATCH], "Operations": operations })
 }
 
 /// The classic way to disable: a boolean as a string.
 pub fn disable() -> Value {
-    patch(vec![json!({ "op": "Replace", "path": "active", "value": "False" })])
+    patch(&[json!({ "op": "Replace", "path": "active", "value": "False" })])
 }
 
 /// A PATCH that adds members.
@@ -94,21 +94,21 @@ pub fn add_members(dialect: Dialect, ids: &[&str]) -> Value {
         Dialect::Classic => "Add",
         Dialect::Rfc => "add",
     };
-    patch(vec![json!({ "op": op, "path": "members", "value": values(ids) })])
+    patch(&[json!({ "op": op, "path": "members", "value": values(ids) })])
 }
 
 /// A PATCH that removes members.
 pub fn remove_members(dialect: Dialect, ids: &[&str]) -> Value {
     match dialect {
         Dialect::Classic => {
-            patch(vec![json!({ "op": "Remove", "path": "members", "value": values(ids) })])
+            patch(&[json!({ "op": "Remove", "path": "members", "value": values(ids) })])
         }
         Dialect::Rfc => {
             let remove = |id: &&str| {
                 let path = format!("members[value eq {}]", Value::from(*id));
                 json!({ "op": "remove", "path": path })
             };
-            patch(ids.iter().map(remove).collect())
+            patch(&ids.iter().map(remove).collect::<Vec<_>>())
         }
     }
 }

@@ -28,13 +28,13 @@ impl Talk<'_> {
         // A JSON string is how RFC 7644 §3.4.2.2 writes a filter's value.
         let filter = format!("{attribute} eq {}", Value::from(value));
         let mut query = form_urlencoded::Serializer::new(String::new());
-        let mut shown = format!("/{endpoint}?");
+        let mut without = "";
         if endpoint == "Groups" {
             query.append_pair("excludedAttributes", "members");
-            shown.push_str("excludedAttributes=members&");
+            without = "excludedAttributes=members&";
         }
         query.append_pair("filter", &filter);
-        shown.push_str(&format!("filter={filter}"));
+        let shown = format!("/{endpoint}?{without}filter={filter}");
         let path = format!("/{endpoint}?{}", query.finish());
         let answer = self.client.get(&path).await;
         let answer = expect("GET", &shown, answer, &[200])?;
@@ -45,7 +45,7 @@ impl Talk<'_> {
         Ok(answer.body)
     }
 
-    /// POSTs; the resource that was made.
+    /// Sends a POST; the resource that was made.
     ///
     /// # Errors
     /// When it isn't answered 201.
@@ -59,7 +59,7 @@ impl Talk<'_> {
         Ok(answer.body)
     }
 
-    /// PATCHes; the resource, where the answer has one.
+    /// Sends a PATCH; the resource, where the answer has one.
     ///
     /// # Errors
     /// When it isn't answered 200 or 204.
