@@ -53,7 +53,7 @@ pub async fn cycle(client: &Client, store: &Store, narrator: &Narrator) -> Resul
 /// A lookup of nobody must find nobody.
 async fn test_connection(talk: &Talk<'_>) -> Result<(), Error> {
     let nobody = Uuid::new_v4().to_string();
-    if found(&talk.look_up("Users", "userName", &nobody).await?).is_some() {
+    if found(&talk.look_up("Users", &[("userName", &nobody)]).await?).is_some() {
         return Err(Error::refused(format!("the lookup of nobody ({nobody}) found somebody")));
     }
     talk.narrator.step();
@@ -64,7 +64,7 @@ async fn test_connection(talk: &Talk<'_>) -> Result<(), Error> {
 async fn users(talk: &Talk<'_>) -> Result<BTreeMap<&'static str, Known>, Error> {
     let mut people = BTreeMap::new();
     for person in &PEOPLE {
-        let answer = talk.look_up("Users", "userName", person.user_name).await?;
+        let answer = talk.look_up("Users", &[("userName", person.user_name)]).await?;
         let known = if let Some(resource) = found(&answer) {
             known(resource.clone(), Origin::Matched)?
         } else {
@@ -101,7 +101,7 @@ async fn update(talk: &Talk<'_>, people: &mut BTreeMap<&'static str, Known>) -> 
 async fn groups(talk: &Talk<'_>) -> Result<BTreeMap<&'static str, Known>, Error> {
     let mut groups = BTreeMap::new();
     for group in &GROUPS {
-        let answer = talk.look_up("Groups", "displayName", group.display_name).await?;
+        let answer = talk.look_up("Groups", &[("displayName", group.display_name)]).await?;
         let known = if let Some(resource) = found(&answer) {
             known(resource.clone(), Origin::Matched)?
         } else {
@@ -146,14 +146,22 @@ async fn group_members(
         Dialect::Classic => "classic dialect",
         Dialect::Rfc => "RFC dialect",
     };
-    let mut out_again = String::new();
     if known.origin == Origin::Created && !leaving.is_empty() {
         talk.patch(&path, &body::add_members(group.dialect, &leaving), name).await?;
-        talk.patch(&path, &body::add_members(group.dialect, &now), name).await?;
-        talk.patch(&path, &body::remove_members(group.dialect, &leaving), name).await?;
-        out_again = format!(", {} out again", leaving.len());
-    } else {
-        talk.patch(&path, &body::add_members(group.dialect, &now), name).await?;
+    }
+    talk.patch(&path, &body::add_members(group.dialect, &now), name).await?;
+    let mut gone = Vec::new();
+    for user in leaving {
+        // How Entra asks whether somebody is a member, however large the group.
+        let member = [("id", known.id.as_str()), ("members", user)];
+        if found(&talk.look_up("Groups", &member).await?).is_some() {
+            gone.push(user);
+        }
+    }
+    let mut out_again = String::new();
+    if !gone.is_empty() {
+        talk.patch(&path, &body::remove_members(group.dialect, &gone), name).await?;
+        out_again = format!(", {} out again", gone.len());
     }
     Ok(format!("{} in {name}{out_again} ({dialect})", now.len()))
 }

@@ -15,18 +15,18 @@ pub struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    /// `GET /Users?filter=userName eq "…"`, or the like for groups, without their members.
+    /// `GET /Users?filter=userName eq "…"`, or the like for groups, without their members. Takes
+    /// attributes with their values; all have to hold.
     ///
     /// # Errors
     /// When it isn't answered with a list.
-    pub async fn look_up(
-        &self,
-        endpoint: &str,
-        attribute: &str,
-        value: &str,
-    ) -> Result<Value, Error> {
+    pub async fn look_up(&self, endpoint: &str, wanted: &[(&str, &str)]) -> Result<Value, Error> {
         // A JSON string is how RFC 7644 §3.4.2.2 writes a filter's value.
-        let filter = format!("{attribute} eq {}", Value::from(value));
+        let filter = wanted
+            .iter()
+            .map(|(attribute, value)| format!("{attribute} eq {}", Value::from(*value)))
+            .collect::<Vec<_>>()
+            .join(" and ");
         let mut query = form_urlencoded::Serializer::new(String::new());
         let mut without = "";
         if endpoint == "Groups" {
