@@ -97,7 +97,7 @@ fn execute(command: Command, globals: &Globals) -> Result<(), Error> {
         logging::init(globals, None);
     }
     match command {
-        Command::Demo(args) => demo::run(args, globals),
+        Command::Demo(args) => demo::run(&args, globals),
         Command::Serve => serve::run(globals),
         Command::Check => check::run(globals),
         Command::Migrate(args) => migrate::run(&args, globals),

@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod base_url;
 pub mod body;
+pub mod client;
 pub mod dispatch;
 pub mod error;
 pub mod listener;
