@@ -10,7 +10,7 @@ use super::place::Place;
 use crate::admin::health::READY;
 use crate::cli::error::Error;
 use crate::cli::output;
-use crate::service::audit::{self, AuditQuery, AuditRow};
+use crate::service::audit::{self, AuditRow};
 use crate::store::{self, Store};
 
 /// Base URL, token, and requests to paste. `origin` is the base URL without its path.
@@ -89,7 +89,7 @@ pub async fn outcome(store: &Store, since: DateTime<Utc>) -> Result<String, Erro
         &["TEAM", "USER", "ROLE", "STATUS", "JOINED"],
         rows(store, include_str!("memberships.sql")).await?,
     );
-    let audited = audit::list(store, AuditQuery { user: None, since: Some(since) })
+    let audited = audit::since(store, Some(since))
         .await
         .map_err(|error| Error::failed("can't read the audit trail", error))?;
     Ok(format!("\n{users}\n{teams}\n{memberships}\n{}\n", counted(&audited)))
