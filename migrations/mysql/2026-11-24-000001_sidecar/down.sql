@@ -1,0 +1,9 @@
+DROP TABLE scim_lease;
+DROP TABLE scim_cleanup_journal;
+DROP TABLE scim_findings;
+DROP TABLE scim_runs;
+DROP TABLE scim_name_locks;
+DROP TABLE scim_audit;
+DROP TABLE scim_tokens;
+DROP TABLE scim_desired_members;
+DROP TABLE scim_links;

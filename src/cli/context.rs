@@ -1,0 +1,103 @@
+//! What most commands begin with: configuration, profile, store. Reads, and decides nothing.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::globals::{DEFAULT_CONFIG, Globals};
+use crate::config::{self, Config, Database};
+use crate::profile::{self, Profile};
+use crate::store::{Store, migrate};
+
+/// A validated configuration with its profile.
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The profile it names.
+    pub profile: Arc<Profile>,
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// Exit code 64 when it can't be used.
+pub fn load_config(globals: &Globals) -> Result<Config, Error> {
+    let files = globals.config_files();
+    config::load(&files, std::env::vars_os()).map_err(|error| {
+        let hint = if files.is_empty() {
+            format!("\n  (no file was read: there is no --config and no {DEFAULT_CONFIG})")
+        } else {
+            String::new()
+        };
+        // Every problem is named with its key and file; there is nothing to add in front.
+        Error::usage(format!("{error}{hint}"))
+    })
+}
+
+/// Reads the configuration and the profile.
+///
+/// # Errors
+/// Exit code 64 when either can't be used.
+pub fn load(globals: &Globals) -> Result<Loaded, Error> {
+    let config = load_config(globals)?;
+    let profile =
+        profile::load(&config.profile).map_err(|error| Error::usage(error.to_string()))?;
+    Ok(Loaded {
+        config,
+        profile: Arc::new(profile),
+    })
+}
+
+/// Reads the configuration and makes ready to use the database; connects to nothing yet.
+///
+/// # Errors
+/// Exit code 64 for the configuration, 1 for a URL that the database's driver can't use.
+pub fn open(globals: &Globals) -> Result<Store, Error> {
+    store(&load_config(globals)?)
+}
+
+/// [`open`], for a command that needs the sidecar tables.
+///
+/// # Errors
+/// As [`open`]; 1 when the database doesn't answer or the sidecar tables aren't up to date.
+pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
+    let store = open(globals)?;
+    let pending = store
+        .read(|tx| Box::pin(migrate::pending(tx)))
+        .await
+        .map_err(|error| Error::failed("the database can't be used", error))?;
+    if pending.is_empty() {
+        return Ok(store);
+    }
+    Err(Error::refused(
+        "the sidecar tables are missing or out of date: run `kpifire-scim migrate`",
+    ))
+}
+
+/// Makes ready to use the database of a configuration.
+///
+/// # Errors
+/// Exit code 1 for a URL that the database's driver can't use.
+pub fn store(config: &Config) -> Result<Store, Error> {
+    let Database {
+        url,
+        pool_size,
+        connect_timeout,
+        ..
+    } = &config.database;
+    let size = usize::try_from(*pool_size).unwrap_or(usize::MAX);
+    Store::new(url, size, *connect_timeout)
+        .map_err(|error| Error::failed("the database can't be used", error))
+}
+
+/// Runs a command's asynchronous part to its end.
+///
+/// # Errors
+/// The command's own, or 1 when the process can't have threads.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed("can't start the runtime", error))?
+        .block_on(work)
+}

@@ -1,0 +1,156 @@
+//! The command line: parse, call one function, print. One file per subcommand.
+//!
+//! Decides nothing about SCIM, databases or tokens; what a command does is in the room it calls.
+
+pub mod audit;
+pub mod check;
+pub mod context;
+pub mod demo;
+pub mod error;
+pub mod globals;
+pub mod logging;
+pub mod migrate;
+pub mod output;
+pub mod profile;
+pub mod serve;
+pub mod status;
+pub mod time;
+pub mod token;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use error::Error;
+pub use globals::Globals;
+
+/// The whole command line, the common options aside.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kpifire-scim",
+    version,
+    about = "SCIM 2.0 service provider that lets Microsoft Entra ID provision into kpifire",
+    after_help = "Exit codes: 0 done, 1 error, 64 usage or configuration.",
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try everything on an embedded, seeded SQLite kpifire
+    Demo(demo::Args),
+    /// Run the daemon
+    Serve,
+    /// Prove configuration, profile, database and grants
+    Check,
+    /// Create or update the sidecar tables
+    Migrate(migrate::Args),
+    /// Manage the tokens that clients authenticate with
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Propose a profile for a database, or show the one in use
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// Show who changed what
+    Audit(audit::Args),
+    /// Show how things stand, on one screen
+    Status,
+}
+
+/// Runs the command that the arguments (the program's name first) ask for.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(arguments) {
+        Ok((command, globals)) => match execute(command, &globals) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                output::remark(&format!("kpifire-scim: {error}"));
+                ExitCode::from(error.code())
+            }
+        },
+        Err(error) => {
+            // Help and version are asked for; anything else, no subcommand included, is a mistake.
+            let code = if error.use_stderr() { error::USAGE } else { 0 };
+            drop(error.print());
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, Globals), clap::Error> {
+    let command = Globals::augment(Cli::command());
+    let mut formatter = command.clone();
+    let matches = command.try_get_matches_from(arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut formatter))?;
+    let globals = Globals::collect(&matches).map_err(|error| error.format(&mut formatter))?;
+    Ok((cli.command, globals))
+}
+
+fn execute(command: Command, globals: &Globals) -> Result<(), Error> {
+    // The daemon's commands set up the log themselves, once they know the configuration.
+    if !matches!(command, Command::Demo(_) | Command::Serve) {
+        logging::init(globals, None);
+    }
+    match command {
+        Command::Demo(args) => demo::run(args, globals),
+        Command::Serve => serve::run(globals),
+        Command::Check => check::run(globals),
+        Command::Migrate(args) => migrate::run(&args, globals),
+        Command::Token(command) => token::run(command, globals),
+        Command::Profile(command) => profile::run(&command, globals),
+        Command::Audit(args) => audit::run(args, globals),
+        Command::Status => status::run(globals),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<(Command, Globals), clap::Error> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Globals::augment(Cli::command()).debug_assert();
+    }
+
+    #[test]
+    fn common_options_stand_anywhere_and_add_up() {
+        let line = "kpifire-scim --config a token --config b create --name n --config c --quiet";
+        let (_, globals) = parsed(line).unwrap();
+        let files: Vec<_> = globals
+            .config
+            .iter()
+            .map(|file| file.to_str().unwrap())
+            .collect();
+        assert_eq!(files, ["a", "b", "c"]);
+        assert!(globals.quiet);
+        let (_, globals) = parsed("kpifire-scim --log-format json serve").unwrap();
+        assert_eq!(globals.log_format, Some(globals::LogFormat::Json));
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors_and_help_is_not() {
+        for line in [
+            "kpifire-scim",
+            "kpifire-scim nope",
+            "kpifire-scim token create",
+        ] {
+            assert!(parsed(line).unwrap_err().use_stderr(), "{line}");
+        }
+        for line in [
+            "kpifire-scim --help",
+            "kpifire-scim --version",
+            "kpifire-scim token --help",
+        ] {
+            assert!(!parsed(line).unwrap_err().use_stderr(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What commands print. stdout gets the result and nothing else; stderr the remarks.
+
+use std::io::Write as _;
+
+use super::error::Error;
+
+/// Writes a result to stdout.
+///
+/// # Errors
+/// When stdout is closed, as by `| head`.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes a result and a line break to stdout.
+///
+/// # Errors
+/// As [`print`].
+pub fn line(text: &str) -> Result<(), Error> {
+    print(&format!("{text}\n"))
+}
+
+/// Writes a remark to stderr. That nobody reads it is no reason to fail.
+pub fn remark(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// Rows in columns as wide as their widest cell, two spaces apart.
+#[must_use]
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:<width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["name", "scope"], ["entra-production", "read"]];
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(ToString::to_string).collect())
+            .collect();
+        assert_eq!(
+            table(&rows),
+            "name              scope\nentra-production  read\n"
+        );
+        assert_eq!(table(&[]), "");
+    }
+}

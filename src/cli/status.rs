@@ -1,0 +1,87 @@
+//! `status`: how things stand, on one screen. Prints figures; computes none.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+
+use super::context;
+use super::error::Error;
+use super::globals::Globals;
+use super::{output, time, token};
+use crate::service::{self, tokens};
+use crate::store::Status;
+
+/// Prints it.
+///
+/// # Errors
+/// 64 for the configuration; 1 for the database.
+pub fn run(globals: &Globals) -> Result<(), Error> {
+    let now = Utc::now();
+    context::block_on(async {
+        let config = context::load_config(globals)?;
+        let store = context::store(&config)?;
+        let failed = |error| Error::service("the status can't be read", error);
+        let status = service::status(&store, now).await.map_err(failed)?;
+        let tokens = if status.pending.is_empty() {
+            tokens::list(&store).await.map_err(failed)?
+        } else {
+            Vec::new()
+        };
+        let database = config.database.url.to_string();
+        output::print(&render(&database, &status, &tokens, now))
+    })
+}
+
+fn render(database: &str, status: &Status, tokens: &[tokens::Row], now: DateTime<Utc>) -> String {
+    let mut rows = vec![pair("database", format!("{database} ({})", status.version))];
+    if !status.pending.is_empty() {
+        let pending = status.pending.join(", ");
+        rows.push(pair(
+            "sidecar",
+            format!("not up to date: {pending}; run kpifire-scim migrate"),
+        ));
+        return output::table(&rows);
+    }
+    rows.push(pair("sidecar", "up to date".to_owned()));
+    let last = status.last_write.as_ref().map_or_else(
+        || "never".to_owned(),
+        |(at, token)| {
+            let token = token.as_deref().unwrap_or("no token");
+            let ago = now
+                .signed_duration_since(at.and_utc())
+                .to_std()
+                .unwrap_or_default();
+            let ago = std::time::Duration::from_secs(ago.as_secs());
+            let ago = humantime::format_duration(ago);
+            format!("{}, {ago} ago, by {token}", time::show(at.and_utc()))
+        },
+    );
+    rows.push(pair("last write", last));
+    rows.push(pair(
+        "last 24 h",
+        counts(status.outcomes.iter().map(|(name, n)| (name.clone(), *n))),
+    ));
+    let links = status
+        .links
+        .iter()
+        .map(|((kind, state), n)| (format!("{kind} {state}"), *n));
+    rows.push(pair("links", counts(links)));
+    let mut text = output::table(&rows);
+    let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
+    text
+}
+
+fn pair(name: &str, value: String) -> Vec<String> {
+    vec![name.to_owned(), value]
+}
+
+fn counts(counted: impl Iterator<Item = (String, i64)>) -> String {
+    let parts: Vec<String> = counted
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}

@@ -1,0 +1,133 @@
+//! `token`: what clients authenticate with. A token's text is shown once, here, and never stored.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::context;
+use super::error::Error;
+use super::globals::Globals;
+use super::{output, time};
+use crate::service::{Scope, tokens};
+
+/// `token …`
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a token; it is printed alone on stdout, and only now
+    Create(Create),
+    /// List the tokens
+    List,
+    /// End a token at once
+    Revoke(Named),
+    /// Replace a token's text under the same name and scope; the old text ends at once
+    Rotate(Named),
+}
+
+/// `token create`
+#[derive(Debug, Args)]
+pub struct Create {
+    /// A name for the log and the audit trail, such as entra-production
+    #[arg(long)]
+    name: String,
+    /// How long it lasts, such as 365d; without it, until it is revoked
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    expires: Option<Duration>,
+    /// What it may do
+    #[arg(long, value_enum, default_value_t = ScopeName::Provision)]
+    scope: ScopeName,
+}
+
+/// `token revoke` and `token rotate`
+#[derive(Debug, Args)]
+pub struct Named {
+    /// The token's name
+    name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScopeName {
+    /// Read and change users and groups
+    Provision,
+    /// Only read; never changes any state
+    Read,
+}
+
+/// Runs one of them.
+///
+/// # Errors
+/// 64 for the configuration; 1 for the database, a name that is taken, or one that isn't there.
+pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
+    context::block_on(async {
+        let store = context::open_migrated(globals).await?;
+        let now = Utc::now();
+        match command {
+            Command::Create(Create {
+                name,
+                expires,
+                scope,
+            }) => {
+                let scope = match scope {
+                    ScopeName::Provision => Scope::Provision,
+                    ScopeName::Read => Scope::Read,
+                };
+                let expires = expires
+                    .map(|duration| time::ahead(duration, now))
+                    .transpose()
+                    .map_err(|why| Error::usage(format!("--expires: {why}")))?;
+                let token = tokens::create(&store, &name, expires, scope, now)
+                    .await
+                    .map_err(|error| Error::service("no token was made", error))?;
+                output::line(&token)
+            }
+            Command::List => {
+                let tokens = tokens::list(&store)
+                    .await
+                    .map_err(|error| Error::service("can't list the tokens", error))?;
+                output::print(&output::table(&rows(&tokens)))
+            }
+            Command::Revoke(Named { name }) => {
+                tokens::revoke(&store, &name, now)
+                    .await
+                    .map_err(|error| Error::service("the token was not revoked", error))?;
+                output::remark(&format!("revoked {name}"));
+                Ok(())
+            }
+            Command::Rotate(Named { name }) => {
+                let token = tokens::rotate(&store, &name, now)
+                    .await
+                    .map_err(|error| Error::service("the token was not rotated", error))?;
+                output::line(&token)
+            }
+        }
+    })
+}
+
+/// The tokens as `list` and `status` show them, a heading first.
+#[must_use]
+pub fn rows(tokens: &[tokens::Row]) -> Vec<Vec<String>> {
+    let heading = [
+        "NAME",
+        "SCOPE",
+        "CREATED",
+        "EXPIRES",
+        "LAST USED",
+        "REVOKED",
+    ];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    rows.extend(tokens.iter().map(|token| {
+        let scope = match token.scope {
+            Scope::Read => "read",
+            Scope::Provision => "provision",
+        };
+        vec![
+            token.name.clone(),
+            scope.to_owned(),
+            time::show(token.created),
+            time::show_optional(token.expires),
+            time::show_optional(token.last_used),
+            time::show_optional(token.revoked),
+        ]
+    }));
+    rows
+}

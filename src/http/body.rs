@@ -1,0 +1,125 @@
+//! Reading a JSON body within its bounds. Knows nothing of what is in it.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::HeaderMap;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_TYPE, EXPECT};
+use serde_json::Value;
+
+use super::error::Failure;
+use crate::scim;
+
+/// Reads and parses the body.
+///
+/// # Errors
+/// 415 for another media type, 413 above `limit` bytes (announced or sent), 400 `invalidSyntax`
+/// for what isn't JSON (lone surrogates and nesting past 128 levels included).
+pub async fn json(
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    limit: usize,
+) -> Result<Value, Failure> {
+    check_media_type(headers)?;
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(too_large(limit));
+    }
+    let bytes = match Limited::new(body, limit).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
+        Err(error) => {
+            tracing::debug!(%error, "the body broke off");
+            return Err(Failure::broken_body());
+        }
+    };
+    parse(&bytes).map_err(Failure::from)
+}
+
+/// Reads off what a refused request still sends, within reason, so that the client gets to read
+/// the answer instead of a reset connection.
+pub async fn discard(headers: &HeaderMap, mut body: Incoming, limit: usize) {
+    /// Long enough for a body in flight, short enough not to be an attack.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    // A client that waits for `100 Continue` sends nothing, and asking for more would make it.
+    if body.is_end_stream() || headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut left = limit.saturating_mul(4);
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    // Out of patience, the connection is closed with the rest unread.
+    drop(tokio::time::timeout(PATIENCE, reading).await);
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, scim::Error> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        // serde_json's message ends in the line and column.
+        scim::Error::invalid_syntax(format!("The request body is not valid JSON: {error}."))
+    })
+}
+
+/// Absent is accepted: Entra has been seen without it.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let essence = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match essence.as_str() {
+        "application/scim+json" | "application/json" => Ok(()),
+        _ => Err(Failure::unsupported_media_type(&essence)),
+    }
+}
+
+fn too_large(limit: usize) -> Failure {
+    Failure::from(scim::Error::payload_too_large(format!(
+        "The request body is larger than the {limit} bytes allowed (limits.body)."
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn media_types() {
+        let accepts = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
+            check_media_type(&headers).is_ok()
+        };
+        assert!(accepts("application/scim+json; charset=utf-8"));
+        assert!(accepts("Application/JSON"));
+        assert!(!accepts("text/plain"));
+        assert!(!accepts(""));
+        assert!(check_media_type(&HeaderMap::new()).is_ok());
+    }
+
+    #[test]
+    fn bad_json_is_invalid_syntax_with_its_place() {
+        let error = parse(b"{\n \"a\": }").unwrap_err();
+        assert_eq!(
+            (error.status, error.scim_type),
+            (400, Some(scim::ScimType::InvalidSyntax))
+        );
+        assert!(error.detail.contains("line 2 column 7"), "{}", error.detail);
+        for bad in ["", r#""\ud800""#, &"[".repeat(200), "{} x"] {
+            assert_eq!(parse(bad.as_bytes()).unwrap_err().status, 400, "{bad}");
+        }
+        assert!(parse(b"\xff").is_err());
+    }
+}

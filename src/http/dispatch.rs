@@ -1,0 +1,199 @@
+//! From a routed request to the service's operation and back. One arm per operation; no decision
+//! about SCIM semantics is made here.
+
+use hyper::HeaderMap;
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use hyper::http::request::Parts;
+use serde_json::Value;
+
+use super::error::Failure;
+use super::listener::Peer;
+use super::request_id::RequestId;
+use super::response::{self, Response};
+use super::router::{self, Match, Operation};
+use super::{App, Trace, auth, base_url, body, no_such_endpoint, query};
+use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, discovery};
+use crate::service::{Caller, Conditions};
+
+/// Answers one request: route, authenticate, read, ask the service.
+///
+/// # Errors
+/// Everything that isn't a reply of the service.
+pub(super) async fn dispatch(
+    app: &App,
+    parts: &Parts,
+    body: &mut Incoming,
+    peer: Peer,
+    id: &RequestId,
+    trace: &mut Trace,
+) -> Result<Response, Failure> {
+    let path =
+        router::below(parts.uri.path(), &app.settings().base_path).ok_or_else(no_such_endpoint)?;
+    // Who asks comes before what for: without a token nobody learns which paths exist.
+    let presented = auth::presented(&parts.headers)?;
+    let now = app.now();
+    let token = app.service().authenticate(presented, now).await?;
+    let token = token.ok_or_else(Failure::invalid_token)?;
+    trace.token = Some(token.name.clone());
+
+    let (operation, resource_id) = match router::find(&parts.method, path)? {
+        Match::Found {
+            operation,
+            template,
+            id,
+        } => {
+            trace.route = Some(template);
+            (operation, id)
+        }
+        Match::WrongMethod { template, allow } => {
+            trace.route = Some(template);
+            return Err(Failure::wrong_method(allow));
+        }
+        Match::Unknown => return Err(no_such_endpoint().into()),
+    };
+    auth::allow(token.scope, operation.access())?;
+    let caller = Caller {
+        request_id: id.as_str().to_owned(),
+        token: token.name,
+        scope: token.scope,
+        base: base_url::of(parts, app.settings(), peer.local)?,
+        now,
+    };
+    let request = Routed {
+        app,
+        parts,
+        caller: &caller,
+        id: &resource_id,
+    };
+    request.run(operation, body).await
+}
+
+/// A request that is authenticated and has a place to go.
+struct Routed<'a> {
+    app: &'a App,
+    parts: &'a Parts,
+    caller: &'a Caller,
+    id: &'a str,
+}
+
+impl Routed<'_> {
+    async fn run(&self, operation: Operation, body: &mut Incoming) -> Result<Response, Failure> {
+        let service = self.app.service();
+        let (caller, id) = (self.caller, self.id);
+        let limits = self.filter_limits();
+        let reply = match operation {
+            Operation::List(kind) => {
+                let query = ListQuery::from_pairs(kind, self.pairs()?, limits)?;
+                service.list(caller, kind, query).await?
+            }
+            Operation::Search(kind) => {
+                let query = ListQuery::from_search(kind, &self.json(body).await?, limits)?;
+                service.list(caller, kind, query).await?
+            }
+            Operation::Create(kind) => {
+                let projection = self.projection(kind)?;
+                let resource = self.json(body).await?;
+                service.create(caller, kind, resource, projection).await?
+            }
+            Operation::Get(kind) => {
+                let projection = self.projection(kind)?;
+                service
+                    .get(caller, kind, id, projection, self.conditions())
+                    .await?
+            }
+            Operation::Replace(kind) => {
+                let projection = self.projection(kind)?;
+                let resource = self.json(body).await?;
+                let conditions = self.conditions();
+                service
+                    .replace(caller, kind, id, resource, projection, conditions)
+                    .await?
+            }
+            Operation::Patch(kind) => {
+                let projection = self.projection(kind)?;
+                let patch = self.json(body).await?;
+                let conditions = self.conditions();
+                service
+                    .patch(caller, kind, id, patch, projection, conditions)
+                    .await?
+            }
+            Operation::Delete(kind) => service.delete(caller, kind, id, self.conditions()).await?,
+            Operation::ServiceProviderConfig
+            | Operation::ResourceTypes
+            | Operation::ResourceType
+            | Operation::Schemas
+            | Operation::Schema => return self.discover(operation),
+            Operation::SearchAll => return Err(Failure::not_implemented("Searching all types")),
+            Operation::Bulk => return Err(Failure::not_implemented("Bulk")),
+            Operation::Me => return Err(Failure::not_implemented("Me")),
+        };
+        Ok(response::from_reply(reply))
+    }
+
+    /// RFC 7644 §4: what the service can do, generated from the profile.
+    fn discover(&self, operation: Operation) -> Result<Response, Failure> {
+        if self
+            .pairs()?
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case("filter"))
+        {
+            return Err(scim::Error::forbidden("Discovery endpoints can't be filtered.").into());
+        }
+        let (advertised, base) = (self.app.service().advertised(), self.caller.base.as_str());
+        let body = match operation {
+            Operation::ResourceTypes => list(discovery::resource_types(base)),
+            Operation::ResourceType => found(discovery::resource_type(self.id, base))?,
+            Operation::Schemas => list(discovery::schemas(advertised, base)),
+            Operation::Schema => found(discovery::schema(self.id, advertised, base))?,
+            _ => discovery::service_provider_config(advertised, base),
+        };
+        Ok(response::scim(200, &body))
+    }
+
+    fn pairs(&self) -> Result<Vec<(String, String)>, scim::Error> {
+        query::pairs(self.parts.uri.query())
+    }
+
+    fn filter_limits(&self) -> FilterLimits {
+        let limits = self.app.limits();
+        FilterLimits {
+            length: limits.filter_length,
+            depth: limits.filter_depth,
+        }
+    }
+
+    fn projection(&self, kind: ResourceType) -> Result<Projection, scim::Error> {
+        Projection::from_pairs(kind, self.pairs()?)
+    }
+
+    fn conditions(&self) -> Conditions {
+        Conditions {
+            if_match: joined(&self.parts.headers, IF_MATCH),
+            if_none_match: joined(&self.parts.headers, IF_NONE_MATCH),
+        }
+    }
+
+    async fn json(&self, body: &mut Incoming) -> Result<Value, Failure> {
+        body::json(&self.parts.headers, body, self.app.limits().body).await
+    }
+}
+
+fn list(resources: Vec<Value>) -> Value {
+    let total = u64::try_from(resources.len()).unwrap_or(u64::MAX);
+    discovery::list_response(resources, total, 1)
+}
+
+fn found(body: Option<Value>) -> Result<Value, scim::Error> {
+    body.ok_or_else(|| scim::Error::not_found("There is no such schema or resource type."))
+}
+
+/// A header that may come in several lines (RFC 9110 §5.3).
+fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}

@@ -1,0 +1,133 @@
+//! A legacy value, as it lies in a column, on its way to or from SCIM.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+
+use crate::profile::model::Scalar;
+
+/// One database value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// SQL NULL.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A floating-point number.
+    Number(f64),
+    /// Text, and what travels as text (UUIDs, enums, decimals).
+    Text(String),
+    /// A UTC time.
+    Time(NaiveDateTime),
+    /// Binary data.
+    Bytes(Vec<u8>),
+}
+
+impl Cell {
+    /// The value as text; `None` for NULL.
+    #[must_use]
+    pub fn to_text(&self) -> Option<String> {
+        match self {
+            Self::Null => None,
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Int(value) => Some(value.to_string()),
+            Self::Number(value) => Some(value.to_string()),
+            Self::Text(value) => Some(value.clone()),
+            Self::Time(value) => Some(value.format("%Y-%m-%d %H:%M:%S%.f").to_string()),
+            Self::Bytes(value) => Some(String::from_utf8_lossy(value).into_owned()),
+        }
+    }
+
+    /// The value as a whole number, where it is one.
+    #[must_use]
+    pub fn to_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            Self::Bool(value) => Some(i64::from(*value)),
+            Self::Text(value) => value.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The value as a time, where it is one: SQLite keeps times as text or as seconds.
+    #[must_use]
+    pub fn to_time(&self) -> Option<NaiveDateTime> {
+        match self {
+            Self::Time(value) => Some(*value),
+            Self::Int(seconds) => Some(DateTime::from_timestamp(*seconds, 0)?.naive_utc()),
+            Self::Text(text) => {
+                let text = text.trim().trim_end_matches('Z');
+                ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+                    .iter()
+                    .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+                    .or_else(|| {
+                        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)
+                    })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a legacy value is the one a profile names, whatever type carries it: `1` in the
+    /// profile is true, 1 or `1` in the table. Fixed-width text comes padded.
+    #[must_use]
+    pub fn is(&self, scalar: &Scalar) -> bool {
+        match (self, scalar) {
+            (Self::Null, Scalar::Null) => true,
+            (Self::Null, _) | (_, Scalar::Null | Scalar::Now) => false,
+            (Self::Bool(value), scalar) => match scalar {
+                Scalar::Bool(other) => value == other,
+                Scalar::Int(other) => i64::from(*value) == *other,
+                Scalar::Text(other) => other == if *value { "true" } else { "false" },
+                Scalar::Null | Scalar::Now => false,
+            },
+            (Self::Int(value), Scalar::Bool(other)) => *value == i64::from(*other),
+            (Self::Text(value), Scalar::Text(other)) => value.trim_end() == other.trim_end(),
+            (value, Scalar::Int(other)) => value.to_int() == Some(*other),
+            (value, Scalar::Text(other)) => value.to_text().as_deref() == Some(other),
+            (value, Scalar::Bool(other)) => value.to_int() == Some(i64::from(*other)),
+        }
+    }
+
+    /// The cell that a profile's constant stands for; `now` is the time of the statement.
+    #[must_use]
+    pub fn of(scalar: &Scalar, now: NaiveDateTime) -> Self {
+        match scalar {
+            Scalar::Null => Self::Null,
+            Scalar::Bool(value) => Self::Bool(*value),
+            Scalar::Int(value) => Self::Int(*value),
+            Scalar::Text(value) => Self::Text(value.clone()),
+            Scalar::Now => Self::Time(now),
+        }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<i64> for Cell {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<NaiveDateTime> for Cell {
+    fn from(value: NaiveDateTime) -> Self {
+        Self::Time(value)
+    }
+}
+
+impl<T: Into<Cell>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}

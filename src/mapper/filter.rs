@@ -1,0 +1,437 @@
+//! Filters (RFC 7644 §3.4.2.2) as predicates over legacy columns.
+//!
+//! What no column carries can't be asked of the database, and nothing is filtered in memory: such
+//! an attribute is 400 `invalidFilter`, which lists those that can be asked for.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::convert::scim_text;
+use super::{Cell, Field, Layout, Operand, Operator, Predicate};
+use crate::profile::catalogue::Kind;
+use crate::profile::model::{Encoding, Mapping};
+use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath};
+use crate::scim::filter::{resolve, resolve_part, typed, typed_element};
+use crate::scim::{AttributeKind, AttributePath, Error, Filter, Resolved, ResourceType, fold};
+
+/// Compiles a filter for one resource type.
+///
+/// # Errors
+/// 400 `invalidFilter`.
+pub fn predicate(layout: &Layout, kind: ResourceType, filter: &Filter) -> Result<Predicate, Error> {
+    let all = |items: &[Filter]| -> Result<Vec<Predicate>, Error> {
+        items.iter().map(|item| predicate(layout, kind, item)).collect()
+    };
+    Ok(match filter {
+        Filter::And(items) => Predicate::All(all(items)?),
+        Filter::Or(items) => Predicate::Any(all(items)?),
+        Filter::Not(inner) => Predicate::Not(Box::new(predicate(layout, kind, inner)?)),
+        Filter::Attr(expression) => attribute(layout, kind, expression)?,
+        Filter::ValuePath(path) => value_path(layout, kind, path)?,
+    })
+}
+
+/// The predicate "the matching attribute equals this name": userName or displayName.
+///
+/// # Errors
+/// 400 `invalidFilter` when the profile maps none, which its parser prevents.
+pub fn matching_name(layout: &Layout, kind: ResourceType, name: &str) -> Result<Predicate, Error> {
+    let attribute = AttrPath::with_name(match kind {
+        ResourceType::User => "userName",
+        ResourceType::Group => "displayName",
+    });
+    let value = CompValue::Str(name.to_owned());
+    predicate(layout, kind, &Filter::Attr(AttrExp::Comparison(attribute, CompareOp::Eq, value)))
+}
+
+/// The field that a resource is sorted by.
+///
+/// # Errors
+/// 400 `invalidValue` for what no column carries.
+pub fn sort_field(layout: &Layout, kind: ResourceType, by: &AttributePath) -> Result<Field, Error> {
+    let refused = || {
+        Error::invalid_value(format!(
+            "sortBy: `{by}` can't be sorted by; {} can",
+            filterable(layout, kind)
+        ))
+    };
+    if let Some(field) = own_field(by.resolved()) {
+        return Ok(field);
+    }
+    layout.profile.table(kind).attributes.get(by).map(field).ok_or_else(refused)
+}
+
+fn attribute(layout: &Layout, kind: ResourceType, it: &AttrExp) -> Result<Predicate, Error> {
+    let (path, condition) = match it {
+        AttrExp::Present(path) => (path, None),
+        AttrExp::Comparison(path, operator, value) => (path, Some((operator, value))),
+    };
+    let resolved = resolve(kind, path)?;
+    test(layout, kind, resolved, condition)
+}
+
+/// An operator and its value; `None` asks whether the attribute is there.
+type Condition<'a> = Option<(&'a CompareOp, &'a CompValue)>;
+
+fn test(
+    layout: &Layout,
+    kind: ResourceType,
+    resolved: Resolved,
+    condition: Condition<'_>,
+) -> Result<Predicate, Error> {
+    match (kind, resolved.attribute.name) {
+        (ResourceType::Group, "members") | (ResourceType::User, "groups") => {
+            return edge(layout, kind, resolved, condition);
+        }
+        _ => {}
+    }
+    if let Some(field) = own_field(resolved) {
+        return own(layout, kind, resolved, field, condition);
+    }
+    let mappings = mapped(layout, kind, resolved);
+    if mappings.is_empty() {
+        return Err(unmapped(layout, kind, resolved));
+    }
+    let tests: Result<Vec<Predicate>, Error> = mappings
+        .into_iter()
+        .map(|(path, mapping)| column(layout, kind, path, mapping, condition))
+        .collect();
+    Ok(any(tests?))
+}
+
+fn any(mut tests: Vec<Predicate>) -> Predicate {
+    match tests.len() {
+        1 => tests.remove(0),
+        _ => Predicate::Any(tests),
+    }
+}
+
+fn value_path(layout: &Layout, kind: ResourceType, it: &ValuePath) -> Result<Predicate, Error> {
+    let whole = resolve(kind, &it.attr)?;
+    if matches!((kind, whole.attribute.name), (ResourceType::Group, "members") | (ResourceType::User, "groups")) {
+        return edges(layout, kind, whole, &it.filter);
+    }
+    let Some((path, condition)) = typed_element(kind, it)? else {
+        return Err(Error::invalid_filter(format!(
+            "`{}[…]` can't be asked of the database; `type eq \"…\"`, with one more condition \
+             joined by `and`, can",
+            it.attr
+        )));
+    };
+    let attributes = &layout.profile.table(kind).attributes;
+    match condition {
+        // The element is there when any of its mapped parts has a value.
+        None => {
+            let parts: Vec<Predicate> = attributes
+                .iter()
+                .filter(|(own, _)| {
+                    own.resolved().with_sub(None) == path.resolved().with_sub(None)
+                        && own.element().map(fold) == path.element().map(fold)
+                })
+                .map(|(_, mapping)| Predicate::Present(field(mapping)))
+                .collect();
+            if parts.is_empty() {
+                return Err(unmapped(layout, kind, path.resolved()));
+            }
+            Ok(any(parts))
+        }
+        Some(expression) => {
+            let Some((path, mapping)) = attributes.get_key_value(&path) else {
+                return Err(unmapped(layout, kind, path.resolved()));
+            };
+            let condition = match &expression {
+                AttrExp::Present(_) => None,
+                AttrExp::Comparison(_, operator, value) => Some((operator, value)),
+            };
+            column(layout, kind, path, mapping, condition)
+        }
+    }
+}
+
+/// Memberships: only the id of the other end can be asked for.
+fn edges(
+    layout: &Layout,
+    kind: ResourceType,
+    whole: Resolved,
+    filter: &ValFilter,
+) -> Result<Predicate, Error> {
+    let all = |items: &[ValFilter]| -> Result<Vec<Predicate>, Error> {
+        items.iter().map(|item| edges(layout, kind, whole, item)).collect()
+    };
+    match filter {
+        // `members[a and b]` asks for one element with both; on ids only `or` means something.
+        ValFilter::Or(items) => Ok(Predicate::Any(all(items)?)),
+        ValFilter::Attr(AttrExp::Present(path)) => {
+            edge(layout, kind, resolve_part(whole, path)?, None)
+        }
+        ValFilter::Attr(AttrExp::Comparison(path, operator, value)) => {
+            edge(layout, kind, resolve_part(whole, path)?, Some((operator, value)))
+        }
+        ValFilter::And(_) | ValFilter::Not(_) => Err(Error::invalid_filter(format!(
+            "`{whole}` can be asked for by `value eq` and `or` alone"
+        ))),
+    }
+}
+
+fn edge(
+    layout: &Layout,
+    kind: ResourceType,
+    resolved: Resolved,
+    condition: Condition<'_>,
+) -> Result<Predicate, Error> {
+    let other = match kind {
+        ResourceType::User => ResourceType::Group,
+        ResourceType::Group => ResourceType::User,
+    };
+    let of = |key: Option<Cell>| match kind {
+        ResourceType::User => Predicate::InGroup(key),
+        ResourceType::Group => Predicate::HasMember(key),
+    };
+    if resolved.sub.is_some_and(|sub| sub.name != "value") {
+        return Err(unmapped(layout, kind, resolved));
+    }
+    let Some((operator, value)) = condition else { return Ok(of(None)) };
+    let id = match value {
+        CompValue::Str(text) => text.clone(),
+        CompValue::Number(number) => number.to_string(),
+        _ => String::new(),
+    };
+    let member = layout.key(other, &id).map_or(Predicate::Never, |key| of(Some(key)));
+    match operator {
+        CompareOp::Eq => Ok(member),
+        CompareOp::Ne => Ok(Predicate::Not(Box::new(member))),
+        _ => Err(Error::invalid_filter(format!("`{resolved}` compares by `eq` and `ne` alone"))),
+    }
+}
+
+/// Attributes that the agent itself carries.
+fn own_field(resolved: Resolved) -> Option<Field> {
+    if resolved.schema.is_some() {
+        return None;
+    }
+    match (resolved.attribute.name, resolved.sub.map(|sub| sub.name)) {
+        ("id", None) => Some(Field::Key),
+        ("externalId", None) => Some(Field::ExternalId),
+        ("meta", Some("created")) => Some(Field::Created),
+        ("meta", Some("lastModified")) => Some(Field::Modified),
+        _ => None,
+    }
+}
+
+fn own(
+    layout: &Layout,
+    kind: ResourceType,
+    resolved: Resolved,
+    field: Field,
+    condition: Condition<'_>,
+) -> Result<Predicate, Error> {
+    let Some((operator, value)) = condition else {
+        return Ok(match field {
+            Field::Key => Predicate::Always,
+            field => Predicate::Present(field),
+        });
+    };
+    let value = typed(resolved, value)?;
+    if value.is_null() {
+        return null(operator, Predicate::Present(field), resolved);
+    }
+    let text = scim_text(&value);
+    if matches!(field, Field::Created | Field::Modified) {
+        let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
+            Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
+        })?;
+        let operand = Operand::Time(time.with_timezone(&Utc).naive_utc());
+        return compare(field, operator, operand, resolved);
+    }
+    match (&field, operator) {
+        (Field::Key, CompareOp::Eq) => {
+            Ok(layout.key(kind, &text).map_or(Predicate::Never, Predicate::IsKey))
+        }
+        (Field::Key, CompareOp::Ne) => Ok(Predicate::Not(Box::new(
+            layout.key(kind, &text).map_or(Predicate::Never, Predicate::IsKey),
+        ))),
+        _ => compare(field, operator, Operand::Exact(text), resolved),
+    }
+}
+
+/// Mapped attributes that a resolved name means: several where a multi-valued attribute has several
+/// mapped elements.
+fn mapped(
+    layout: &Layout,
+    kind: ResourceType,
+    resolved: Resolved,
+) -> Vec<(&AttributePath, &Mapping)> {
+    let attributes = &layout.profile.table(kind).attributes;
+    attributes.iter().filter(|(path, _)| path.resolved() == resolved).collect()
+}
+
+fn field(mapping: &Mapping) -> Field {
+    match &mapping.encoding {
+        Encoding::Lookup(lookup) => {
+            Field::Label { column: mapping.column.clone(), lookup: lookup.clone() }
+        }
+        Encoding::Plain | Encoding::Values { .. } => Field::Column(mapping.column.clone()),
+    }
+}
+
+fn column(
+    layout: &Layout,
+    kind: ResourceType,
+    path: &AttributePath,
+    mapping: &Mapping,
+    condition: Condition<'_>,
+) -> Result<Predicate, Error> {
+    let resolved = path.resolved();
+    if let Encoding::Values { pairs, .. } = &mapping.encoding {
+        let chosen = chosen(resolved, pairs.iter().map(|(scim, _)| scim.as_str()), condition)?;
+        let legacy: Vec<Cell> = pairs
+            .iter()
+            .filter(|(scim, _)| chosen.contains(&scim.as_str()))
+            .map(|(_, legacy)| Cell::of(legacy, chrono::NaiveDateTime::default()))
+            .collect();
+        return Ok(negated(condition, Predicate::OneOf(mapping.column.clone(), legacy)));
+    }
+    if path.definition().kind == AttributeKind::Boolean {
+        let chosen = chosen(resolved, ["true", "false"].into_iter(), condition)?;
+        let cells = chosen.iter().map(|text| Cell::Bool(*text == "true")).collect();
+        return Ok(negated(condition, Predicate::OneOf(mapping.column.clone(), cells)));
+    }
+    let field = field(mapping);
+    let Some((operator, value)) = condition else { return Ok(Predicate::Present(field)) };
+    let value = typed(resolved, value)?;
+    let table = &layout.profile.table(kind).table;
+    let operand = match (&value, path.definition().kind) {
+        (Value::Null, _) => return null(operator, Predicate::Present(field), resolved),
+        (Value::Number(number), _) => Operand::Int(number.as_i64().ok_or_else(|| {
+            Error::invalid_filter(format!("`{resolved}`: {number} is no whole number"))
+        })?),
+        (_, AttributeKind::DateTime)
+            if layout.kind(table, &mapping.column) == Kind::Timestamp =>
+        {
+            let text = scim_text(&value);
+            let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
+                Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
+            })?;
+            Operand::Time(time.with_timezone(&Utc).naive_utc())
+        }
+        _ if path.definition().case_exact && !names(kind, path) => {
+            Operand::Exact(scim_text(&value))
+        }
+        _ => Operand::Folded(scim_text(&value)),
+    };
+    if operand == Operand::Folded(String::new()) && *operator == CompareOp::Eq {
+        // Empty text reads as absent.
+        return Ok(Predicate::Never);
+    }
+    compare(field, operator, operand, resolved)
+}
+
+/// userName and displayName compare without case whatever a schema says.
+fn names(kind: ResourceType, path: &AttributePath) -> bool {
+    let name = path.to_string();
+    matches!((kind, name.as_str()), (ResourceType::User, "userName") | (ResourceType::Group, "displayName"))
+}
+
+/// Which of an attribute's few values satisfy the condition; for `ne`, which it excludes.
+fn chosen<'a>(
+    resolved: Resolved,
+    values: impl Iterator<Item = &'a str>,
+    condition: Condition<'_>,
+) -> Result<Vec<&'a str>, Error> {
+    let Some((operator, value)) = condition else { return Ok(values.collect()) };
+    let value = typed(resolved, value)?;
+    if value.is_null() {
+        // `eq null` is "not any of them", `ne null` "any of them": see `negated`.
+        return Ok(values.collect());
+    }
+    if resolved.leaf().kind == AttributeKind::Boolean
+        && !matches!(operator, CompareOp::Eq | CompareOp::Ne)
+    {
+        // RFC 7644 §3.4.2.2: booleans have no order.
+        return Err(Error::invalid_filter(format!(
+            "`{resolved}` is boolean and compares by `eq` and `ne` alone"
+        )));
+    }
+    let wanted = fold(&scim_text(&value));
+    Ok(values
+        .filter(|candidate| {
+            let candidate = fold(candidate);
+            match operator {
+                CompareOp::Eq | CompareOp::Ne => candidate == wanted,
+                CompareOp::Co => candidate.contains(&wanted),
+                CompareOp::Sw => candidate.starts_with(&wanted),
+                CompareOp::Ew => candidate.ends_with(&wanted),
+                CompareOp::Gt => candidate > wanted,
+                CompareOp::Ge => candidate >= wanted,
+                CompareOp::Lt => candidate < wanted,
+                CompareOp::Le => candidate <= wanted,
+            }
+        })
+        .collect())
+}
+
+fn negated(condition: Condition<'_>, test: Predicate) -> Predicate {
+    match condition {
+        Some((CompareOp::Ne, CompValue::Null)) => test,
+        Some((CompareOp::Eq, CompValue::Null) | (CompareOp::Ne, _)) => {
+            Predicate::Not(Box::new(test))
+        }
+        _ => test,
+    }
+}
+
+/// `eq null` asks for resources without the attribute, `ne null` for those with it.
+fn null(operator: &CompareOp, present: Predicate, resolved: Resolved) -> Result<Predicate, Error> {
+    match operator {
+        CompareOp::Eq => Ok(Predicate::Not(Box::new(present))),
+        CompareOp::Ne => Ok(present),
+        _ => Err(Error::invalid_filter(format!("`{resolved}`: null compares by eq and ne alone"))),
+    }
+}
+
+fn compare(
+    field: Field,
+    operator: &CompareOp,
+    operand: Operand,
+    resolved: Resolved,
+) -> Result<Predicate, Error> {
+    let textual = matches!(operand, Operand::Folded(_) | Operand::Exact(_));
+    let operator = match operator {
+        CompareOp::Eq => Operator::Equal,
+        CompareOp::Ne => {
+            let equal = Predicate::Compare(field, Operator::Equal, operand);
+            return Ok(Predicate::Not(Box::new(equal)));
+        }
+        CompareOp::Gt => Operator::Greater,
+        CompareOp::Ge => Operator::GreaterOrEqual,
+        CompareOp::Lt => Operator::Less,
+        CompareOp::Le => Operator::LessOrEqual,
+        CompareOp::Co if textual => Operator::Contains,
+        CompareOp::Sw if textual => Operator::StartsWith,
+        CompareOp::Ew if textual => Operator::EndsWith,
+        CompareOp::Co | CompareOp::Sw | CompareOp::Ew => {
+            return Err(Error::invalid_filter(format!(
+                "`{resolved}` is no text: co, sw and ew don't apply"
+            )));
+        }
+    };
+    Ok(Predicate::Compare(field, operator, operand))
+}
+
+fn unmapped(layout: &Layout, kind: ResourceType, resolved: Resolved) -> Error {
+    Error::invalid_filter(format!(
+        "`{resolved}` can't be filtered by here; {} can",
+        filterable(layout, kind)
+    ))
+}
+
+fn filterable(layout: &Layout, kind: ResourceType) -> String {
+    let mut names: Vec<String> =
+        layout.profile.table(kind).attributes.keys().map(ToString::to_string).collect();
+    names.extend(["id", "externalId", "meta.created", "meta.lastModified"].map(str::to_owned));
+    names.push(match kind {
+        ResourceType::User => "groups.value".to_owned(),
+        ResourceType::Group => "members.value".to_owned(),
+    });
+    names.join(", ")
+}

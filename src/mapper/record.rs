@@ -1,0 +1,87 @@
+//! What the database holds of one resource: the legacy row and the link beside it.
+
+use chrono::NaiveDateTime;
+use serde_json::{Map, Value};
+
+use super::Cell;
+
+/// What ties a resource to Entra.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// Entra found it by an `eq` lookup and knows its id.
+    Matched,
+    /// Entra wrote it.
+    Managed,
+    /// A tombstone.
+    Deleted,
+}
+
+impl LinkState {
+    /// Its name in `scim_links.state`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Managed => "managed",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// The state of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Matched, Self::Managed, Self::Deleted].into_iter().find(|it| it.as_str() == name)
+    }
+}
+
+/// A row of `scim_links`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// What Entra has done with the resource.
+    pub state: LinkState,
+    /// Entra's own id for it.
+    pub external_id: Option<String>,
+    /// What a client last asserted, by attribute path; `None` for a matched row.
+    pub baseline: Option<Map<String, Value>>,
+    /// Attributes that no column carries.
+    pub kept: Map<String, Value>,
+    /// Counts the link's writes.
+    pub version: i64,
+    /// When the link was made.
+    pub created: NaiveDateTime,
+    /// When it was last written.
+    pub modified: NaiveDateTime,
+    /// When Entra disabled the user.
+    pub disabled_at: Option<NaiveDateTime>,
+    /// When Entra deleted the resource.
+    pub deleted_at: Option<NaiveDateTime>,
+}
+
+/// A legacy row with its link.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The key.
+    pub key: Cell,
+    /// Mapped columns in the order of the profile's attributes; a lookup's cell is its label.
+    pub cells: Vec<Cell>,
+    /// The creation stamp, where the profile names one.
+    pub created: Option<NaiveDateTime>,
+    /// The modification stamp, where the profile names one.
+    pub modified: Option<NaiveDateTime>,
+    /// The link, once Entra has found or written the resource.
+    pub link: Option<Link>,
+}
+
+impl Record {
+    /// The SCIM id: the key's exact text.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.key.to_text().unwrap_or_default()
+    }
+
+    /// Whether the resource is a tombstone.
+    #[must_use]
+    pub fn deleted(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.state == LinkState::Deleted)
+    }
+}

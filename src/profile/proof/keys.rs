@@ -1,0 +1,476 @@
+//! Keys, uniqueness, indexes and foreign keys.
+
+use super::{Prover, names};
+use crate::profile::catalogue::{Column, Database, ForeignKey, Kind, Table};
+use crate::profile::model::{Delete, ResourceTable, Scalar};
+use crate::profile::read::toml_text;
+
+impl Prover<'_> {
+    /// The key column: of a usable type, unique, allocated by the database.
+    pub(super) fn key(&mut self, name: &str, table: &Table, key: &str) {
+        let subject = format!("{name}.key");
+        let Some(column) = table.column(key) else {
+            let near =
+                crate::profile::near_miss::hint(key, table.columns.iter().map(|c| c.name.as_str()));
+            let primary = table.primary_key.join(", ");
+            self.error(
+                subject,
+                format!("table `{}` has no column `{key}`", table.name),
+                "the SCIM id is this key",
+                format!("the primary key is ({primary}){near}"),
+            );
+            return;
+        };
+        if !matches!(column.kind, Kind::Int | Kind::Uuid | Kind::Text) {
+            self.error(
+                subject.clone(),
+                format!("column `{key}` is {}", column.type_name),
+                "the SCIM id is the key as text, so it must be an integer, a UUID or text",
+                format!("name another unique column at `{subject}`"),
+            );
+        }
+        self.unique(
+            &subject,
+            table,
+            key,
+            "two rows with one key would share a SCIM id",
+        );
+        if !column.generated && !column.has_default {
+            self.error(
+                subject.clone(),
+                format!("nothing allocates the key `{key}`: it is neither auto-increment nor identity, and has no default"),
+                "a SCIM POST inserts a row and reads its key",
+                format!("give `{key}` a default, or name the table's auto-increment key at `{subject}`"),
+            );
+        }
+    }
+
+    pub(super) fn unique(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
+        if is_unique(table, &[column]) {
+            return;
+        }
+        let index = names::index_name(&table.name, &[column], "_key");
+        let on = names::quoted(self.catalogue.database, column);
+        let fix = names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX");
+        let shown = names::short(self.catalogue, &table.name);
+        self.error(
+            subject,
+            format!("column `{shown}.{column}` isn't unique"),
+            why,
+            fix,
+        );
+    }
+
+    /// userName and displayName: what Entra finds resources by.
+    pub(super) fn matching_attribute(
+        &mut self,
+        name: &str,
+        table: &Table,
+        resource: &ResourceTable,
+    ) {
+        let attribute = if name == "users" {
+            "userName"
+        } else {
+            "displayName"
+        };
+        let mapping = resource
+            .attributes
+            .iter()
+            .find(|(path, _)| path.to_string() == attribute);
+        let Some(column) = mapping.and_then(|(_, mapping)| table.column(&mapping.column)) else {
+            return;
+        };
+        let subject = format!("{name}.attributes.{attribute}");
+        let fold = self.folded(&column.name);
+        let folded_unique = table.indexes.iter().any(|index| {
+            let [only] = index.columns.as_slice() else {
+                return false;
+            };
+            // `lower` ignores case as well, though it can't serve the store's lookups.
+            index.unique && (self.is_fold(only, &column.name) || is_lower(only, &column.name))
+        });
+        let folded_index = self.has_fold_index(table, &column.name);
+        if !is_unique(table, &[&column.name]) && !folded_unique {
+            let (index, on) = self.unique_on(table, &column.name, &fold);
+            self.warning(
+                subject.clone(),
+                format!("column `{}` isn't unique", column.name),
+                format!("kpifire's own screens can give two rows the same {attribute}; Entra then finds both and stops at the second"),
+                names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX"),
+            );
+        } else if folded_unique {
+            self.ok(
+                &subject,
+                format!("column `{}` is unique without case", column.name),
+            );
+        } else {
+            self.uniqueness_by_case(&subject, attribute, table, column, &fold);
+        }
+        if self.catalogue.database == Database::Postgres && !folded_index {
+            let index = names::index_name(&table.name, &[&column.name], "_folded_idx");
+            self.warning(
+                subject,
+                format!("no index on the folded `{}`", column.name),
+                format!("every lookup by {attribute} would read the whole table"),
+                names::create(
+                    self.catalogue,
+                    &table.name,
+                    &index,
+                    &format!("({fold})"),
+                    "INDEX",
+                ),
+            );
+        }
+    }
+
+    fn uniqueness_by_case(
+        &mut self,
+        subject: &str,
+        attribute: &str,
+        table: &Table,
+        column: &Column,
+        fold: &str,
+    ) {
+        let name = &column.name;
+        let collation = column
+            .collation
+            .as_deref()
+            .unwrap_or("the default collation");
+        let lower = collation.to_lowercase();
+        let without_case = match self.catalogue.database {
+            Database::Postgres => lower == "citext" || lower.contains("nondeterministic"),
+            Database::Mysql => lower.contains("_ci"),
+            Database::Sqlite => lower == "nocase",
+        };
+        if without_case {
+            self.ok(
+                subject,
+                format!("column `{name}` is unique without case ({collation})"),
+            );
+            return;
+        }
+        let fix = match self.catalogue.database {
+            Database::Mysql => {
+                let charset = lower.split('_').next().unwrap_or("utf8mb4").to_owned();
+                let null = if column.nullable { "NULL" } else { "NOT NULL" };
+                format!(
+                    "ALTER TABLE {} MODIFY {} {} CHARACTER SET {charset} COLLATE {charset}_unicode_ci {null};",
+                    names::quoted_table(self.catalogue, &table.name),
+                    names::quoted(Database::Mysql, name),
+                    column.type_name
+                )
+            }
+            Database::Postgres | Database::Sqlite => {
+                let (index, on) = self.unique_on(table, name, fold);
+                names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX")
+            }
+        };
+        self.warning(
+            subject,
+            format!("column `{name}` is unique only to the letter ({collation})"),
+            format!("kpifire can hold Ana and ana as two rows; a lookup of the {attribute} returns both, and Entra stops at the second. The fix fails while such pairs exist"),
+            fix,
+        );
+    }
+
+    /// Name and expression of a unique index that ignores case.
+    fn unique_on(&self, table: &Table, column: &str, fold: &str) -> (String, String) {
+        let index = names::index_name(&table.name, &[column], "_folded_key");
+        let quoted = names::quoted(self.catalogue.database, column);
+        let on = match self.catalogue.database {
+            Database::Postgres => format!("({fold})"),
+            // The agent's folding function isn't known to kpifire's own connections.
+            Database::Sqlite => format!("{quoted} COLLATE NOCASE"),
+            Database::Mysql => quoted,
+        };
+        (index, on)
+    }
+
+    fn folded(&self, column: &str) -> String {
+        (self.fold)(&names::quoted(self.catalogue.database, column))
+    }
+
+    fn has_fold_index(&self, table: &Table, column: &str) -> bool {
+        let mut firsts = table
+            .indexes
+            .iter()
+            .filter_map(|index| index.columns.first());
+        firsts.any(|first| self.is_fold(first, column))
+    }
+
+    /// Whether an index's expression, as the database prints it, is the fold of a column.
+    fn is_fold(&self, expression: &str, column: &str) -> bool {
+        bare(expression) == bare(&self.folded(column))
+    }
+
+    pub(super) fn edge_keys(&mut self, table: &Table, group: &str, user: &str) {
+        if !is_unique(table, &[group, user]) {
+            let index = names::index_name(&table.name, &[group, user], "_key");
+            let on: Vec<String> = [group, user]
+                .iter()
+                .map(|c| names::quoted(self.catalogue.database, c))
+                .collect();
+            self.warning(
+                "members.table",
+                format!("the pair ({group}, {user}) isn't unique"),
+                "a user can be in one team twice; removing the member removes every such row",
+                names::create(
+                    self.catalogue,
+                    &table.name,
+                    &index,
+                    &on.join(", "),
+                    "UNIQUE INDEX",
+                ),
+            );
+        }
+        self.index(
+            "members.group",
+            table,
+            group,
+            "reading a team's members would read the whole table",
+        );
+        self.index(
+            "members.user",
+            table,
+            user,
+            "reading a user's teams, and disabling a user, would read the whole table",
+        );
+    }
+
+    /// An index that begins with the column.
+    pub(super) fn index(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
+        if table.column(column).is_none() || leads(table, column) {
+            return;
+        }
+        let shown = names::short(self.catalogue, &table.name);
+        self.warning(
+            subject,
+            format!("no index begins with column `{shown}.{column}`"),
+            why,
+            names::create_index(self.catalogue, &table.name, &[column]),
+        );
+    }
+
+    /// An index that serves a comparison without case.
+    pub(super) fn index_folded(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
+        if self.catalogue.database != Database::Postgres {
+            return self.index(subject, table, column, why);
+        }
+        if !self.has_fold_index(table, column) {
+            let index = names::index_name(&table.name, &[column], "_folded_idx");
+            let on = format!("({})", self.folded(column));
+            let fix = names::create(self.catalogue, &table.name, &index, &on, "INDEX");
+            let shown = names::short(self.catalogue, &table.name);
+            self.warning(
+                subject,
+                format!("no index on the folded `{shown}.{column}`"),
+                why,
+                fix,
+            );
+        }
+    }
+
+    /// What points at the rows, and what DELETE therefore does.
+    pub(super) fn deletion(&mut self, name: &str, table: &Table, resource: &ResourceTable) {
+        let inbound: Vec<&ForeignKey> = self
+            .catalogue
+            .tables
+            .values()
+            .flat_map(|other| &other.foreign_keys)
+            .filter(|key| key.target == table.name)
+            .collect();
+        let subject = format!("{name}.delete");
+        let Delete::Delete { cascade } = &resource.delete else {
+            let listed = self.listed(&inbound);
+            self.ok(
+                subject,
+                format!("a SCIM DELETE deactivates the row and keeps it; pointing at it: {listed}"),
+            );
+            return;
+        };
+        for cascaded in cascade {
+            self.cascaded(&subject, table, resource, cascaded);
+        }
+        let cascades = |key: &ForeignKey| {
+            cascade.iter().any(|it| {
+                self.catalogue
+                    .table(it)
+                    .is_some_and(|it| it.name == key.table)
+            })
+        };
+        let (silent, blocking): (Vec<&ForeignKey>, Vec<&ForeignKey>) = inbound
+            .iter()
+            .copied()
+            .filter(|key| !cascades(key))
+            .partition(|key| {
+                matches!(
+                    key.on_delete.as_str(),
+                    "CASCADE" | "SET NULL" | "SET DEFAULT"
+                )
+            });
+        if !blocking.is_empty() {
+            let what = format!(
+                "a SCIM DELETE is refused while rows point at it: {}",
+                self.listed(&blocking)
+            );
+            let fix = if name == "users" {
+                "[users.delete]\nmode = \"deactivate\"".to_owned()
+            } else {
+                "leave it so, or keep the row: mode = \"deactivate\" with column and value; a table in `cascade` loses its rows".to_owned()
+            };
+            self.warning(
+                subject.clone(),
+                what,
+                "Entra gets 409 and repeats the DELETE each cycle",
+                fix,
+            );
+        }
+        if !silent.is_empty() {
+            let what = format!(
+                "a SCIM DELETE also changes rows by ON DELETE: {}",
+                self.listed(&silent)
+            );
+            self.warning(
+                subject.clone(),
+                what,
+                "kpifire loses more than the row itself",
+                "leave it so if that is meant, or use mode = \"deactivate\"",
+            );
+        }
+        if blocking.is_empty() && silent.is_empty() {
+            self.ok(
+                subject,
+                format!(
+                    "a SCIM DELETE removes the row; nothing but `cascade` points at `{}`",
+                    names::short(self.catalogue, &table.name)
+                ),
+            );
+        }
+    }
+
+    fn cascaded(
+        &mut self,
+        subject: &str,
+        table: &Table,
+        resource: &ResourceTable,
+        cascaded: &crate::profile::model::TableName,
+    ) {
+        let Some(found) = self.table(&format!("{subject}.cascade"), cascaded) else {
+            return;
+        };
+        let members = &self.profile.members;
+        let is_members = self
+            .catalogue
+            .table(&members.table)
+            .is_some_and(|it| it.name == found.name);
+        let by_key = found
+            .foreign_keys
+            .iter()
+            .find(|key| key.target == table.name);
+        let column = match by_key.and_then(|key| key.columns.first()) {
+            Some(column) => column.clone(),
+            None if is_members && subject.starts_with("groups") => members.group.clone(),
+            None if is_members => members.user.clone(),
+            None => resource.key.clone(),
+        };
+        if found.column(&column).is_none() {
+            self.error(
+                format!("{subject}.cascade"),
+                format!(
+                    "no column of `{cascaded}` points at `{}`",
+                    names::short(self.catalogue, &table.name)
+                ),
+                "which of its rows go with a deleted one can't be told",
+                format!(
+                    "leave {} out of `cascade`",
+                    toml_text(&cascaded.to_string())
+                ),
+            );
+        } else {
+            self.index(
+                &format!("{subject}.cascade"),
+                found,
+                &column,
+                "every DELETE would read the whole table",
+            );
+        }
+    }
+
+    fn listed(&self, keys: &[&ForeignKey]) -> String {
+        if keys.is_empty() {
+            return "no foreign key".to_owned();
+        }
+        let each: Vec<String> = keys
+            .iter()
+            .map(|key| {
+                let table = names::short(self.catalogue, &key.table);
+                match key.on_delete.as_str() {
+                    "" | "NO ACTION" | "RESTRICT" => format!("{table}.{}", key.columns.join("+")),
+                    action => format!("{table}.{} ({action})", key.columns.join("+")),
+                }
+            })
+            .collect();
+        each.join(", ")
+    }
+
+    /// A unique column must not get the same text for every leaver.
+    pub(super) fn anonymised_unique(
+        &mut self,
+        subject: &str,
+        table: &Table,
+        column: &Column,
+        value: &Scalar,
+    ) {
+        let constant = match value {
+            Scalar::Null | Scalar::Now => false,
+            Scalar::Text(template) => !template.contains("{id}"),
+            Scalar::Bool(_) | Scalar::Int(_) => true,
+        };
+        if constant && is_unique(table, &[&column.name]) {
+            self.error(
+                subject,
+                format!(
+                    "column `{}` is unique, and the value is the same for everyone",
+                    column.name
+                ),
+                "anonymising a second user would fail",
+                format!("{} = \"former-{{id}}\"", column.name),
+            );
+        }
+    }
+}
+
+fn is_lower(expression: &str, column: &str) -> bool {
+    bare(expression) == format!("lower{}", bare(column))
+}
+
+/// Whether exactly these columns, in any order, are unique.
+fn is_unique(table: &Table, columns: &[&str]) -> bool {
+    let same = |found: &[String]| {
+        found.len() == columns.len() && columns.iter().all(|c| found.iter().any(|f| f == c))
+    };
+    same(&table.primary_key)
+        || table
+            .indexes
+            .iter()
+            .any(|it| it.unique && same(&it.columns))
+}
+
+fn leads(table: &Table, column: &str) -> bool {
+    table.primary_key.first().is_some_and(|it| it == column)
+        || table
+            .indexes
+            .iter()
+            .any(|index| index.columns.first().is_some_and(|it| it == column))
+}
+
+/// An expression without what databases add when they print it back: blanks, parentheses, quotes
+/// and casts to text.
+fn bare(expression: &str) -> String {
+    let kept: String = expression
+        .to_lowercase()
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | '"' | '`'))
+        .collect();
+    kept.replace("::text", "").replace("::charactervarying", "")
+}

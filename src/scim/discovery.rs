@@ -1,0 +1,277 @@
+//! What the service says of itself (RFC 7643 §5–7, RFC 7644 §4), and the list envelope. Everything
+//! that depends on the install comes in as [`Advertised`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::schema::{self, Attribute, AttributeKind, Resolved, Returned, Schema};
+use super::{AttributePath, ResourceType};
+
+const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+const PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+
+/// What an install can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Advertised {
+    /// Users' attributes.
+    pub users: AdvertisedType,
+    /// Groups' attributes.
+    pub groups: AdvertisedType,
+    /// The most resources one response holds.
+    pub max_results: u64,
+    /// Bulk's limits; `None` where there is no bulk.
+    pub bulk: Option<BulkLimits>,
+}
+
+/// One resource type's attributes in this install.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdvertisedType {
+    /// The attributes that a column carries; the others are kept and returned as they were written.
+    pub mapped: BTreeSet<AttributePath>,
+    /// The only values that an attribute may have.
+    pub canonical: BTreeMap<AttributePath, Vec<String>>,
+}
+
+/// Bulk's limits (RFC 7644 §3.7.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkLimits {
+    /// Operations in a request.
+    pub max_operations: u64,
+    /// Bytes of a request.
+    pub max_payload: u64,
+}
+
+impl Advertised {
+    /// The resource type's part.
+    #[must_use]
+    pub fn of(&self, kind: ResourceType) -> &AdvertisedType {
+        match kind {
+            ResourceType::User => &self.users,
+            ResourceType::Group => &self.groups,
+        }
+    }
+}
+
+/// A `ListResponse` (RFC 7644 §3.4.2).
+#[must_use]
+pub fn list_response(resources: Vec<Value>, total: u64, start_index: u64) -> Value {
+    let items = resources.len();
+    json!({
+        "schemas": [LIST],
+        "totalResults": total,
+        "itemsPerPage": items,
+        "startIndex": start_index,
+        "Resources": Value::Array(resources),
+    })
+}
+
+/// `GET /ServiceProviderConfig` (RFC 7643 §5).
+#[must_use]
+pub fn service_provider_config(advertised: &Advertised, base: &str) -> Value {
+    let bulk = advertised.bulk.unwrap_or(BulkLimits {
+        max_operations: 0,
+        max_payload: 0,
+    });
+    json!({
+        "schemas": [PROVIDER_CONFIG],
+        "patch": { "supported": true },
+        "bulk": {
+            "supported": advertised.bulk.is_some(),
+            "maxOperations": bulk.max_operations,
+            "maxPayloadSize": bulk.max_payload,
+        },
+        "filter": { "supported": true, "maxResults": advertised.max_results },
+        "changePassword": { "supported": false },
+        "sort": { "supported": true },
+        "etag": { "supported": true },
+        "authenticationSchemes": [{
+            "type": "oauthbearertoken",
+            "name": "OAuth Bearer Token",
+            "description": "A bearer token in the Authorization header",
+            "specUri": "https://www.rfc-editor.org/info/rfc6750",
+            "primary": true,
+        }],
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": format!("{base}/ServiceProviderConfig"),
+        },
+    })
+}
+
+/// `GET /ResourceTypes` (RFC 7643 §6), each of its resources.
+#[must_use]
+pub fn resource_types(base: &str) -> Vec<Value> {
+    ResourceType::ALL
+        .into_iter()
+        .map(|kind| type_value(kind, base))
+        .collect()
+}
+
+/// `GET /ResourceTypes/{id}`; `None` for an unknown id.
+#[must_use]
+pub fn resource_type(id: &str, base: &str) -> Option<Value> {
+    let kind = ResourceType::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == id)?;
+    Some(type_value(kind, base))
+}
+
+fn type_value(kind: ResourceType, base: &str) -> Value {
+    let extensions: Vec<Value> = schema::extensions(kind)
+        .iter()
+        .map(|extension| json!({ "schema": extension.id, "required": false }))
+        .collect();
+    json!({
+        "schemas": [RESOURCE_TYPE],
+        "id": kind.as_str(),
+        "name": kind.as_str(),
+        "endpoint": format!("/{}", kind.endpoint()),
+        "description": schema::core(kind).description,
+        "schema": kind.schema(),
+        "schemaExtensions": extensions,
+        "meta": {
+            "resourceType": "ResourceType",
+            "location": format!("{base}/ResourceTypes/{kind}"),
+        },
+    })
+}
+
+/// `GET /Schemas` (RFC 7643 §7), each of its resources.
+#[must_use]
+pub fn schemas(advertised: &Advertised, base: &str) -> Vec<Value> {
+    let all = |kind| {
+        std::iter::once((kind, schema::core(kind))).chain(
+            schema::extensions(kind)
+                .iter()
+                .map(move |extension| (kind, *extension)),
+        )
+    };
+    ResourceType::ALL
+        .into_iter()
+        .flat_map(all)
+        .map(|(kind, schema)| schema_value(kind, schema, advertised, base))
+        .collect()
+}
+
+/// `GET /Schemas/{urn}`; `None` for an unknown URN. Its case doesn't matter.
+#[must_use]
+pub fn schema(urn: &str, advertised: &Advertised, base: &str) -> Option<Value> {
+    schemas(advertised, base).into_iter().find(|schema| {
+        schema
+            .get("id")
+            .and_then(Value::as_str)
+            .is_some_and(|id| id.eq_ignore_ascii_case(urn))
+    })
+}
+
+fn schema_value(kind: ResourceType, schema: &Schema, advertised: &Advertised, base: &str) -> Value {
+    let urn = (schema.id != kind.schema()).then_some(schema.id);
+    let attributes: Vec<Value> = schema
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.returned != Returned::Never)
+        .map(|attribute| {
+            let of = Found {
+                urn,
+                attribute,
+                sub: None,
+            };
+            attribute_value(of, advertised.of(kind))
+        })
+        .collect();
+    json!({
+        "schemas": [SCHEMA],
+        "id": schema.id,
+        "name": schema.name,
+        "description": schema.description,
+        "attributes": attributes,
+        "meta": { "resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id) },
+    })
+}
+
+/// An attribute on its way into a schema, with what is needed to know its path.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    urn: Option<&'a str>,
+    attribute: &'a Attribute,
+    sub: Option<&'a Attribute>,
+}
+
+impl Found<'_> {
+    fn is(&self, of: Resolved) -> bool {
+        of.schema == self.urn
+            && of.attribute.name == self.attribute.name
+            && of.sub.map(|sub| sub.name) == self.sub.map(|sub| sub.name)
+    }
+}
+
+fn attribute_value(found: Found<'_>, advertised: &AdvertisedType) -> Value {
+    let attribute = found.sub.unwrap_or(found.attribute);
+    let mut value = Map::new();
+    value.insert("name".into(), attribute.name.into());
+    value.insert("type".into(), attribute.kind.as_str().into());
+    value.insert("multiValued".into(), attribute.multi_valued.into());
+    value.insert("description".into(), attribute.description.into());
+    value.insert("required".into(), attribute.required.into());
+    value.insert("mutability".into(), attribute.mutability.as_str().into());
+    value.insert("returned".into(), attribute.returned.as_str().into());
+    if attribute.kind == AttributeKind::Complex {
+        let subs: Vec<Value> = attribute
+            .subs
+            .iter()
+            .map(|sub| {
+                attribute_value(
+                    Found {
+                        sub: Some(sub),
+                        ..found
+                    },
+                    advertised,
+                )
+            })
+            .collect();
+        value.insert("subAttributes".into(), subs.into());
+    } else {
+        value.insert("caseExact".into(), attribute.case_exact.into());
+        value.insert("uniqueness".into(), attribute.uniqueness.as_str().into());
+    }
+    if !attribute.reference_types.is_empty() {
+        value.insert("referenceTypes".into(), attribute.reference_types.into());
+    }
+    let canonical = canonical_values(found, advertised);
+    if !canonical.is_empty() {
+        value.insert("canonicalValues".into(), canonical.into());
+    }
+    Value::Object(value)
+}
+
+/// The install's values, else the schema's. A boolean has no list: its two values are its type's.
+fn canonical_values(found: Found<'_>, advertised: &AdvertisedType) -> Vec<String> {
+    let attribute = found.sub.unwrap_or(found.attribute);
+    if attribute.kind == AttributeKind::Boolean {
+        return Vec::new();
+    }
+    let mut of_install: Vec<String> = Vec::new();
+    for (_, values) in advertised
+        .canonical
+        .iter()
+        .filter(|(path, _)| found.is(path.resolved()))
+    {
+        for value in values {
+            if !of_install.contains(value) {
+                of_install.push(value.clone());
+            }
+        }
+    }
+    if of_install.is_empty() {
+        attribute
+            .canonical_values
+            .iter()
+            .map(|value| (*value).to_owned())
+            .collect()
+    } else {
+        of_install
+    }
+}

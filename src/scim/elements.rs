@@ -1,0 +1,159 @@
+//! Elements of multi-valued complex attributes: does a value filter (RFC 7644 §3.5.2) pick one, and
+//! what does a filter say of an element that would satisfy it. Works on JSON alone.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value};
+
+use super::filter::{AttrExp, CompValue, CompareOp, ValFilter};
+use super::fold;
+use super::schema::{Attribute, AttributeKind};
+
+/// Whether the element's `type` is this one; `folded` is already folded.
+pub(super) fn has_type(element: &Value, folded: &str) -> bool {
+    element
+        .get("type")
+        .and_then(Value::as_str)
+        .is_some_and(|own| fold(own) == folded)
+}
+
+/// The element's `type`, folded; empty when it has none.
+pub(super) fn folded_type(element: &Value) -> String {
+    element
+        .get("type")
+        .and_then(Value::as_str)
+        .map(fold)
+        .unwrap_or_default()
+}
+
+/// Whether nothing but its label is left of an element.
+pub(super) fn is_empty(element: &Value) -> bool {
+    element.as_object().is_none_or(|parts| {
+        parts
+            .iter()
+            .all(|(name, value)| value.is_null() || name == "type" || name == "primary")
+    })
+}
+
+/// `x` when the filter is `type eq "x"` and nothing else.
+pub(super) fn simple_type(filter: &ValFilter) -> Option<&str> {
+    match filter {
+        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(text)))
+            if path.name.eq_ignore_ascii_case("type") =>
+        {
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+/// The element that satisfies a filter made of `eq` and `and` alone; `None` for any other, since
+/// what would satisfy it is anyone's guess.
+pub(super) fn implied(attribute: &Attribute, filter: &ValFilter) -> Option<Map<String, Value>> {
+    let mut element = Map::new();
+    imply(attribute, filter, &mut element)?;
+    Some(element)
+}
+
+fn imply(attribute: &Attribute, filter: &ValFilter, into: &mut Map<String, Value>) -> Option<()> {
+    match filter {
+        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, value)) => {
+            let sub = attribute.sub(&path.name)?;
+            let value = match (sub.kind, value) {
+                (AttributeKind::Boolean, value) => Value::Bool(as_bool(value)?),
+                (_, CompValue::Str(text)) => Value::String(text.clone()),
+                (_, CompValue::Number(number)) => Value::String(number.to_string()),
+                _ => return None,
+            };
+            match into.insert(sub.name.to_owned(), value.clone()) {
+                Some(before) if before != value => None,
+                _ => Some(()),
+            }
+        }
+        ValFilter::And(all) => all.iter().try_for_each(|one| imply(attribute, one, into)),
+        _ => None,
+    }
+}
+
+/// Whether `element` satisfies `filter`; names in it are `attribute`'s parts, proved before.
+pub(super) fn matches(attribute: &Attribute, filter: &ValFilter, element: &Value) -> bool {
+    match filter {
+        ValFilter::Attr(expression) => matches_one(attribute, expression, element),
+        ValFilter::Not(inner) => !matches(attribute, inner, element),
+        ValFilter::And(all) => all.iter().all(|one| matches(attribute, one, element)),
+        ValFilter::Or(any) => any.iter().any(|one| matches(attribute, one, element)),
+    }
+}
+
+fn matches_one(attribute: &Attribute, expression: &AttrExp, element: &Value) -> bool {
+    let part = |name: &str| {
+        let sub = attribute.sub(name)?;
+        Some((sub, element.get(sub.name).filter(|value| !value.is_null())))
+    };
+    match expression {
+        AttrExp::Present(path) => {
+            part(&path.name).is_some_and(|(_, value)| value.is_some_and(|value| value != ""))
+        }
+        AttrExp::Comparison(path, op, wanted) => {
+            part(&path.name).is_some_and(|(sub, value)| compare(sub, value, op, wanted))
+        }
+    }
+}
+
+fn compare(sub: &Attribute, own: Option<&Value>, op: &CompareOp, wanted: &CompValue) -> bool {
+    match op {
+        CompareOp::Eq => equals(sub, own, wanted),
+        // What has no value is not equal to any (RFC 7644 §3.4.2.2).
+        CompareOp::Ne => !equals(sub, own, wanted),
+        _ => {
+            let (Some(Value::String(own)), CompValue::Str(wanted)) = (own, wanted) else {
+                return false;
+            };
+            let (own, wanted) = (comparable(sub, own), comparable(sub, wanted));
+            match op {
+                CompareOp::Co => own.contains(&wanted),
+                CompareOp::Sw => own.starts_with(&wanted),
+                CompareOp::Ew => own.ends_with(&wanted),
+                CompareOp::Gt => own.cmp(&wanted) == Ordering::Greater,
+                CompareOp::Ge => own.cmp(&wanted) != Ordering::Less,
+                CompareOp::Lt => own.cmp(&wanted) == Ordering::Less,
+                CompareOp::Le => own.cmp(&wanted) != Ordering::Greater,
+                CompareOp::Eq | CompareOp::Ne => false,
+            }
+        }
+    }
+}
+
+fn equals(sub: &Attribute, own: Option<&Value>, wanted: &CompValue) -> bool {
+    match (own, wanted) {
+        (None, CompValue::Null) => true,
+        // An element that doesn't say it is primary isn't (RFC 7643 §2.4).
+        (None, wanted) => sub.kind == AttributeKind::Boolean && as_bool(wanted) == Some(false),
+        (Some(Value::Bool(own)), wanted) => as_bool(wanted) == Some(*own),
+        (Some(Value::String(own)), CompValue::Str(wanted)) => {
+            comparable(sub, own) == comparable(sub, wanted)
+        }
+        (Some(Value::String(own)), CompValue::Number(wanted)) => *own == wanted.to_string(),
+        (Some(Value::Number(own)), CompValue::Number(wanted)) => own == wanted,
+        _ => false,
+    }
+}
+
+fn comparable(sub: &Attribute, text: &str) -> String {
+    if sub.case_exact {
+        text.to_owned()
+    } else {
+        fold(text)
+    }
+}
+
+/// A boolean, or Entra's quoted one.
+pub(super) fn as_bool(value: &CompValue) -> Option<bool> {
+    match value {
+        CompValue::True => Some(true),
+        CompValue::False => Some(false),
+        CompValue::Str(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        CompValue::Str(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,119 @@
+//! Bearer tokens: hashed, compared in constant time, remembered for five seconds.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use chrono::{NaiveDateTime, TimeDelta};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Error, Scope};
+use crate::store::tokens::{self, TokenRow};
+use crate::store::Store;
+
+/// How long an expiry or a revocation may go unnoticed.
+const REMEMBERED: Duration = Duration::from_secs(5);
+/// How exact "last used" is.
+const USED_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// More tokens than this are not remembered.
+const MOST: usize = 1024;
+
+/// A good token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+}
+
+/// Good tokens by their hash, and when they were read.
+#[derive(Default)]
+pub(super) struct Cache(Mutex<HashMap<String, (TokenRow, Instant)>>);
+
+/// The SHA-256 of a token, in hex: what the table holds.
+#[must_use]
+pub(super) fn hash(token: &str) -> String {
+    format!("{:x}", Sha256::digest(token))
+}
+
+pub(super) async fn authenticate(
+    store: &Store,
+    cache: &Cache,
+    presented: &str,
+    now: NaiveDateTime,
+) -> Result<Option<Token>, Error> {
+    let hash = hash(presented);
+    let row = match cache.recall(&hash) {
+        Some(row) => row,
+        None => match read(store, &hash).await? {
+            Some(row) => {
+                note_use(store, &row, now);
+                cache.remember(hash, row.clone());
+                row
+            }
+            None => return Ok(None),
+        },
+    };
+    let expired = row.expires.is_some_and(|expires| expires <= now);
+    if expired || row.revoked.is_some() {
+        return Ok(None);
+    }
+    let scope = match row.scope.as_str() {
+        "provision" => Scope::Provision,
+        _ => Scope::Read,
+    };
+    Ok(Some(Token { name: row.name, scope }))
+}
+
+async fn read(store: &Store, hash: &str) -> Result<Option<TokenRow>, Error> {
+    let wanted = hash.to_owned();
+    let found = store
+        .read(move |tx| {
+            let wanted = wanted.clone();
+            Box::pin(async move { tokens::by_hash(tx, &wanted).await })
+        })
+        .await?;
+    Ok(found.and_then(|(row, stored)| {
+        bool::from(stored.as_bytes().ct_eq(hash.as_bytes())).then_some(row)
+    }))
+}
+
+/// Lazily and on the side: a request doesn't wait for it.
+fn note_use(store: &Store, row: &TokenRow, now: NaiveDateTime) {
+    let stale = row.last_used.is_none_or(|used| now - used >= USED_EVERY);
+    if !stale || row.revoked.is_some() || row.expires.is_some_and(|expires| expires <= now) {
+        return;
+    }
+    let (store, name) = (store.clone(), row.name.clone());
+    tokio::spawn(async move {
+        let noted = store
+            .write(move |tx| {
+                let name = name.clone();
+                Box::pin(async move { tokens::used(tx, &name, now).await })
+            })
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "a token's use could not be noted");
+        }
+    });
+}
+
+impl Cache {
+    fn recall(&self, hash: &str) -> Option<TokenRow> {
+        let tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (row, read) = tokens.get(hash)?;
+        (read.elapsed() < REMEMBERED).then(|| row.clone())
+    }
+
+    fn remember(&self, hash: String, row: TokenRow) {
+        let mut tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if tokens.len() >= MOST {
+            tokens.retain(|_, (_, read)| read.elapsed() < REMEMBERED);
+        }
+        if tokens.len() < MOST {
+            tokens.insert(hash, (row, Instant::now()));
+        }
+    }
+}

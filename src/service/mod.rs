@@ -1,0 +1,222 @@
+//! The operations: parse → map → one transaction → render, each a function that reads top to
+//! bottom. Knows no HTTP and no SQL.
+//!
+//! Statements per request, BEGIN and COMMIT left out (`tests/store/statements.rs` counts them):
+//!
+//! | request | statements |
+//! |---|---|
+//! | `GET /Users?filter=userName eq …`, nothing found | 1 |
+//! | … one user found | 2: row with link; groups (none with `excludedAttributes=groups`) |
+//! | … found for the first time | 4: and link, audit |
+//! | `GET /Users/{id}` | 2: row with link; groups |
+//! | `GET /Groups/{id}` | 2: row with link; members (none with `excludedAttributes=members`) |
+//! | a page of n resources | 2 or 3: rows; groups or members; the count, when the page is full |
+//! | `POST /Users` | 6: name lock (none on `SQLite`); name; insert; link; audit; row; and 1 or 2 per lookup label |
+//! | `PATCH /Users/{id}` | 5: row; update; link; audit; groups; and 1 per `[revoke]` table on disabling, 1 on enabling |
+//! | … that changes nothing | 2: row; groups |
+//! | `PATCH /Groups/{id}`, members added | 7: row; unknown ids; edges; desired edges; update; link; audit |
+//! | … members removed | 6: row; edges and desired edges per 256 ids; update; link; audit |
+//! | `DELETE /Users/{id}` | 6: row; update; edges; desired edges; link; audit; and 1 per `[revoke]` table |
+//!
+//! None grows with a table or a group.
+
+pub mod audit;
+mod auth;
+mod context;
+mod error;
+mod read;
+mod representation;
+pub mod tokens;
+mod write;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde_json::Value;
+
+pub use auth::Token;
+pub use context::{Caller, Conditions, Reply, Scope};
+pub use error::Error;
+
+use crate::mapper::{self, Layout};
+use crate::profile::model::Profile;
+use crate::scim::{Advertised, ListQuery, Projection, ResourceType};
+use crate::store::{Status, Store};
+
+/// How many resources a page holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    /// Without `count`.
+    pub default: u64,
+    /// Whatever `count` says.
+    pub most: u64,
+}
+
+/// The service provider over one database. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    store: Store,
+    layout: Arc<Layout>,
+    advertised: Arc<Advertised>,
+    paging: Paging,
+    tokens: Arc<auth::Cache>,
+}
+
+impl Service {
+    /// Reads the catalogue and lays the profile over it.
+    ///
+    /// # Errors
+    /// The database's; or the first table or column of the profile that isn't there.
+    pub async fn start(
+        store: Store,
+        profile: Arc<Profile>,
+        paging: Paging,
+    ) -> Result<Self, Error> {
+        let catalogue = store.catalogue().await?;
+        let layout = Layout::new(profile, &catalogue)
+            .map_err(|error| Error::Internal(Box::new(error)))?;
+        store.ping().await.map_err(error::not_migrated)?;
+        Ok(Self {
+            store,
+            advertised: Arc::new(mapper::advertised(&layout, paging.most)),
+            layout: Arc::new(layout),
+            paging,
+            tokens: Arc::default(),
+        })
+    }
+
+    /// `POST /Users`, `POST /Groups` (RFC 7644 §3.3).
+    ///
+    /// # Errors
+    /// 400, 409 `uniqueness`; the database's.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        kind: ResourceType,
+        body: Value,
+        projection: Projection,
+    ) -> Result<Reply, Error> {
+        let request = write::Request::new(caller, kind, None, projection, Conditions::default());
+        write::run(self, request, write::Operation::Create(body)).await
+    }
+
+    /// `GET /Users/{id}` (RFC 7644 §3.4.1).
+    ///
+    /// # Errors
+    /// 404; the database's.
+    pub async fn get(
+        &self,
+        caller: &Caller,
+        kind: ResourceType,
+        id: &str,
+        projection: Projection,
+        conditions: Conditions,
+    ) -> Result<Reply, Error> {
+        read::get(self, caller, kind, id, projection, conditions).await
+    }
+
+    /// `GET /Users`, `POST /Users/.search` (RFC 7644 §3.4.2, §3.4.3).
+    ///
+    /// # Errors
+    /// 400 `invalidFilter`, `invalidValue`; the database's.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        kind: ResourceType,
+        query: ListQuery,
+    ) -> Result<Reply, Error> {
+        read::list(self, caller, kind, query).await
+    }
+
+    /// `PUT /Users/{id}` (RFC 7644 §3.5.1). What the body leaves out is cleared, but for `active`
+    /// and `members`, which stay: nobody is disabled or thrown out of a team by silence.
+    ///
+    /// # Errors
+    /// 400, 403, 404, 409, 412; the database's.
+    pub async fn replace(
+        &self,
+        caller: &Caller,
+        kind: ResourceType,
+        id: &str,
+        body: Value,
+        projection: Projection,
+        conditions: Conditions,
+    ) -> Result<Reply, Error> {
+        let request = write::Request::new(caller, kind, Some(id), projection, conditions);
+        write::run(self, request, write::Operation::Replace(body)).await
+    }
+
+    /// `PATCH /Users/{id}` (RFC 7644 §3.5.2).
+    ///
+    /// # Errors
+    /// 400, 403, 404, 409, 412; the database's.
+    pub async fn patch(
+        &self,
+        caller: &Caller,
+        kind: ResourceType,
+        id: &str,
+        body: Value,
+        projection: Projection,
+        conditions: Conditions,
+    ) -> Result<Reply, Error> {
+        let request = write::Request::new(caller, kind, Some(id), projection, conditions);
+        write::run(self, request, write::Operation::Patch(body)).await
+    }
+
+    /// `DELETE /Users/{id}` (RFC 7644 §3.6): leaves a tombstone.
+    ///
+    /// # Errors
+    /// 403, 404, 409, 412; the database's.
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        kind: ResourceType,
+        id: &str,
+        conditions: Conditions,
+    ) -> Result<Reply, Error> {
+        let projection = Projection::default();
+        let request = write::Request::new(caller, kind, Some(id), projection, conditions);
+        write::run(self, request, write::Operation::Delete).await
+    }
+
+    /// The token that was presented, when it is one and still good.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn authenticate(
+        &self,
+        presented: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Token>, Error> {
+        auth::authenticate(&self.store, &self.tokens, presented, stamp(now)).await
+    }
+
+    /// Whether requests can be served: the database answers and has the sidecar tables.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.store.ping().await.map_err(Error::from)
+    }
+
+    /// What discovery says of this install.
+    #[must_use]
+    pub fn advertised(&self) -> &Advertised {
+        &self.advertised
+    }
+}
+
+/// The figures of `status`, with the outcomes of the last day.
+///
+/// # Errors
+/// The database's.
+pub async fn status(store: &Store, now: DateTime<Utc>) -> Result<Status, Error> {
+    let day = chrono::TimeDelta::days(1);
+    store.status(stamp(now - day)).await.map_err(Error::from)
+}
+
+/// A time as the sidecar keeps it: UTC, microseconds.
+pub(crate) fn stamp(now: DateTime<Utc>) -> NaiveDateTime {
+    use chrono::SubsecRound;
+    now.naive_utc().trunc_subsecs(6)
+}

@@ -1,0 +1,239 @@
+//! Reading: one resource, or those that a filter finds.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::representation::{edges_of, represent};
+use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, stamp};
+use crate::mapper::{self, Field, Link, LinkState, Predicate, Record};
+use crate::scim::filter::{AttrExp, CompareOp, Filter, resolve};
+use crate::scim::{self, ListQuery, Projection, ResourceType, SortOrder, discovery};
+use crate::store::resources::{self, Lock, Window};
+use crate::store::{Tx, audit as audit_rows, links};
+
+/// One resource by its id.
+pub(super) async fn get(
+    service: &Service,
+    caller: &Caller,
+    kind: ResourceType,
+    id: &str,
+    projection: Projection,
+    conditions: Conditions,
+) -> Result<Reply, Error> {
+    let layout = Arc::clone(&service.layout);
+    let key = layout.key(kind, id).ok_or_else(|| missing(kind, id))?;
+    let (base, id) = (caller.base.clone(), id.to_owned());
+    let projection = Arc::new(projection);
+    let wanted = Arc::clone(&projection);
+    let representation = service
+        .store
+        .read(move |tx| {
+            let (layout, key, base, id) =
+                (Arc::clone(&layout), key.clone(), base.clone(), id.clone());
+            let wanted = Arc::clone(&wanted);
+            Box::pin(async move {
+                let record = resources::by_key(tx, &layout, kind, &key, Lock::None).await?;
+                let record = record
+                    .filter(|record| !record.deleted())
+                    .ok_or_else(|| missing(kind, &id))?;
+                let records = std::slice::from_ref(&record);
+                let edges = edges_of(tx, &layout, kind, records, &wanted).await?;
+                Ok::<_, Error>(represent(&layout, kind, &record, &edges, &base))
+            })
+        })
+        .await?;
+    let etag = representation.etag.clone();
+    if conditions.if_none_match.as_deref().is_some_and(|list| representation.matches(list)) {
+        return Ok(Reply::NotModified { etag });
+    }
+    if conditions.if_match.as_deref().is_some_and(|list| !representation.matches(list)) {
+        return Err(scim::Error::precondition_failed(format!(
+            "If-Match names another version: the resource's version is {etag}"
+        ))
+        .into());
+    }
+    let body = representation.projected(&projection, kind);
+    let location = location(&body);
+    Ok(Reply::Resource { status: 200, body, etag: Some(etag), location })
+}
+
+/// `meta.location`, for the Location header.
+pub(super) fn location(body: &Value) -> Option<String> {
+    body.pointer("/meta/location").and_then(Value::as_str).map(str::to_owned)
+}
+
+pub(super) fn missing(kind: ResourceType, id: &str) -> Error {
+    scim::Error::not_found(format!("there is no {kind} with the id `{id}`")).into()
+}
+
+/// What a list asks for, in the database's words.
+struct Search {
+    kind: ResourceType,
+    predicate: Predicate,
+    sort: Option<(Field, SortOrder)>,
+    start: u64,
+    count: u64,
+    projection: Projection,
+    base: String,
+}
+
+/// Resources that a filter finds, a page of them.
+pub(super) async fn list(
+    service: &Service,
+    caller: &Caller,
+    kind: ResourceType,
+    query: ListQuery,
+) -> Result<Reply, Error> {
+    let layout = &service.layout;
+    let predicate = match &query.filter {
+        Some(filter) => mapper::predicate(layout, kind, filter)?,
+        None => Predicate::Always,
+    };
+    let sort = match &query.sort_by {
+        Some(by) => Some((mapper::sort_field(layout, kind, by)?, query.sort_order)),
+        None => None,
+    };
+    let search = Arc::new(Search {
+        kind,
+        predicate,
+        sort,
+        start: query.start_index,
+        count: query.count.unwrap_or(service.paging.default).min(service.paging.most),
+        projection: query.projection,
+        base: caller.base.clone(),
+    });
+    let (records, bodies, total) = found(service, Arc::clone(&search)).await?;
+    let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
+    if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope)
+        && only.link.is_none() && total == 1 {
+            adopt(service, caller, kind, only).await?;
+        }
+    let body = discovery::list_response(bodies, total, search.start);
+    Ok(Reply::Resource { status: 200, body, etag: None, location: None })
+}
+
+async fn found(
+    service: &Service,
+    search: Arc<Search>,
+) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
+    let layout = Arc::clone(&service.layout);
+    service
+        .store
+        .read(move |tx| {
+            let (layout, search) = (Arc::clone(&layout), Arc::clone(&search));
+            Box::pin(async move {
+                let records = page(tx, &layout, &search).await?;
+                let total = total(tx, &layout, &search, records.len() as u64).await?;
+                let edges =
+                    edges_of(tx, &layout, search.kind, &records, &search.projection).await?;
+                let bodies = records
+                    .iter()
+                    .map(|record| {
+                        represent(&layout, search.kind, record, &edges, &search.base)
+                            .projected(&search.projection, search.kind)
+                    })
+                    .collect();
+                Ok::<_, Error>((records, bodies, total))
+            })
+        })
+        .await
+}
+
+async fn page(
+    tx: &mut Tx,
+    layout: &mapper::Layout,
+    search: &Search,
+) -> Result<Vec<Record>, Error> {
+    if search.count == 0 {
+        return Ok(Vec::new());
+    }
+    let window =
+        Window { sort: search.sort.clone(), offset: search.start - 1, limit: search.count };
+    Ok(resources::find(tx, layout, search.kind, &search.predicate, &window).await?)
+}
+
+/// How many there are in all: counted only where the page doesn't tell.
+async fn total(
+    tx: &mut Tx,
+    layout: &mapper::Layout,
+    search: &Search,
+    found: u64,
+) -> Result<u64, Error> {
+    let complete = found < search.count && (found > 0 || search.start == 1);
+    if complete {
+        return Ok(search.start - 1 + found);
+    }
+    Ok(resources::count(tx, layout, search.kind, &search.predicate).await?)
+}
+
+/// Whether a filter is how Entra looks one resource up: `eq` on a name or on externalId, alone or
+/// with other conditions.
+fn asks_for_one(kind: ResourceType, filter: &Filter) -> bool {
+    match filter {
+        Filter::Attr(AttrExp::Comparison(path, CompareOp::Eq, _)) => {
+            resolve(kind, path).is_ok_and(|resolved| {
+                resolved.schema.is_none()
+                    && resolved.sub.is_none()
+                    && matches!(
+                        (kind, resolved.attribute.name),
+                        (_, "externalId")
+                            | (ResourceType::User, "userName")
+                            | (ResourceType::Group, "displayName")
+                    )
+            })
+        }
+        Filter::And(items) => items.iter().any(|item| asks_for_one(kind, item)),
+        _ => false,
+    }
+}
+
+/// Entra found a row and knows its id from now on: the row becomes `matched`.
+async fn adopt(
+    service: &Service,
+    caller: &Caller,
+    kind: ResourceType,
+    record: &Record,
+) -> Result<(), Error> {
+    let layout = Arc::clone(&service.layout);
+    let (caller, key, id) = (Arc::new(caller.clone()), record.key.clone(), record.id());
+    let now = stamp(caller.now);
+    service
+        .store
+        .write(move |tx| {
+            let (layout, caller) = (Arc::clone(&layout), Arc::clone(&caller));
+            let (key, id) = (key.clone(), id.clone());
+            Box::pin(async move {
+                let found = resources::by_key(tx, &layout, kind, &key, Lock::Update).await?;
+                // Somebody else may have written or deleted it in the meantime.
+                let Some(record) = found.filter(|record| record.link.is_none()) else {
+                    return Ok(());
+                };
+                let link = Link {
+                    state: LinkState::Matched,
+                    external_id: None,
+                    baseline: None,
+                    kept: Map::new(),
+                    version: 1,
+                    created: now,
+                    modified: now,
+                    disabled_at: None,
+                    deleted_at: None,
+                };
+                links::put(tx, kind, &id, &link).await?;
+                let mut after = mapper::attributes(&layout, kind, &record);
+                after.retain(|name, _| name == "userName" || name == "displayName");
+                after.insert("state".to_owned(), json!("matched"));
+                let event = audit::Event {
+                    operation: "match",
+                    kind,
+                    id: Some(&id),
+                    before: Map::new(),
+                    after,
+                };
+                audit_rows::append(tx, &audit::done(&caller, event)).await?;
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+}

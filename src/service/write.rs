@@ -1,0 +1,271 @@
+//! Writing: create, replace, patch, delete. Each is one transaction that holds the legacy change,
+//! the link, the memberships and the audit row; a refusal is audited by itself.
+
+mod create;
+mod delete;
+mod members;
+mod update;
+
+use std::sync::Arc;
+
+use chrono::NaiveDateTime;
+use serde_json::{Map, Value};
+
+use super::representation::{edges_of, represent};
+use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, read, stamp};
+use crate::mapper::{self, Assignment, Cell, Layout, NewValue, Predicate, Record};
+use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
+use crate::store::resources::{self, UnknownLabel};
+use crate::store::{Tx, audit as audit_rows};
+
+/// Who writes what, on which conditions.
+pub(super) struct Request {
+    caller: Caller,
+    kind: ResourceType,
+    id: Option<String>,
+    projection: Projection,
+    conditions: Conditions,
+}
+
+impl Request {
+    pub fn new(
+        caller: &Caller,
+        kind: ResourceType,
+        id: Option<&str>,
+        projection: Projection,
+        conditions: Conditions,
+    ) -> Self {
+        Self {
+            caller: caller.clone(),
+            kind,
+            id: id.map(str::to_owned),
+            projection,
+            conditions,
+        }
+    }
+
+    fn now(&self) -> NaiveDateTime {
+        stamp(self.caller.now)
+    }
+}
+
+/// What is asked for, with the body as it came.
+pub(super) enum Operation {
+    Create(Value),
+    Replace(Value),
+    Patch(Value),
+    Delete,
+}
+
+impl Operation {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Replace(_) | Self::Patch(_) => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A parsed write.
+enum Parsed {
+    Create(Resource, Asserted),
+    Replace(Resource, Asserted),
+    Patch(Patch),
+    Delete,
+}
+
+/// One write inside its transaction.
+struct Job {
+    layout: Arc<Layout>,
+    request: Arc<Request>,
+    parsed: Parsed,
+}
+
+/// Parses, runs the transaction, and audits a refusal.
+pub(super) async fn run(
+    service: &Service,
+    request: Request,
+    operation: Operation,
+) -> Result<Reply, Error> {
+    let request = Arc::new(request);
+    let name = operation.name();
+    let outcome = attempt(service, Arc::clone(&request), operation).await.map_err(Error::explained);
+    if let Err(Error::Scim(error)) = &outcome {
+        refused(service, &request, name, error).await;
+    }
+    outcome
+}
+
+async fn attempt(
+    service: &Service,
+    request: Arc<Request>,
+    operation: Operation,
+) -> Result<Reply, Error> {
+    if request.caller.scope != Scope::Provision {
+        return Err(scim::Error::forbidden("the token's scope is `read`: it can't write").into());
+    }
+    let parsed = match operation {
+        Operation::Create(body) => {
+            let resource = scim::parse_resource(request.kind, &body)?;
+            let asserted = scim::asserted_by(&resource);
+            Parsed::Create(resource, asserted)
+        }
+        Operation::Replace(body) => {
+            let resource = scim::parse_resource(request.kind, &body)?;
+            let asserted = scim::asserted_by(&resource);
+            Parsed::Replace(resource, asserted)
+        }
+        Operation::Patch(body) => Parsed::Patch(scim::parse_patch(request.kind, &body)?),
+        Operation::Delete => Parsed::Delete,
+    };
+    let job = Arc::new(Job { layout: Arc::clone(&service.layout), request, parsed });
+    service
+        .store
+        .write(move |tx| {
+            let job = Arc::clone(&job);
+            Box::pin(async move {
+                match &job.parsed {
+                    Parsed::Create(resource, asserted) => {
+                        create::run(tx, &job, resource, asserted).await
+                    }
+                    Parsed::Replace(..) | Parsed::Patch(_) => update::run(tx, &job).await,
+                    Parsed::Delete => delete::run(tx, &job).await,
+                }
+            })
+        })
+        .await
+}
+
+/// Leaves the trace of a write that was refused. The answer doesn't depend on it.
+async fn refused(service: &Service, request: &Request, operation: &str, error: &scim::Error) {
+    let event = audit::Event {
+        operation,
+        kind: request.kind,
+        id: request.id.as_deref().filter(|id| id.chars().count() <= 191),
+        before: Map::new(),
+        after: Map::new(),
+    };
+    let mut row = audit::done(&request.caller, event);
+    row.outcome = format!("refused {}", error.status);
+    row.detail = Some(error.detail.chars().take(1000).collect());
+    let written = service
+        .store
+        .write(move |tx| {
+            let row = row.clone();
+            Box::pin(async move { audit_rows::append(tx, &row).await })
+        })
+        .await;
+    if let Err(error) = written {
+        tracing::error!(%error, "a refused write could not be audited");
+    }
+}
+
+impl Job {
+    fn kind(&self) -> ResourceType {
+        self.request.kind
+    }
+
+    fn now(&self) -> NaiveDateTime {
+        self.request.now()
+    }
+
+    /// Assignments as columns; a label that its lookup rejects is the client's fault.
+    async fn columns(
+        &self,
+        tx: &mut Tx,
+        assignments: Vec<Assignment>,
+    ) -> Result<Vec<(String, Cell)>, Error> {
+        let resolved =
+            resources::resolve_lookups(tx, &self.layout, assignments, self.now()).await?;
+        resolved.map_err(|UnknownLabel { attribute, label }| {
+            scim::Error::invalid_value(format!("{attribute}: kpifire has no `{label}`")).into()
+        })
+    }
+
+    /// Other resources of this name, tombstones included; the name is ours until the end of the
+    /// transaction.
+    async fn named(&self, tx: &mut Tx, name: &str) -> Result<Vec<Record>, Error> {
+        let kind = self.kind();
+        let named: Predicate = mapper::matching_name(&self.layout, kind, name)?;
+        resources::lock_name(tx, kind, name).await?;
+        Ok(resources::by_name(tx, &self.layout, kind, &named).await?)
+    }
+
+    /// Appends the audit row of what was done, unless nothing differs.
+    async fn audit(
+        &self,
+        tx: &mut Tx,
+        operation: &str,
+        id: &str,
+        before: &Map<String, Value>,
+        after: &Map<String, Value>,
+    ) -> Result<(), Error> {
+        let (before, after) = audit::differences(before, after);
+        let event =
+            audit::Event { operation, kind: self.kind(), id: Some(id), before, after };
+        audit_rows::append(tx, &audit::done(&self.request.caller, event)).await?;
+        Ok(())
+    }
+
+    /// Reads the row back and renders it.
+    async fn reread(&self, tx: &mut Tx, key: &Cell) -> Result<Record, Error> {
+        let record =
+            resources::by_key(tx, &self.layout, self.kind(), key, resources::Lock::None).await?;
+        record.ok_or_else(|| {
+            Error::Internal("a row that was just written isn't there: a trigger removed it?".into())
+        })
+    }
+
+    /// The answer that shows the resource.
+    async fn reply(&self, tx: &mut Tx, record: &Record, status: u16) -> Result<Reply, Error> {
+        let (kind, projection) = (self.kind(), &self.request.projection);
+        let records = std::slice::from_ref(record);
+        let edges = edges_of(tx, &self.layout, kind, records, projection).await?;
+        let shown = represent(&self.layout, kind, record, &edges, &self.request.caller.base);
+        let etag = Some(shown.etag.clone());
+        let location =
+            read::location(&Value::Object(shown.body.clone()));
+        let body = shown.projected(projection, kind);
+        Ok(Reply::Resource { status, body, etag, location })
+    }
+}
+
+/// The matching attribute's value, which every resource needs.
+fn required_name(kind: ResourceType, resource: &Resource) -> Result<String, Error> {
+    let attribute = match kind {
+        ResourceType::User => "userName",
+        ResourceType::Group => "displayName",
+    };
+    resource
+        .get(attribute)
+        .and_then(Value::as_str)
+        .filter(|name| !name.trim().is_empty())
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            scim::Error::invalid_value(format!("{attribute}: a value is required")).into()
+        })
+}
+
+fn external_id(resource: &Resource) -> Result<Option<String>, Error> {
+    let external = resource.get("externalId").and_then(Value::as_str).filter(|id| !id.is_empty());
+    if external.is_some_and(|id| id.chars().count() > 255) {
+        return Err(
+            scim::Error::invalid_value("externalId: 255 characters are the most").into()
+        );
+    }
+    Ok(external.map(str::to_owned))
+}
+
+fn taken(kind: ResourceType, name: &str) -> Error {
+    let attribute = match kind {
+        ResourceType::User => "userName",
+        ResourceType::Group => "displayName",
+    };
+    scim::Error::uniqueness(format!("{attribute}: `{name}` is taken by another {kind}")).into()
+}
+
+/// Whether the assignments need the database to know what the row then shows.
+fn needs_reread(assignments: &[Assignment]) -> bool {
+    assignments.iter().any(|it| matches!(it.value, NewValue::Label { .. }))
+}

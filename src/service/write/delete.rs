@@ -1,0 +1,79 @@
+//! DELETE: a tombstone, and the row as the profile says.
+
+use serde_json::{Map, json};
+
+use super::Job;
+use crate::mapper::{self, Link, LinkState, Stamp};
+use crate::profile::model::Delete;
+use crate::scim::{self, ResourceType};
+use crate::service::representation::{edges_of, represent};
+use crate::service::{Error, Reply, read};
+use crate::store::resources::{self, Lock};
+use crate::store::{Tx, edges, links};
+
+pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
+    let (kind, layout) = (job.kind(), &job.layout);
+    let id = job.request.id.as_deref().unwrap_or_default();
+    let key = layout.key(kind, id).ok_or_else(|| read::missing(kind, id))?;
+    let record = resources::by_key(tx, layout, kind, &key, Lock::Update)
+        .await?
+        .filter(|record| !record.deleted())
+        .ok_or_else(|| read::missing(kind, id))?;
+    if job.request.conditions.stated() {
+        let projection = &job.request.projection;
+        let records = std::slice::from_ref(&record);
+        let edges = edges_of(tx, layout, kind, records, projection).await?;
+        let current = represent(layout, kind, &record, &edges, &job.request.caller.base);
+        job.request.conditions.allow(&current)?;
+    }
+    let mut before = mapper::attributes(layout, kind, &record);
+    if kind == ResourceType::User {
+        let name = before.get("userName").and_then(serde_json::Value::as_str);
+        if mapper::protected(&layout.profile.protect, id, name) {
+            return Err(scim::Error::forbidden(format!(
+                "the user `{id}` is protected by the profile and can't be deleted"
+            ))
+            .into());
+        }
+        resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
+        edges::remove_user(tx, layout, &key).await?;
+    } else {
+        edges::forget_group(tx, &key).await?;
+    }
+    if let Some(assignments) = mapper::for_delete(layout, kind, job.now())? {
+        let mut columns = job.columns(tx, assignments).await?;
+        let touch = &layout.profile.table(kind).touch;
+        columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
+        resources::update(tx, layout, kind, &key, &columns).await?;
+    } else {
+        if let Delete::Delete { cascade } = &layout.profile.table(kind).delete {
+            for table in cascade {
+                for column in layout.references(table, kind) {
+                    resources::delete_where(tx, layout, table, &column, &key).await?;
+                }
+            }
+        }
+        resources::delete(tx, layout, kind, &key).await?;
+    }
+    let previous = record.link.as_ref();
+    let link = Link {
+        state: LinkState::Deleted,
+        external_id: previous.and_then(|link| link.external_id.clone()),
+        baseline: previous.and_then(|link| link.baseline.clone()),
+        kept: previous.map(|link| link.kept.clone()).unwrap_or_default(),
+        version: previous.map_or(1, |link| link.version + 1),
+        created: previous.map_or(job.now(), |link| link.created),
+        modified: job.now(),
+        disabled_at: previous
+            .and_then(|link| link.disabled_at)
+            .or((kind == ResourceType::User).then(|| job.now())),
+        deleted_at: Some(job.now()),
+    };
+    links::put(tx, kind, id, &link).await?;
+    let state = previous.map_or("unmanaged", |link| link.state.as_str());
+    before.insert("state".to_owned(), json!(state));
+    let mut after = Map::new();
+    after.insert("state".to_owned(), json!("deleted"));
+    job.audit(tx, "delete", id, &before, &after).await?;
+    Ok(Reply::NoContent { etag: None })
+}

@@ -1,0 +1,218 @@
+//! PUT and PATCH: from the resource as it is to the resource as it shall be, by what differs.
+
+use serde_json::{Map, Value, json};
+
+use super::{Job, Parsed, external_id, members, needs_reread, required_name, taken};
+use crate::mapper::{self, Cell, Link, LinkState, Record, Stamp};
+use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType, fold};
+use crate::service::representation::{edges_of, represent};
+use crate::service::{Error, Reply, read};
+use crate::store::resources::{self, Lock};
+use crate::store::{Tx, edges, links};
+
+/// What the request wants the resource to be.
+struct Wanted {
+    resource: Resource,
+    baseline: Map<String, Value>,
+    members: Vec<MemberOp>,
+    /// What the request says of `active`; `None` when it says nothing.
+    active: Option<bool>,
+}
+
+pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
+    let (kind, layout) = (job.kind(), &job.layout);
+    let id = job.request.id.as_deref().unwrap_or_default();
+    let key = layout.key(kind, id).ok_or_else(|| read::missing(kind, id))?;
+    let record = resources::by_key(tx, layout, kind, &key, Lock::Update)
+        .await?
+        .filter(|record| !record.deleted())
+        .ok_or_else(|| read::missing(kind, id))?;
+    if job.request.conditions.stated() {
+        let projection = &job.request.projection;
+        let records = std::slice::from_ref(&record);
+        let edges = edges_of(tx, layout, kind, records, projection).await?;
+        let current = represent(layout, kind, &record, &edges, &job.request.caller.base);
+        job.request.conditions.allow(&current)?;
+    }
+    let old = mapper::attributes(layout, kind, &record);
+    let wanted = wanted(job, &record, &old)?;
+    name_is_free(tx, job, &record, &old, &wanted.resource).await?;
+    let was_active = mapper::active(&old);
+    let disabling = wanted.active == Some(false) && was_active != Some(false);
+    let enabling = wanted.active == Some(true) && was_active != Some(true);
+    if disabling {
+        refuse_protected(job, id, &old)?;
+    }
+
+    let assignments = mapper::for_update(layout, kind, &old, &wanted.resource, job.now())?;
+    let reread = needs_reread(&assignments);
+    let mut columns = job.columns(tx, assignments).await?;
+    let changes = members::apply(tx, job, &key, &wanted.members).await?;
+    let link = linked(job, &record, &wanted)?;
+    let unchanged = columns.is_empty() && !changes.any() && same(record.link.as_ref(), &link);
+    if unchanged {
+        return answer(tx, job, &record).await;
+    }
+    columns.extend(mapper::stamps(&layout.profile.table(kind).touch, Stamp::Modified, job.now()));
+    resources::update(tx, layout, kind, &key, &columns).await?;
+    if disabling {
+        resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
+    }
+    if enabling {
+        edges::restore_user(tx, layout, &key, job.now()).await?;
+    }
+    links::put(tx, kind, id, &link).await?;
+    let before_state = record.link.as_ref().map(|link| link.state);
+    let mut before = old;
+    let updated = if reread {
+        job.reread(tx, &key).await?
+    } else {
+        updated(job, record, &columns, link)
+    };
+    let mut after = mapper::attributes(layout, kind, &updated);
+    changes.note(&mut before, &mut after);
+    if before_state != Some(LinkState::Managed) {
+        before.insert("state".to_owned(), json!(before_state.map(LinkState::as_str)));
+        after.insert("state".to_owned(), json!("managed"));
+    }
+    job.audit(tx, "update", id, &before, &after).await?;
+    answer(tx, job, &updated).await
+}
+
+fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
+    let (kind, layout) = (job.kind(), &job.layout);
+    let link = record.link.as_ref();
+    match &job.parsed {
+        Parsed::Patch(patch) => {
+            let mut resource = old.clone();
+            let asserted = patch.apply(&mut resource)?;
+            required_name(kind, &resource)?;
+            let covers = |path: &AttributePath| asserted.covers(path);
+            let says_active =
+                layout.profile.table(kind).attributes.keys().any(|path| {
+                    path.to_string() == "active" && asserted.covers(path)
+                });
+            Ok(Wanted {
+                baseline: mapper::baseline(layout, kind, link, &resource, &covers),
+                members: patch.members().to_vec(),
+                active: mapper::active(&resource).filter(|_| says_active),
+                resource,
+            })
+        }
+        Parsed::Replace(body, asserted) => {
+            required_name(kind, body)?;
+            let mut resource = body.clone();
+            let active = mapper::active(body);
+            if let (None, Some(is)) = (active, old.get("active")) {
+                resource.insert("active".to_owned(), is.clone());
+            }
+            let members = match kind {
+                ResourceType::Group => members::of_resource(body).into_iter().collect(),
+                ResourceType::User => Vec::new(),
+            };
+            // What a PUT leaves out it clears, and so asserts.
+            let covers =
+                |path: &AttributePath| path.to_string() != "active" || asserted.covers(path);
+            Ok(Wanted {
+                baseline: mapper::baseline(layout, kind, link, &resource, &covers),
+                members,
+                active,
+                resource,
+            })
+        }
+        Parsed::Create(..) | Parsed::Delete => {
+            Err(Error::Internal("an update was asked to do something else".into()))
+        }
+    }
+}
+
+/// A rename takes the new name only where nobody else has it.
+async fn name_is_free(
+    tx: &mut Tx,
+    job: &Job,
+    record: &Record,
+    old: &Resource,
+    new: &Resource,
+) -> Result<(), Error> {
+    let kind = job.kind();
+    let name = required_name(kind, new)?;
+    let before = required_name(kind, old).unwrap_or_default();
+    if fold(&before) == fold(&name) {
+        return Ok(());
+    }
+    let others = job.named(tx, &name).await?;
+    if others.iter().any(|other| other.key != record.key && !other.deleted()) {
+        return Err(taken(kind, &name));
+    }
+    Ok(())
+}
+
+fn refuse_protected(job: &Job, id: &str, old: &Resource) -> Result<(), Error> {
+    let name = old.get("userName").and_then(Value::as_str);
+    if job.kind() == ResourceType::User
+        && mapper::protected(&job.layout.profile.protect, id, name)
+    {
+        return Err(scim::Error::forbidden(format!(
+            "the user `{id}` is protected by the profile and can't be disabled"
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+fn linked(job: &Job, record: &Record, wanted: &Wanted) -> Result<Link, Error> {
+    let previous = record.link.as_ref();
+    let disabled_at = previous.and_then(|link| link.disabled_at);
+    Ok(Link {
+        state: LinkState::Managed,
+        external_id: external_id(&wanted.resource)?,
+        baseline: Some(wanted.baseline.clone()),
+        kept: mapper::kept(&job.layout, job.kind(), &wanted.resource),
+        version: previous.map_or(1, |link| link.version + 1),
+        created: previous.map_or(job.now(), |link| link.created),
+        modified: job.now(),
+        disabled_at: match wanted.active {
+            Some(true) => None,
+            Some(false) => disabled_at.or(Some(job.now())),
+            None => disabled_at,
+        },
+        deleted_at: None,
+    })
+}
+
+/// Whether a link says the same but for its bookkeeping.
+fn same(before: Option<&Link>, after: &Link) -> bool {
+    before.is_some_and(|before| {
+        before.state == after.state
+            && before.external_id == after.external_id
+            && before.baseline == after.baseline
+            && before.kept == after.kept
+            && before.disabled_at == after.disabled_at
+    })
+}
+
+/// The record as the written columns leave it.
+fn updated(job: &Job, mut record: Record, columns: &[(String, Cell)], link: Link) -> Record {
+    let table = job.layout.profile.table(job.kind());
+    for (mapping, cell) in table.attributes.values().zip(&mut record.cells) {
+        if let Some((_, new)) = columns.iter().find(|(name, _)| *name == mapping.column) {
+            new.clone_into(cell);
+        }
+    }
+    if let Some(column) = table.touch.modified.first()
+        && let Some((_, new)) = columns.iter().find(|(name, _)| name == column) {
+            record.modified = new.to_time();
+        }
+    record.link = Some(link);
+    record
+}
+
+/// 200 with the user; 204 for a group, whose members are never echoed without need, unless the
+/// client names the attributes it wants (RFC 7644 §3.5.2).
+async fn answer(tx: &mut Tx, job: &Job, record: &Record) -> Result<Reply, Error> {
+    let patched = matches!(job.parsed, Parsed::Patch(_));
+    if job.kind() == ResourceType::Group && patched && !job.request.projection.names_attributes() {
+        return Ok(Reply::NoContent { etag: None });
+    }
+    job.reply(tx, record, 200).await
+}

@@ -1,0 +1,138 @@
+//! `scim_audit`: append-only; what was asked, by whom, and what it changed.
+
+use chrono::NaiveDateTime;
+use serde_json::{Map, Value};
+
+use super::error::{Error, ErrorKind};
+use super::sql::Sql;
+use super::transaction::Tx;
+use crate::scim::ResourceType;
+
+/// A row of `scim_audit`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AuditRow {
+    /// A UUID that sorts by time.
+    pub id: String,
+    /// UTC.
+    pub time: NaiveDateTime,
+    /// The request that caused it.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+    /// The name of the token that was used.
+    pub token: Option<String>,
+    /// `create`, `update`, `delete`, `match`, `revive`, …
+    pub operation: String,
+    /// `User` or `Group`.
+    #[serde(rename = "resourceType")]
+    pub resource_type: Option<String>,
+    /// The SCIM id.
+    pub resource: Option<String>,
+    /// Changed attributes as they were.
+    pub before: Map<String, Value>,
+    /// Changed attributes as they are.
+    pub after: Map<String, Value>,
+    /// `done`, or why it was refused.
+    pub outcome: String,
+    /// What the client was told of a refusal.
+    pub detail: Option<String>,
+}
+
+/// Which rows are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Rows of this resource.
+    pub resource: Option<(ResourceType, String)>,
+    /// Rows from this time on.
+    pub since: Option<NaiveDateTime>,
+}
+
+/// Appends a row, and makes it the proof of the transaction's commit. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn append(tx: &mut Tx, row: &AuditRow) -> Result<(), Error> {
+    let json = |object: &Map<String, Value>| {
+        (!object.is_empty()).then(|| serde_json::to_string(object).unwrap_or_default())
+    };
+    let sql = Sql::new(
+        "INSERT INTO scim_audit (id, at, request_id, token, operation, resource_type, resource, \
+         before_values, after_values, outcome, detail) VALUES (",
+    )
+    .list(
+        ", ",
+        [
+            Sql::default().bind(row.id.as_str()),
+            Sql::default().bind(row.time),
+            Sql::default().bind(row.request_id.as_str()),
+            Sql::default().bind(row.token.clone()),
+            Sql::default().bind(row.operation.as_str()),
+            Sql::default().bind(row.resource_type.clone()),
+            Sql::default().bind(row.resource.clone()),
+            Sql::default().bind(json(&row.before)),
+            Sql::default().bind(json(&row.after)),
+            Sql::default().bind(row.outcome.as_str()),
+            Sql::default().bind(row.detail.clone()),
+        ],
+    )
+    .raw(")");
+    tx.execute(sql).await?;
+    tx.mark(&row.id);
+    Ok(())
+}
+
+/// Rows in the order they were written, after the row `after`, at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub async fn page(
+    tx: &mut Tx,
+    filter: &AuditFilter,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<AuditRow>, Error> {
+    let mut sql = Sql::new(
+        "SELECT id, at, request_id, token, operation, resource_type, resource, before_values, \
+         after_values, outcome, detail FROM scim_audit WHERE 1 = 1",
+    );
+    if let Some((kind, id)) = &filter.resource {
+        sql = sql
+            .raw(" AND resource_type = ")
+            .bind(kind.as_str())
+            .raw(" AND resource = ")
+            .bind(id.as_str());
+    }
+    if let Some(since) = filter.since {
+        sql = sql.raw(" AND at >= ").bind(since);
+    }
+    if let Some(after) = after {
+        sql = sql.raw(" AND id > ").bind(after);
+    }
+    let rows = tx.query(sql.raw(" ORDER BY id LIMIT ").bind(limit)).await?;
+    rows.iter()
+        .map(|row| {
+            let object = |index: usize| -> Result<Map<String, Value>, Error> {
+                row.text(index).map_or_else(
+                    || Ok(Map::new()),
+                    |text| {
+                        serde_json::from_str(&text).map_err(|error| {
+                            Error::new(ErrorKind::Other, "scim_audit", error.to_string())
+                        })
+                    },
+                )
+            };
+            Ok(AuditRow {
+                id: row.text(0).unwrap_or_default(),
+                time: row.time(1).unwrap_or_default(),
+                request_id: row.text(2).unwrap_or_default(),
+                token: row.text(3),
+                operation: row.text(4).unwrap_or_default(),
+                resource_type: row.text(5),
+                resource: row.text(6),
+                before: object(7)?,
+                after: object(8)?,
+                outcome: row.text(9).unwrap_or_default(),
+                detail: row.text(10),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,139 @@
+//! Where the three databases differ in the SQL of requests: one function per difference.
+
+use crate::mapper::{Cell, Layout, fit};
+use crate::profile::catalogue::{Column, Database, Kind};
+use crate::profile::model::TableName;
+
+use super::sql::Sql;
+
+/// The expression that folds `inner` (SQL text) for comparison without case.
+///
+/// PostgreSQL: an expression index on exactly this text serves it (`check` prints it). MariaDB: no
+/// NFKC there, so a row stored in compatibility forms is found only by the same forms. SQLite: the
+/// agent's own function.
+pub(super) fn fold(database: Database, inner: Sql) -> Sql {
+    match database {
+        Database::Sqlite => Sql::new("scim_fold(").append(inner).raw(")"),
+        Database::Postgres => Sql::new("lower(normalize(btrim(")
+            .append(inner)
+            .raw("::text), NFKC) COLLATE \"und-x-icu\")"),
+        Database::Mysql => Sql::new("CONVERT(LOWER(TRIM(")
+            .append(inner)
+            .raw(")) USING utf8mb4) COLLATE utf8mb4_bin"),
+    }
+}
+
+/// A text column or value to the letter, whatever its collation.
+pub(super) fn exact(database: Database, inner: Sql) -> Sql {
+    match database {
+        Database::Sqlite => inner.raw(" COLLATE BINARY"),
+        Database::Postgres => inner.raw("::text"),
+        Database::Mysql => {
+            Sql::new("CONVERT(").append(inner).raw(" USING utf8mb4) COLLATE utf8mb4_bin")
+        }
+    }
+}
+
+/// A key as text, to meet the sidecar's text columns.
+pub(super) fn key_text(database: Database, inner: Sql) -> Sql {
+    match database {
+        Database::Sqlite => Sql::new("CAST(").append(inner).raw(" AS TEXT)"),
+        Database::Postgres => Sql::new("CAST(").append(inner).raw(" AS text)"),
+        Database::Mysql => Sql::new("CONVERT(CAST(")
+            .append(inner)
+            .raw(" AS CHAR) USING utf8mb4) COLLATE utf8mb4_bin"),
+    }
+}
+
+/// A sidecar text as a key of the column's type, so that the legacy table's index serves it.
+pub(super) fn text_key(database: Database, column: Option<&Column>, inner: Sql) -> Sql {
+    let kind = column.map_or(Kind::Text, |column| column.kind);
+    match (database, kind) {
+        (Database::Mysql, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS SIGNED)"),
+        (_, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS bigint)"),
+        (Database::Postgres, _) => match column {
+            Some(column) => {
+                Sql::new("CAST(").append(inner).raw(" AS ").raw(&column.type_name).raw(")")
+            }
+            None => inner,
+        },
+        (Database::Mysql, Kind::Text) => match column.and_then(|it| it.collation.as_deref()) {
+            Some(collation) => {
+                let charset = collation.split('_').next().unwrap_or("utf8mb4").to_owned();
+                Sql::new("CONVERT(")
+                    .append(inner)
+                    .raw(" USING ")
+                    .raw(&charset)
+                    .raw(") COLLATE ")
+                    .raw(collation)
+            }
+            None => inner,
+        },
+        _ => inner,
+    }
+}
+
+/// A value bound for a column: in the form the column takes, cast where the database would not
+/// take it as it is.
+pub(super) fn value(layout: &Layout, table: &TableName, column: &str, cell: Cell) -> Sql {
+    let Some(column) = layout.column(table, column) else {
+        return Sql::default().bind(cell);
+    };
+    let bound = Sql::default().bind(fit(column.kind, cell));
+    let plain = matches!(
+        column.type_name.split('(').next().unwrap_or_default().trim(),
+        "integer" | "bigint" | "smallint" | "text" | "character varying" | "boolean"
+            | "timestamp without time zone"
+    );
+    if layout.database == Database::Postgres && !plain {
+        Sql::new("CAST(").append(bound).raw(" AS ").raw(&column.type_name).raw(")")
+    } else {
+        bound
+    }
+}
+
+/// Appended to a SELECT whose rows the transaction is about to write.
+pub(super) fn for_update(database: Database, alias: &str) -> Sql {
+    match database {
+        // The writer's transaction holds the whole database.
+        Database::Sqlite => Sql::default(),
+        Database::Postgres => Sql::new(" FOR UPDATE OF ").raw(alias),
+        Database::Mysql => Sql::new(" FOR UPDATE"),
+    }
+}
+
+/// The rows of a list of texts, as a derived table with one column `item`.
+///
+/// One text is bound alone, so that planners see one row; more are bound as one JSON array, so that
+/// the statement's text doesn't depend on their number.
+pub(super) fn text_list(database: Database, texts: &[String]) -> Sql {
+    if let [text] = texts {
+        let bound = Sql::default().bind(text.as_str());
+        return Sql::new("(SELECT ").append(exact(database, bound)).raw(" AS item)");
+    }
+    let json = serde_json::Value::from(texts.to_vec()).to_string();
+    match database {
+        Database::Sqlite => Sql::new("(SELECT value AS item FROM json_each(").bind(json).raw("))"),
+        Database::Postgres => {
+            Sql::new("(SELECT value AS item FROM jsonb_array_elements_text(CAST(")
+                .bind(json)
+                .raw(" AS jsonb)))")
+        }
+        Database::Mysql => Sql::new("(SELECT item FROM JSON_TABLE(").bind(json).raw(
+            ", '$[*]' COLUMNS (item VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin \
+             PATH '$')) AS json_items)",
+        ),
+    }
+}
+
+/// Escapes LIKE's wildcards; the statement says `ESCAPE '!'`.
+pub(super) fn like_literal(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '!') {
+            escaped.push('!');
+        }
+        escaped.push(character);
+    }
+    escaped
+}

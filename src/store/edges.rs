@@ -1,0 +1,406 @@
+//! Memberships: kpifire's own edges and the desired ones beside them.
+//!
+//! Every write names its edges: no statement's cost depends on how many members a group has, but
+//! for "remove all" and "replace", which speak of all of them.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDateTime;
+
+use super::dialect::{key_text, text_key, text_list, value};
+use super::error::{Error, ErrorKind};
+use super::sql::Sql;
+use super::transaction::Tx;
+use crate::mapper::{Cell, Layout};
+use crate::profile::catalogue::Column;
+use crate::scim::ResourceType;
+
+/// How many keys one DELETE names at most.
+const CHUNK: usize = 256;
+
+/// The members of each of these groups, as user ids in the keys' order. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn members_of(
+    tx: &mut Tx,
+    layout: &Layout,
+    groups: &[String],
+) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let members = &layout.profile.members;
+    let group = layout.column(&members.table, &members.group);
+    let sql = Sql::new("SELECT DISTINCT ")
+        .column("m", &members.group)
+        .raw(", ")
+        .column("m", &members.user)
+        .raw(" FROM ")
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", &members.group)
+        .append(in_list(tx, group, groups))
+        .raw(" ORDER BY ")
+        .column("m", &members.user);
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in tx.query(sql).await? {
+        if let (Some(group), Some(user)) = (row.text(0), row.text(1)) {
+            found.entry(group).or_default().push(user);
+        }
+    }
+    Ok(found)
+}
+
+/// The live groups of each of these users, as (group id, display name). One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn groups_of(
+    tx: &mut Tx,
+    layout: &Layout,
+    users: &[String],
+) -> Result<BTreeMap<String, Vec<(String, Option<String>)>>, Error> {
+    let members = &layout.profile.members;
+    let groups = &layout.profile.groups;
+    let user = layout.column(&members.table, &members.user);
+    let name = groups.attributes.iter().find(|(path, _)| path.to_string() == "displayName");
+    let name = name.map_or_else(
+        || Sql::new("NULL"),
+        |(_, mapping)| Sql::default().column("g", &mapping.column),
+    );
+    let sql = Sql::new("SELECT DISTINCT ")
+        .column("m", &members.user)
+        .raw(", ")
+        .column("m", &members.group)
+        .raw(", ")
+        .append(name)
+        .raw(" FROM ")
+        .table(&members.table)
+        .raw(" m JOIN ")
+        .table(&groups.table)
+        .raw(" g ON ")
+        .column("g", &groups.key)
+        .raw(" = ")
+        .column("m", &members.group)
+        .raw(
+            " LEFT JOIN scim_links l ON l.resource_type = 'Group' AND l.state = 'deleted' \
+             AND l.legacy_key = ",
+        )
+        .append(key_text(tx.database(), Sql::default().column("g", &groups.key)))
+        .raw(" WHERE l.state IS NULL AND ")
+        .column("m", &members.user)
+        .append(in_list(tx, user, users))
+        .raw(" ORDER BY ")
+        .column("m", &members.group);
+    let mut found: BTreeMap<String, Vec<(String, Option<String>)>> = BTreeMap::new();
+    for row in tx.query(sql).await? {
+        if let (Some(user), Some(group)) = (row.text(0), row.text(1)) {
+            found.entry(user).or_default().push((group, row.text(2)));
+        }
+    }
+    Ok(found)
+}
+
+/// Which of these user ids no live user has. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn unknown_users(
+    tx: &mut Tx,
+    layout: &Layout,
+    ids: &[String],
+) -> Result<Vec<String>, Error> {
+    let users = &layout.profile.users;
+    let key = layout.column(&users.table, &users.key);
+    let database = tx.database();
+    let sql = Sql::new("SELECT i.item FROM ")
+        .append(text_list(database, ids))
+        .raw(" i WHERE NOT EXISTS (SELECT 1 FROM ")
+        .table(&users.table)
+        .raw(" r WHERE ")
+        .column("r", &users.key)
+        .raw(" = ")
+        .append(text_key(database, key, Sql::new("i.item")))
+        .raw(
+            ") OR EXISTS (SELECT 1 FROM scim_links l WHERE l.resource_type = 'User' \
+             AND l.state = 'deleted' AND l.legacy_key = i.item)",
+        );
+    Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
+}
+
+/// Adds edges, kpifire's and desired; those that are there already stay as they are. The ids that
+/// were new to kpifire's table, and whether anything was written. Two statements.
+///
+/// # Errors
+/// The database's.
+pub async fn add(
+    tx: &mut Tx,
+    layout: &Layout,
+    group: &Cell,
+    ids: &[String],
+    now: NaiveDateTime,
+) -> Result<(Vec<String>, bool), Error> {
+    if ids.is_empty() {
+        return Ok((Vec::new(), false));
+    }
+    let database = tx.database();
+    let members = &layout.profile.members;
+    let user = layout.column(&members.table, &members.user);
+    let mut names = vec![
+        Sql::default().ident(&members.group),
+        Sql::default().ident(&members.user),
+    ];
+    let group_value = value(layout, &members.table, &members.group, group.clone());
+    let mut values =
+        vec![group_value.clone(), text_key(database, user, Sql::new("i.item"))];
+    for (name, cell) in edge_columns(layout, now) {
+        values.push(value(layout, &members.table, &name, cell));
+        names.push(Sql::default().ident(&name));
+    }
+    let sql = Sql::new("INSERT INTO ")
+        .table(&members.table)
+        .raw(" (")
+        .list(", ", names)
+        .raw(") SELECT ")
+        .list(", ", values)
+        .raw(" FROM ")
+        .append(text_list(database, ids))
+        .raw(" i WHERE NOT EXISTS (SELECT 1 FROM ")
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", &members.group)
+        .raw(" = ")
+        .append(group_value)
+        .raw(" AND ")
+        .column("m", &members.user)
+        .raw(" = ")
+        .append(text_key(database, user, Sql::new("i.item")))
+        .raw(") RETURNING ")
+        .ident(&members.user);
+    let added = tx.query(sql).await.map_err(taken)?;
+    let added: Vec<String> = added.iter().filter_map(|row| row.text(0)).collect();
+    let group_id = group.to_text().unwrap_or_default();
+    let sql = Sql::new("INSERT INTO scim_desired_members (group_key, user_key, created) SELECT ")
+        .append(super::dialect::exact(database, Sql::default().bind(group_id.as_str())))
+        .raw(", i.item, ")
+        .append(time(tx, now))
+        .raw(" FROM ")
+        .append(text_list(database, ids))
+        .raw(" i WHERE NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
+        .bind(group_id)
+        .raw(" AND d.user_key = i.item)");
+    let desired = tx.execute(sql).await.map_err(taken)?;
+    let wrote = !added.is_empty() || desired > 0;
+    Ok((added, wrote))
+}
+
+/// Removes the named edges; absent ones are passed over. The ids that kpifire's table had, and
+/// whether anything was written. Two statements per 256 ids.
+///
+/// # Errors
+/// The database's.
+pub async fn remove(
+    tx: &mut Tx,
+    layout: &Layout,
+    group: &Cell,
+    ids: &[String],
+) -> Result<(Vec<String>, bool), Error> {
+    let members = &layout.profile.members;
+    let mut removed = Vec::new();
+    let mut wrote = false;
+    for chunk in ids.chunks(CHUNK) {
+        let keys = padded(chunk);
+        let sql = edges_of(layout, group)
+            .raw(" AND ")
+            .ident(&members.user)
+            .raw(" IN (")
+            .list(
+                ", ",
+                keys.iter().map(|id| {
+                    let key = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
+                    value(layout, &members.table, &members.user, key)
+                }),
+            )
+            .raw(") RETURNING ")
+            .ident(&members.user);
+        let rows = tx.query(sql).await?;
+        removed.extend(rows.iter().filter_map(|row| row.text(0)));
+        let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ")
+            .bind(group.to_text())
+            .raw(" AND user_key IN (")
+            .list(", ", keys.iter().map(|id| Sql::default().bind(id.as_str())))
+            .raw(")");
+        wrote |= tx.execute(sql).await? > 0;
+    }
+    wrote |= !removed.is_empty();
+    Ok((removed, wrote))
+}
+
+/// Removes every edge of a group but those to `keep`. The ids that kpifire's table had, and whether
+/// anything was written. Two statements.
+///
+/// # Errors
+/// The database's.
+pub async fn remove_others(
+    tx: &mut Tx,
+    layout: &Layout,
+    group: &Cell,
+    keep: &[String],
+) -> Result<(Vec<String>, bool), Error> {
+    let members = &layout.profile.members;
+    let database = tx.database();
+    let user = layout.column(&members.table, &members.user);
+    let mut legacy = edges_of(layout, group);
+    let mut desired =
+        Sql::new("DELETE FROM scim_desired_members WHERE group_key = ").bind(group.to_text());
+    if !keep.is_empty() {
+        legacy = legacy
+            .raw(" AND ")
+            .ident(&members.user)
+            .raw(" NOT IN (SELECT ")
+            .append(text_key(database, user, Sql::new("i.item")))
+            .raw(" FROM ")
+            .append(text_list(database, keep))
+            .raw(" i)");
+        desired = desired
+            .raw(" AND user_key NOT IN (SELECT i.item FROM ")
+            .append(text_list(database, keep))
+            .raw(" i)");
+    }
+    let rows = tx.query(legacy.raw(" RETURNING ").ident(&members.user)).await?;
+    let removed: Vec<String> = rows.iter().filter_map(|row| row.text(0)).collect();
+    let wrote = tx.execute(desired).await? > 0 || !removed.is_empty();
+    Ok((removed, wrote))
+}
+
+/// Removes every edge of a user. Two statements.
+///
+/// # Errors
+/// The database's.
+pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<(), Error> {
+    let members = &layout.profile.members;
+    super::resources::delete_where(tx, layout, &members.table, &members.user, user).await?;
+    let sql =
+        Sql::new("DELETE FROM scim_desired_members WHERE user_key = ").bind(user.to_text());
+    tx.execute(sql).await.map(|_| ())
+}
+
+/// Forgets a group's desired edges. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_group(tx: &mut Tx, group: &Cell) -> Result<(), Error> {
+    let sql =
+        Sql::new("DELETE FROM scim_desired_members WHERE group_key = ").bind(group.to_text());
+    tx.execute(sql).await.map(|_| ())
+}
+
+/// Puts every desired edge of a user back into kpifire's table, where the group still is. One
+/// statement.
+///
+/// # Errors
+/// The database's.
+pub async fn restore_user(
+    tx: &mut Tx,
+    layout: &Layout,
+    user: &Cell,
+    now: NaiveDateTime,
+) -> Result<(), Error> {
+    let database = tx.database();
+    let members = &layout.profile.members;
+    let groups = &layout.profile.groups;
+    let group_key = layout.column(&groups.table, &groups.key);
+    let mut names = vec![
+        Sql::default().ident(&members.group),
+        Sql::default().ident(&members.user),
+    ];
+    let user_value = value(layout, &members.table, &members.user, user.clone());
+    let mut values = vec![Sql::default().column("g", &groups.key), user_value.clone()];
+    for (name, cell) in edge_columns(layout, now) {
+        values.push(value(layout, &members.table, &name, cell));
+        names.push(Sql::default().ident(&name));
+    }
+    let sql = Sql::new("INSERT INTO ")
+        .table(&members.table)
+        .raw(" (")
+        .list(", ", names)
+        .raw(") SELECT ")
+        .list(", ", values)
+        .raw(" FROM scim_desired_members d JOIN ")
+        .table(&groups.table)
+        .raw(" g ON ")
+        .column("g", &groups.key)
+        .raw(" = ")
+        .append(text_key(database, group_key, Sql::new("d.group_key")))
+        .raw(" WHERE d.user_key = ")
+        .bind(user.to_text())
+        .raw(" AND NOT EXISTS (SELECT 1 FROM ")
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", &members.group)
+        .raw(" = ")
+        .column("g", &groups.key)
+        .raw(" AND ")
+        .column("m", &members.user)
+        .raw(" = ")
+        .append(user_value)
+        .raw(")");
+    tx.execute(sql).await.map_err(taken).map(|_| ())
+}
+
+fn edges_of(layout: &Layout, group: &Cell) -> Sql {
+    let members = &layout.profile.members;
+    Sql::new("DELETE FROM ")
+        .table(&members.table)
+        .raw(" WHERE ")
+        .ident(&members.group)
+        .raw(" = ")
+        .append(value(layout, &members.table, &members.group, group.clone()))
+}
+
+fn edge_columns(layout: &Layout, now: NaiveDateTime) -> BTreeMap<String, Cell> {
+    let members = &layout.profile.members;
+    let mut columns: BTreeMap<String, Cell> = members
+        .insert
+        .iter()
+        .map(|(name, scalar)| (name.clone(), Cell::of(scalar, now)))
+        .collect();
+    columns.extend(crate::mapper::stamps(&members.touch, crate::mapper::Stamp::Created, now));
+    columns
+}
+
+fn in_list(tx: &Tx, column: Option<&Column>, ids: &[String]) -> Sql {
+    let database = tx.database();
+    Sql::new(" IN (SELECT ")
+        .append(text_key(database, column, Sql::new("i.item")))
+        .raw(" FROM ")
+        .append(text_list(database, ids))
+        .raw(" i)")
+}
+
+/// A time where no column tells PostgreSQL the parameter's type.
+fn time(tx: &Tx, now: NaiveDateTime) -> Sql {
+    let bound = Sql::default().bind(now);
+    match tx.database() {
+        crate::profile::catalogue::Database::Postgres => {
+            Sql::new("CAST(").append(bound).raw(" AS timestamp)")
+        }
+        _ => bound,
+    }
+}
+
+/// Repeats the last key up to a power of two: a handful of statement texts serves every length.
+fn padded(keys: &[String]) -> Vec<String> {
+    let mut padded = keys.to_vec();
+    if let Some(last) = keys.last() {
+        padded.resize(keys.len().next_power_of_two(), last.clone());
+    }
+    padded
+}
+
+/// Somebody else added the same edge at the same time: the transaction runs again and finds it.
+fn taken(error: Error) -> Error {
+    if error.kind() == ErrorKind::Unique {
+        Error::new(ErrorKind::Conflict, "a membership", error.message())
+    } else {
+        error
+    }
+}

@@ -1,0 +1,154 @@
+//! What can go wrong below the service, sorted by what the caller can do about it.
+//!
+//! Owns the reading of three drivers' error shapes. A message of the database stays here and in the
+//! log: it never reaches a client.
+
+use diesel::result::{ConnectionError, DatabaseErrorKind, Error as Diesel};
+
+/// The sort of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A unique key refused the write.
+    Unique,
+    /// A foreign key refused the write.
+    ForeignKey,
+    /// A CHECK, length, NOT NULL or type rule refused the value.
+    Invalid,
+    /// Deadlock, serialization failure or lock timeout: the transaction can be run again.
+    Conflict,
+    /// The connection is gone or could not be had.
+    Lost,
+    /// The database refused for another reason: a missing table, a missing grant, a bug.
+    Other,
+}
+
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
+#[error("{context}: {message}")]
+pub struct Error {
+    kind: ErrorKind,
+    context: String,
+    message: String,
+}
+
+impl Error {
+    pub(super) fn new(kind: ErrorKind, context: &str, message: impl Into<String>) -> Self {
+        Self { kind, context: context.to_owned(), message: message.into() }
+    }
+
+    /// The sort of the failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What the database said, for a person who may read it (the log, the command line).
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Says what was being done.
+    #[must_use]
+    pub(super) fn during(mut self, context: &str) -> Self {
+        context.clone_into(&mut self.context);
+        self
+    }
+}
+
+impl From<Diesel> for Error {
+    fn from(error: Diesel) -> Self {
+        let kind = match &error {
+            Diesel::DatabaseError(kind, information) => match kind {
+                DatabaseErrorKind::UniqueViolation => ErrorKind::Unique,
+                DatabaseErrorKind::ForeignKeyViolation => ErrorKind::ForeignKey,
+                DatabaseErrorKind::NotNullViolation | DatabaseErrorKind::CheckViolation => {
+                    ErrorKind::Invalid
+                }
+                DatabaseErrorKind::SerializationFailure => ErrorKind::Conflict,
+                DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection => {
+                    ErrorKind::Lost
+                }
+                _ => by_message(information.message()),
+            },
+            Diesel::BrokenTransactionManager => ErrorKind::Lost,
+            _ => ErrorKind::Other,
+        };
+        let message = match &error {
+            Diesel::DatabaseError(_, information) => match information.constraint_name() {
+                Some(constraint) => format!("{} (constraint {constraint})", information.message()),
+                None => information.message().to_owned(),
+            },
+            other => other.to_string(),
+        };
+        Self::new(kind, "database", message)
+    }
+}
+
+impl From<ConnectionError> for Error {
+    fn from(error: ConnectionError) -> Self {
+        let message = std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+        Self::new(ErrorKind::Lost, "connecting to the database", message)
+    }
+}
+
+/// The drivers hand many errors on as text alone. The texts are those of PostgreSQL 15 to 17,
+/// MariaDB 10.6 to 11 and SQLite 3; an unknown text is `Other`, which is never retried.
+fn by_message(message: &str) -> ErrorKind {
+    const CONFLICT: &[&str] = &[
+        "deadlock detected",
+        "Deadlock found when trying to get lock",
+        "Lock wait timeout exceeded",
+        "Record has changed since last read",
+        "database is locked",
+        "database table is locked",
+        "canceling statement due to lock timeout",
+    ];
+    const LOST: &[&str] = &[
+        "terminating connection",
+        "the database system is",
+        "connection closed",
+        "Connection to the server is closed",
+        "Input/output error",
+        "IO error",
+        "unexpected EOF",
+        "Connection was killed",
+        "Server shutdown in progress",
+        "Too many connections",
+        "too many clients",
+        "remaining connection slots",
+        "Packets out of sync",
+        "Packet out of order",
+        "Connection reset",
+        "Broken pipe",
+        "disk I/O error",
+        "WSREP has not yet prepared node",
+    ];
+    const INVALID: &[&str] = &[
+        "value too long",
+        "Data too long for column",
+        "Data truncated for column",
+        "Out of range value",
+        "Incorrect",
+        "CONSTRAINT `",
+        "invalid input value for enum",
+        "invalid input syntax",
+        "out of range",
+        "invalid byte sequence",
+        "cannot be null",
+        "doesn't have a default value",
+        "CHECK constraint failed",
+        "datatype mismatch",
+    ];
+    let any = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    if any(CONFLICT) {
+        ErrorKind::Conflict
+    } else if any(LOST) {
+        ErrorKind::Lost
+    } else if any(INVALID) {
+        ErrorKind::Invalid
+    } else {
+        ErrorKind::Other
+    }
+}

@@ -1,0 +1,143 @@
+//! The sidecar tables' migrations, embedded per database.
+//!
+//! `diesel_migrations` hides the SQL it embeds, which `migrate --print` must show a DBA, and keeps
+//! its books in a table that isn't named `scim_…`: hence this list and its table
+//! `scim_migrations`. Migrations run in one transaction on PostgreSQL and SQLite; MariaDB commits
+//! each statement of DDL by itself.
+
+use chrono::NaiveDateTime;
+
+use super::error::Error;
+use super::sql::Sql;
+use super::transaction::Tx;
+use crate::profile::catalogue::Database;
+
+/// One step of the sidecar's schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// Sorts by age.
+    pub version: &'static str,
+    /// SQL that makes the step.
+    pub up: &'static str,
+    /// SQL that takes it back.
+    pub down: &'static str,
+}
+
+macro_rules! migration {
+    ($folder:literal, $version:literal) => {
+        Migration {
+            version: $version,
+            up: include_str!(concat!("../../migrations/", $folder, "/", $version, "/up.sql")),
+            down: include_str!(concat!("../../migrations/", $folder, "/", $version, "/down.sql")),
+        }
+    };
+}
+
+const SQLITE: &[Migration] = &[migration!("sqlite", "2026-11-24-000001_sidecar")];
+const POSTGRES: &[Migration] = &[migration!("postgres", "2026-11-24-000001_sidecar")];
+const MYSQL: &[Migration] = &[migration!("mysql", "2026-11-24-000001_sidecar")];
+
+const BOOKS: &str = "CREATE TABLE IF NOT EXISTS scim_migrations \
+    (version VARCHAR(64) NOT NULL PRIMARY KEY, applied VARCHAR(32) NOT NULL)";
+
+/// Every migration of a database, oldest first.
+#[must_use]
+pub fn all(database: Database) -> &'static [Migration] {
+    match database {
+        Database::Sqlite => SQLITE,
+        Database::Postgres => POSTGRES,
+        Database::Mysql => MYSQL,
+    }
+}
+
+/// The migrations that the database doesn't have yet, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn pending(tx: &mut Tx) -> Result<Vec<Migration>, Error> {
+    let applied = applied(tx).await?;
+    Ok(all(tx.database())
+        .iter()
+        .filter(|migration| !applied.iter().any(|version| version == migration.version))
+        .copied()
+        .collect())
+}
+
+/// Applies what is pending; what it applied.
+///
+/// # Errors
+/// The database's, naming the migration.
+pub async fn up(tx: &mut Tx, now: NaiveDateTime) -> Result<Vec<&'static str>, Error> {
+    let mut done = Vec::new();
+    for migration in pending(tx).await? {
+        tx.batch(BOOKS).await?;
+        tx.batch(migration.up)
+            .await
+            .map_err(|error| error.during(&format!("migration {}", migration.version)))?;
+        tx.execute(book(migration.version, now)).await?;
+        done.push(migration.version);
+    }
+    Ok(done)
+}
+
+/// Takes everything back, newest first: afterwards the database is as if the agent had never been
+/// there.
+///
+/// # Errors
+/// The database's, naming the migration.
+pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
+    let applied = applied(tx).await?;
+    let mut done = Vec::new();
+    for migration in all(tx.database()).iter().rev() {
+        if applied.iter().any(|version| version == migration.version) {
+            tx.batch(migration.down)
+                .await
+                .map_err(|error| error.during(&format!("migration {}", migration.version)))?;
+            done.push(migration.version);
+        }
+    }
+    tx.batch("DROP TABLE IF EXISTS scim_migrations").await?;
+    Ok(done)
+}
+
+/// The SQL of pending migrations, books included, for a DBA to run.
+///
+/// # Errors
+/// The database's.
+pub async fn print(tx: &mut Tx, now: NaiveDateTime) -> Result<String, Error> {
+    let mut text = String::new();
+    for migration in pending(tx).await? {
+        text += &format!(
+            "-- {version}\n{BOOKS};\n{up}\
+             INSERT INTO scim_migrations (version, applied) VALUES ('{version}', '{now}');\n",
+            version = migration.version,
+            up = migration.up,
+            now = now.format("%Y-%m-%d %H:%M:%S"),
+        );
+    }
+    Ok(text)
+}
+
+fn book(version: &str, now: NaiveDateTime) -> Sql {
+    Sql::new("INSERT INTO scim_migrations (version, applied) VALUES (")
+        .bind(version)
+        .raw(", ")
+        .bind(now.format("%Y-%m-%d %H:%M:%S").to_string())
+        .raw(")")
+}
+
+async fn applied(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    let there = match tx.database() {
+        Database::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = 'scim_migrations'",
+        Database::Postgres => "SELECT 1 WHERE to_regclass('scim_migrations') IS NOT NULL",
+        Database::Mysql => {
+            "SELECT 1 FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'scim_migrations'"
+        }
+    };
+    if tx.query(Sql::new(there)).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx.query(Sql::new("SELECT version FROM scim_migrations ORDER BY version")).await?;
+    Ok(rows.iter().filter_map(|row| row.text(0)).collect())
+}

@@ -1,0 +1,116 @@
+//! The database: the only room that names diesel.
+//!
+//! One pool per database behind one type ([`Store`]), one kind of statement (dynamic SQL whose
+//! identifiers come from the validated profile and whose values are bound), one transaction per
+//! request ([`Store::write`]). The sidecar's statements are dynamic too: most of them join the
+//! legacy tables, whose names are data, and one mechanism that three databases share is less than
+//! two. What the database says of a failure stays in [`Error`] and the log.
+
+pub mod audit;
+mod catalogue;
+mod dialect;
+pub mod edges;
+mod error;
+pub mod links;
+pub mod migrate;
+mod pool;
+mod predicate;
+mod prove;
+pub mod resources;
+mod row;
+mod sql;
+mod status;
+mod tls;
+pub mod tokens;
+mod transaction;
+
+use std::time::Duration;
+
+pub use error::{Error, ErrorKind};
+pub use status::Status;
+pub use transaction::{Failure, Tx, Work, statements_sent};
+
+use crate::config::DatabaseUrl;
+use crate::profile::catalogue::{Catalogue, Database};
+use sql::Sql;
+
+/// A database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: pool::Pool,
+}
+
+impl Store {
+    /// Makes the pool; connects when first used.
+    ///
+    /// # Errors
+    /// A URL that says something the driver can't do.
+    pub fn new(url: &DatabaseUrl, pool_size: usize, wait: Duration) -> Result<Self, Error> {
+        Ok(Self { pool: pool::Pool::new(url, pool_size, wait)? })
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        self.pool.database()
+    }
+
+    /// Runs `work` in one transaction: commits its value, rolls back its error; runs it again, a
+    /// bounded number of times, on deadlock, serialization failure and lost connection.
+    ///
+    /// # Errors
+    /// What `work` returns, or the database's failure.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> Fn(&'a mut Tx) -> Work<'a, T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: Failure,
+    {
+        transaction::write(&self.pool, work).await
+    }
+
+    /// Runs `work` on one connection, each statement by itself.
+    ///
+    /// # Errors
+    /// What `work` returns, or the database's failure.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> Fn(&'a mut Tx) -> Work<'a, T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: Failure,
+    {
+        transaction::read(&self.pool, work).await
+    }
+
+    /// What the live database says of its tables.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn catalogue(&self) -> Result<Catalogue, Error> {
+        self.read(|tx| Box::pin(catalogue::read(tx))).await
+    }
+
+    /// Whether the database answers and has the sidecar tables.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read(|tx| {
+            Box::pin(async move {
+                tx.query(Sql::new("SELECT version FROM scim_migrations LIMIT 1")).await.map(|_| ())
+            })
+        })
+        .await
+    }
+
+    /// The expression that folds a column, as an index must spell it; `None` where no index can.
+    #[must_use]
+    pub fn fold_expression(&self, column: &str) -> Option<String> {
+        match self.database() {
+            Database::Postgres => Some(format!(
+                "lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")"
+            )),
+            Database::Sqlite | Database::Mysql => None,
+        }
+    }
+}

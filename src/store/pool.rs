@@ -1,0 +1,276 @@
+//! Connections: one pool per database behind one type.
+//!
+//! SQLite has one writer and several readers (WAL), so that writers queue here and not on the
+//! database's lock. A connection is not tested on checkout, which would cost a round trip each
+//! time: a broken one shows itself as [`ErrorKind::Lost`] and is thrown away.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection as _, ConnectionError, SqliteConnection};
+use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool, PoolError};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
+use futures_util::FutureExt;
+
+use super::error::{Error, ErrorKind};
+use super::tls::{self, Verify};
+use crate::config::DatabaseUrl;
+use crate::profile::catalogue::Database;
+
+pub(super) type Sqlite = SyncConnectionWrapper<SqliteConnection>;
+
+/// A pool of one connection type: a macro, since the trait bounds of a function would be longer
+/// than its body.
+macro_rules! build {
+    ($url:expr, $size:expr, $wait:expr, $setup:expr) => {{
+        let mut config = ManagerConfig::default();
+        config.recycling_method = RecyclingMethod::Fast;
+        config.custom_setup = $setup;
+        Deadpool::builder(AsyncDieselConnectionManager::new_with_config($url, config))
+            .max_size($size)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some($wait))
+            .create_timeout(Some($wait))
+            .build()
+            .map_err(|error| bad_url(&error.to_string()))
+    }};
+}
+/// A pooled connection to whichever database it is.
+#[expect(clippy::large_enum_variant, reason = "one per request, moved twice")]
+pub(super) enum Connection {
+    Sqlite(Object<Sqlite>),
+    Postgres(Object<AsyncPgConnection>),
+    Mysql(Object<AsyncMysqlConnection>),
+}
+
+/// Whether a connection is wanted to read or to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Read,
+    Write,
+}
+
+/// The pool of one database.
+#[derive(Clone)]
+pub(super) enum Pool {
+    Sqlite { writer: Deadpool<Sqlite>, readers: Deadpool<Sqlite> },
+    Postgres(Deadpool<AsyncPgConnection>),
+    Mysql(Deadpool<AsyncMysqlConnection>),
+}
+
+impl Pool {
+    /// Makes the pool; connects to nothing yet.
+    ///
+    /// # Errors
+    /// A URL that says something the driver can't do.
+    pub fn new(url: &DatabaseUrl, size: usize, wait: Duration) -> Result<Self, Error> {
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let path = path.to_string_lossy().into_owned();
+                Ok(Self::Sqlite {
+                    writer: build!(path.as_str(), 1, wait, sqlite_setup())?,
+                    readers: build!(path.as_str(), size, wait, sqlite_setup())?,
+                })
+            }
+            DatabaseUrl::Postgres(url) => {
+                let settings = tls::from_url(url)?;
+                let client = tls::client(&settings)?;
+                let mut config: tokio_postgres::Config = settings
+                    .url
+                    .parse()
+                    .map_err(|error: tokio_postgres::Error| bad_url(&error.to_string()))?;
+                config.ssl_mode(match settings.verify {
+                    Verify::Off => tokio_postgres::config::SslMode::Disable,
+                    Verify::IfOffered => tokio_postgres::config::SslMode::Prefer,
+                    _ => tokio_postgres::config::SslMode::Require,
+                });
+                config.connect_timeout(wait);
+                if config.get_application_name().is_none() {
+                    config.application_name("kpifire-scim");
+                }
+                Ok(Self::Postgres(build!(settings.url.as_str(), size, wait, Box::new(move |_| {
+                    postgres(config.clone(), client.clone()).boxed()
+                }))?))
+            }
+            DatabaseUrl::Mysql(url) => {
+                let settings = tls::from_url(url)?;
+                let options = mysql_options(&settings)?;
+                Ok(Self::Mysql(build!(settings.url.as_str(), size, wait, Box::new(move |_| {
+                    mysql(options.clone(), wait).boxed()
+                }))?))
+            }
+        }
+    }
+
+    /// Which database it is.
+    pub fn database(&self) -> Database {
+        match self {
+            Self::Sqlite { .. } => Database::Sqlite,
+            Self::Postgres(_) => Database::Postgres,
+            Self::Mysql(_) => Database::Mysql,
+        }
+    }
+
+    /// A connection, waited for no longer than the pool's limit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Lost`] when none can be had.
+    pub async fn get(&self, purpose: Purpose) -> Result<Connection, Error> {
+        let lost = |error: PoolError| match error {
+            PoolError::Backend(diesel_async::pooled_connection::PoolError::ConnectionError(
+                error,
+            )) => error.into(),
+            other => Error::new(ErrorKind::Lost, "connecting to the database", other.to_string()),
+        };
+        match self {
+            Self::Sqlite { writer, readers } => match purpose {
+                Purpose::Write => writer.get().await.map(Connection::Sqlite),
+                Purpose::Read => readers.get().await.map(Connection::Sqlite),
+            },
+            Self::Postgres(pool) => pool.get().await.map(Connection::Postgres),
+            Self::Mysql(pool) => pool.get().await.map(Connection::Mysql),
+        }
+        .map_err(lost)
+    }
+}
+
+impl Connection {
+    /// Takes the connection out of its pool and closes it.
+    pub fn discard(self) {
+        match self {
+            Self::Sqlite(object) => drop(Object::take(object)),
+            Self::Postgres(object) => drop(Object::take(object)),
+            Self::Mysql(object) => drop(Object::take(object)),
+        }
+    }
+}
+
+type Setup<C> = diesel_async::pooled_connection::SetupCallback<C>;
+
+fn bad_url(message: &str) -> Error {
+    Error::new(ErrorKind::Other, "database.url", message)
+}
+
+/// SQLite's `lower` and NOCASE know ASCII alone: the agent brings its own folding.
+mod function {
+    diesel::define_sql_function! {
+        /// The folding that compares names ([`crate::scim::fold`]).
+        fn scim_fold(text: diesel::sql_types::Nullable<diesel::sql_types::Text>)
+            -> diesel::sql_types::Nullable<diesel::sql_types::Text>;
+    }
+}
+
+fn sqlite_setup() -> Setup<Sqlite> {
+    Box::new(|path: &str| {
+        let path = path.to_owned();
+        async move {
+            tokio::task::spawn_blocking(move || {
+                let mut connection = SqliteConnection::establish(&path)?;
+                let setup = |error| ConnectionError::CouldntSetupConfiguration(error);
+                connection
+                    .batch_execute(
+                        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
+                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+                    )
+                    .map_err(setup)?;
+                function::scim_fold_utils::register_impl(
+                    &mut connection,
+                    |text: Option<String>| text.map(|text| crate::scim::fold(&text)),
+                )
+                .map_err(setup)?;
+                Ok(SyncConnectionWrapper::new(connection))
+            })
+            .await
+            .unwrap_or_else(|error| Err(ConnectionError::BadConnection(error.to_string())))
+        }
+        .boxed()
+    })
+}
+
+async fn postgres(
+    config: tokio_postgres::Config,
+    tls: rustls::ClientConfig,
+) -> diesel::ConnectionResult<AsyncPgConnection> {
+    let (client, connection) = config
+        .connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))
+        .await
+        .map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
+    let mut connection =
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+    setup(&mut connection, "SET TIME ZONE 'UTC'").await?;
+    Ok(connection)
+}
+
+async fn mysql(
+    options: mysql_async::Opts,
+    wait: Duration,
+) -> diesel::ConnectionResult<AsyncMysqlConnection> {
+    let connection = tokio::time::timeout(wait, mysql_async::Conn::new(options))
+        .await
+        .map_err(|_| ConnectionError::BadConnection("no answer in time".to_owned()))?
+        .map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+    let mut connection = AsyncMysqlConnection::try_from(connection).await?;
+    // READ COMMITTED: a statement after a lock must see what the lock's last holder committed.
+    setup(
+        &mut connection,
+        "SET time_zone = '+00:00', sql_mode = \
+         'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'; \
+         SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    )
+    .await?;
+    Ok(connection)
+}
+
+async fn setup<C: diesel_async::SimpleAsyncConnection>(
+    connection: &mut C,
+    sql: &str,
+) -> diesel::ConnectionResult<()> {
+    connection.batch_execute(sql).await.map_err(ConnectionError::CouldntSetupConfiguration)
+}
+
+fn mysql_options(settings: &tls::Settings) -> Result<mysql_async::Opts, Error> {
+    let options =
+        mysql_async::Opts::from_url(&settings.url).map_err(|error| bad_url(&error.to_string()))?;
+    let tls = match settings.verify {
+        // A server without TLS is refused by the driver once TLS is asked for, so that
+        // "if offered" can only mean "no".
+        Verify::Off | Verify::IfOffered => None,
+        Verify::Nothing => {
+            Some(mysql_async::SslOpts::default().with_danger_accept_invalid_certs(true))
+        }
+        Verify::Authority => Some(
+            roots(settings).with_danger_skip_domain_validation(true),
+        ),
+        Verify::Identity => Some(roots(settings)),
+    };
+    Ok(mysql_async::OptsBuilder::from_opts(options)
+        .ssl_opts(tls)
+        .client_found_rows(true)
+        .stmt_cache_size(0)
+        .into())
+}
+
+fn roots(settings: &tls::Settings) -> mysql_async::SslOpts {
+    let tls = mysql_async::SslOpts::default();
+    match &settings.authority {
+        Some(path) => tls
+            .with_disable_built_in_roots(true)
+            .with_root_certs(vec![std::path::PathBuf::from(path).into()]),
+        None => tls,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,452 @@
+//! Legacy rows with their links: select, insert, update, delete.
+
+use chrono::NaiveDateTime;
+use serde_json::{Map, Value};
+
+use super::dialect::{for_update, key_text, value};
+use super::error::{Error, ErrorKind};
+use super::predicate::Compiler;
+use super::row::Row;
+use super::sql::Sql;
+use super::transaction::Tx;
+use crate::mapper::{Assignment, Cell, Field, Layout, Link, LinkState, NewValue, Predicate, Record};
+use crate::profile::model::{Encoding, Lookup, Missing, RevokeAction};
+use crate::scim::{ResourceType, SortOrder, fold};
+
+/// Whether the rows are about to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// Plain reading.
+    None,
+    /// Locked until the transaction ends.
+    Update,
+}
+
+/// Which part of a result is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// The sort key; the key's order without one.
+    pub sort: Option<(Field, SortOrder)>,
+    /// Rows to skip.
+    pub offset: u64,
+    /// Rows to return at most.
+    pub limit: u64,
+}
+
+/// The row with this key, tombstones included. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn by_key(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    key: &Cell,
+    lock: Lock,
+) -> Result<Option<Record>, Error> {
+    let compiler = Compiler { layout, kind };
+    let mut sql = select(layout, kind)
+        .raw(" WHERE ")
+        .append(compiler.condition(&Predicate::IsKey(key.clone())));
+    if lock == Lock::Update {
+        sql = sql.append(for_update(tx.database(), "r"));
+    }
+    let row = tx.query(sql).await?.into_iter().next();
+    // A case-insensitive collation finds `abc` for `ABC`: an id is the key's exact text.
+    row.map(|row| record(layout, kind, &row))
+        .transpose()
+        .map(|found| found.filter(|record| record.key.to_text() == key.to_text()))
+}
+
+/// Live rows (no tombstones) that satisfy the predicate. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn find(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    predicate: &Predicate,
+    window: &Window,
+) -> Result<Vec<Record>, Error> {
+    let compiler = Compiler { layout, kind };
+    let sql = select(layout, kind)
+        .raw(LIVE)
+        .append(compiler.condition(predicate))
+        .append(compiler.order(window.sort.as_ref()))
+        .raw(" LIMIT ")
+        .bind(i64::try_from(window.limit).unwrap_or(i64::MAX))
+        .raw(" OFFSET ")
+        .bind(i64::try_from(window.offset).unwrap_or(i64::MAX));
+    tx.query(sql).await?.iter().map(|row| record(layout, kind, row)).collect()
+}
+
+/// How many live rows satisfy the predicate. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn count(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    predicate: &Predicate,
+) -> Result<u64, Error> {
+    let compiler = Compiler { layout, kind };
+    let sql = from(Sql::new("SELECT COUNT(*)"), layout, kind)
+        .raw(LIVE)
+        .append(compiler.condition(predicate));
+    let rows = tx.query(sql).await?;
+    Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
+}
+
+/// Rows of this name, tombstones included, and locked; at most three. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn by_name(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    named: &Predicate,
+) -> Result<Vec<Record>, Error> {
+    let compiler = Compiler { layout, kind };
+    let sql = select(layout, kind)
+        .raw(" WHERE ")
+        .append(compiler.condition(named))
+        .append(compiler.order(None))
+        .raw(" LIMIT 3")
+        .append(for_update(tx.database(), "r"));
+    tx.query(sql).await?.iter().map(|row| record(layout, kind, row)).collect()
+}
+
+/// Makes "is this name free, then take it" one step among all agents: locks the folded name's slot
+/// until the transaction ends. One statement; none on SQLite, whose writer is alone.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<(), Error> {
+    use sha2::{Digest, Sha256};
+    if tx.database() == crate::profile::catalogue::Database::Sqlite {
+        return Ok(());
+    }
+    let digest = Sha256::digest(format!("{}:{}", kind.as_str(), fold(name)));
+    let slot = digest.first().copied().unwrap_or_default();
+    tx.query(
+        Sql::new("SELECT slot FROM scim_name_locks WHERE slot = ")
+            .bind(i64::from(slot))
+            .raw(" FOR UPDATE"),
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Inserts a row; its key. One statement, and one or two per lookup label.
+///
+/// # Errors
+/// The database's; [`ErrorKind::Invalid`] for a label that the lookup rejects is the service's to
+/// prevent by [`resolve_lookups`].
+pub async fn insert(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    columns: &[(String, Cell)],
+) -> Result<Cell, Error> {
+    let table = layout.profile.table(kind);
+    let mut sql = Sql::new("INSERT INTO ").table(&table.table);
+    if columns.is_empty() {
+        sql = sql.raw(" DEFAULT VALUES");
+    } else {
+        let names = columns.iter().map(|(name, _)| Sql::default().ident(name));
+        let values = columns
+            .iter()
+            .map(|(name, cell)| value(layout, &table.table, name, cell.clone()));
+        sql = sql.raw(" (").list(", ", names).raw(") VALUES (").list(", ", values).raw(")");
+    }
+    let rows = tx.query(sql.raw(" RETURNING ").ident(&table.key)).await?;
+    rows.first()
+        .map(|row| row.cell(0).clone())
+        .filter(|key| *key != Cell::Null)
+        .ok_or_else(|| Error::new(ErrorKind::Other, "inserting a row", "no key came back"))
+}
+
+/// Sets columns of the row with this key. One statement; none when there is nothing to set.
+///
+/// # Errors
+/// The database's.
+pub async fn update(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    key: &Cell,
+    columns: &[(String, Cell)],
+) -> Result<(), Error> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let table = layout.profile.table(kind);
+    let sql = Sql::new("UPDATE ")
+        .table(&table.table)
+        .raw(" SET ")
+        .list(
+            ", ",
+            columns.iter().map(|(name, cell)| {
+                Sql::default().ident(name).raw(" = ").append(value(
+                    layout,
+                    &table.table,
+                    name,
+                    cell.clone(),
+                ))
+            }),
+        )
+        .raw(" WHERE ")
+        .ident(&table.key)
+        .raw(" = ")
+        .append(value(layout, &table.table, &table.key, key.clone()));
+    tx.execute(sql).await.map(|_| ())
+}
+
+/// Deletes the row with this key. One statement.
+///
+/// # Errors
+/// [`ErrorKind::ForeignKey`] while other rows point at it, and the database's.
+pub async fn delete(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    key: &Cell,
+) -> Result<(), Error> {
+    let table = layout.profile.table(kind);
+    delete_where(tx, layout, &table.table, &table.key, key).await
+}
+
+/// Deletes the rows of a table whose column holds this key. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn delete_where(
+    tx: &mut Tx,
+    layout: &Layout,
+    table: &crate::profile::model::TableName,
+    column: &str,
+    key: &Cell,
+) -> Result<(), Error> {
+    let sql = Sql::new("DELETE FROM ")
+        .table(table)
+        .raw(" WHERE ")
+        .ident(column)
+        .raw(" = ")
+        .append(value(layout, table, column, key.clone()));
+    tx.execute(sql).await.map(|_| ())
+}
+
+/// Ends a disabled user's access: `[revoke]`. One statement per table of it.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke(
+    tx: &mut Tx,
+    layout: &Layout,
+    key: &Cell,
+    now: NaiveDateTime,
+) -> Result<(), Error> {
+    for revoke in &layout.profile.revoke {
+        match &revoke.action {
+            RevokeAction::Delete => {
+                delete_where(tx, layout, &revoke.table, &revoke.user, key).await?;
+            }
+            RevokeAction::Set { set, where_null } => {
+                let mut sql = Sql::new("UPDATE ")
+                    .table(&revoke.table)
+                    .raw(" SET ")
+                    .list(
+                        ", ",
+                        set.iter().map(|(name, scalar)| {
+                            let cell = Cell::of(scalar, now);
+                            let bound = value(layout, &revoke.table, name, cell);
+                            Sql::default().ident(name).raw(" = ").append(bound)
+                        }),
+                    )
+                    .raw(" WHERE ")
+                    .ident(&revoke.user)
+                    .raw(" = ")
+                    .append(value(layout, &revoke.table, &revoke.user, key.clone()));
+                if let Some(column) = where_null {
+                    sql = sql.raw(" AND ").ident(column).raw(" IS NULL");
+                }
+                tx.execute(sql).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A lookup label that the lookup's table doesn't hold and its rule rejects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownLabel {
+    /// The attribute.
+    pub attribute: String,
+    /// The label.
+    pub label: String,
+}
+
+/// Turns assignments into columns and cells: looks labels up, and inserts those that may be.
+///
+/// # Errors
+/// The outer one is the database's, the inner one a label that `missing = "reject"` refuses.
+pub async fn resolve_lookups(
+    tx: &mut Tx,
+    layout: &Layout,
+    assignments: Vec<Assignment>,
+    now: NaiveDateTime,
+) -> Result<Result<Vec<(String, Cell)>, UnknownLabel>, Error> {
+    let mut columns = Vec::with_capacity(assignments.len());
+    for assignment in assignments {
+        let cell = match assignment.value {
+            NewValue::Cell(cell) => cell,
+            NewValue::Label { attribute, label, lookup } => {
+                match lookup_key(tx, layout, &lookup, &label, now).await? {
+                    Some(key) => key,
+                    None => return Ok(Err(UnknownLabel { attribute, label })),
+                }
+            }
+        };
+        columns.push((assignment.column, cell));
+    }
+    Ok(Ok(columns))
+}
+
+async fn lookup_key(
+    tx: &mut Tx,
+    layout: &Layout,
+    lookup: &Lookup,
+    label: &str,
+    now: NaiveDateTime,
+) -> Result<Option<Cell>, Error> {
+    let database = tx.database();
+    let label_column = || Sql::default().ident(&lookup.label);
+    let folded = super::dialect::fold(database, label_column());
+    let wanted = match database {
+        crate::profile::catalogue::Database::Postgres => {
+            super::dialect::fold(database, Sql::default().bind(label))
+        }
+        _ => Sql::default().bind(fold(label)),
+    };
+    let find = Sql::new("SELECT ")
+        .ident(&lookup.key)
+        .raw(" FROM ")
+        .table(&lookup.table)
+        .raw(" WHERE ")
+        .append(folded)
+        .raw(" = ")
+        .append(wanted)
+        .raw(" ORDER BY ")
+        .ident(&lookup.key)
+        .raw(" LIMIT 1");
+    if let Some(row) = tx.query(find.clone()).await?.first() {
+        return Ok(Some(row.cell(0).clone()));
+    }
+    match &lookup.missing {
+        Missing::Reject => Ok(None),
+        Missing::Default(key) => Ok(Some(Cell::of(key, now))),
+        Missing::Create => {
+            let mut names = vec![Sql::default().ident(&lookup.label)];
+            let mut values = vec![value(layout, &lookup.table, &lookup.label, label.into())];
+            for (name, scalar) in &lookup.insert {
+                names.push(Sql::default().ident(name));
+                values.push(value(layout, &lookup.table, name, Cell::of(scalar, now)));
+            }
+            let sql = Sql::new("INSERT INTO ")
+                .table(&lookup.table)
+                .raw(" (")
+                .list(", ", names)
+                .raw(") VALUES (")
+                .list(", ", values)
+                .raw(") RETURNING ")
+                .ident(&lookup.key);
+            match tx.query(sql).await {
+                Ok(rows) => Ok(rows.first().map(|row| row.cell(0).clone())),
+                // Somebody else made it at the same time: the whole transaction runs again.
+                Err(error) if error.kind() == ErrorKind::Unique => {
+                    Err(Error::new(ErrorKind::Conflict, "a lookup row", error.message()))
+                }
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+const LIVE: &str = " WHERE (l.state IS NULL OR l.state <> 'deleted') AND ";
+
+fn select(layout: &Layout, kind: ResourceType) -> Sql {
+    let table = layout.profile.table(kind);
+    let mut columns = vec![Sql::default().column("r", &table.key)];
+    for mapping in table.attributes.values() {
+        columns.push(match &mapping.encoding {
+            Encoding::Lookup(lookup) => Sql::new("(SELECT ")
+                .column("d", &lookup.label)
+                .raw(" FROM ")
+                .table(&lookup.table)
+                .raw(" d WHERE ")
+                .column("d", &lookup.key)
+                .raw(" = ")
+                .column("r", &mapping.column)
+                .raw(")"),
+            Encoding::Plain | Encoding::Values { .. } => Sql::default().column("r", &mapping.column),
+        });
+    }
+    for stamp in [table.touch.created.first(), table.touch.modified.first()] {
+        columns.push(stamp.map_or_else(|| Sql::new("NULL"), |it| Sql::default().column("r", it)));
+    }
+    columns.push(Sql::new(
+        "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
+         l.disabled_at, l.deleted_at",
+    ));
+    from(Sql::new("SELECT ").list(", ", columns), layout, kind)
+}
+
+fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
+    let table = layout.profile.table(kind);
+    let key = key_text(layout.database, Sql::default().column("r", &table.key));
+    select
+        .raw(" FROM ")
+        .table(&table.table)
+        .raw(" r LEFT JOIN scim_links l ON l.resource_type = '")
+        .raw(kind.as_str())
+        .raw("' AND l.legacy_key = ")
+        .append(key)
+}
+
+fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Error> {
+    let attributes = layout.profile.table(kind).attributes.len();
+    let after = attributes + 1;
+    let link = row.text(after + 2).map(|state| link(&state, row, after + 3)).transpose()?;
+    Ok(Record {
+        key: row.cell(0).clone(),
+        cells: row.0.get(1..after).unwrap_or_default().to_vec(),
+        created: row.time(after),
+        modified: row.time(after + 1),
+        link,
+    })
+}
+
+fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
+    let corrupt = |what: &str| Error::new(ErrorKind::Other, "scim_links", what);
+    let time = |index: usize| row.time(index).ok_or_else(|| corrupt("a link without its times"));
+    Ok(Link {
+        state: LinkState::from_name(state)
+            .ok_or_else(|| corrupt(&format!("`{state}` is no state of a link")))?,
+        external_id: row.text(at),
+        baseline: row.text(at + 1).map(|text| object(&text)).transpose()?,
+        kept: row.text(at + 2).map(|text| object(&text)).transpose()?.unwrap_or_default(),
+        version: row.int(at + 3),
+        created: time(at + 4)?,
+        modified: time(at + 5)?,
+        disabled_at: row.time(at + 6),
+        deleted_at: row.time(at + 7),
+    })
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, Error> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::new(ErrorKind::Other, "scim_links", format!("bad JSON: {error}")))
+}

@@ -1,0 +1,169 @@
+//! Rows of dynamic statements: what the three drivers hand back, decoded into cells.
+//!
+//! Knows nothing of SCIM, nor which statement a row came from.
+
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use diesel::backend::Backend;
+use diesel::deserialize::{FromSql, QueryableByName, Result as Decoded};
+use diesel::mysql::{Mysql, MysqlType, MysqlValue};
+use diesel::pg::{Pg, PgValue};
+use diesel::row::{Field, NamedRow, Row as Row_};
+use diesel::sql_types as types;
+use diesel::sqlite::{Sqlite, SqliteType};
+
+use crate::mapper::Cell;
+
+/// One row, by position.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row(pub Vec<Cell>);
+
+impl Row {
+    /// The cell at `index`; NULL past the end, which no statement of this crate asks for.
+    pub fn cell(&self, index: usize) -> &Cell {
+        self.0.get(index).unwrap_or(&Cell::Null)
+    }
+
+    /// The text at `index`, or `None` for NULL.
+    pub fn text(&self, index: usize) -> Option<String> {
+        self.cell(index).to_text()
+    }
+
+    /// The whole number at `index`; zero for NULL.
+    pub fn int(&self, index: usize) -> i64 {
+        self.cell(index).to_int().unwrap_or_default()
+    }
+
+    /// The time at `index`, or `None` for NULL.
+    pub fn time(&self, index: usize) -> Option<NaiveDateTime> {
+        self.cell(index).to_time()
+    }
+}
+
+/// What a backend must offer for its values to become cells.
+pub(super) trait Decode: Backend {
+    fn decode(value: Self::RawValue<'_>) -> Decoded<Cell>;
+}
+
+impl<DB: Decode> QueryableByName<DB> for Row {
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> Decoded<Self> {
+        (0..row.field_count())
+            .map(|index| {
+                let field = Row_::get(row, index).ok_or("a row ended early")?;
+                field.value().map_or(Ok(Cell::Null), DB::decode)
+            })
+            .collect::<Decoded<Vec<Cell>>>()
+            .map(Row)
+    }
+}
+
+/// Type object ids of PostgreSQL's `pg_type`, fixed since its first release.
+mod oid {
+    pub const BOOL: u32 = 16;
+    pub const BYTEA: u32 = 17;
+    pub const INT8: u32 = 20;
+    pub const INT2: u32 = 21;
+    pub const INT4: u32 = 23;
+    pub const OID: u32 = 26;
+    pub const FLOAT4: u32 = 700;
+    pub const FLOAT8: u32 = 701;
+    pub const BPCHAR: u32 = 1042;
+    pub const DATE: u32 = 1082;
+    pub const TIMESTAMP: u32 = 1114;
+    pub const TIMESTAMPTZ: u32 = 1184;
+    pub const UUID: u32 = 2950;
+}
+
+impl Decode for Pg {
+    fn decode(value: PgValue<'_>) -> Decoded<Cell> {
+        Ok(match value.get_oid().get() {
+            oid::BOOL => Cell::Bool(<bool as FromSql<types::Bool, Pg>>::from_sql(value)?),
+            oid::INT2 => Cell::Int(<i16 as FromSql<types::SmallInt, Pg>>::from_sql(value)?.into()),
+            oid::INT4 => Cell::Int(<i32 as FromSql<types::Integer, Pg>>::from_sql(value)?.into()),
+            oid::OID => Cell::Int(<u32 as FromSql<types::Oid, Pg>>::from_sql(value)?.into()),
+            oid::INT8 => Cell::Int(<i64 as FromSql<types::BigInt, Pg>>::from_sql(value)?),
+            oid::FLOAT4 => {
+                Cell::Number(<f32 as FromSql<types::Float, Pg>>::from_sql(value)?.into())
+            }
+            oid::FLOAT8 => Cell::Number(<f64 as FromSql<types::Double, Pg>>::from_sql(value)?),
+            oid::TIMESTAMP => {
+                Cell::Time(<NaiveDateTime as FromSql<types::Timestamp, Pg>>::from_sql(value)?)
+            }
+            oid::TIMESTAMPTZ => {
+                Cell::Time(<NaiveDateTime as FromSql<types::Timestamptz, Pg>>::from_sql(value)?)
+            }
+            oid::DATE => {
+                Cell::Time(midnight(<NaiveDate as FromSql<types::Date, Pg>>::from_sql(value)?))
+            }
+            oid::UUID => Cell::Text(uuid::Uuid::from_slice(value.as_bytes())?.to_string()),
+            oid::BYTEA => Cell::Bytes(value.as_bytes().to_vec()),
+            // `char(n)` comes padded to its length.
+            oid::BPCHAR => {
+                Cell::Text(std::str::from_utf8(value.as_bytes())?.trim_end_matches(' ').to_owned())
+            }
+            // text, varchar, name, enums, citext, json: their binary form is their text.
+            _ => Cell::Text(std::str::from_utf8(value.as_bytes())?.to_owned()),
+        })
+    }
+}
+
+impl Decode for Mysql {
+    fn decode(value: MysqlValue<'_>) -> Decoded<Cell> {
+        Ok(match value.value_type() {
+            MysqlType::Tiny | MysqlType::Short | MysqlType::Long | MysqlType::LongLong => {
+                Cell::Int(<i64 as FromSql<types::BigInt, Mysql>>::from_sql(value)?)
+            }
+            MysqlType::UnsignedTiny
+            | MysqlType::UnsignedShort
+            | MysqlType::UnsignedLong
+            | MysqlType::UnsignedLongLong => {
+                let unsigned: u64 =
+                    FromSql::<types::Unsigned<types::BigInt>, Mysql>::from_sql(value)?;
+                Cell::Int(i64::try_from(unsigned)?)
+            }
+            MysqlType::Float => {
+                Cell::Number(<f32 as FromSql<types::Float, Mysql>>::from_sql(value)?.into())
+            }
+            MysqlType::Double => {
+                Cell::Number(<f64 as FromSql<types::Double, Mysql>>::from_sql(value)?)
+            }
+            MysqlType::DateTime | MysqlType::Timestamp => {
+                Cell::Time(<NaiveDateTime as FromSql<types::Datetime, Mysql>>::from_sql(value)?)
+            }
+            MysqlType::Date => {
+                Cell::Time(midnight(<NaiveDate as FromSql<types::Date, Mysql>>::from_sql(value)?))
+            }
+            MysqlType::Bit => Cell::Int(
+                value.as_bytes().iter().fold(0, |number, byte| (number << 8) | i64::from(*byte)),
+            ),
+            // Text of a binary character set comes as a blob that holds UTF-8.
+            _ => match std::str::from_utf8(value.as_bytes()) {
+                Ok(text) => Cell::Text(text.to_owned()),
+                Err(_) => Cell::Bytes(value.as_bytes().to_vec()),
+            },
+        })
+    }
+}
+
+impl Decode for Sqlite {
+    fn decode(value: <Sqlite as Backend>::RawValue<'_>) -> Decoded<Cell> {
+        Ok(match value.value_type() {
+            None => Cell::Null,
+            Some(SqliteType::SmallInt | SqliteType::Integer | SqliteType::Long) => {
+                Cell::Int(<i64 as FromSql<types::BigInt, Sqlite>>::from_sql(value)?)
+            }
+            Some(SqliteType::Float | SqliteType::Double) => {
+                Cell::Number(<f64 as FromSql<types::Double, Sqlite>>::from_sql(value)?)
+            }
+            Some(SqliteType::Text) => {
+                Cell::Text(<String as FromSql<types::Text, Sqlite>>::from_sql(value)?)
+            }
+            Some(SqliteType::Binary) => {
+                Cell::Bytes(<Vec<u8> as FromSql<types::Binary, Sqlite>>::from_sql(value)?)
+            }
+        })
+    }
+}
+
+fn midnight(date: NaiveDate) -> NaiveDateTime {
+    date.and_time(NaiveTime::MIN)
+}

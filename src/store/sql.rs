@@ -1,0 +1,144 @@
+//! Dynamic statements: literal SQL, quoted identifiers and bound values, in order.
+//!
+//! The legacy tables' names are data, so no statement over them can be static. The sidecar's use
+//! the same mechanism, since most statements join both. The statement cache of each connection is
+//! keyed by the SQL text; a statement's text never depends on its values.
+
+use chrono::NaiveDateTime;
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types as types;
+
+use crate::mapper::Cell;
+use crate::profile::model::TableName;
+
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    Raw(String),
+    Identifier(String),
+    Bind(Cell),
+}
+
+/// A statement under construction.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Sql(Vec<Part>);
+
+impl Sql {
+    /// Starts with literal SQL out of this crate.
+    pub fn new(raw: &str) -> Self {
+        Self::default().raw(raw)
+    }
+
+    /// Appends literal SQL out of this crate or the catalogue, never a value or a profile's name.
+    #[must_use]
+    pub fn raw(mut self, raw: &str) -> Self {
+        if let Some(Part::Raw(last)) = self.0.last_mut() {
+            last.push_str(raw);
+        } else {
+            self.0.push(Part::Raw(raw.to_owned()));
+        }
+        self
+    }
+
+    /// Appends an identifier, quoted by the dialect.
+    #[must_use]
+    pub fn ident(mut self, name: &str) -> Self {
+        self.0.push(Part::Identifier(name.to_owned()));
+        self
+    }
+
+    /// Appends `alias.column`.
+    #[must_use]
+    pub fn column(self, alias: &str, name: &str) -> Self {
+        self.raw(alias).raw(".").ident(name)
+    }
+
+    /// Appends a table's name, each part quoted.
+    #[must_use]
+    pub fn table(self, table: &TableName) -> Self {
+        match &table.schema {
+            Some(schema) => self.ident(schema).raw(".").ident(&table.name),
+            None => self.ident(&table.name),
+        }
+    }
+
+    /// Appends a bound value.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Cell>) -> Self {
+        self.0.push(Part::Bind(value.into()));
+        self
+    }
+
+    /// Appends another fragment.
+    #[must_use]
+    pub fn append(mut self, other: Self) -> Self {
+        for part in other.0 {
+            match part {
+                Part::Raw(raw) => self = self.raw(&raw),
+                part => self.0.push(part),
+            }
+        }
+        self
+    }
+
+    /// Appends fragments with a separator between them.
+    #[must_use]
+    pub fn list(mut self, separator: &str, items: impl IntoIterator<Item = Self>) -> Self {
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self = self.raw(separator);
+            }
+            self = self.append(item);
+        }
+        self
+    }
+}
+
+impl QueryId for Sql {
+    type QueryId = ();
+    // Keyed by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Sql {
+    type SqlType = types::Untyped;
+}
+
+impl<DB> QueryFragment<DB> for Sql
+where
+    DB: Backend,
+    bool: ToSql<types::Bool, DB>,
+    i64: ToSql<types::BigInt, DB>,
+    f64: ToSql<types::Double, DB>,
+    String: ToSql<types::Text, DB>,
+    Vec<u8>: ToSql<types::Binary, DB>,
+    NaiveDateTime: ToSql<types::Timestamp, DB>,
+    DB: types::HasSqlType<types::Bool>
+        + types::HasSqlType<types::BigInt>
+        + types::HasSqlType<types::Double>
+        + types::HasSqlType<types::Text>
+        + types::HasSqlType<types::Timestamp>
+        + types::HasSqlType<types::Binary>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        for part in &self.0 {
+            match part {
+                Part::Raw(raw) => out.push_sql(raw),
+                Part::Identifier(name) => out.push_identifier(name)?,
+                Part::Bind(cell) => match cell {
+                    // A literal, since a bound NULL would need the column's type.
+                    Cell::Null => out.push_sql("NULL"),
+                    Cell::Bool(value) => out.push_bind_param::<types::Bool, _>(value)?,
+                    Cell::Int(value) => out.push_bind_param::<types::BigInt, _>(value)?,
+                    Cell::Number(value) => out.push_bind_param::<types::Double, _>(value)?,
+                    Cell::Text(value) => out.push_bind_param::<types::Text, _>(value)?,
+                    Cell::Bytes(value) => out.push_bind_param::<types::Binary, _>(value)?,
+                    Cell::Time(value) => out.push_bind_param::<types::Timestamp, _>(value)?,
+                },
+            }
+        }
+        Ok(())
+    }
+}

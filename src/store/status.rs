@@ -1,0 +1,66 @@
+//! The figures of `kpifire-scim status`.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDateTime;
+
+use super::error::Error;
+use super::sql::Sql;
+use super::transaction::Tx;
+use super::{Store, migrate};
+
+/// What the sidecar tables say of the agent's work.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// The database's version.
+    pub version: String,
+    /// Versions of migrations that are missing.
+    pub pending: Vec<&'static str>,
+    /// Links by resource type and state.
+    pub links: BTreeMap<(String, String), i64>,
+    /// The last audited write: when, and by which token.
+    pub last_write: Option<(NaiveDateTime, Option<String>)>,
+    /// Audited writes and refusals since the time asked for.
+    pub outcomes: BTreeMap<String, i64>,
+}
+
+impl Store {
+    /// Reads the figures; outcomes are counted from `since` on.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn status(&self, since: NaiveDateTime) -> Result<Status, Error> {
+        self.read(move |tx| Box::pin(read(tx, since))).await
+    }
+}
+
+async fn read(tx: &mut Tx, since: NaiveDateTime) -> Result<Status, Error> {
+    let version = match tx.database() {
+        crate::profile::catalogue::Database::Sqlite => "SELECT 'SQLite ' || sqlite_version()",
+        _ => "SELECT version()",
+    };
+    let version = tx.query(Sql::new(version)).await?;
+    let mut status = Status {
+        version: version.first().and_then(|row| row.text(0)).unwrap_or_default(),
+        pending: migrate::pending(tx).await?.iter().map(|it| it.version).collect(),
+        ..Status::default()
+    };
+    if !status.pending.is_empty() {
+        return Ok(status);
+    }
+    let sql = "SELECT resource_type, state, COUNT(*) FROM scim_links GROUP BY resource_type, state";
+    for row in tx.query(Sql::new(sql)).await? {
+        let key = (row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default());
+        status.links.insert(key, row.int(2));
+    }
+    let sql = Sql::new("SELECT at, token FROM scim_audit ORDER BY id DESC LIMIT 1");
+    status.last_write =
+        tx.query(sql).await?.first().and_then(|row| Some((row.time(0)?, row.text(1))));
+    let sql = Sql::new("SELECT outcome, COUNT(*) FROM scim_audit WHERE at >= ")
+        .bind(since)
+        .raw(" GROUP BY outcome");
+    for row in tx.query(sql).await? {
+        status.outcomes.insert(row.text(0).unwrap_or_default(), row.int(1));
+    }
+    Ok(status)
+}

@@ -1,0 +1,279 @@
+//! One unit of database work: its connection, its transaction, its retries.
+//!
+//! Every unit runs in a task of its own, since a future dropped in the middle of a MariaDB query
+//! would leave a desynchronised connection in the pool. A transaction that failed by deadlock,
+//! serialization or a lost connection is run again, a bounded number of times. When the answer to
+//! COMMIT is lost, the transaction's audit row tells whether it committed.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use diesel_async::{
+    AnsiTransactionManager, RunQueryDsl, SimpleAsyncConnection, TransactionManager,
+};
+
+use super::error::{Error, ErrorKind};
+use super::pool::{Connection, Pool, Purpose};
+use super::row::Row;
+use super::sql::Sql;
+use crate::profile::catalogue::Database;
+
+/// How often a transaction is tried in all.
+const TRIES: u32 = 6;
+
+/// Statements sent since the process started, for the tests that count round trips.
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Statements sent to databases since the process started, BEGIN and COMMIT left out.
+#[must_use]
+pub fn statements_sent() -> u64 {
+    AtomicU64::load(&STATEMENTS, Ordering::Relaxed)
+}
+
+macro_rules! each {
+    ($connection:expr, $it:ident => $body:expr) => {
+        match $connection {
+            Connection::Sqlite($it) => $body,
+            Connection::Postgres($it) => $body,
+            Connection::Mysql($it) => $body,
+        }
+    };
+}
+
+/// An open transaction (or, to read, a bare connection).
+pub struct Tx {
+    connection: Connection,
+    database: Database,
+    marker: Option<String>,
+}
+
+/// What a unit of work returns.
+pub type Work<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+impl Tx {
+    /// Which database it is.
+    pub(super) fn database(&self) -> Database {
+        self.database
+    }
+
+    /// Runs a statement; the number of rows it touched.
+    pub(super) async fn execute(&mut self, sql: Sql) -> Result<usize, Error> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        each!(&mut self.connection, it => sql.execute(&mut **it).await).map_err(Error::from)
+    }
+
+    /// Runs a query; its rows.
+    pub(super) async fn query(&mut self, sql: Sql) -> Result<Vec<Row>, Error> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        each!(&mut self.connection, it => sql.load::<Row>(&mut **it).await).map_err(Error::from)
+    }
+
+    /// Runs literal SQL of several statements.
+    pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        each!(&mut self.connection, it => it.batch_execute(sql).await).map_err(Error::from)
+    }
+
+    /// Remembers the audit row that proves this transaction's commit.
+    pub(super) fn mark(&mut self, audit_id: &str) {
+        self.marker.get_or_insert_with(|| audit_id.to_owned());
+    }
+
+    async fn begin(&mut self) -> Result<(), Error> {
+        match &mut self.connection {
+            // A deferred transaction that reads first can't become a writer's under contention.
+            Connection::Sqlite(it) => {
+                it.spawn_blocking(|inner| {
+                    diesel::connection::AnsiTransactionManager::begin_transaction_sql(
+                        inner,
+                        "BEGIN IMMEDIATE",
+                    )
+                })
+                .await
+            }
+            Connection::Postgres(it) => AnsiTransactionManager::begin_transaction(&mut **it).await,
+            Connection::Mysql(it) => AnsiTransactionManager::begin_transaction(&mut **it).await,
+        }
+        .map_err(Error::from)
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        match &mut self.connection {
+            Connection::Sqlite(it) => SqliteTransactions::commit_transaction(&mut **it).await,
+            Connection::Postgres(it) => AnsiTransactionManager::commit_transaction(&mut **it).await,
+            Connection::Mysql(it) => AnsiTransactionManager::commit_transaction(&mut **it).await,
+        }
+        .map_err(Error::from)
+    }
+
+    async fn rollback(&mut self) -> Result<(), Error> {
+        match &mut self.connection {
+            Connection::Sqlite(it) => SqliteTransactions::rollback_transaction(&mut **it).await,
+            Connection::Postgres(it) => {
+                AnsiTransactionManager::rollback_transaction(&mut **it).await
+            }
+            Connection::Mysql(it) => AnsiTransactionManager::rollback_transaction(&mut **it).await,
+        }
+        .map_err(Error::from)
+    }
+}
+
+type SqliteTransactions = diesel_async::sync_connection_wrapper::SyncTransactionManagerWrapper<
+    diesel::connection::AnsiTransactionManager,
+>;
+
+/// An error of a unit of work that may carry a failure of the database.
+pub trait Failure: From<Error> + Send + 'static {
+    /// The failure of the database, when it is one.
+    fn database(&self) -> Option<&Error>;
+}
+
+impl Failure for Error {
+    fn database(&self) -> Option<&Error> {
+        Some(self)
+    }
+}
+
+/// Runs `work` in a transaction: commits when it returns a value, rolls back when it fails.
+///
+/// # Errors
+/// What `work` returns, or the database's failure once the tries are used up.
+pub(super) async fn write<T, E, F>(pool: &Pool, work: F) -> Result<T, E>
+where
+    F: for<'a> Fn(&'a mut Tx) -> Work<'a, T, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Failure,
+{
+    let pool = pool.clone();
+    detached(async move {
+        let mut attempt = 1;
+        loop {
+            let error = match attempt_write(&pool, &work).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if attempt == TRIES || !retryable(&error) {
+                return Err(error);
+            }
+            pause(attempt).await;
+            attempt += 1;
+        }
+    })
+    .await
+}
+
+/// Runs `work` on one connection without a transaction, again when the connection was lost.
+///
+/// # Errors
+/// What `work` returns, or the database's failure once the tries are used up.
+pub(super) async fn read<T, E, F>(pool: &Pool, work: F) -> Result<T, E>
+where
+    F: for<'a> Fn(&'a mut Tx) -> Work<'a, T, E> + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Failure,
+{
+    let pool = pool.clone();
+    detached(async move {
+        let mut attempt = 1;
+        loop {
+            let mut tx = open(&pool, Purpose::Read).await?;
+            match work(&mut tx).await {
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    if lost(&error) {
+                        tx.connection.discard();
+                    }
+                    if attempt == TRIES || !retryable(&error) {
+                        return Err(error);
+                    }
+                }
+            }
+            pause(attempt).await;
+            attempt += 1;
+        }
+    })
+    .await
+}
+
+async fn attempt_write<T, E, F>(pool: &Pool, work: &F) -> Result<T, E>
+where
+    F: for<'a> Fn(&'a mut Tx) -> Work<'a, T, E> + Send + Sync + 'static,
+    E: Failure,
+{
+    let mut tx = open(pool, Purpose::Write).await?;
+    if let Err(error) = tx.begin().await {
+        tx.connection.discard();
+        return Err(error.into());
+    }
+    match work(&mut tx).await {
+        Err(error) => {
+            if lost(&error) || tx.rollback().await.is_err() {
+                tx.connection.discard();
+            }
+            Err(error)
+        }
+        Ok(value) => match tx.commit().await {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                let outcome = match (error.kind(), tx.marker.take()) {
+                    (ErrorKind::Lost, Some(marker)) => committed(pool, marker).await,
+                    _ => Ok(false),
+                };
+                tx.connection.discard();
+                if outcome? { Ok(value) } else { Err(error.into()) }
+            }
+        },
+    }
+}
+
+/// Whether the transaction that wrote this audit row committed.
+async fn committed(pool: &Pool, marker: String) -> Result<bool, Error> {
+    for attempt in 1..=TRIES {
+        // The server may still be at it: give it a moment before the first look as well.
+        pause(attempt).await;
+        let looked = async {
+            let mut tx = open(pool, Purpose::Read).await?;
+            let sql = Sql::new("SELECT 1 FROM scim_audit WHERE id = ").bind(marker.as_str());
+            tx.query(sql).await
+        };
+        match looked.await {
+            Ok(rows) => return Ok(!rows.is_empty()),
+            Err(error) if error.kind() == ErrorKind::Lost => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::new(ErrorKind::Lost, "reading back a commit", "the database did not come back"))
+}
+
+async fn open(pool: &Pool, purpose: Purpose) -> Result<Tx, Error> {
+    let connection = pool.get(purpose).await?;
+    Ok(Tx { connection, database: pool.database(), marker: None })
+}
+
+async fn detached<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Failure,
+{
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Other, "a unit of database work", error.to_string()).into())
+    })
+}
+
+fn retryable(error: &impl Failure) -> bool {
+    error
+        .database()
+        .is_some_and(|error| matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Lost))
+}
+
+fn lost(error: &impl Failure) -> bool {
+    error.database().is_some_and(|error| error.kind() == ErrorKind::Lost)
+}
+
+/// Growing and jittered, so that those who collided don't collide again.
+async fn pause(attempt: u32) {
+    let most = 10_u64 << attempt.min(6);
+    let wait = rand::random_range(most / 2..=most);
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+}
