@@ -11,10 +11,12 @@
 
 mod cron;
 mod error;
+mod jobs;
 mod layers;
 mod read;
 mod sections;
 mod url;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -28,10 +30,8 @@ use sha2::{Digest, Sha256};
 
 pub use cron::Cron;
 pub use error::{Error, Problem};
-pub use sections::{
-    Admin, Auth, Cleanup, Entra, Limits, Log, LogFormat, Notify, Reconcile, Reports, Retention,
-    Schedule, Smtp, Tls, Webhook,
-};
+pub use jobs::{Cleanup, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook};
+pub use sections::{Admin, Auth, Entra, Limits, Log, LogFormat, Tls};
 pub use url::{DatabaseUrl, Secret};
 
 use layers::{Layer, Layers};
@@ -94,7 +94,7 @@ pub struct Database {
     /// for a free one. Default `10s`.
     pub connect_timeout: Duration,
     /// `database.tls.ca`: a PEM file of authorities to trust beside the system's. `sslmode`,
-    /// `sslrootcert` (PostgreSQL), `ssl-mode` and `ssl-ca` (MariaDB) stand in the URL.
+    /// `sslrootcert` (`PostgreSQL`), `ssl-mode` and `ssl-ca` (`MariaDB`) stand in the URL.
     pub ca: Option<PathBuf>,
 }
 
@@ -183,7 +183,7 @@ fn database(reader: &mut Reader, layers: &Layers) -> Option<Database> {
 /// `database.url`, or the content of `database.url_file`, or the credential `database_url`. The
 /// last layer that sets one of the two keys decides.
 fn database_url(reader: &mut Reader, layers: &Layers) -> Option<DatabaseUrl> {
-    let text = reader.secret(layers, &DATABASE_URL)?;
+    let text = reader.secret(layers, &DATABASE_URL).ok()?;
     let Some((text, origin)) = text else {
         reader.problem(
             "database.url",
@@ -239,7 +239,7 @@ impl Config {
             })
     }
 
-    /// The profile's folder-independent origin: whether it is a built-in.
+    /// The profile's file; `None` for a built-in.
     #[must_use]
     pub fn profile_file(&self) -> Option<&Path> {
         crate::profile::builtin(&self.profile)

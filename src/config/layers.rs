@@ -24,8 +24,6 @@ pub(super) enum Layer {
     File(PathBuf),
     /// An environment variable.
     Variable(String),
-    /// A systemd credential or a `…_file` key's file.
-    Secret(PathBuf),
 }
 
 impl Layer {
@@ -33,7 +31,7 @@ impl Layer {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Variable(_) | Self::Secret(_) => None,
+            Self::Variable(_) => None,
         }
     }
 }
@@ -41,7 +39,7 @@ impl Layer {
 impl std::fmt::Display for Layer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::File(path) | Self::Secret(path) => write!(f, "{}", path.display()),
+            Self::File(path) => write!(f, "{}", path.display()),
             Self::Variable(name) => f.write_str(name),
         }
     }

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::config::{Value, ValueKind};
 
 use super::error::{Error, Problem};
 use super::layers::{Layer, Layers};
+use super::values::{parse_address, parse_bytes, parse_duration};
 use crate::profile::near_miss;
 
 /// A value as some layer set it.
@@ -20,6 +21,10 @@ struct Raw {
     kind: ValueKind,
     origin: String,
 }
+
+/// A problem has been noted, and the value is therefore not there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted;
 
 /// Where a secret may stand.
 #[derive(Debug, Clone, Copy)]
@@ -321,13 +326,12 @@ impl Reader {
     }
 
     /// A secret from its key, from the file that its file key names, or from a systemd credential.
-    /// `Some(None)`: nowhere set. `None`: wrong, and noted.
-    #[expect(clippy::option_option, reason = "wrong, absent and present are three outcomes")]
+    /// `Ok(None)`: nowhere set.
     pub fn secret(
         &mut self,
         layers: &Layers,
         keys: &SecretKeys,
-    ) -> Option<Option<(String, String)>> {
+    ) -> Result<Option<(String, String)>, Noted> {
         let SecretKeys {
             value: key,
             file: file_key,
@@ -339,50 +343,42 @@ impl Reader {
         match (by_value, by_file) {
             (true, true) => {
                 let origin = file.map(|(_, origin)| origin);
-                self.problem(
-                    file_key,
-                    origin,
-                    format!("is set beside `{key}`; keep one of the two"),
-                );
-                None
+                let message = format!("is set beside `{key}`; keep one of the two");
+                self.problem(file_key, origin, message);
+                Err(Noted)
             }
-            (true, false) => value.map(Some),
+            (true, false) => value.map(Some).ok_or(Noted),
             (false, true) => {
-                let (path, origin) = file?;
-                self.secret_file(file_key, &origin, &PathBuf::from(path))
+                let (path, origin) = file.ok_or(Noted)?;
+                self.secret_file(file_key, &origin, Path::new(&path))
                     .map(Some)
             }
             (false, false) => {
-                let Some(dir) = &layers.credentials else {
-                    return Some(None);
-                };
-                let path = dir.join(credential);
-                if !path.exists() {
-                    return Some(None);
+                let path = layers.credentials.as_ref().map(|dir| dir.join(credential));
+                // A credential that can't be looked at is an error, one that isn't there is none.
+                match path.filter(|path| !matches!(path.try_exists(), Ok(false))) {
+                    Some(path) => self
+                        .secret_file(key, "$CREDENTIALS_DIRECTORY", &path)
+                        .map(Some),
+                    None => Ok(None),
                 }
-                self.secret_file(key, "$CREDENTIALS_DIRECTORY", &path)
-                    .map(Some)
             }
         }
     }
 
-    fn secret_file(&mut self, key: &str, origin: &str, path: &PathBuf) -> Option<(String, String)> {
-        match std::fs::read_to_string(path) {
-            Ok(text) if text.trim().is_empty() => self.wrong(
-                key,
-                origin.to_owned(),
-                format!("{} is empty", path.display()),
-            ),
-            Ok(text) => Some((
-                text.trim().to_owned(),
-                Layer::Secret(path.clone()).to_string(),
-            )),
-            Err(error) => self.wrong(
-                key,
-                origin.to_owned(),
-                format!("can't read {}: {error}", path.display()),
-            ),
-        }
+    fn secret_file(
+        &mut self,
+        key: &str,
+        origin: &str,
+        path: &Path,
+    ) -> Result<(String, String), Noted> {
+        let message = match std::fs::read_to_string(path) {
+            Ok(text) if text.trim().is_empty() => format!("{} is empty", path.display()),
+            Ok(text) => return Ok((text.trim().to_owned(), path.display().to_string())),
+            Err(error) => format!("can't read {}: {error}", path.display()),
+        };
+        self.problem(key, Some(origin.to_owned()), message);
+        Err(Noted)
     }
 }
 
@@ -404,50 +400,4 @@ fn flatten(values: &mut BTreeMap<String, Raw>, key: String, value: Value) {
             values.insert(key, Raw { kind, origin });
         }
     }
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        format!(
-            "must be an IP address and a port such as 127.0.0.1:8642 or [::]:8642, not `{text}`"
-        )
-    })
-}
-
-/// A humantime duration in a range.
-pub(super) fn parse_duration(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
-    let range = || {
-        format!(
-            "{} to {}",
-            humantime::format_duration(min),
-            humantime::format_duration(max)
-        )
-    };
-    let duration = humantime::parse_duration(text).map_err(|error| {
-        format!("must be a duration such as \"30s\" or \"30d\", not `{text}`: {error}")
-    })?;
-    if duration < min || duration > max {
-        return Err(format!("must be from {}, not `{text}`", range()));
-    }
-    Ok(duration)
-}
-
-fn parse_bytes(text: &str) -> Option<u64> {
-    let compact: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '_')
-        .collect();
-    let digits = compact.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = compact.get(digits.len()..)?;
-    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kib" | "k" => 1 << 10,
-        "mib" | "m" => 1 << 20,
-        "gib" | "g" => 1 << 30,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
 }

@@ -1,26 +1,16 @@
-//! The sections of the configuration beside `[database]`: their keys, defaults and ranges.
+//! The sections for the listener and its requests: limits, TLS, admin, authentication, log.
 //!
-//! Owns every default. Reading and messages of single values are `read`'s.
+//! Owns their defaults. Reading and messages of single values are `read`'s.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono_tz::Tz;
-
-use super::cron::Cron;
-use super::layers::Layers;
-use super::read::{Reader, SecretKeys, parse_duration};
-use super::url::{Secret, without_password};
+use super::read::Reader;
 use crate::profile::near_miss;
-use crate::scim::{AttributePath, ResourceType};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
-/// A century: longer is a slip of the pen, and would overflow a calendar sooner or later.
-const CENTURY: Duration = Duration::from_secs(36_525 * 86_400);
 
 /// `base_path`: begins with a slash, ends without; `/` is the root.
 pub(super) fn base_path(reader: &mut Reader) -> Option<String> {
@@ -210,6 +200,7 @@ impl Auth {
     }
 }
 
+<<<<<<< HEAD
 /// `[schedule]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -547,6 +538,8 @@ impl Retention {
     }
 }
 
+=======
+>>>>>>> profile
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -595,5 +588,13 @@ impl Log {
             level: level?,
             format: format?,
         })
+    }
+}
+
+pub(super) fn non_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("must not be empty".to_owned())
+    } else {
+        Ok(text.to_owned())
     }
 }

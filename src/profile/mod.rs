@@ -11,6 +11,7 @@ pub mod proof;
 pub mod propose;
 
 mod attributes;
+mod other_tables;
 mod parse;
 mod print;
 mod read;

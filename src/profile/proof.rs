@@ -4,6 +4,8 @@
 //! and the sidecar's version are the store's to prove.
 
 mod columns;
+mod deletion;
+mod fits;
 mod keys;
 mod names;
 
@@ -44,7 +46,7 @@ pub struct Finding {
 /// Proves `profile` against `catalogue`.
 ///
 /// `fold_expression` turns a quoted column into the SQL expression that the store compares
-/// userName and displayName by; on PostgreSQL an index must be built on exactly that.
+/// userName and displayName by; on `PostgreSQL` an index must be built on exactly that.
 #[must_use]
 pub fn prove(
     profile: &Profile,

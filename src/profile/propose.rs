@@ -11,7 +11,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use super::catalogue::{Catalogue, Column, Table};
+use super::catalogue::{Catalogue, Column, Kind, Table};
 use super::proof::short_name;
 use super::read::{toml_key, toml_text};
 
@@ -139,11 +139,12 @@ impl<'c> Draft<'c> {
         }
         self.stamps_and_inserts("groups", groups, &mut filled);
         self.section("groups.delete");
-        let flag = words::pick(groups, words::ARCHIVED, |column| !is_time(column));
+        let flag = words::pick(groups, words::ARCHIVED, is_flag);
         if let Some(flag) = flag {
             self.line(format!(
-                "# To keep the row instead: mode = \"deactivate\", column = {}, value = 1",
-                toml_text(&flag.name)
+                "# To keep the row instead: mode = \"deactivate\", column = {}, value = {}",
+                toml_text(&flag.name),
+                if flag.kind == Kind::Bool { "true" } else { "1" }
             ));
         }
         let members = self.name(found.table);
@@ -163,6 +164,6 @@ impl<'c> Draft<'c> {
     }
 }
 
-fn is_time(column: &Column) -> bool {
-    words::is_time(column)
+fn is_flag(column: &Column) -> bool {
+    matches!(column.kind, Kind::Bool | Kind::Int)
 }

@@ -37,7 +37,7 @@ pub(super) fn quoted_table(catalogue: &Catalogue, name: &TableName) -> String {
     }
 }
 
-/// A name for an index, short enough for every database (PostgreSQL cuts at 63 bytes).
+/// A name for an index, short enough for every database (`PostgreSQL` cuts at 63 bytes).
 pub(super) fn index_name(table: &TableName, columns: &[&str], suffix: &str) -> String {
     let plain: String = format!("{}_{}{suffix}", table.name, columns.join("_"))
         .chars()
@@ -52,7 +52,7 @@ pub(super) fn index_name(table: &TableName, columns: &[&str], suffix: &str) -> S
     plain.chars().take(60).collect()
 }
 
-/// `CREATE INDEX …` on plain columns. On PostgreSQL it doesn't lock kpifire out meanwhile.
+/// `CREATE INDEX …` on plain columns. On `PostgreSQL` it doesn't lock kpifire out meanwhile.
 pub(super) fn create_index(catalogue: &Catalogue, table: &TableName, columns: &[&str]) -> String {
     let on: Vec<String> = columns
         .iter()

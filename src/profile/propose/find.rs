@@ -27,11 +27,10 @@ pub(super) fn key(table: &Table) -> Option<&str> {
         return Some(only);
     }
     let mut unique = table.indexes.iter().filter(|index| index.unique);
-    unique
-        .find_map(|index| match index.columns.as_slice() {
-            [only] if table.column(only).is_some_and(|c| c.generated) => Some(only.as_str()),
-            _ => None,
-        })
+    unique.find_map(|index| match index.columns.as_slice() {
+        [only] if table.column(only).is_some_and(|c| c.generated) => Some(only.as_str()),
+        _ => None,
+    })
 }
 
 /// The likeliest of `tables`, and those nearly as likely.

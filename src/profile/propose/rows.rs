@@ -143,7 +143,7 @@ impl<'c> Draft<'c> {
         if !lines.is_empty() {
             self.section("revoke");
             self.line("# At once when a user is disabled.");
-            for line in &lines {
+            for line in lines {
                 self.line(line);
             }
         }
@@ -173,7 +173,7 @@ impl<'c> Draft<'c> {
         if !lines.is_empty() {
             self.section("ownership");
             self.line("# What a leaver still owns.");
-            for line in &lines {
+            for line in lines {
                 self.line(line);
             }
         }

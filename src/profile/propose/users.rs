@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::find::{self, Membership};
-use super::{Draft, words};
+use super::{Draft, is_flag, words};
 use crate::profile::catalogue::{Column, Kind, Table};
 use crate::profile::read::{toml_key, toml_text};
 
@@ -101,13 +101,12 @@ impl<'c> Draft<'c> {
     }
 
     fn active(&mut self, users: &Table, filled: &mut BTreeSet<String>) {
-        let flag = |column: &Column| matches!(column.kind, Kind::Bool | Kind::Int);
-        if let Some(column) = words::pick(users, words::ENABLED, flag) {
+        if let Some(column) = words::pick(users, words::ENABLED, is_flag) {
             self.entry("active", &toml_text(&column.name));
             filled.insert(column.name.clone());
             return;
         }
-        if let Some(column) = words::pick(users, words::DISABLED, flag) {
+        if let Some(column) = words::pick(users, words::DISABLED, is_flag) {
             let (yes, no) = if column.kind == Kind::Bool {
                 ("false", "true")
             } else {

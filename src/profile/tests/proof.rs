@@ -133,6 +133,26 @@ fn column<'b>(build: &'b mut Build, table: &str, name: &str) -> &'b mut Column {
 }
 
 #[test]
+fn without_an_index_on_the_fold_the_collation_decides() {
+    let profile = load("kpifire").unwrap();
+    for (database, collation) in [
+        (Database::Sqlite, "BINARY"),
+        (Database::Mysql, "utf8mb4_bin"),
+    ] {
+        let mut build = Build {
+            catalogue: reference(database),
+        };
+        column(&mut build, "users", "email").collation = Some(collation.to_owned());
+        let findings = prove(&profile, &build.catalogue, str::to_owned);
+        let letter = |finding: &Finding| {
+            finding.subject == "users.attributes.userName"
+                && finding.what.contains("unique only to the letter")
+        };
+        assert!(findings.iter().any(letter), "{findings:?}");
+    }
+}
+
+#[test]
 fn renamed_tables_and_columns() {
     let mut build = Build {
         catalogue: reference(Database::Sqlite),
@@ -292,8 +312,8 @@ Warning groups.attributes.displayName: column `name` isn't unique
 Warning groups.delete.cascade: no index begins with column `team_members.team_id`
   why: every DELETE would read the whole table
   fix: CREATE INDEX `team_members_team_id_idx` ON `team_members` (`team_id`);
-Error members.group: column `team_id` is int, the key `id` it holds is uuid
-  why: the two can't be compared
+Warning members.group: column `team_id` is int, the key `id` it holds is uuid
+  why: comparing the two converts each row and uses no index
   fix: `members.group`: name the column that holds the key
 Warning members.table: the pair (team_id, user_id) isn't unique
   why: a user can be in one team twice; removing the member removes every such row

@@ -222,7 +222,7 @@ key = "Id"
 displayName = "Label"
 
 [groups.delete]
-# To keep the row instead: mode = "deactivate", column = "Archived", value = 1
+# To keep the row instead: mode = "deactivate", column = "Archived", value = true
 mode = "delete"
 cascade = ["hr.GroupMember"]
 

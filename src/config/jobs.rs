@@ -1,0 +1,353 @@
+//! The sections for what runs by itself: schedule, reconciler, cleanup, notification, reports,
+//! retention. They are validated here; the rooms that use them read them from the [`Config`].
+//!
+//! Owns their defaults. Reading and messages of single values are `read`'s.
+//!
+//! [`Config`]: super::Config
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use super::cron::Cron;
+use super::layers::Layers;
+use super::read::{Noted, Reader, SecretKeys};
+use super::sections::non_empty;
+use super::url::{Secret, without_password};
+use super::values::parse_duration;
+use crate::profile::near_miss;
+use crate::scim::{AttributePath, ResourceType};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// A century: longer is a slip of the pen, and would overflow a calendar sooner or later.
+const CENTURY: Duration = Duration::from_secs(36_525 * 86_400);
+
+/// `[schedule]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// `schedule.reconcile`. Default `17 2 * * *`; empty: never.
+    pub reconcile: Option<Cron>,
+    /// `schedule.cleanup`. Default `47 2 * * *`; empty: never.
+    pub cleanup: Option<Cron>,
+    /// `schedule.timezone`: whose clock the lines mean. Default `UTC`.
+    pub timezone: Tz,
+}
+
+impl Schedule {
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let reconcile = reader.parsed("schedule.reconcile", "17 2 * * *", optional_cron);
+        let cleanup = reader.parsed("schedule.cleanup", "47 2 * * *", optional_cron);
+        let timezone = reader.parsed("schedule.timezone", "UTC", |text| {
+            text.parse::<Tz>().map_err(|_| {
+                let hint =
+                    near_miss::hint(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+                format!("must be a time zone such as Europe/Berlin, not `{text}`{hint}")
+            })
+        });
+        Some(Self {
+            reconcile: reconcile?,
+            cleanup: cleanup?,
+            timezone: timezone?,
+        })
+    }
+}
+
+fn optional_cron(text: &str) -> Result<Option<Cron>, String> {
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        Cron::parse(text).map(Some)
+    }
+}
+
+/// The drift kinds that `restore` can mend without a person asking for it.
+const AUTO_KINDS: &[&str] = &[
+    "reactivated",
+    "attribute",
+    "wrongly_disabled",
+    "member_extra",
+    "member_missing",
+    "team_attribute",
+];
+
+/// `[reconcile]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reconcile {
+    /// `reconcile.stale_after`: silence from Entra that blocks cleanup. Default `48h`.
+    pub stale_after: Duration,
+    /// `reconcile.floor`: the share of the last run's rows, in percent, below which a run is
+    /// incomplete. Default 90.
+    pub floor: f64,
+    /// `reconcile.tolerate`: attributes whose drift is counted, not listed.
+    pub tolerate: BTreeSet<AttributePath>,
+    /// `reconcile.auto`: drift kinds restored without asking.
+    pub auto: BTreeSet<String>,
+}
+
+impl Reconcile {
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let stale_after = reader.duration("reconcile.stale_after", "48h", Duration::ZERO, CENTURY);
+        let floor = reader.percent("reconcile.floor", "90");
+        let mut tolerate = BTreeSet::new();
+        for (text, origin) in reader.list("reconcile.tolerate")? {
+            let path = AttributePath::parse(ResourceType::User, &text)
+                .or_else(|user| AttributePath::parse(ResourceType::Group, &text).map_err(|_| user));
+            match path {
+                Ok(path) => {
+                    tolerate.insert(path);
+                }
+                Err(message) => reader.problem("reconcile.tolerate", Some(origin), message),
+            }
+        }
+        let mut auto = BTreeSet::new();
+        for (text, origin) in reader.list("reconcile.auto")? {
+            if AUTO_KINDS.contains(&text.as_str()) {
+                auto.insert(text);
+            } else {
+                let hint = near_miss::hint(&text, AUTO_KINDS.iter().copied());
+                let message = format!(
+                    "doesn't know `{text}`{hint} (allowed: {})",
+                    AUTO_KINDS.join(", ")
+                );
+                reader.problem("reconcile.auto", Some(origin), message);
+            }
+        }
+        Some(Self {
+            stale_after: stale_after?,
+            floor: floor?,
+            tolerate,
+            auto,
+        })
+    }
+}
+
+/// `[cleanup]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cleanup {
+    /// `cleanup.strip_after`: from disabling to losing legacy memberships. Default `30d`.
+    pub strip_after: Duration,
+    /// `cleanup.anonymise_after`. Default `180d`.
+    pub anonymise_after: Duration,
+    /// `cleanup.delete_after`. Absent: never.
+    pub delete_after: Option<Duration>,
+    /// `cleanup.transfer_to`: the userName or id that gets a leaver's rows when no manager is
+    /// linked. Absent: such leavers are deferred.
+    pub transfer_to: Option<String>,
+    /// `cleanup.max_count`: users per run and per rolling 7 days. Default 25.
+    pub max_count: u64,
+    /// `cleanup.max_percent`: the same as a share of the managed users. Default 5.
+    pub max_percent: f64,
+}
+
+impl Cleanup {
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let strip_after = reader.duration("cleanup.strip_after", "30d", Duration::ZERO, CENTURY);
+        let anonymise_after =
+            reader.duration("cleanup.anonymise_after", "180d", Duration::ZERO, CENTURY);
+        let delete_after = reader.optional("cleanup.delete_after", |text| {
+            parse_duration(text, Duration::ZERO, CENTURY)
+        });
+        let transfer_to = reader.optional("cleanup.transfer_to", non_empty);
+        let max_count = reader.integer("cleanup.max_count", 25, 0, 10_000_000);
+        let max_percent = reader.percent("cleanup.max_percent", "5");
+        if let (Some(strip), Some(anonymise)) = (strip_after, anonymise_after)
+            && anonymise < strip
+        {
+            reader.problem(
+                "cleanup.anonymise_after",
+                None,
+                "is shorter than `cleanup.strip_after`; the stages follow one another",
+            );
+        }
+        if let (Some(anonymise), Some(delete)) = (anonymise_after, delete_after)
+            && delete < anonymise
+        {
+            reader.problem(
+                "cleanup.delete_after",
+                None,
+                "is shorter than `cleanup.anonymise_after`; the stages follow one another",
+            );
+        }
+        Some(Self {
+            strip_after: strip_after?,
+            anonymise_after: anonymise_after?,
+            delete_after,
+            transfer_to,
+            max_count: max_count?,
+            max_percent: max_percent?,
+        })
+    }
+}
+
+/// `[notify]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notify {
+    /// `notify.smtp`. Absent: no mail.
+    pub smtp: Option<Smtp>,
+    /// `notify.webhook`. Absent: no webhook.
+    pub webhook: Option<Webhook>,
+    /// `notify.digest`: when the weekly digest goes out. Default `0 7 * * mon`; empty: never.
+    pub digest: Option<Cron>,
+}
+
+/// `[notify.smtp]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smtp {
+    /// `notify.smtp.url`: `smtp://USER:PASSWORD@HOST:587` (STARTTLS) or `smtps://…`.
+    pub url: Secret,
+    /// `notify.smtp.from`
+    pub from: String,
+    /// `notify.smtp.to`
+    pub to: Vec<String>,
+}
+
+/// `[notify.webhook]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// `notify.webhook.url`: a secret, as such URLs carry their key.
+    pub url: Secret,
+}
+
+const SMTP_URL: SecretKeys = SecretKeys {
+    value: "notify.smtp.url",
+    file: "notify.smtp.url_file",
+    credential: "notify_smtp_url",
+};
+const WEBHOOK_URL: SecretKeys = SecretKeys {
+    value: "notify.webhook.url",
+    file: "notify.webhook.url_file",
+    credential: "notify_webhook_url",
+};
+
+impl Notify {
+    pub(super) fn read(reader: &mut Reader, layers: &Layers) -> Option<Self> {
+        let smtp_url = secret_url(reader, layers, &SMTP_URL, &["smtp://", "smtps://"]);
+        let from = reader.optional("notify.smtp.from", mail_address);
+        let to = reader.list("notify.smtp.to");
+        let webhook_url = secret_url(reader, layers, &WEBHOOK_URL, &["https://", "http://"]);
+        let digest = reader.parsed("notify.digest", "0 7 * * mon", optional_cron);
+        let mut recipients = Vec::new();
+        for (text, origin) in to? {
+            match mail_address(&text) {
+                Ok(text) => recipients.push(text),
+                Err(message) => reader.problem("notify.smtp.to", Some(origin), message),
+            }
+        }
+        let smtp = match (smtp_url.ok()?, from, recipients) {
+            (None, None, to) if to.is_empty() => None,
+            (Some(url), Some(from), to) if !to.is_empty() => Some(Smtp { url, from, to }),
+            (url, from, to) => {
+                let absent = [
+                    ("url", url.is_none()),
+                    ("from", from.is_none()),
+                    ("to", to.is_empty()),
+                ];
+                for (key, absent) in absent {
+                    if absent {
+                        let message = "is missing; mail needs `notify.smtp.url`, `from` and `to`";
+                        reader.problem(&format!("notify.smtp.{key}"), None, message);
+                    }
+                }
+                None
+            }
+        };
+        let webhook = webhook_url.ok()?.map(|url| Webhook { url });
+        Some(Self {
+            smtp,
+            webhook,
+            digest: digest?,
+        })
+    }
+}
+
+fn secret_url(
+    reader: &mut Reader,
+    layers: &Layers,
+    keys: &SecretKeys,
+    schemes: &[&str],
+) -> Result<Option<Secret>, Noted> {
+    let Some((text, origin)) = reader.secret(layers, keys)? else {
+        return Ok(None);
+    };
+    let key = keys.value;
+    if !schemes
+        .iter()
+        .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
+    {
+        reader.problem(
+            key,
+            Some(origin),
+            format!("must be a URL that begins with {}", schemes.join(" or ")),
+        );
+        return Err(Noted);
+    }
+    // A webhook's path is its key: nothing of it is noted but that it is set.
+    let noted = if schemes.contains(&"https://") {
+        "set".to_owned()
+    } else {
+        without_password(&text)
+    };
+    reader.note(key, &noted);
+    Ok(Some(Secret::new(text)))
+}
+
+fn mail_address(text: &str) -> Result<String, String> {
+    match text.split_once('@') {
+        Some((user, host))
+            if !user.is_empty() && !host.is_empty() && !text.contains(char::is_control) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!(
+            "must be a mail address such as it@plant.example, not `{text}`"
+        )),
+    }
+}
+
+/// `[reports]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reports {
+    /// `reports.dir`: where reports are kept. Default `reports`, in the current directory.
+    pub dir: PathBuf,
+    /// `reports.mask`: names and phones are masked in mail and webhook. Default `false`.
+    pub mask: bool,
+}
+
+impl Reports {
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let dir = reader.parsed("reports.dir", "reports", |text| {
+            non_empty(text).map(PathBuf::from)
+        });
+        let mask = reader.boolean("reports.mask", "false");
+        Some(Self {
+            dir: dir?,
+            mask: mask?,
+        })
+    }
+}
+
+/// `[retention]`: how long the agent keeps its own records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// `retention.audit`. Default `730d`.
+    pub audit: Duration,
+    /// `retention.runs`. Default `180d`.
+    pub runs: Duration,
+    /// `retention.findings`: resolved findings. Default `365d`.
+    pub findings: Duration,
+}
+
+impl Retention {
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let audit = reader.duration("retention.audit", "730d", DAY, CENTURY);
+        let runs = reader.duration("retention.runs", "180d", DAY, CENTURY);
+        let findings = reader.duration("retention.findings", "365d", DAY, CENTURY);
+        Some(Self {
+            audit: audit?,
+            runs: runs?,
+            findings: findings?,
+        })
+    }
+}
