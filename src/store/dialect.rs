@@ -82,7 +82,12 @@ pub(super) fn value(layout: &Layout, table: &TableName, column: &str, cell: Cell
     let bound = Sql::default().bind(fit(column.kind, cell));
     let plain = matches!(
         column.type_name.split('(').next().unwrap_or_default().trim(),
-        "integer" | "bigint" | "smallint" | "text" | "character varying" | "boolean"
+        "integer"
+            | "bigint"
+            | "smallint"
+            | "text"
+            | "character varying"
+            | "boolean"
             | "timestamp without time zone"
     );
     if layout.database == Database::Postgres && !plain {

@@ -108,9 +108,9 @@ impl Store {
     #[must_use]
     pub fn fold_expression(&self, column: &str) -> Option<String> {
         match self.database() {
-            Database::Postgres => Some(format!(
-                "lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")"
-            )),
+            Database::Postgres => {
+                Some(format!("lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")"))
+            }
             Database::Sqlite | Database::Mysql => None,
         }
     }
