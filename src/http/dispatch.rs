@@ -109,7 +109,10 @@ impl Routed<'_> {
             | Operation::ResourceType
             | Operation::Schemas
             | Operation::Schema => return self.discover(operation),
-            Operation::SearchAll => return Err(Failure::not_implemented("Searching all types")),
+            Operation::SearchAll => {
+                let search = self.json(body).await?;
+                service.search_all(caller, &search, limits).await?
+            }
             Operation::Bulk => return Err(Failure::not_implemented("Bulk")),
             Operation::Me => return Err(Failure::not_implemented("Me")),
         };

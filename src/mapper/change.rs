@@ -1,12 +1,14 @@
 //! What a write changes: columns of the legacy row, the link's baseline, the kept attributes.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::convert::to_legacy;
 use super::{Cell, Layout, Link, whole_second};
 use crate::profile::catalogue::Kind;
-use crate::profile::model::{Delete, Lookup, Mapping, Scalar, Touch};
+use crate::profile::model::{Delete, Encoding, Lookup, Mapping, Scalar, Touch};
 use crate::scim::{AttributePath, Error, Resource, ResourceType, prune};
 
 /// A column and what it gets.
@@ -169,8 +171,9 @@ fn cleared(
     if let Some(scalar) = table.insert.get(&mapping.column) {
         return Ok(NewValue::Cell(Cell::of(scalar, whole_second(now))));
     }
+    let plain = mapping.encoding == Encoding::Plain;
     match column {
-        Some(column) if column.kind == Kind::Text && column.enum_values.is_empty() => {
+        Some(column) if plain && column.kind == Kind::Text && column.enum_values.is_empty() => {
             Ok(NewValue::Cell(Cell::Text(String::new())))
         }
         _ => Err(Error::invalid_value(format!(
@@ -178,6 +181,17 @@ fn cleared(
             mapping.column
         ))),
     }
+}
+
+/// The attributes that clearing is refused for.
+pub(super) fn always_valued(layout: &Layout, kind: ResourceType) -> BTreeSet<AttributePath> {
+    let attributes = &layout.profile.table(kind).attributes;
+    let now = NaiveDateTime::default();
+    attributes
+        .iter()
+        .filter(|(path, mapping)| cleared(layout, kind, path, mapping, now).is_err())
+        .map(|(path, _)| path.clone())
+        .collect()
 }
 
 /// Attributes that no column carries, and that the link keeps.

@@ -1,5 +1,7 @@
 //! What the database holds of one resource: the legacy row and the link beside it.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
@@ -64,6 +66,8 @@ pub struct Record {
     pub key: Cell,
     /// Mapped columns in the order of the profile's attributes; a lookup's cell is its label.
     pub cells: Vec<Cell>,
+    /// The keys that lookup columns hold, by column.
+    pub lookup_keys: BTreeMap<String, Cell>,
     /// The creation stamp, where the profile names one.
     pub created: Option<NaiveDateTime>,
     /// The modification stamp, where the profile names one.

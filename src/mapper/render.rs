@@ -4,10 +4,10 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value, json};
 
 use super::convert::to_scim;
-use super::{Layout, Record};
-use crate::profile::model::{Encoding, Other};
+use super::{Cell, Layout, Record};
+use crate::profile::model::{Encoding, Mapping, Other, ResourceTable};
 use crate::scim::discovery::AdvertisedType;
-use crate::scim::{Advertised, Resource, ResourceType, schema};
+use crate::scim::{Advertised, AttributePath, Resource, ResourceType, schema};
 
 /// The attributes of a record: mapped columns over kept attributes, without id, meta and schemas.
 #[must_use]
@@ -16,13 +16,33 @@ pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resou
     if let Some(external) = record.link.as_ref().and_then(|link| link.external_id.clone()) {
         resource.insert("externalId".to_owned(), Value::String(external));
     }
-    let mapped = &layout.profile.table(kind).attributes;
-    for ((path, mapping), cell) in mapped.iter().zip(&record.cells) {
+    let table = layout.profile.table(kind);
+    for ((path, mapping), cell) in table.attributes.iter().zip(&record.cells) {
+        if cleared_to_constant(table, record, path, mapping, cell) {
+            continue;
+        }
         if let Some(value) = to_scim(path, mapping, cell) {
             path.set(&mut resource, Some(value));
         }
     }
     resource
+}
+
+/// Whether a client cleared the attribute and the column, which takes no NULL, holds the profile's
+/// `[insert]` constant in its place: the attribute is absent, as the client wants it.
+fn cleared_to_constant(
+    table: &ResourceTable,
+    record: &Record,
+    path: &AttributePath,
+    mapping: &Mapping,
+    cell: &Cell,
+) -> bool {
+    let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
+    if !baseline.is_some_and(|it| it.get(&path.to_string()) == Some(&Value::Null)) {
+        return false;
+    }
+    let held = record.lookup_keys.get(&mapping.column).unwrap_or(cell);
+    table.insert.get(&mapping.column).is_some_and(|constant| held.is(constant))
 }
 
 /// When the resource was last modified: by kpifire's stamp or the link's, whichever is later.
@@ -43,6 +63,7 @@ pub fn render(
 ) -> Map<String, Value> {
     let mut resource = attributes(layout, kind, record);
     let id = record.id();
+    refer_to_manager(&mut resource, base);
     let mut schemas = vec![Value::from(kind.schema())];
     let extensions = schema::extensions(kind);
     schemas.extend(
@@ -63,6 +84,17 @@ pub fn render(
     resource
 }
 
+/// A manager's address follows from the id.
+fn refer_to_manager(resource: &mut Resource, base: &str) {
+    let extension = resource.get_mut(schema::ENTERPRISE_USER);
+    let manager = extension.and_then(|extension| extension.get_mut("manager"));
+    let Some(Value::Object(manager)) = manager else { return };
+    if let Some(id) = manager.get("value").and_then(Value::as_str) {
+        let address = format!("{base}/{}/{id}", ResourceType::User.endpoint());
+        manager.insert("$ref".to_owned(), address.into());
+    }
+}
+
 /// What discovery says of this install: the mapped attributes and their canonical values.
 #[must_use]
 pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
@@ -77,6 +109,7 @@ pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
         });
         AdvertisedType {
             mapped: attributes.keys().cloned().collect(),
+            required: super::change::always_valued(layout, kind),
             canonical: canonical.collect(),
         }
     };

@@ -33,6 +33,8 @@ pub struct AdvertisedType {
     pub mapped: BTreeSet<AttributePath>,
     /// The only values that an attribute may have.
     pub canonical: BTreeMap<AttributePath, Vec<String>>,
+    /// The attributes that always have a value here: clearing them is refused.
+    pub required: BTreeSet<AttributePath>,
 }
 
 /// Bulk's limits (RFC 7644 §3.7.4).
@@ -197,7 +199,8 @@ fn attribute_value(found: Found<'_>, advertised: &AdvertisedType) -> Value {
     value.insert("type".into(), attribute.kind.as_str().into());
     value.insert("multiValued".into(), attribute.multi_valued.into());
     value.insert("description".into(), attribute.description.into());
-    value.insert("required".into(), attribute.required.into());
+    let required = advertised.required.iter().any(|path| found.is(path.resolved()));
+    value.insert("required".into(), (attribute.required || required).into());
     value.insert("mutability".into(), attribute.mutability.as_str().into());
     value.insert("returned".into(), attribute.returned.as_str().into());
     if attribute.kind == AttributeKind::Complex {

@@ -129,7 +129,7 @@ impl Reader<'_> {
         for (key, value) in attributes {
             match urn {
                 // Which schemas a resource has follows from its attributes.
-                None if key.eq_ignore_ascii_case("schemas") => {}
+                _ if key.eq_ignore_ascii_case("schemas") => {}
                 None => self.at(op, key, Some(value))?,
                 Some(urn) => self.at(op, &format!("{urn}:{key}"), Some(value))?,
             }

@@ -40,7 +40,7 @@ pub use error::Error;
 
 use crate::mapper::{self, Layout};
 use crate::profile::model::Profile;
-use crate::scim::{Advertised, ListQuery, Projection, ResourceType};
+use crate::scim::{Advertised, FilterLimits, ListQuery, Projection, ResourceType};
 use crate::store::{Status, Store};
 
 /// How many resources a page holds.
@@ -122,6 +122,19 @@ impl Service {
         query: ListQuery,
     ) -> Result<Reply, Error> {
         read::list(self, caller, kind, query).await
+    }
+
+    /// `POST /.search` (RFC 7644 §3.4.3): users and groups in one list.
+    ///
+    /// # Errors
+    /// 400 where no resource type can answer; the database's.
+    pub async fn search_all(
+        &self,
+        caller: &Caller,
+        body: &Value,
+        limits: FilterLimits,
+    ) -> Result<Reply, Error> {
+        read::search_all(self, caller, body, limits).await
     }
 
     /// `PUT /Users/{id}` (RFC 7644 §3.5.1). What the body leaves out is cleared, but for `active`

@@ -8,7 +8,7 @@ use super::representation::{edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, stamp};
 use crate::mapper::{self, Field, Link, LinkState, Predicate, Record};
 use crate::scim::filter::{AttrExp, CompareOp, Filter, resolve};
-use crate::scim::{self, ListQuery, Projection, ResourceType, SortOrder, discovery};
+use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, SortOrder, discovery};
 use crate::store::resources::{self, Lock, Window};
 use crate::store::{Tx, audit as audit_rows, links};
 
@@ -84,6 +84,65 @@ pub(super) async fn list(
     kind: ResourceType,
     query: ListQuery,
 ) -> Result<Reply, Error> {
+    let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
+    let search = Arc::new(compile(service, caller, kind, query)?);
+    let (records, bodies, total) = found(service, Arc::clone(&search)).await?;
+    if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope)
+        && only.link.is_none()
+        && total == 1
+    {
+        adopt(service, caller, kind, only).await?;
+    }
+    let body = discovery::list_response(bodies, total, search.start);
+    Ok(Reply::Resource { status: 200, body, etag: None, location: None })
+}
+
+/// Resources of every type that a filter finds, users before groups (RFC 7644 §3.4.2.1): a type
+/// that doesn't know the filter's attributes has none. Makes nothing `matched`.
+pub(super) async fn search_all(
+    service: &Service,
+    caller: &Caller,
+    body: &Value,
+    limits: FilterLimits,
+) -> Result<Reply, Error> {
+    let (mut bodies, mut all) = (Vec::new(), 0);
+    let mut refused = None;
+    let mut window = None;
+    for kind in ResourceType::ALL {
+        let compiled = ListQuery::from_search(kind, body, limits)
+            .map_err(Error::from)
+            .and_then(|query| compile(service, caller, kind, query));
+        let mut search = match compiled {
+            Ok(search) => search,
+            Err(error) => {
+                refused = Some(error);
+                continue;
+            }
+        };
+        let (start, left) = *window.get_or_insert((search.start, search.count));
+        // What earlier types hold is skipped first, and what they filled is taken off.
+        search.start = start.saturating_sub(all).max(1);
+        search.count = left - bodies.len() as u64;
+        let (_, found, total) = found(service, Arc::new(search)).await?;
+        bodies.extend(found);
+        all += total;
+    }
+    match (window, refused) {
+        (Some((start, _)), _) => {
+            let body = discovery::list_response(bodies, all, start);
+            Ok(Reply::Resource { status: 200, body, etag: None, location: None })
+        }
+        (None, Some(error)) => Err(error),
+        (None, None) => Err(Error::Internal("there is no resource type to search".into())),
+    }
+}
+
+fn compile(
+    service: &Service,
+    caller: &Caller,
+    kind: ResourceType,
+    query: ListQuery,
+) -> Result<Search, Error> {
     let layout = &service.layout;
     let predicate = match &query.filter {
         Some(filter) => mapper::predicate(layout, kind, filter)?,
@@ -93,7 +152,7 @@ pub(super) async fn list(
         Some(by) => Some((mapper::sort_field(layout, kind, by)?, query.sort_order)),
         None => None,
     };
-    let search = Arc::new(Search {
+    Ok(Search {
         kind,
         predicate,
         sort,
@@ -101,17 +160,7 @@ pub(super) async fn list(
         count: query.count.unwrap_or(service.paging.default).min(service.paging.most),
         projection: query.projection,
         base: caller.base.clone(),
-    });
-    let (records, bodies, total) = found(service, Arc::clone(&search)).await?;
-    let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
-    if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope)
-        && only.link.is_none()
-        && total == 1
-    {
-        adopt(service, caller, kind, only).await?;
-    }
-    let body = discovery::list_response(bodies, total, search.start);
-    Ok(Reply::Resource { status: 200, body, etag: None, location: None })
+    })
 }
 
 async fn found(

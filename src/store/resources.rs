@@ -1,5 +1,7 @@
 //! Legacy rows with their links: select, insert, update, delete.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
@@ -12,7 +14,7 @@ use super::transaction::Tx;
 use crate::mapper::{
     Assignment, Cell, Field, Layout, Link, LinkState, NewValue, Predicate, Record,
 };
-use crate::profile::model::{Encoding, Lookup, Missing, RevokeAction};
+use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction};
 use crate::scim::{ResourceType, SortOrder, fold};
 
 /// Whether the rows are about to be written.
@@ -397,6 +399,9 @@ fn select(layout: &Layout, kind: ResourceType) -> Sql {
             }
         });
     }
+    for mapping in lookups(layout, kind) {
+        columns.push(Sql::default().column("r", &mapping.column));
+    }
     for stamp in [table.touch.created.first(), table.touch.modified.first()] {
         columns.push(stamp.map_or_else(|| Sql::new("NULL"), |it| Sql::default().column("r", it)));
     }
@@ -405,6 +410,11 @@ fn select(layout: &Layout, kind: ResourceType) -> Sql {
          l.disabled_at, l.deleted_at",
     ));
     from(Sql::new("SELECT ").list(", ", columns), layout, kind)
+}
+
+fn lookups(layout: &Layout, kind: ResourceType) -> impl Iterator<Item = &Mapping> {
+    let attributes = layout.profile.table(kind).attributes.values();
+    attributes.filter(|mapping| matches!(mapping.encoding, Encoding::Lookup(_)))
 }
 
 fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
@@ -420,12 +430,17 @@ fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
 }
 
 fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Error> {
-    let attributes = layout.profile.table(kind).attributes.len();
-    let after = attributes + 1;
+    let keys = layout.profile.table(kind).attributes.len() + 1;
+    let lookup_keys: BTreeMap<String, Cell> = lookups(layout, kind)
+        .enumerate()
+        .map(|(index, mapping)| (mapping.column.clone(), row.cell(keys + index).clone()))
+        .collect();
+    let after = keys + lookup_keys.len();
     let link = row.text(after + 2).map(|state| link(&state, row, after + 3)).transpose()?;
     Ok(Record {
         key: row.cell(0).clone(),
-        cells: row.0.get(1..after).unwrap_or_default().to_vec(),
+        cells: row.0.get(1..keys).unwrap_or_default().to_vec(),
+        lookup_keys,
         created: row.time(after),
         modified: row.time(after + 1),
         link,

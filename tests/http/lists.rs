@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::{Agent, Engine, LIST, SEARCH};
 
 on_every_database!(
+    one_search_over_all_types,
     pages_cover_everything_once,
     page_numbers_out_of_range,
     sorting_by_any_mapped_attribute,
@@ -142,4 +143,39 @@ async fn the_page_size_is_bounded(engine: Engine) {
         .query("/Groups", &[("startIndex", &next), ("count", &count), ("sortBy", "displayName")])
         .await;
     assert_eq!(page.expect(200).resources().len(), 22);
+}
+
+/// `POST /.search` (RFC 7644 §3.4.3): users before groups, pages across both.
+async fn one_search_over_all_types(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    let search = |more: serde_json::Value| {
+        let mut body = serde_json::json!({ "schemas": [crate::support::SEARCH] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let client = client.clone();
+        async move { client.post("/.search", &body).await }
+    };
+    let kinds = |answer: &crate::support::Answer| {
+        let of = |resource: &serde_json::Value| {
+            let kind = resource["meta"]["resourceType"].as_str().unwrap().to_owned();
+            format!("{kind} {}", resource["id"].as_str().unwrap())
+        };
+        answer.resources().iter().map(of).collect::<Vec<_>>()
+    };
+    let all = search(serde_json::json!({})).await.expect(200);
+    assert_eq!(all.body["totalResults"], 7);
+    assert_eq!(kinds(&all)[4..], ["User 5", "Group 1", "Group 2"]);
+    let page = search(serde_json::json!({ "startIndex": 5, "count": 2 })).await.expect(200);
+    assert_eq!(
+        (page.body["totalResults"].as_u64(), kinds(&page)),
+        (Some(7), vec!["User 5".to_owned(), "Group 1".to_owned()])
+    );
+    let page = search(serde_json::json!({ "startIndex": 7, "count": 9 })).await.expect(200);
+    assert_eq!(
+        (page.body["totalResults"].as_u64(), kinds(&page)),
+        (Some(7), vec!["Group 2".to_owned()])
+    );
+    let some = search(serde_json::json!({ "filter": "userName sw \"line\"" })).await.expect(200);
+    assert_eq!(kinds(&some), ["User 4", "User 5"], "groups have no userName");
+    search(serde_json::json!({ "filter": "noSuch eq 1" })).await.refused(400, "invalidFilter");
 }

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::{Agent, Engine, SEARCH, user};
+use crate::support::{Agent, Engine, user};
 
-on_every_database!(bulk_is_not_offered, searching_all_types_is_not_offered);
+on_every_database!(bulk_is_not_offered);
 
 async fn bulk_is_not_offered(engine: Engine) {
     let agent = Agent::start(engine).await;
@@ -19,9 +19,4 @@ async fn bulk_is_not_offered(engine: Engine) {
     });
     client.post("/Bulk", &body).await.refused(501, "");
     assert_eq!(agent.database().count("users").await, 5);
-}
-
-async fn searching_all_types_is_not_offered(engine: Engine) {
-    let agent = Agent::start(engine).await;
-    agent.client().post("/.search", &json!({ "schemas": [SEARCH] })).await.refused(501, "");
 }

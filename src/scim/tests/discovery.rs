@@ -16,6 +16,7 @@ fn advertised() -> Advertised {
     Advertised {
         users: AdvertisedType {
             mapped: BTreeSet::from([path("userName"), path("userType")]),
+            required: BTreeSet::new(),
             canonical: BTreeMap::from([
                 (path("userType"), vec!["Administrator".to_owned(), "Team Member".to_owned()]),
                 (path("active"), vec!["false".to_owned(), "true".to_owned()]),
