@@ -88,7 +88,7 @@ pub(super) fn from_url(
         return Ok(Settings { verify: Verify::Identity, authority: None, url, database });
     }
     let verify = match stated {
-        // libpq and MySQL's client: `require` with a root certificate proves the authority.
+        // libpq and MariaDB's client: `require` with a root certificate proves the authority.
         Some(Verify::Nothing) if named.is_some() || ca.is_some() => Verify::Authority,
         Some(verify) => verify,
         // MySQL's client: a CA without a mode means VERIFY_CA.

@@ -36,7 +36,8 @@ enum Outcome {
 /// localhost. No CA means the system's, which don't know the test's.
 type Row = (&'static str, [Outcome; 4]);
 
-/// libpq, "SSL Support", table 34.1. `require` with a CA is `verify-ca`; unsaid is `prefer`.
+/// libpq, "SSL Support", table 34.1. `require` with a CA is `verify-ca`; unsaid is `prefer`. libpq's
+/// `prefer` with another CA goes on in the clear; staying encrypted and unproved is never less.
 const POSTGRES: &[Row] = &[
     ("", [Encrypted, Encrypted, Encrypted, Encrypted]),
     ("sslmode=disable", [Plain, Plain, Plain, Plain]),
@@ -47,7 +48,8 @@ const POSTGRES: &[Row] = &[
     ("sslmode=verify-full", [Issuer, Issuer, Encrypted, Name]),
 ];
 
-/// MySQL's `--ssl-mode`. Unsaid is `PREFERRED`, with a CA `VERIFY_CA`.
+/// MySQL's `--ssl-mode`. Unsaid is `PREFERRED`, with a CA `VERIFY_CA`. `REQUIRED` with a CA proves the
+/// chain, as MariaDB's client does and MySQL's doesn't.
 const MYSQL: &[Row] = &[
     ("", [Encrypted, Issuer, Encrypted, Encrypted]),
     ("ssl-mode=DISABLED", [Plain, Plain, Plain, Plain]),
@@ -335,7 +337,7 @@ fn said(output: &Output) -> String {
 enum Manners {
     /// Offers no TLS.
     NoTls,
-    /// PostgreSQL with nothing but `hostssl` in its pg_hba.conf.
+    /// PostgreSQL with nothing but `hostssl` in its `pg_hba.conf`.
     TlsOnly,
 }
 
