@@ -90,8 +90,9 @@ pub struct Database {
     /// `database.connect_timeout`: how long a connection may take, and how long a request waits
     /// for a free one. Default `10s`.
     pub connect_timeout: Duration,
-    /// `database.tls.ca`: a PEM file of authorities to trust beside the system's. `sslmode`,
-    /// `sslrootcert` (`PostgreSQL`), `ssl-mode` and `ssl-ca` (`MariaDB`) stand in the URL.
+    /// `database.tls.ca`: a PEM file of authorities to trust instead of the system's, for a URL
+    /// without `sslrootcert` (`PostgreSQL`) or `ssl-ca` (`MariaDB`); the server is then proved in
+    /// full unless `sslmode` or `ssl-mode` in the URL asks for less.
     pub ca: Option<PathBuf>,
 }
 

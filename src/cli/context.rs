@@ -74,9 +74,9 @@ pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
 /// # Errors
 /// Exit code 1 for a URL that the database's driver can't use.
 pub fn store(config: &Config) -> Result<Store, Error> {
-    let Database { url, pool_size, connect_timeout, .. } = &config.database;
+    let Database { url, pool_size, connect_timeout, ca } = &config.database;
     let size = usize::try_from(*pool_size).unwrap_or(usize::MAX);
-    Store::new(url, size, *connect_timeout)
+    Store::new(url, size, *connect_timeout, ca.as_deref())
         .map_err(|error| Error::failed("the database can't be used", error))
 }
 

@@ -28,6 +28,7 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::time::Duration;
 
 pub use error::{Error, ErrorKind};
@@ -45,12 +46,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes the pool; connects when first used.
+    /// Makes the pool; connects when first used. `ca` is a PEM file of the authorities that prove
+    /// the server, for a URL that names none.
     ///
     /// # Errors
     /// A URL that says something the driver can't do.
-    pub fn new(url: &DatabaseUrl, pool_size: usize, wait: Duration) -> Result<Self, Error> {
-        Ok(Self { pool: pool::Pool::new(url, pool_size, wait)? })
+    pub fn new(
+        url: &DatabaseUrl,
+        pool_size: usize,
+        wait: Duration,
+        ca: Option<&Path>,
+    ) -> Result<Self, Error> {
+        Ok(Self { pool: pool::Pool::new(url, pool_size, wait, ca)? })
     }
 
     /// Which database it is.

@@ -4,6 +4,7 @@
 //! database's lock. A connection is not tested on checkout, which would cost a round trip each
 //! time: a broken one shows itself as [`ErrorKind::Lost`] and is thrown away.
 
+use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -15,6 +16,8 @@ use diesel_async::pooled_connection::{
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
 use futures_util::FutureExt;
+use mysql_async::DriverError;
+use tokio_postgres::error::SqlState;
 
 use super::error::{Error, ErrorKind};
 use super::tls::{self, Verify};
@@ -67,7 +70,12 @@ impl Pool {
     ///
     /// # Errors
     /// A URL that says something the driver can't do.
-    pub fn new(url: &DatabaseUrl, size: usize, wait: Duration) -> Result<Self, Error> {
+    pub fn new(
+        url: &DatabaseUrl,
+        size: usize,
+        wait: Duration,
+        ca: Option<&Path>,
+    ) -> Result<Self, Error> {
         match url {
             DatabaseUrl::Sqlite(path) => {
                 let path = path.to_string_lossy().into_owned();
@@ -77,36 +85,35 @@ impl Pool {
                 })
             }
             DatabaseUrl::Postgres(url) => {
-                let settings = tls::from_url(url)?;
+                let settings = tls::from_url(url, Database::Postgres, ca)?;
                 let client = tls::client(&settings)?;
                 let mut config: tokio_postgres::Config = settings
                     .url
                     .parse()
                     .map_err(|error: tokio_postgres::Error| bad_url(&error.to_string()))?;
-                config.ssl_mode(match settings.verify {
-                    Verify::Off => tokio_postgres::config::SslMode::Disable,
-                    Verify::IfOffered => tokio_postgres::config::SslMode::Prefer,
-                    _ => tokio_postgres::config::SslMode::Require,
-                });
                 config.connect_timeout(wait);
                 if config.get_application_name().is_none() {
                     config.application_name("kpifire-scim");
                 }
+                let url = settings.url.clone();
                 Ok(Self::Postgres(build!(
-                    settings.url.as_str(),
+                    url.as_str(),
                     size,
                     wait,
-                    Box::new(move |_| { postgres(config.clone(), client.clone()).boxed() })
+                    Box::new(move |_| {
+                        postgres(config.clone(), client.clone(), settings.clone()).boxed()
+                    })
                 )?))
             }
             DatabaseUrl::Mysql(url) => {
-                let settings = tls::from_url(url)?;
+                let settings = tls::from_url(url, Database::Mysql, ca)?;
                 let options = mysql_options(&settings)?;
+                let url = settings.url.clone();
                 Ok(Self::Mysql(build!(
-                    settings.url.as_str(),
+                    url.as_str(),
                     size,
                     wait,
-                    Box::new(move |_| { mysql(options.clone(), wait).boxed() })
+                    Box::new(move |_| mysql(options.clone(), settings.clone(), wait).boxed())
                 )?))
             }
         }
@@ -198,13 +205,28 @@ fn sqlite_setup() -> Setup<Sqlite> {
 }
 
 async fn postgres(
-    config: tokio_postgres::Config,
+    mut config: tokio_postgres::Config,
     tls: rustls::ClientConfig,
+    settings: tls::Settings,
 ) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let (client, connection) = config
-        .connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))
-        .await
-        .map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
+    use tokio_postgres::config::SslMode;
+    // libpq: `allow` and `prefer` try the other way when the server (its pg_hba.conf) refuses one.
+    let (first, then) = match settings.verify {
+        Verify::Off => (SslMode::Disable, None),
+        Verify::IfRefused => (SslMode::Disable, Some(SslMode::Require)),
+        Verify::IfOffered => (SslMode::Prefer, Some(SslMode::Disable)),
+        Verify::Nothing | Verify::Authority | Verify::Identity => (SslMode::Require, None),
+    };
+    let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
+    let mut answer = config.ssl_mode(first).connect(tls.clone()).await;
+    if let (Err(error), Some(then)) = (&answer, then)
+        && error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+        && let Ok(other) = config.ssl_mode(then).connect(tls).await
+    {
+        answer = Ok(other);
+    }
+    let (client, connection) =
+        answer.map_err(|error| ConnectionError::BadConnection(settings.explain(&chain(&error))))?;
     let mut connection =
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
     setup(&mut connection, "SET TIME ZONE 'UTC'").await?;
@@ -213,12 +235,31 @@ async fn postgres(
 
 async fn mysql(
     options: mysql_async::Opts,
+    settings: tls::Settings,
     wait: Duration,
 ) -> diesel::ConnectionResult<AsyncMysqlConnection> {
-    let connection = tokio::time::timeout(wait, mysql_async::Conn::new(options))
-        .await
-        .map_err(|_| ConnectionError::BadConnection("no answer in time".to_owned()))?
-        .map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+    let connect = |options| async move {
+        match tokio::time::timeout(wait, mysql_async::Conn::new(options)).await {
+            Ok(answer) => answer.map_err(Some),
+            Err(_) => Err(None),
+        }
+    };
+    let answer = match connect(options.clone()).await {
+        // The driver refuses a server without TLS once TLS is asked for.
+        Err(Some(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)))
+            if settings.verify == Verify::IfOffered =>
+        {
+            let plain: Option<mysql_async::SslOpts> = None;
+            connect(mysql_async::OptsBuilder::from_opts(options).ssl_opts(plain).into()).await
+        }
+        answer => answer,
+    };
+    let connection = answer.map_err(|error| {
+        ConnectionError::BadConnection(match error {
+            Some(error) => settings.explain(&error.to_string()),
+            None => "no answer in time".to_owned(),
+        })
+    })?;
     let mut connection = AsyncMysqlConnection::try_from(connection).await?;
     // READ COMMITTED: a statement after a lock must see what the lock's last holder committed.
     setup(
@@ -241,33 +282,13 @@ async fn setup<C: diesel_async::SimpleAsyncConnection>(
 fn mysql_options(settings: &tls::Settings) -> Result<mysql_async::Opts, Error> {
     let options =
         mysql_async::Opts::from_url(&settings.url).map_err(|error| bad_url(&error.to_string()))?;
-    let tls = match settings.verify {
-        // A server without TLS is refused by the driver once TLS is asked for, so that
-        // "if offered" can only mean "no".
-        Verify::Off | Verify::IfOffered => None,
-        Verify::Nothing => {
-            Some(mysql_async::SslOpts::default().with_danger_accept_invalid_certs(true))
-        }
-        Verify::Authority => Some(roots(settings).with_danger_skip_domain_validation(true)),
-        Verify::Identity => Some(roots(settings)),
-    };
     Ok(mysql_async::OptsBuilder::from_opts(options)
-        .ssl_opts(tls)
+        .ssl_opts(tls::mysql(settings)?)
         .client_found_rows(true)
         // The driver would leave a loopback address for the server's socket file.
         .prefer_socket(false)
         .stmt_cache_size(0)
         .into())
-}
-
-fn roots(settings: &tls::Settings) -> mysql_async::SslOpts {
-    let tls = mysql_async::SslOpts::default();
-    match &settings.authority {
-        Some(path) => tls
-            .with_disable_built_in_roots(true)
-            .with_root_certs(vec![std::path::PathBuf::from(path).into()]),
-        None => tls,
-    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -9,3 +9,4 @@ mod migrations;
 mod protect;
 mod revoke;
 mod statements;
+mod tls;

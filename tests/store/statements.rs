@@ -28,7 +28,7 @@ impl Counted {
         let file = install.database.folder().join("config-0.toml");
         let config = config::load(&[file], Vec::<(String, String)>::new()).unwrap();
         let database = &config.database;
-        let store = Store::new(&database.url, 4, database.connect_timeout).unwrap();
+        let store = Store::new(&database.url, 4, database.connect_timeout, None).unwrap();
         let profile = Arc::new(profile::load("kpifire").unwrap());
         let paging = Paging { default: 100, most: 1000 };
         let caller = Caller {
