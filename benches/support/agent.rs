@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use super::database::Database;
 use super::{Result, client};
 
-/// The program with a configuration that points at one database, defaults otherwise.
+/// The program with a configuration that points at one database; defaults and the given files
+/// otherwise.
 #[derive(Debug)]
 pub struct Program {
     folder: PathBuf,
+    configs: Vec<PathBuf>,
 }
 
 impl Program {
@@ -18,11 +20,13 @@ impl Program {
     ///
     /// # Errors
     /// The file system's.
-    pub fn new(database: &Database) -> Result<Self> {
+    pub fn new(database: &Database, more: &[PathBuf]) -> Result<Self> {
         let folder = database.folder().to_owned();
         let toml = format!("listen = \"127.0.0.1:0\"\n[database]\nurl = {:?}\n", database.url);
-        std::fs::write(folder.join("config.toml"), toml)?;
-        Ok(Self { folder })
+        let own = folder.join("config.toml");
+        std::fs::write(&own, toml)?;
+        let configs = std::iter::once(own).chain(more.iter().cloned()).collect();
+        Ok(Self { folder, configs })
     }
 
     /// Makes the sidecar tables.
@@ -106,8 +110,10 @@ impl Program {
                 command.env_remove(name);
             }
         }
-        command.env("NO_COLOR", "1").args(arguments).arg("--config");
-        command.arg(self.folder.join("config.toml")).stdin(Stdio::null());
+        command.env("NO_COLOR", "1").stdin(Stdio::null()).args(arguments);
+        for config in &self.configs {
+            command.arg("--config").arg(config);
+        }
         command
     }
 }

@@ -1,5 +1,6 @@
 //! The command line, and the servers that the environment names.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -30,6 +31,9 @@ pub struct Options {
     /// Users to load; the large team gets 5,000 of them, or half when there are fewer than 10,000
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     pub users: u32,
+    /// A configuration file to lay over the agent's defaults, to compare settings; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
     /// What cargo passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,

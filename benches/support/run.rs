@@ -72,7 +72,7 @@ pub async fn measure_all(
 }
 
 async fn on(database: &Database, options: &Options, progress: &Progress) -> Result<Report> {
-    let program = Program::new(database)?;
+    let program = Program::new(database, &options.config)?;
     program.migrate()?;
     let token = program.token()?;
     let world = Arc::new(World::new(options.users, options.large_team()));
