@@ -37,11 +37,8 @@ pub use url::{DatabaseUrl, Secret};
 use layers::{Layer, Layers};
 use read::{Reader, SecretKeys};
 
-const DATABASE_URL: SecretKeys = SecretKeys {
-    value: "database.url",
-    file: "database.url_file",
-    credential: "database_url",
-};
+const DATABASE_URL: SecretKeys =
+    SecretKeys { value: "database.url", file: "database.url_file", credential: "database_url" };
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -114,12 +111,7 @@ where
     let config = config(&mut reader, &layers);
     let effective = reader.finish()?;
     // Without a problem every part was read.
-    config
-        .map(|config| Config {
-            effective,
-            ..config
-        })
-        .ok_or_else(|| Error::new(Vec::new()))
+    config.map(|config| Config { effective, ..config }).ok_or_else(|| Error::new(Vec::new()))
 }
 
 fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
@@ -130,9 +122,7 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
     let limits = Limits::read(reader);
     let profile = profile(reader);
     let tls = Tls::read(reader);
-    let admin = Admin {
-        listen: reader.optional_address("admin.listen"),
-    };
+    let admin = Admin { listen: reader.optional_address("admin.listen") };
     let auth = Auth::read(reader);
     let schedule = Schedule::read(reader);
     let reconcile = Reconcile::read(reader);
@@ -229,21 +219,16 @@ impl Config {
             // Lengths keep `a=b` + `c` apart from `a` + `b=c`.
             hasher.update(format!("{}:{key}={}:{value}\n", key.len(), value.len()));
         }
-        hasher
-            .finalize()
-            .iter()
-            .fold(String::new(), |mut hex, byte| {
-                use std::fmt::Write;
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
+            use std::fmt::Write;
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     /// The profile's file; `None` for a built-in.
     #[must_use]
     pub fn profile_file(&self) -> Option<&Path> {
-        crate::profile::builtin(&self.profile)
-            .is_none()
-            .then(|| Path::new(&self.profile))
+        crate::profile::builtin(&self.profile).is_none().then(|| Path::new(&self.profile))
     }
 }

@@ -38,10 +38,8 @@ pub async fn run(
         let handler = move |request, peer| app.clone().handle(request, peer, surface);
         listener::serve(sockets, handler, &limits, shutdown.clone())
     };
-    let drained = tokio::join!(
-        serve(listeners.scim, Surface::Scim),
-        serve(listeners.admin, Surface::Admin)
-    );
+    let drained =
+        tokio::join!(serve(listeners.scim, Surface::Scim), serve(listeners.admin, Surface::Admin));
     let drained = drained.0.and(drained.1);
     match drained {
         Drained::Clean => tracing::info!("stopped; every request under way was answered"),

@@ -66,10 +66,7 @@ impl Source {
 }
 
 /// What stands in a file and shouldn't: `file: needle in line`.
-fn naming<'a>(
-    sources: impl IntoIterator<Item = &'a Source>,
-    needles: &[&str],
-) -> Vec<String> {
+fn naming<'a>(sources: impl IntoIterator<Item = &'a Source>, needles: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         for line in source.code.lines() {
@@ -86,15 +83,38 @@ fn naming<'a>(
 #[test]
 fn the_pure_rooms_do_no_io_know_no_sql_and_read_no_clock() {
     let sources = sources();
-    let pure = ["scim", "mapper", "profile/model", "profile/catalogue", "reconcile/diff", "cleanup/plan", "report"];
+    let pure = [
+        "scim",
+        "mapper",
+        "profile/model",
+        "profile/catalogue",
+        "reconcile/diff",
+        "cleanup/plan",
+        "report",
+    ];
     let pure: Vec<_> = sources.iter().filter(|s| s.is_in(&pure) && !s.is_test()).collect();
     assert!(!pure.is_empty());
     let found = naming(
         pure,
         &[
-            "std::fs", "std::net", "std::env", "std::process", "tokio", "hyper", "diesel", "tracing",
-            "Utc::now", "Local::now", "SystemTime", "Instant::now", "thread::sleep",
-            "SELECT ", "INSERT ", "UPDATE ", "DELETE FROM", "CREATE TABLE",
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::process",
+            "tokio",
+            "hyper",
+            "diesel",
+            "tracing",
+            "Utc::now",
+            "Local::now",
+            "SystemTime",
+            "Instant::now",
+            "thread::sleep",
+            "SELECT ",
+            "INSERT ",
+            "UPDATE ",
+            "DELETE FROM",
+            "CREATE TABLE",
         ],
     );
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -106,7 +126,14 @@ fn only_the_store_names_a_database_driver() {
     let others = sources.iter().filter(|source| !source.is_in(&["store"]));
     let found = naming(
         others,
-        &["diesel::", "diesel_async", "diesel_migrations", "tokio_postgres", "mysql_async", "libsqlite3_sys"],
+        &[
+            "diesel::",
+            "diesel_async",
+            "diesel_migrations",
+            "tokio_postgres",
+            "mysql_async",
+            "libsqlite3_sys",
+        ],
     );
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -115,7 +142,8 @@ fn only_the_store_names_a_database_driver() {
 fn only_the_outer_rooms_name_hyper() {
     let sources = sources();
     // The demo's own Entra is a client.
-    let others = sources.iter().filter(|s| !s.is_in(&["http", "admin", "daemon", "cli/demo", "demo"]));
+    let others =
+        sources.iter().filter(|s| !s.is_in(&["http", "admin", "daemon", "cli/demo", "demo"]));
     let found = naming(others, &["hyper::", "hyper_util", "http_body"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -123,7 +151,10 @@ fn only_the_outer_rooms_name_hyper() {
 #[test]
 fn http_calls_the_service_and_never_the_store() {
     let sources = sources();
-    let found = naming(sources.iter().filter(|source| source.is_in(&["http"])), &["store::", "crate::mapper"]);
+    let found = naming(
+        sources.iter().filter(|source| source.is_in(&["http"])),
+        &["store::", "crate::mapper"],
+    );
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
@@ -131,12 +162,20 @@ fn http_calls_the_service_and_never_the_store() {
 #[test]
 fn nothing_but_the_demo_names_a_legacy_table() {
     let sources = sources();
-    // The profile's parser shows examples, and `profile init` guesses by likely names.
+    // The profile's messages quote lines of the built-in one as examples.
     let others =
         sources.iter().filter(|s| !s.is_in(&["cli/demo", "demo", "profile"]) && !s.is_test());
     let found = naming(
         others,
-        &["team_members", "department_id", "license_type", "password_hash", "user_sessions", "\"teams\"", "modified_by"],
+        &[
+            "team_members",
+            "department_id",
+            "license_type",
+            "password_hash",
+            "user_sessions",
+            "\"teams\"",
+            "modified_by",
+        ],
     );
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -145,7 +184,9 @@ fn nothing_but_the_demo_names_a_legacy_table() {
 #[test]
 fn no_statement_formats_a_value_into_quotes() {
     let sources = sources();
-    let found = naming(sources.iter().filter(|s| s.is_in(&["store"])), &["= '{", "('{", "LIKE '{", "LIKE '%{"]);
+    // What `migrate --print` hands a DBA is text: nothing there can be bound, and all of it is ours.
+    let bound = sources.iter().filter(|s| s.is_in(&["store"]) && !s.is_in(&["store/migrate"]));
+    let found = naming(bound, &["= '{", "('{", "LIKE '{", "LIKE '%{"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 

@@ -17,11 +17,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// `GET /healthz`
 #[must_use]
 pub fn live(method: &Method) -> Response {
-    if is_read(method) {
-        verdict(StatusCode::OK, "ok")
-    } else {
-        wrong_method()
-    }
+    if is_read(method) { verdict(StatusCode::OK, "ok") } else { wrong_method() }
 }
 
 /// `GET /readyz`
@@ -35,9 +31,7 @@ pub async fn ready(method: &Method, service: &Service) -> Response {
             let causes = chain(&error);
             tracing::warn!(%causes, "not ready");
             let mut response = verdict(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
             response
         }
     }

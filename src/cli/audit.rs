@@ -56,7 +56,7 @@ pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
         let query = AuditQuery { user: args.user, since };
         let rows = audit::list(&store, profile, query)
             .await
-        .map_err(|error| Error::service("can't read the audit trail", error))?;
+            .map_err(|error| Error::service("can't read the audit trail", error))?;
         output::print(&render(&rows, args.format)?)
     })
 }
@@ -67,14 +67,9 @@ fn render(rows: &[AuditRow], format: Format) -> Result<String, Error> {
         Format::Text => Ok(rows.iter().map(text).collect()),
         Format::Json => {
             let rows: Vec<Value> = rows.iter().map(object).collect();
-            serde_json::to_string_pretty(&rows)
-                .map(|text| text + "\n")
-                .map_err(fault)
+            serde_json::to_string_pretty(&rows).map(|text| text + "\n").map_err(fault)
         }
-        Format::Ndjson => Ok(rows
-            .iter()
-            .map(|row| object(row).to_string() + "\n")
-            .collect()),
+        Format::Ndjson => Ok(rows.iter().map(|row| object(row).to_string() + "\n").collect()),
         Format::Csv => {
             let heading = COLUMNS.map(str::to_owned).to_vec();
             let lines = std::iter::once(heading).chain(rows.iter().map(cells));
@@ -144,23 +139,15 @@ fn text(row: &AuditRow) -> String {
     let names: BTreeSet<&String> = row.before.keys().chain(row.after.keys()).collect();
     for name in names {
         let show = |side: &Map<String, Value>| {
-            side.get(name)
-                .map_or_else(|| "-".to_owned(), ToString::to_string)
+            side.get(name).map_or_else(|| "-".to_owned(), ToString::to_string)
         };
-        let _ = writeln!(
-            text,
-            "    {name}: {} → {}",
-            show(&row.before),
-            show(&row.after)
-        );
+        let _ = writeln!(text, "    {name}: {} → {}", show(&row.before), show(&row.after));
     }
     text
 }
 
 fn timestamp(row: &AuditRow) -> String {
-    row.time
-        .and_utc()
-        .to_rfc3339_opts(SecondsFormat::Micros, true)
+    row.time.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// RFC 4180: quoted where it must be, CRLF at the end.
@@ -168,11 +155,7 @@ fn csv_line(cells: &[String]) -> String {
     let quoted = cells.iter().map(|cell| {
         // A leading =, +, - or @ would be a formula to a spreadsheet, and the text is a stranger's.
         let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        let cell = if formula {
-            format!("'{cell}")
-        } else {
-            cell.clone()
-        };
+        let cell = if formula { format!("'{cell}") } else { cell.clone() };
         if cell.contains(['"', ',', '\n', '\r']) {
             format!("\"{}\"", cell.replace('"', "\"\""))
         } else {

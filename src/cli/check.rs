@@ -14,21 +14,16 @@ use crate::profile::proof::{Finding, Severity, prove};
 /// 64 for the configuration or the profile; 1 when anything found is an error.
 pub fn run(globals: &Globals) -> Result<(), Error> {
     let loaded = context::load(globals)?;
-    output::line(&format!(
-        "ok     configuration, with the profile {}",
-        loaded.profile.origin
-    ))?;
+    output::line(&format!("ok     configuration, with the profile {}", loaded.profile.origin))?;
     let findings = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);
         let store = context::store(&loaded.config)?;
         let catalogue = store.catalogue().await.map_err(failed)?;
-        let fold = |column: &str| {
-            store
-                .fold_expression(column)
-                .unwrap_or_else(|| column.to_owned())
-        };
+        let fold =
+            |column: &str| store.fold_expression(column).unwrap_or_else(|| column.to_owned());
         let mut findings = prove(&loaded.profile, &catalogue, fold);
-        findings.extend(store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?);
+        findings
+            .extend(store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?);
         Ok(findings)
     })?;
     output::print(&findings.iter().map(render).collect::<String>())?;
@@ -37,16 +32,11 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     if errors == 0 {
         return output::line(&format!("{warnings} warnings, no errors"));
     }
-    Err(Error::refused(format!(
-        "check found {errors} errors and {warnings} warnings"
-    )))
+    Err(Error::refused(format!("check found {errors} errors and {warnings} warnings")))
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {
-    findings
-        .iter()
-        .filter(|finding| finding.severity == severity)
-        .count()
+    findings.iter().filter(|finding| finding.severity == severity).count()
 }
 
 fn render(finding: &Finding) -> String {
@@ -55,11 +45,8 @@ fn render(finding: &Finding) -> String {
         Severity::Warning => "warn",
         Severity::Error => "error",
     };
-    let subject = if finding.subject.is_empty() {
-        String::new()
-    } else {
-        format!("{}: ", finding.subject)
-    };
+    let subject =
+        if finding.subject.is_empty() { String::new() } else { format!("{}: ", finding.subject) };
     let mut text = format!("{word:<5}  {subject}{}\n", finding.what);
     for (label, detail) in [("why", &finding.why), ("fix", &finding.fix)] {
         if !detail.is_empty() {

@@ -42,10 +42,7 @@ pub fn load(globals: &Globals) -> Result<Loaded, Error> {
     let config = load_config(globals)?;
     let profile =
         profile::load(&config.profile).map_err(|error| Error::usage(error.to_string()))?;
-    Ok(Loaded {
-        config,
-        profile: Arc::new(profile),
-    })
+    Ok(Loaded { config, profile: Arc::new(profile) })
 }
 
 /// Reads the configuration and makes ready to use the database; connects to nothing yet.
@@ -69,9 +66,7 @@ pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
     if pending.is_empty() {
         return Ok(store);
     }
-    Err(Error::refused(
-        "the sidecar tables are missing or out of date: run `kpifire-scim migrate`",
-    ))
+    Err(Error::refused("the sidecar tables are missing or out of date: run `kpifire-scim migrate`"))
 }
 
 /// Makes ready to use the database of a configuration.
@@ -79,12 +74,7 @@ pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
 /// # Errors
 /// Exit code 1 for a URL that the database's driver can't use.
 pub fn store(config: &Config) -> Result<Store, Error> {
-    let Database {
-        url,
-        pool_size,
-        connect_timeout,
-        ..
-    } = &config.database;
+    let Database { url, pool_size, connect_timeout, .. } = &config.database;
     let size = usize::try_from(*pool_size).unwrap_or(usize::MAX);
     Store::new(url, size, *connect_timeout)
         .map_err(|error| Error::failed("the database can't be used", error))

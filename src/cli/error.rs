@@ -24,11 +24,7 @@ pub const USAGE: u8 = 64;
 impl Error {
     /// The work failed.
     pub fn failed(message: impl Into<String>, cause: impl Into<Cause>) -> Self {
-        Self {
-            code: FAILED,
-            message: message.into(),
-            cause: Some(cause.into()),
-        }
+        Self { code: FAILED, message: message.into(), cause: Some(cause.into()) }
     }
 
     /// The service failed. At the command line its own causes may be told, so what it says of an
@@ -42,20 +38,12 @@ impl Error {
 
     /// The work can't be done, and nothing further is behind it.
     pub fn refused(message: impl Into<String>) -> Self {
-        Self {
-            code: FAILED,
-            message: message.into(),
-            cause: None,
-        }
+        Self { code: FAILED, message: message.into(), cause: None }
     }
 
     /// The command line, the configuration or the profile can't be used.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self {
-            code: USAGE,
-            message: message.into(),
-            cause: None,
-        }
+        Self { code: USAGE, message: message.into(), cause: None }
     }
 
     /// The exit code.

@@ -17,12 +17,7 @@ pub struct Globals {
     #[arg(long, help_heading = "Common options")]
     pub quiet: bool,
     /// How log lines look
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        help_heading = "Common options"
-    )]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Common options")]
     pub log_format: Option<LogFormat>,
 }
 
@@ -44,20 +39,13 @@ impl Globals {
     /// after it; `--config` has to keep both.
     #[must_use]
     pub fn augment(command: Command) -> Command {
-        let names: Vec<_> = command
-            .get_subcommands()
-            .map(|sub| sub.get_name().to_owned())
-            .collect();
+        let names: Vec<_> =
+            command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
         // Deriving `Args` also carries this struct's own description over the command's.
-        let (about, long_about) = (
-            command.get_about().cloned(),
-            command.get_long_about().cloned(),
-        );
+        let (about, long_about) = (command.get_about().cloned(), command.get_long_about().cloned());
         let command = Self::augment_args(command).about(about.unwrap_or_default());
         let command = command.long_about(long_about.unwrap_or_default());
-        names.into_iter().fold(command, |command, name| {
-            command.mut_subcommand(name, Self::augment)
-        })
+        names.into_iter().fold(command, |command, name| command.mut_subcommand(name, Self::augment))
     }
 
     /// Collects them from every level, in the order of the command line.

@@ -20,13 +20,11 @@ pub fn init(globals: &Globals, configured: Option<&Log>) {
         None => "info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let format = globals
-        .log_format
-        .unwrap_or_else(|| match configured.map(|log| log.format) {
-            None | Some(config::LogFormat::Text) => LogFormat::Text,
-            Some(config::LogFormat::Json) => LogFormat::Json,
-            Some(config::LogFormat::Journald) => LogFormat::Journald,
-        });
+    let format = globals.log_format.unwrap_or_else(|| match configured.map(|log| log.format) {
+        None | Some(config::LogFormat::Text) => LogFormat::Text,
+        Some(config::LogFormat::Json) => LogFormat::Json,
+        Some(config::LogFormat::Journald) => LogFormat::Journald,
+    });
     let (journal, missing) = match (format == LogFormat::Journald).then(tracing_journald::layer) {
         Some(Ok(layer)) => (Some(layer), None),
         Some(Err(error)) => (None, Some(error)),
@@ -37,30 +35,16 @@ pub fn init(globals: &Globals, configured: Option<&Log>) {
         (None, LogFormat::Json) => Some(fmt::layer().json().with_writer(std::io::stderr).boxed()),
         (None, _) => {
             let ansi = std::io::stderr().is_terminal();
-            Some(
-                fmt::layer()
-                    .with_ansi(ansi)
-                    .with_writer(std::io::stderr)
-                    .boxed(),
-            )
+            Some(fmt::layer().with_ansi(ansi).with_writer(std::io::stderr).boxed())
         }
     };
     // A second call, as from a test, keeps the first log.
-    drop(
-        registry()
-            .with(stderr)
-            .with(journal)
-            .with(filter)
-            .try_init(),
-    );
+    drop(registry().with(stderr).with(journal).with(filter).try_init());
     if let Some(error) = missing {
         tracing::warn!(%error, "there is no systemd journal here; logging to stderr");
     }
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let payload = panic.payload();
         let message = payload
             .downcast_ref::<&str>()

@@ -97,7 +97,7 @@ fn execute(command: Command, globals: &Globals) -> Result<(), Error> {
         logging::init(globals, None);
     }
     match command {
-        Command::Demo(args) => demo::run(args, globals),
+        Command::Demo(args) => demo::run(&args, globals),
         Command::Serve => serve::run(globals),
         Command::Check => check::run(globals),
         Command::Migrate(args) => migrate::run(&args, globals),
@@ -125,11 +125,7 @@ mod tests {
     fn common_options_stand_anywhere_and_add_up() {
         let line = "kpifire-scim --config a token --config b create --name n --config c --quiet";
         let (_, globals) = parsed(line).unwrap();
-        let files: Vec<_> = globals
-            .config
-            .iter()
-            .map(|file| file.to_str().unwrap())
-            .collect();
+        let files: Vec<_> = globals.config.iter().map(|file| file.to_str().unwrap()).collect();
         assert_eq!(files, ["a", "b", "c"]);
         assert!(globals.quiet);
         let (_, globals) = parsed("kpifire-scim --log-format json serve").unwrap();
@@ -138,18 +134,10 @@ mod tests {
 
     #[test]
     fn mistakes_are_usage_errors_and_help_is_not() {
-        for line in [
-            "kpifire-scim",
-            "kpifire-scim nope",
-            "kpifire-scim token create",
-        ] {
+        for line in ["kpifire-scim", "kpifire-scim nope", "kpifire-scim token create"] {
             assert!(parsed(line).unwrap_err().use_stderr(), "{line}");
         }
-        for line in [
-            "kpifire-scim --help",
-            "kpifire-scim --version",
-            "kpifire-scim token --help",
-        ] {
+        for line in ["kpifire-scim --help", "kpifire-scim --version", "kpifire-scim token --help"] {
             assert!(!parsed(line).unwrap_err().use_stderr(), "{line}");
         }
     }

@@ -18,7 +18,7 @@ pub fn print(text: &str) -> Result<(), Error> {
 /// Writes a result and a line break to stdout.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn line(text: &str) -> Result<(), Error> {
     print(&format!("{text}\n"))
 }
@@ -33,20 +33,12 @@ pub fn remark(text: &str) {
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:<width$}"));
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
     }
@@ -60,14 +52,9 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let rows = [["name", "scope"], ["entra-production", "read"]];
-        let rows: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| row.iter().map(ToString::to_string).collect())
-            .collect();
-        assert_eq!(
-            table(&rows),
-            "name              scope\nentra-production  read\n"
-        );
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
+        assert_eq!(table(&rows), "name              scope\nentra-production  read\n");
         assert_eq!(table(&[]), "");
     }
 }

@@ -42,17 +42,10 @@ async fn serve(loaded: &Loaded) -> Result<(), Error> {
 /// 1 when the database doesn't answer, lacks the sidecar tables, or doesn't fit the profile.
 pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     let limits = &loaded.config.limits;
-    let paging = Paging {
-        default: limits.page_default,
-        most: limits.page_max,
-    };
-    Service::start(
-        context::store(&loaded.config)?,
-        Arc::clone(&loaded.profile),
-        paging,
-    )
-    .await
-    .map_err(|error| Error::service("can't start", error))
+    let paging = Paging { default: limits.page_default, most: limits.page_max };
+    Service::start(context::store(&loaded.config)?, Arc::clone(&loaded.profile), paging)
+        .await
+        .map_err(|error| Error::service("can't start", error))
 }
 
 /// What the configuration has for the wire.
@@ -75,26 +68,15 @@ pub async fn bind(config: &Config) -> Result<Listeners, Error> {
         Some(address) => vec![take("admin.listen", address, "").await?],
         None => Vec::new(),
     };
-    Ok(Listeners {
-        scim: vec![scim],
-        admin,
-    })
+    Ok(Listeners { scim: vec![scim], admin })
 }
 
 async fn take(key: &str, address: SocketAddr, path: &str) -> Result<TcpListener, Error> {
-    let failed = |error| {
-        Error::failed(
-            format!("can't listen on {address} (the key `{key}`)"),
-            error,
-        )
-    };
+    let failed =
+        |error| Error::failed(format!("can't listen on {address} (the key `{key}`)"), error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let what = if key == "listen" {
-        "listening on"
-    } else {
-        "health checks on"
-    };
+    let what = if key == "listen" { "listening on" } else { "health checks on" };
     tracing::info!("{what} http://{bound}{path}");
     Ok(listener)
 }

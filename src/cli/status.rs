@@ -36,10 +36,7 @@ fn render(database: &str, status: &Status, tokens: &[tokens::Row], now: DateTime
     let mut rows = vec![pair("database", format!("{database} ({})", status.version))];
     if !status.pending.is_empty() {
         let pending = status.pending.join(", ");
-        rows.push(pair(
-            "sidecar",
-            format!("not up to date: {pending}; run kpifire-scim migrate"),
-        ));
+        rows.push(pair("sidecar", format!("not up to date: {pending}; run kpifire-scim migrate")));
         return output::table(&rows);
     }
     rows.push(pair("sidecar", "up to date".to_owned()));
@@ -47,10 +44,7 @@ fn render(database: &str, status: &Status, tokens: &[tokens::Row], now: DateTime
         || "never".to_owned(),
         |(at, token)| {
             let token = token.as_deref().unwrap_or("no token");
-            let ago = now
-                .signed_duration_since(at.and_utc())
-                .to_std()
-                .unwrap_or_default();
+            let ago = now.signed_duration_since(at.and_utc()).to_std().unwrap_or_default();
             let ago = std::time::Duration::from_secs(ago.as_secs());
             let ago = humantime::format_duration(ago);
             format!("{}, {ago} ago, by {token}", time::show(at.and_utc()))
@@ -61,10 +55,7 @@ fn render(database: &str, status: &Status, tokens: &[tokens::Row], now: DateTime
         "last 24 h",
         counts(status.outcomes.iter().map(|(name, n)| (name.clone(), *n))),
     ));
-    let links = status
-        .links
-        .iter()
-        .map(|((kind, state), n)| (format!("{kind} {state}"), *n));
+    let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
     rows.push(pair("links", counts(links)));
     let mut text = output::table(&rows);
     let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
@@ -76,12 +67,6 @@ fn pair(name: &str, value: String) -> Vec<String> {
 }
 
 fn counts(counted: impl Iterator<Item = (String, i64)>) -> String {
-    let parts: Vec<String> = counted
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    if parts.is_empty() {
-        "none".to_owned()
-    } else {
-        parts.join(", ")
-    }
+    let parts: Vec<String> = counted.map(|(name, count)| format!("{name} {count}")).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }

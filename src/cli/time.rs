@@ -78,10 +78,7 @@ mod tests {
     fn three_ways_to_say_since_when() {
         let now: DateTime<Utc> = "2025-03-02T12:00:00Z".parse().unwrap();
         let since = |text: &str| Since::parse(text).unwrap().resolve(now).unwrap();
-        assert_eq!(
-            show(since("2025-03-01T10:00:00+02:00")),
-            "2025-03-01T08:00:00Z"
-        );
+        assert_eq!(show(since("2025-03-01T10:00:00+02:00")), "2025-03-01T08:00:00Z");
         assert_eq!(show(since("2025-03-01")), "2025-03-01T00:00:00Z");
         assert_eq!(show(since("36h")), "2025-03-01T00:00:00Z");
         assert!(Since::parse("yesterday").is_err());

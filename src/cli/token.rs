@@ -62,11 +62,7 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
         let store = context::open_migrated(globals).await?;
         let now = Utc::now();
         match command {
-            Command::Create(Create {
-                name,
-                expires,
-                scope,
-            }) => {
+            Command::Create(Create { name, expires, scope }) => {
                 let scope = match scope {
                     ScopeName::Provision => Scope::Provision,
                     ScopeName::Read => Scope::Read,
@@ -106,14 +102,7 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
 /// The tokens as `list` and `status` show them, a heading first.
 #[must_use]
 pub fn rows(tokens: &[tokens::Row]) -> Vec<Vec<String>> {
-    let heading = [
-        "NAME",
-        "SCOPE",
-        "CREATED",
-        "EXPIRES",
-        "LAST USED",
-        "REVOKED",
-    ];
+    let heading = ["NAME", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "REVOKED"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(tokens.iter().map(|token| {
         let scope = match token.scope {

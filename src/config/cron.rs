@@ -7,9 +7,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cron(String);
 
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 struct Field {
@@ -19,51 +18,16 @@ struct Field {
     names: &'static [&'static str],
 }
 
-const SECOND: Field = Field {
-    name: "second",
-    min: 0,
-    max: 59,
-    names: &[],
-};
+const SECOND: Field = Field { name: "second", min: 0, max: 59, names: &[] };
 /// crontab(5): minute, hour, day of month, month, day of week (0 and 7 are Sunday).
 const CRONTAB: [Field; 5] = [
-    Field {
-        name: "minute",
-        min: 0,
-        max: 59,
-        names: &[],
-    },
-    Field {
-        name: "hour",
-        min: 0,
-        max: 23,
-        names: &[],
-    },
-    Field {
-        name: "day of month",
-        min: 1,
-        max: 31,
-        names: &[],
-    },
-    Field {
-        name: "month",
-        min: 1,
-        max: 12,
-        names: &MONTHS,
-    },
-    Field {
-        name: "day of week",
-        min: 0,
-        max: 7,
-        names: &DAYS,
-    },
+    Field { name: "minute", min: 0, max: 59, names: &[] },
+    Field { name: "hour", min: 0, max: 23, names: &[] },
+    Field { name: "day of month", min: 1, max: 31, names: &[] },
+    Field { name: "month", min: 1, max: 12, names: &MONTHS },
+    Field { name: "day of week", min: 0, max: 7, names: &DAYS },
 ];
-const YEAR: Field = Field {
-    name: "year",
-    min: 1970,
-    max: 2100,
-    names: &[],
-};
+const YEAR: Field = Field { name: "year", min: 1970, max: 2100, names: &[] };
 
 impl Cron {
     /// Parses a line.
@@ -75,10 +39,7 @@ impl Cron {
         let known: Vec<&Field> = match fields.len() {
             5 => CRONTAB.iter().collect(),
             6 => std::iter::once(&SECOND).chain(&CRONTAB).collect(),
-            7 => std::iter::once(&SECOND)
-                .chain(&CRONTAB)
-                .chain(std::iter::once(&YEAR))
-                .collect(),
+            7 => std::iter::once(&SECOND).chain(&CRONTAB).chain(std::iter::once(&YEAR)).collect(),
             count => {
                 return Err(format!(
                     "must be a cron line of five fields (minute hour day month weekday), six (seconds \
@@ -111,9 +72,7 @@ impl Field {
                 self.name, self.min, self.max
             )
         };
-        text.split(',')
-            .try_for_each(|part| self.part(part))
-            .map_err(|()| allowed())
+        text.split(',').try_for_each(|part| self.part(part)).map_err(|()| allowed())
     }
 
     fn part(&self, part: &str) -> Result<(), ()> {
@@ -139,17 +98,11 @@ impl Field {
     }
 
     fn value(&self, text: &str) -> Result<u32, ()> {
-        let named = self
-            .names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(text));
+        let named = self.names.iter().position(|name| name.eq_ignore_ascii_case(text));
         let value = match named {
             Some(at) => u32::try_from(at).map_err(|_| ())? + self.min,
             None => text.parse().map_err(|_| ())?,
         };
-        (self.min..=self.max)
-            .contains(&value)
-            .then_some(value)
-            .ok_or(())
+        (self.min..=self.max).contains(&value).then_some(value).ok_or(())
     }
 }

@@ -46,20 +46,12 @@ impl Schedule {
                 format!("must be a time zone such as Europe/Berlin, not `{text}`{hint}")
             })
         });
-        Some(Self {
-            reconcile: reconcile?,
-            cleanup: cleanup?,
-            timezone: timezone?,
-        })
+        Some(Self { reconcile: reconcile?, cleanup: cleanup?, timezone: timezone? })
     }
 }
 
 fn optional_cron(text: &str) -> Result<Option<Cron>, String> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        Cron::parse(text).map(Some)
-    }
+    if text.is_empty() { Ok(None) } else { Cron::parse(text).map(Some) }
 }
 
 /// The drift kinds that `restore` can mend without a person asking for it.
@@ -107,19 +99,12 @@ impl Reconcile {
                 auto.insert(text);
             } else {
                 let hint = near_miss::hint(&text, AUTO_KINDS.iter().copied());
-                let message = format!(
-                    "doesn't know `{text}`{hint} (allowed: {})",
-                    AUTO_KINDS.join(", ")
-                );
+                let message =
+                    format!("doesn't know `{text}`{hint} (allowed: {})", AUTO_KINDS.join(", "));
                 reader.problem("reconcile.auto", Some(origin), message);
             }
         }
-        Some(Self {
-            stale_after: stale_after?,
-            floor: floor?,
-            tolerate,
-            auto,
-        })
+        Some(Self { stale_after: stale_after?, floor: floor?, tolerate, auto })
     }
 }
 
@@ -146,9 +131,8 @@ impl Cleanup {
         let strip_after = reader.duration("cleanup.strip_after", "30d", Duration::ZERO, CENTURY);
         let anonymise_after =
             reader.duration("cleanup.anonymise_after", "180d", Duration::ZERO, CENTURY);
-        let delete_after = reader.optional("cleanup.delete_after", |text| {
-            parse_duration(text, Duration::ZERO, CENTURY)
-        });
+        let delete_after = reader
+            .optional("cleanup.delete_after", |text| parse_duration(text, Duration::ZERO, CENTURY));
         let transfer_to = reader.optional("cleanup.transfer_to", non_empty);
         let max_count = reader.integer("cleanup.max_count", 25, 0, 10_000_000);
         let max_percent = reader.percent("cleanup.max_percent", "5");
@@ -239,11 +223,8 @@ impl Notify {
             (None, None, to) if to.is_empty() => None,
             (Some(url), Some(from), to) if !to.is_empty() => Some(Smtp { url, from, to }),
             (url, from, to) => {
-                let absent = [
-                    ("url", url.is_none()),
-                    ("from", from.is_none()),
-                    ("to", to.is_empty()),
-                ];
+                let absent =
+                    [("url", url.is_none()), ("from", from.is_none()), ("to", to.is_empty())];
                 for (key, absent) in absent {
                     if absent {
                         let message = "is missing; mail needs `notify.smtp.url`, `from` and `to`";
@@ -254,11 +235,7 @@ impl Notify {
             }
         };
         let webhook = webhook_url.ok()?.map(|url| Webhook { url });
-        Some(Self {
-            smtp,
-            webhook,
-            digest: digest?,
-        })
+        Some(Self { smtp, webhook, digest: digest? })
     }
 }
 
@@ -272,10 +249,7 @@ fn secret_url(
         return Ok(None);
     };
     let key = keys.value;
-    if !schemes
-        .iter()
-        .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
-    {
+    if !schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
         reader.problem(
             key,
             Some(origin),
@@ -284,11 +258,8 @@ fn secret_url(
         return Err(Noted);
     }
     // A webhook's path is its key: nothing of it is noted but that it is set.
-    let noted = if schemes.contains(&"https://") {
-        "set".to_owned()
-    } else {
-        without_password(&text)
-    };
+    let noted =
+        if schemes.contains(&"https://") { "set".to_owned() } else { without_password(&text) };
     reader.note(key, &noted);
     Ok(Some(Secret::new(text)))
 }
@@ -300,9 +271,7 @@ fn mail_address(text: &str) -> Result<String, String> {
         {
             Ok(text.to_owned())
         }
-        _ => Err(format!(
-            "must be a mail address such as it@plant.example, not `{text}`"
-        )),
+        _ => Err(format!("must be a mail address such as it@plant.example, not `{text}`")),
     }
 }
 
@@ -317,14 +286,10 @@ pub struct Reports {
 
 impl Reports {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let dir = reader.parsed("reports.dir", "reports", |text| {
-            non_empty(text).map(PathBuf::from)
-        });
+        let dir =
+            reader.parsed("reports.dir", "reports", |text| non_empty(text).map(PathBuf::from));
         let mask = reader.boolean("reports.mask", "false");
-        Some(Self {
-            dir: dir?,
-            mask: mask?,
-        })
+        Some(Self { dir: dir?, mask: mask? })
     }
 }
 
@@ -344,10 +309,6 @@ impl Retention {
         let audit = reader.duration("retention.audit", "730d", DAY, CENTURY);
         let runs = reader.duration("retention.runs", "180d", DAY, CENTURY);
         let findings = reader.duration("retention.findings", "365d", DAY, CENTURY);
-        Some(Self {
-            audit: audit?,
-            runs: runs?,
-            findings: findings?,
-        })
+        Some(Self { audit: audit?, runs: runs?, findings: findings? })
     }
 }

@@ -134,11 +134,7 @@ impl Layers {
                 .map(str::to_lowercase)
                 .collect::<Vec<_>>()
                 .join(".");
-            let key = if SHORT.contains(&key.as_str()) {
-                format!("{key}.url")
-            } else {
-                key
-            };
+            let key = if SHORT.contains(&key.as_str()) { format!("{key}.url") } else { key };
             keys.insert(key, Value::new(Some(&name), ValueKind::String(value)));
             self.origins.insert(name.clone(), Layer::Variable(name));
         }
@@ -184,11 +180,7 @@ fn file(path: &Path, origin: &String) -> Result<Map<String, Value>, String> {
 
 /// Makes tables of the short forms.
 fn expand(keys: &mut Map<String, Value>) {
-    let Some(Value {
-        kind: ValueKind::Table(notify),
-        ..
-    }) = keys.get_mut("notify")
-    else {
+    let Some(Value { kind: ValueKind::Table(notify), .. }) = keys.get_mut("notify") else {
         return;
     };
     for name in SHORT.iter().filter_map(|key| key.strip_prefix("notify.")) {

@@ -56,11 +56,7 @@ impl Reader {
         }
         let merged = builder.build().map_err(|error| {
             let message = error.to_string();
-            Error::new(vec![Problem {
-                key: String::new(),
-                origin: None,
-                message,
-            }])
+            Error::new(vec![Problem { key: String::new(), origin: None, message }])
         })?;
         let mut values = BTreeMap::new();
         flatten(&mut values, String::new(), merged.cache);
@@ -75,11 +71,7 @@ impl Reader {
 
     /// Notes what is wrong with a key.
     pub fn problem(&mut self, key: &str, origin: Option<String>, message: impl Into<String>) {
-        self.problems.push(Problem {
-            key: key.to_owned(),
-            origin,
-            message: message.into(),
-        });
+        self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
     }
 
     /// Notes a key's effective value, as `check` prints it and the hash takes it.
@@ -103,12 +95,8 @@ impl Reader {
 
     fn unknown(&self, key: &str) -> String {
         let table = format!("{key}.");
-        let within: Vec<&str> = self
-            .asked
-            .iter()
-            .copied()
-            .filter(|known| known.starts_with(&table))
-            .collect();
+        let within: Vec<&str> =
+            self.asked.iter().copied().filter(|known| known.starts_with(&table)).collect();
         if !within.is_empty() {
             return format!("is a table with the keys {}", within.join(", "));
         }
@@ -116,13 +104,7 @@ impl Reader {
         let siblings: Vec<&str> = key
             .rsplit_once('.')
             .map(|(parent, _)| format!("{parent}."))
-            .map(|parent| {
-                self.asked
-                    .iter()
-                    .copied()
-                    .filter(|k| k.starts_with(&parent))
-                    .collect()
-            })
+            .map(|parent| self.asked.iter().copied().filter(|k| k.starts_with(&parent)).collect())
             .unwrap_or_default();
         match (hint.is_empty(), siblings.is_empty()) {
             (true, false) => format!("unknown key (allowed here: {})", siblings.join(", ")),
@@ -230,8 +212,7 @@ impl Reader {
 
     /// The same as a `usize`.
     pub fn size(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> Option<usize> {
-        self.integer(key, default, min, max)
-            .and_then(|number| usize::try_from(number).ok())
+        self.integer(key, default, min, max).and_then(|number| usize::try_from(number).ok())
     }
 
     /// A number of bytes: an integer, or one with KiB, MiB, GiB, kB, MB, GB.
@@ -291,20 +272,13 @@ impl Reader {
                 }
                 texts
             }
-            ValueKind::String(text) => text
-                .split(',')
-                .map(|t| t.trim().to_owned())
-                .filter(|t| !t.is_empty())
-                .collect(),
+            ValueKind::String(text) => {
+                text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect()
+            }
             _ => return self.wrong(key, raw.origin, "must be a list of strings"),
         };
         self.note(key, &texts.join(","));
-        Some(
-            texts
-                .into_iter()
-                .map(|text| (text, raw.origin.clone()))
-                .collect(),
-        )
+        Some(texts.into_iter().map(|text| (text, raw.origin.clone())).collect())
     }
 
     /// An address to listen on.
@@ -332,11 +306,7 @@ impl Reader {
         layers: &Layers,
         keys: &SecretKeys,
     ) -> Result<Option<(String, String)>, Noted> {
-        let SecretKeys {
-            value: key,
-            file: file_key,
-            credential,
-        } = *keys;
+        let SecretKeys { value: key, file: file_key, credential } = *keys;
         let (by_value, by_file) = layers.last_of(key, file_key);
         let value = self.text_of(key);
         let file = self.text_of(file_key);
@@ -350,16 +320,13 @@ impl Reader {
             (true, false) => value.map(Some).ok_or(Noted),
             (false, true) => {
                 let (path, origin) = file.ok_or(Noted)?;
-                self.secret_file(file_key, &origin, Path::new(&path))
-                    .map(Some)
+                self.secret_file(file_key, &origin, Path::new(&path)).map(Some)
             }
             (false, false) => {
                 let path = layers.credentials.as_ref().map(|dir| dir.join(credential));
                 // A credential that can't be looked at is an error, one that isn't there is none.
                 match path.filter(|path| !matches!(path.try_exists(), Ok(false))) {
-                    Some(path) => self
-                        .secret_file(key, "$CREDENTIALS_DIRECTORY", &path)
-                        .map(Some),
+                    Some(path) => self.secret_file(key, "$CREDENTIALS_DIRECTORY", &path).map(Some),
                     None => Ok(None),
                 }
             }
@@ -387,11 +354,7 @@ fn flatten(values: &mut BTreeMap<String, Raw>, key: String, value: Value) {
     match value.kind {
         ValueKind::Table(map) => {
             for (name, value) in map {
-                let key = if key.is_empty() {
-                    name
-                } else {
-                    format!("{key}.{name}")
-                };
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
                 flatten(values, key, value);
             }
         }

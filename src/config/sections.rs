@@ -116,26 +116,15 @@ pub struct Tls {
 
 impl Tls {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        match (
-            reader.optional_path("tls.cert"),
-            reader.optional_path("tls.key"),
-        ) {
+        match (reader.optional_path("tls.cert"), reader.optional_path("tls.key")) {
             (Some(cert), Some(key)) => Some(Self { cert, key }),
             (None, None) => None,
             (Some(_), None) => {
-                reader.problem(
-                    "tls.key",
-                    None,
-                    "is missing beside `tls.cert`; TLS needs both",
-                );
+                reader.problem("tls.key", None, "is missing beside `tls.cert`; TLS needs both");
                 None
             }
             (None, Some(_)) => {
-                reader.problem(
-                    "tls.cert",
-                    None,
-                    "is missing beside `tls.key`; TLS needs both",
-                );
+                reader.problem("tls.cert", None, "is missing beside `tls.key`; TLS needs both");
                 None
             }
         }
@@ -189,11 +178,7 @@ impl Auth {
             reader.problem("auth.entra.audience", None, "is needed by `auth.entra`");
         }
         let entra = match (tenant, audience) {
-            (Some(tenant), Some(audience)) => Some(Entra {
-                tenant,
-                audience,
-                jwks,
-            }),
+            (Some(tenant), Some(audience)) => Some(Entra { tenant, audience, jwks }),
             _ => None,
         };
         Self { entra }
@@ -244,17 +229,10 @@ impl Log {
             "journald" => Ok(LogFormat::Journald),
             _ => Err(format!("must be text, json or journald, not `{text}`")),
         });
-        Some(Self {
-            level: level?,
-            format: format?,
-        })
+        Some(Self { level: level?, format: format? })
     }
 }
 
 pub(super) fn non_empty(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        Err("must not be empty".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }

@@ -21,9 +21,7 @@ fn message(text: &str, env: &[(&str, &str)]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = write(dir.path(), "a.toml", text);
     let error = load(&[file], env.iter().copied()).unwrap_err();
-    error
-        .to_string()
-        .replace(&format!("{}/", dir.path().display()), "")
+    error.to_string().replace(&format!("{}/", dir.path().display()), "")
 }
 
 const URL: (&str, &str) = ("KPIFIRE_SCIM__DATABASE__URL", "sqlite:kpifire.db");
@@ -34,10 +32,7 @@ fn defaults() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8642");
     assert_eq!(config.base_path, "/scim/v2");
     assert_eq!(config.limits.body, 1 << 20);
-    assert_eq!(
-        config.database.url,
-        DatabaseUrl::Sqlite(PathBuf::from("kpifire.db"))
-    );
+    assert_eq!(config.database.url, DatabaseUrl::Sqlite(PathBuf::from("kpifire.db")));
     assert_eq!(config.database.pool_size, 8);
     assert_eq!(config.profile, "kpifire");
     assert_eq!(config.log.format, LogFormat::Text);
@@ -52,11 +47,7 @@ fn later_files_win_and_the_environment_wins_over_them() {
         "1.toml",
         "listen = \"127.0.0.1:1\"\n[limits]\nbody = \"2MiB\"\nfilter_depth = 3\n[database]\nurl = \"sqlite:a.db\"\n",
     );
-    let second = write(
-        dir.path(),
-        "2.toml",
-        "[limits]\nbody = 4096\n[reports]\ndir = \"/r\"\n",
-    );
+    let second = write(dir.path(), "2.toml", "[limits]\nbody = 4096\n[reports]\ndir = \"/r\"\n");
     let env = [
         ("KPIFIRE_SCIM__LIMITS__FILTER_DEPTH", "5"),
         ("KPIFIRE_SCIM__RECONCILE__AUTO", "reactivated, attribute"),
@@ -113,10 +104,7 @@ fn the_commented_file_is_the_defaults() {
     assert_eq!(canonical(&shown), canonical(&shipped));
     for (key, _) in shipped.effective() {
         let last = key.rsplit('.').next().unwrap();
-        assert!(
-            text.contains(&format!("#{last} = ")),
-            "{key} isn't in the shipped file"
-        );
+        assert!(text.contains(&format!("#{last} = ")), "{key} isn't in the shipped file");
     }
 }
 
@@ -204,7 +192,7 @@ fn database_urls() {
         "kpi.db",
     ]
     .into_iter()
-    .map(|url| parse(url))
+    .map(parse)
     .collect();
     insta::assert_snapshot!(all.join("\n"), @r#"
 sqlite:kpi.db
@@ -243,15 +231,10 @@ fn secrets_come_from_files_and_credentials() {
     }
     // A later layer's key wins over an earlier layer's other key.
     let config = from(&format!("[database]\nurl_file = {path:?}\n"), &[URL]).unwrap();
-    assert_eq!(
-        config.database.url,
-        DatabaseUrl::Sqlite("kpifire.db".into())
-    );
-    let config = from(
-        "[database]\nurl = \"sqlite:x\"\n",
-        &[("KPIFIRE_SCIM__DATABASE__URL_FILE", &path)],
-    )
-    .unwrap();
+    assert_eq!(config.database.url, DatabaseUrl::Sqlite("kpifire.db".into()));
+    let config =
+        from("[database]\nurl = \"sqlite:x\"\n", &[("KPIFIRE_SCIM__DATABASE__URL_FILE", &path)])
+            .unwrap();
     assert!(matches!(config.database.url, DatabaseUrl::Postgres(_)));
     insta::assert_snapshot!(message("[database]\nurl = \"sqlite:x\"\nurl_file = \"y\"\n", &[]), @r#"
 configuration: 1 problem
@@ -269,25 +252,11 @@ configuration: 1 problem
 
 #[test]
 fn a_webhook_may_be_its_url_alone_and_is_never_shown() {
-    let env = [
-        URL,
-        (
-            "KPIFIRE_SCIM__NOTIFY__WEBHOOK",
-            "https://chat.example/hooks/KEY",
-        ),
-    ];
+    let env = [URL, ("KPIFIRE_SCIM__NOTIFY__WEBHOOK", "https://chat.example/hooks/KEY")];
     for config in [
         from("", &env).unwrap(),
-        from(
-            "[notify]\nwebhook = \"https://chat.example/hooks/KEY\"\n",
-            &[URL],
-        )
-        .unwrap(),
-        from(
-            "[notify.webhook]\nurl = \"https://chat.example/hooks/KEY\"\n",
-            &[URL],
-        )
-        .unwrap(),
+        from("[notify]\nwebhook = \"https://chat.example/hooks/KEY\"\n", &[URL]).unwrap(),
+        from("[notify.webhook]\nurl = \"https://chat.example/hooks/KEY\"\n", &[URL]).unwrap(),
     ] {
         assert_eq!(
             config.notify.webhook.as_ref().unwrap().url.reveal(),
@@ -301,20 +270,11 @@ fn a_webhook_may_be_its_url_alone_and_is_never_shown() {
 fn the_hash_is_of_settings_and_not_of_secrets_or_layers() {
     let hash = |text: &str, env: &[(&str, &str)]| from(text, env).unwrap().hash();
     let base = hash("[database]\nurl = \"mysql://a:one@h/d\"\n", &[]);
-    assert_eq!(
-        base,
-        hash("", &[("KPIFIRE_SCIM__DATABASE__URL", "mysql://a:two@h/d")])
-    );
+    assert_eq!(base, hash("", &[("KPIFIRE_SCIM__DATABASE__URL", "mysql://a:two@h/d")]));
+    assert_ne!(base, hash("", &[("KPIFIRE_SCIM__DATABASE__URL", "mysql://b:one@h/d")]));
     assert_ne!(
         base,
-        hash("", &[("KPIFIRE_SCIM__DATABASE__URL", "mysql://b:one@h/d")])
-    );
-    assert_ne!(
-        base,
-        hash(
-            "[cleanup]\nmax_count = 26\n[database]\nurl = \"mysql://a:one@h/d\"\n",
-            &[]
-        )
+        hash("[cleanup]\nmax_count = 26\n[database]\nurl = \"mysql://a:one@h/d\"\n", &[])
     );
     assert_eq!(base.len(), 64);
 }

@@ -42,9 +42,7 @@ impl DatabaseUrl {
                     && rest.starts_with("//") =>
             {
                 let hint = near_miss::hint(other, ["sqlite", "postgres", "mysql", "mariadb"]);
-                Err(format!(
-                    "has the unknown scheme `{other}`; write {ALLOWED}{hint}"
-                ))
+                Err(format!("has the unknown scheme `{other}`; write {ALLOWED}{hint}"))
             }
             _ => Err(format!("has no known scheme; write {ALLOWED}")),
         }
@@ -69,10 +67,8 @@ fn sqlite(rest: &str) -> Result<DatabaseUrl, String> {
 fn server(rest: &str) -> Result<(), String> {
     match rest.strip_prefix("//") {
         Some(authority) if !authority.is_empty() => Ok(()),
-        _ => Err(
-            "needs `//` and a host after the scheme: SCHEME://USER:PASSWORD@HOST/DATABASE"
-                .to_owned(),
-        ),
+        _ => Err("needs `//` and a host after the scheme: SCHEME://USER:PASSWORD@HOST/DATABASE"
+            .to_owned()),
     }
 }
 

@@ -14,13 +14,8 @@ pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
 
 /// A humantime duration in a range.
 pub(super) fn parse_duration(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
-    let range = || {
-        format!(
-            "{} to {}",
-            humantime::format_duration(min),
-            humantime::format_duration(max)
-        )
-    };
+    let range =
+        || format!("{} to {}", humantime::format_duration(min), humantime::format_duration(max));
     let duration = humantime::parse_duration(text).map_err(|error| {
         format!("must be a duration such as \"30s\" or \"30d\", not `{text}`: {error}")
     })?;
@@ -32,10 +27,7 @@ pub(super) fn parse_duration(text: &str, min: Duration, max: Duration) -> Result
 
 /// A number of bytes with an optional unit.
 pub(super) fn parse_bytes(text: &str) -> Option<u64> {
-    let compact: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '_')
-        .collect();
+    let compact: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
     let digits = compact.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = compact.get(digits.len()..)?;
     let factor: u64 = match unit.to_ascii_lowercase().as_str() {

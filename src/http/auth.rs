@@ -53,13 +53,7 @@ mod tests {
     fn one_bearer_token_in_any_case() {
         assert_eq!(token(&["Bearer abc"]).as_deref(), Some("abc"));
         assert_eq!(token(&["bEARER   abc "]).as_deref(), Some("abc"));
-        for bad in [
-            &[][..],
-            &["Basic abc"],
-            &["Bearer"],
-            &["abc"],
-            &["Bearer a", "Bearer b"],
-        ] {
+        for bad in [&[][..], &["Basic abc"], &["Bearer"], &["abc"], &["Bearer a", "Bearer b"]] {
             assert_eq!(token(bad), None, "{bad:?}");
         }
     }

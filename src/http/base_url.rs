@@ -19,10 +19,7 @@ pub fn of(parts: &Parts, settings: &Settings, local: SocketAddr) -> Result<Strin
         return Ok(format!("{}{base_path}", public.trim_end_matches('/')));
     }
     // HTTP/2 carries it as `:authority`, which hyper puts into the URI.
-    let authority = match (
-        parts.headers.get(hyper::header::HOST),
-        parts.uri.authority(),
-    ) {
+    let authority = match (parts.headers.get(hyper::header::HOST), parts.uri.authority()) {
         (Some(host), _) => host.to_str().unwrap_or("\0").to_owned(),
         (None, Some(authority)) => authority.as_str().to_owned(),
         (None, None) => local.to_string(),
@@ -56,9 +53,7 @@ fn is_authority(text: &str) -> bool {
         && !host.is_empty()
         && host.len() <= 253
         && (text.starts_with('[')
-            || host
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
+            || host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
 }
 
 #[cfg(test)]
@@ -67,13 +62,7 @@ mod tests {
 
     #[test]
     fn host_and_port_and_nothing_else() {
-        for good in [
-            "kpifire.corp.test",
-            "10.0.0.1:8642",
-            "[::1]:8642",
-            "[2001:db8::1]",
-            "a_b:1",
-        ] {
+        for good in ["kpifire.corp.test", "10.0.0.1:8642", "[::1]:8642", "[2001:db8::1]", "a_b:1"] {
             assert!(is_authority(good), "{good}");
         }
         let bad = [

@@ -72,12 +72,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
         return Ok(());
     };
     let text = String::from_utf8_lossy(value.as_bytes());
-    let essence = text
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/scim+json" | "application/json" => Ok(()),
         _ => Err(Failure::unsupported_media_type(&essence)),
@@ -112,10 +107,7 @@ mod tests {
     #[test]
     fn bad_json_is_invalid_syntax_with_its_place() {
         let error = parse(b"{\n \"a\": }").unwrap_err();
-        assert_eq!(
-            (error.status, error.scim_type),
-            (400, Some(scim::ScimType::InvalidSyntax))
-        );
+        assert_eq!((error.status, error.scim_type), (400, Some(scim::ScimType::InvalidSyntax)));
         assert!(error.detail.contains("line 2 column 7"), "{}", error.detail);
         for bad in ["", r#""\ud800""#, &"[".repeat(200), "{} x"] {
             assert_eq!(parse(bad.as_bytes()).unwrap_err().status, 400, "{bad}");

@@ -38,11 +38,7 @@ pub(super) async fn dispatch(
     trace.token = Some(token.name.clone());
 
     let (operation, resource_id) = match router::find(&parts.method, path)? {
-        Match::Found {
-            operation,
-            template,
-            id,
-        } => {
+        Match::Found { operation, template, id } => {
             trace.route = Some(template);
             (operation, id)
         }
@@ -60,12 +56,7 @@ pub(super) async fn dispatch(
         base: base_url::of(parts, app.settings(), peer.local)?,
         now,
     };
-    let request = Routed {
-        app,
-        parts,
-        caller: &caller,
-        id: &resource_id,
-    };
+    let request = Routed { app, parts, caller: &caller, id: &resource_id };
     request.run(operation, body).await
 }
 
@@ -98,25 +89,19 @@ impl Routed<'_> {
             }
             Operation::Get(kind) => {
                 let projection = self.projection(kind)?;
-                service
-                    .get(caller, kind, id, projection, self.conditions())
-                    .await?
+                service.get(caller, kind, id, projection, self.conditions()).await?
             }
             Operation::Replace(kind) => {
                 let projection = self.projection(kind)?;
                 let resource = self.json(body).await?;
                 let conditions = self.conditions();
-                service
-                    .replace(caller, kind, id, resource, projection, conditions)
-                    .await?
+                service.replace(caller, kind, id, resource, projection, conditions).await?
             }
             Operation::Patch(kind) => {
                 let projection = self.projection(kind)?;
                 let patch = self.json(body).await?;
                 let conditions = self.conditions();
-                service
-                    .patch(caller, kind, id, patch, projection, conditions)
-                    .await?
+                service.patch(caller, kind, id, patch, projection, conditions).await?
             }
             Operation::Delete(kind) => service.delete(caller, kind, id, self.conditions()).await?,
             Operation::ServiceProviderConfig
@@ -133,11 +118,7 @@ impl Routed<'_> {
 
     /// RFC 7644 §4: what the service can do, generated from the profile.
     fn discover(&self, operation: Operation) -> Result<Response, Failure> {
-        if self
-            .pairs()?
-            .iter()
-            .any(|(key, _)| key.eq_ignore_ascii_case("filter"))
-        {
+        if self.pairs()?.iter().any(|(key, _)| key.eq_ignore_ascii_case("filter")) {
             return Err(scim::Error::forbidden("Discovery endpoints can't be filtered.").into());
         }
         let (advertised, base) = (self.app.service().advertised(), self.caller.base.as_str());
@@ -157,10 +138,7 @@ impl Routed<'_> {
 
     fn filter_limits(&self) -> FilterLimits {
         let limits = self.app.limits();
-        FilterLimits {
-            length: limits.filter_length,
-            depth: limits.filter_depth,
-        }
+        FilterLimits { length: limits.filter_length, depth: limits.filter_depth }
     }
 
     fn projection(&self, kind: ResourceType) -> Result<Projection, scim::Error> {

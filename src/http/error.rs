@@ -35,9 +35,7 @@ impl Failure {
     pub fn invalid_token() -> Self {
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim", error="invalid_token""#),
-            ..Self::from(unauthorized(
-                "The bearer token is unknown, expired or revoked.",
-            ))
+            ..Self::from(unauthorized("The bearer token is unknown, expired or revoked."))
         }
     }
 
@@ -56,10 +54,7 @@ impl Failure {
     #[must_use]
     pub fn wrong_method(allow: String) -> Self {
         let detail = format!("The method is not allowed here; allowed: {allow}.");
-        Self {
-            allow: Some(allow),
-            ..Self::from(plain(405, detail))
-        }
+        Self { allow: Some(allow), ..Self::from(plain(405, detail)) }
     }
 
     /// RFC 7644 lets a service provider leave this out, and this one does.
@@ -72,28 +67,19 @@ impl Failure {
     #[must_use]
     pub fn unsupported_media_type(given: &str) -> Self {
         let accepted = "application/scim+json or application/json";
-        Self::from(plain(
-            415,
-            format!("The Content-Type is {given:?}; send {accepted}."),
-        ))
+        Self::from(plain(415, format!("The Content-Type is {given:?}; send {accepted}.")))
     }
 
     /// As many requests as allowed are under way.
     #[must_use]
     pub fn busy() -> Self {
-        Self::unavailable(
-            "Too many requests are under way; try again.",
-            Duration::from_secs(1),
-        )
+        Self::unavailable("Too many requests are under way; try again.", Duration::from_secs(1))
     }
 
     /// The request took longer than it may.
     #[must_use]
     pub fn out_of_time() -> Self {
-        Self::unavailable(
-            "The request took too long; try again.",
-            Duration::from_secs(5),
-        )
+        Self::unavailable("The request took too long; try again.", Duration::from_secs(5))
     }
 
     /// The client went away or broke off in the middle of its body.
@@ -109,10 +95,7 @@ impl Failure {
     }
 
     fn unavailable(detail: &str, retry_after: Duration) -> Self {
-        Self {
-            retry_after: Some(retry_after),
-            ..Self::from(plain(503, detail.to_owned()))
-        }
+        Self { retry_after: Some(retry_after), ..Self::from(plain(503, detail.to_owned())) }
     }
 
     /// The answer.
@@ -134,12 +117,7 @@ impl Failure {
 
 impl From<scim::Error> for Failure {
     fn from(error: scim::Error) -> Self {
-        Self {
-            error,
-            challenge: None,
-            allow: None,
-            retry_after: None,
-        }
+        Self { error, challenge: None, allow: None, retry_after: None }
     }
 }
 
@@ -151,10 +129,7 @@ impl From<service::Error> for Failure {
                 tracing::debug!(status = error.status, detail = %error.detail, "refused");
                 Self::from(error)
             }
-            service::Error::Unavailable {
-                retry_after,
-                source,
-            } => {
+            service::Error::Unavailable { retry_after, source } => {
                 tracing::error!(causes = %chain(source.as_ref()), "unavailable; answered 503");
                 Self::unavailable("The database is not available; try again.", retry_after)
             }
@@ -184,11 +159,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn plain(status: u16, detail: String) -> scim::Error {
-    scim::Error {
-        status,
-        scim_type: None,
-        detail,
-    }
+    scim::Error { status, scim_type: None, detail }
 }
 
 fn unauthorized(detail: &str) -> scim::Error {
@@ -196,10 +167,7 @@ fn unauthorized(detail: &str) -> scim::Error {
 }
 
 fn internal() -> scim::Error {
-    plain(
-        500,
-        "An internal error occurred; the server's log has it by the request id.".to_owned(),
-    )
+    plain(500, "An internal error occurred; the server's log has it by the request id.".to_owned())
 }
 
 #[cfg(test)]
@@ -207,43 +175,29 @@ mod tests {
     use super::*;
 
     fn header(response: &Response, name: hyper::header::HeaderName) -> &str {
-        response
-            .headers()
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        response.headers().get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     #[test]
     fn a_database_out_of_reach_is_503_with_whole_seconds() {
         let source = "connection refused at 10.0.0.1, SELECT secret".into();
-        let error = service::Error::Unavailable {
-            retry_after: Duration::from_millis(1200),
-            source,
-        };
+        let error =
+            service::Error::Unavailable { retry_after: Duration::from_millis(1200), source };
         let failure = Failure::from(error);
         assert!(!failure.error.detail.contains("SELECT"));
         let response = failure.into_response();
         assert_eq!(response.status(), 503);
         assert_eq!(header(&response, RETRY_AFTER), "2");
-        assert_eq!(
-            header(&response, hyper::header::CONTENT_TYPE),
-            "application/scim+json"
-        );
+        assert_eq!(header(&response, hyper::header::CONTENT_TYPE), "application/scim+json");
     }
 
     #[test]
     fn challenges_say_what_was_wrong_with_the_token() {
         let none = Failure::no_token().into_response();
-        assert_eq!(
-            header(&none, WWW_AUTHENTICATE),
-            r#"Bearer realm="kpifire-scim""#
-        );
+        assert_eq!(header(&none, WWW_AUTHENTICATE), r#"Bearer realm="kpifire-scim""#);
         let invalid = Failure::invalid_token().into_response();
         assert!(header(&invalid, WWW_AUTHENTICATE).ends_with(r#"error="invalid_token""#));
-        assert_eq!(
-            (none.status().as_u16(), invalid.status().as_u16()),
-            (401, 401)
-        );
+        assert_eq!((none.status().as_u16(), invalid.status().as_u16()), (401, 401));
     }
 
     #[test]
@@ -251,9 +205,6 @@ mod tests {
         #[derive(Debug, thiserror::Error)]
         #[error("outer")]
         struct Outer(#[source] std::io::Error);
-        assert_eq!(
-            chain(&Outer(std::io::Error::other("inner"))),
-            "outer: inner"
-        );
+        assert_eq!(chain(&Outer(std::io::Error::other("inner"))), "outer: inner");
     }
 }

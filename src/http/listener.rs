@@ -49,9 +49,7 @@ impl Drained {
         match (self, other) {
             (Self::Clean, drained) | (drained, Self::Clean) => drained,
             (Self::CutOff { connections: one }, Self::CutOff { connections: two }) => {
-                Self::CutOff {
-                    connections: one + two,
-                }
+                Self::CutOff { connections: one + two }
             }
         }
     }
@@ -80,20 +78,12 @@ where
     H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(
-        limits.connections.min(Semaphore::MAX_PERMITS),
-    ));
+    let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let (phase, watched) = watch::channel(Phase::Serving);
     let mut accepting = JoinSet::new();
     for listener in listeners {
         let (handler, slots) = (handler.clone(), Arc::clone(&slots));
-        accepting.spawn(accept(
-            listener,
-            handler,
-            limits.clone(),
-            slots,
-            watched.clone(),
-        ));
+        accepting.spawn(accept(listener, handler, limits.clone(), slots, watched.clone()));
     }
     drop(watched);
 
@@ -140,14 +130,7 @@ async fn accept<H, F>(
         }) {
             Ok((stream, peer)) => {
                 let (handler, phase) = (handler.clone(), phase.clone());
-                tokio::spawn(connection(
-                    stream,
-                    peer,
-                    handler,
-                    limits.clone(),
-                    slot,
-                    phase,
-                ));
+                tokio::spawn(connection(stream, peer, handler, limits.clone(), slot, phase));
             }
             Err(error) if is_the_clients(&error) => tracing::debug!(%error, "connection lost"),
             Err(error) => {
@@ -237,9 +220,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(
-            u32::try_from(limits.concurrent_requests)
-                .unwrap_or(u32::MAX)
-                .min(256),
+            u32::try_from(limits.concurrent_requests).unwrap_or(u32::MAX).min(256),
         )
         .max_header_list_size(u32::try_from(HEADERS).unwrap_or(u32::MAX))
         .keep_alive_interval(Some(Duration::from_secs(30)));
@@ -257,11 +238,7 @@ impl Activity {
     /// When the connection will have been idle for `limit`, as things stand.
     fn idle_at(&self, limit: Duration) -> Instant {
         let (running, since) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if running == 0 {
-            since + limit
-        } else {
-            Instant::now() + limit
-        }
+        if running == 0 { since + limit } else { Instant::now() + limit }
     }
 
     fn count(&self, change: impl FnOnce(usize) -> usize) {

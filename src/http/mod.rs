@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod base_url;
 pub mod body;
+pub mod client;
 pub mod dispatch;
 pub mod error;
 pub mod listener;
@@ -93,20 +94,9 @@ impl App {
     /// A handler that asks `service`.
     #[must_use]
     pub fn new(service: Service, settings: Settings, clock: Clock) -> Self {
-        let running = Semaphore::new(
-            settings
-                .limits
-                .concurrent_requests
-                .min(Semaphore::MAX_PERMITS),
-        );
-        Self {
-            shared: Arc::new(Shared {
-                service,
-                settings,
-                clock,
-                running,
-            }),
-        }
+        let running =
+            Semaphore::new(settings.limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
+        Self { shared: Arc::new(Shared { service, settings, clock, running }) }
     }
 
     /// The limits it runs under; the listener needs them too.

@@ -23,10 +23,7 @@ impl RequestId {
             .get(HEADER)
             .and_then(|value| value.to_str().ok())
             .filter(|text| is_sane(text))
-            .map_or_else(
-                || Self(Uuid::now_v7().to_string()),
-                |text| Self(text.to_owned()),
-            )
+            .map_or_else(|| Self(Uuid::now_v7().to_string()), |text| Self(text.to_owned()))
     }
 
     /// The id as text.
@@ -50,9 +47,7 @@ impl fmt::Display for RequestId {
 fn is_sane(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= LONGEST
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
 }
 
 #[cfg(test)]
@@ -71,11 +66,7 @@ mod tests {
         let longest = "a".repeat(64);
         assert_eq!(id_for(&longest), longest);
         for bad in ["", "two words", "a\"b", "a=b", &"a".repeat(65)] {
-            assert_eq!(
-                Uuid::parse_str(&id_for(bad)).unwrap().get_version_num(),
-                7,
-                "{bad}"
-            );
+            assert_eq!(Uuid::parse_str(&id_for(bad)).unwrap().get_version_num(), 7, "{bad}");
         }
         assert!(Uuid::parse_str(RequestId::of(&HeaderMap::new()).as_str()).is_ok());
     }

@@ -44,12 +44,7 @@ pub fn empty(status: u16) -> Response {
 #[must_use]
 pub fn from_reply(reply: Reply) -> Response {
     match reply {
-        Reply::Resource {
-            status,
-            body,
-            etag,
-            location,
-        } => {
+        Reply::Resource { status, body, etag, location } => {
             let mut response = scim(status, &body);
             set(&mut response, ETAG, etag.as_deref());
             set(&mut response, LOCATION, location.as_deref());
@@ -80,9 +75,7 @@ pub fn allowing(mut response: Response, methods: &str) -> Response {
 #[must_use]
 pub fn finish(response: Response, method: &Method, id: &RequestId) -> Response {
     let (mut parts, body) = response.into_parts();
-    parts
-        .headers
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(value) = id.to_header() {
         parts.headers.insert(request_id::HEADER, value);
     }
@@ -91,9 +84,7 @@ pub fn finish(response: Response, method: &Method, id: &RequestId) -> Response {
     }
     let length = hyper::body::Body::size_hint(&body).lower();
     if length > 0 {
-        parts
-            .headers
-            .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     hyper::Response::from_parts(parts, Full::default())
 }

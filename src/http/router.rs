@@ -71,59 +71,27 @@ struct Route {
 }
 
 const fn route(method: &'static str, template: &'static str, operation: Operation) -> Route {
-    Route {
-        method,
-        template,
-        operation,
-    }
+    Route { method, template, operation }
 }
 
 /// More literal templates come before those with a parameter: the first that fits the path wins.
 const ROUTES: &[Route] = &[
     route("GET", "/Users", Operation::List(ResourceType::User)),
     route("POST", "/Users", Operation::Create(ResourceType::User)),
-    route(
-        "POST",
-        "/Users/.search",
-        Operation::Search(ResourceType::User),
-    ),
+    route("POST", "/Users/.search", Operation::Search(ResourceType::User)),
     route("GET", "/Users/{id}", Operation::Get(ResourceType::User)),
     route("PUT", "/Users/{id}", Operation::Replace(ResourceType::User)),
     route("PATCH", "/Users/{id}", Operation::Patch(ResourceType::User)),
-    route(
-        "DELETE",
-        "/Users/{id}",
-        Operation::Delete(ResourceType::User),
-    ),
+    route("DELETE", "/Users/{id}", Operation::Delete(ResourceType::User)),
     route("GET", "/Groups", Operation::List(ResourceType::Group)),
     route("POST", "/Groups", Operation::Create(ResourceType::Group)),
-    route(
-        "POST",
-        "/Groups/.search",
-        Operation::Search(ResourceType::Group),
-    ),
+    route("POST", "/Groups/.search", Operation::Search(ResourceType::Group)),
     route("GET", "/Groups/{id}", Operation::Get(ResourceType::Group)),
-    route(
-        "PUT",
-        "/Groups/{id}",
-        Operation::Replace(ResourceType::Group),
-    ),
-    route(
-        "PATCH",
-        "/Groups/{id}",
-        Operation::Patch(ResourceType::Group),
-    ),
-    route(
-        "DELETE",
-        "/Groups/{id}",
-        Operation::Delete(ResourceType::Group),
-    ),
+    route("PUT", "/Groups/{id}", Operation::Replace(ResourceType::Group)),
+    route("PATCH", "/Groups/{id}", Operation::Patch(ResourceType::Group)),
+    route("DELETE", "/Groups/{id}", Operation::Delete(ResourceType::Group)),
     route("POST", "/.search", Operation::SearchAll),
-    route(
-        "GET",
-        "/ServiceProviderConfig",
-        Operation::ServiceProviderConfig,
-    ),
+    route("GET", "/ServiceProviderConfig", Operation::ServiceProviderConfig),
     route("GET", "/ResourceTypes", Operation::ResourceTypes),
     route("GET", "/ResourceTypes/{id}", Operation::ResourceType),
     route("GET", "/Schemas", Operation::Schemas),
@@ -172,33 +140,18 @@ pub fn below<'a>(path: &'a str, base_path: &str) -> Option<&'a str> {
 /// 400 when the path doesn't percent-decode.
 pub fn find(method: &Method, path: &str) -> Result<Match, scim::Error> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let segments = path
-        .split('/')
-        .skip(1)
-        .map(query::segment)
-        .collect::<Result<Vec<String>, _>>()?;
-    let Some((template, id)) = ROUTES
-        .iter()
-        .find_map(|route| Some((route.template, fit(route.template, &segments)?)))
+    let segments =
+        path.split('/').skip(1).map(query::segment).collect::<Result<Vec<String>, _>>()?;
+    let Some((template, id)) =
+        ROUTES.iter().find_map(|route| Some((route.template, fit(route.template, &segments)?)))
     else {
         return Ok(Match::Unknown);
     };
-    let wanted = if method == Method::HEAD {
-        "GET"
-    } else {
-        method.as_str()
-    };
+    let wanted = if method == Method::HEAD { "GET" } else { method.as_str() };
     let mut here = ROUTES.iter().filter(|route| route.template == template);
     Ok(match here.clone().find(|route| route.method == wanted) {
-        Some(route) => Match::Found {
-            operation: route.operation,
-            template,
-            id,
-        },
-        None => Match::WrongMethod {
-            template,
-            allow: allow(&mut here),
-        },
+        Some(route) => Match::Found { operation: route.operation, template, id },
+        None => Match::WrongMethod { template, allow: allow(&mut here) },
     })
 }
 
@@ -248,14 +201,7 @@ mod tests {
         for route in ROUTES {
             let (operation, id) = found(route.method, &route.template.replace("{id}", "a%2Fb"));
             assert_eq!(operation, route.operation, "{route:?}");
-            assert_eq!(
-                id,
-                if route.template.contains("{id}") {
-                    "a/b"
-                } else {
-                    ""
-                }
-            );
+            assert_eq!(id, if route.template.contains("{id}") { "a/b" } else { "" });
         }
     }
 
@@ -263,24 +209,13 @@ mod tests {
     fn head_is_get_and_one_slash_at_the_end_is_forgiven() {
         let user = Operation::Get(ResourceType::User);
         assert_eq!(found("HEAD", "/Users/7/"), (user, "7".to_owned()));
-        assert_eq!(
-            found("GET", "/Groups/"),
-            (Operation::List(ResourceType::Group), String::new())
-        );
+        assert_eq!(found("GET", "/Groups/"), (Operation::List(ResourceType::Group), String::new()));
     }
 
     #[test]
     fn unknown_paths() {
-        for path in [
-            "",
-            "/",
-            "/users",
-            "/Users//",
-            "//Users",
-            "/Users/7/8",
-            "/Users/%00",
-            "/Nope",
-        ] {
+        for path in ["", "/", "/users", "/Users//", "//Users", "/Users/7/8", "/Users/%00", "/Nope"]
+        {
             assert_eq!(find(&Method::GET, path).unwrap(), Match::Unknown, "{path}");
         }
         assert_eq!(find(&Method::GET, "/Users/%zz").unwrap_err().status, 400);
@@ -293,10 +228,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(allowed(Method::DELETE, "/Users"), "GET, HEAD, POST");
-        assert_eq!(
-            allowed(Method::POST, "/Users/7"),
-            "GET, HEAD, PUT, PATCH, DELETE"
-        );
+        assert_eq!(allowed(Method::POST, "/Users/7"), "GET, HEAD, PUT, PATCH, DELETE");
         assert_eq!(allowed(Method::GET, "/Users/.search"), "POST");
         assert_eq!(allowed(Method::OPTIONS, "/Schemas"), "GET, HEAD");
     }
@@ -314,11 +246,7 @@ mod tests {
         for route in ROUTES {
             let reads = matches!(route.method, "GET") || route.template.ends_with(".search");
             let me = route.operation == Operation::Me;
-            assert_eq!(
-                route.operation.access() == Access::Read,
-                reads || me,
-                "{route:?}"
-            );
+            assert_eq!(route.operation.access() == Access::Read, reads || me, "{route:?}");
         }
     }
 }

@@ -88,9 +88,10 @@ pub fn for_insert(
             assignments.push(Assignment { column: mapping.column.clone(), value });
         }
     }
-    let constants = table.insert.iter().map(|(column, scalar)| {
-        (column.clone(), Cell::of(scalar, whole_second(now)))
-    });
+    let constants = table
+        .insert
+        .iter()
+        .map(|(column, scalar)| (column.clone(), Cell::of(scalar, whole_second(now))));
     let stamped = stamps(&table.touch, Stamp::Created, now);
     for (column, cell) in constants.chain(stamped) {
         if !assignments.iter().any(|it| it.column == column) {

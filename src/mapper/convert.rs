@@ -102,11 +102,7 @@ pub(super) fn to_legacy(
         Encoding::Lookup(lookup) => {
             let label = scim_text(value);
             check_length(layout, &lookup.table, &lookup.label, path, &label)?;
-            Ok(Some(NewValue::Label {
-                attribute: path.to_string(),
-                label,
-                lookup: lookup.clone(),
-            }))
+            Ok(Some(NewValue::Label { attribute: path.to_string(), label, lookup: lookup.clone() }))
         }
         Encoding::Plain => plain(layout, table, path, mapping, value).map(Some),
     }

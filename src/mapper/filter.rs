@@ -67,7 +67,11 @@ fn attribute(layout: &Layout, kind: ResourceType, it: &AttrExp) -> Result<Predic
         AttrExp::Comparison(path, operator, value) => (path, Some((operator, value))),
     };
     let resolved = resolve(kind, path).map_err(|error| {
-        Error::invalid_filter(format!("{}; {} can be asked for", error.detail, filterable(layout, kind)))
+        Error::invalid_filter(format!(
+            "{}; {} can be asked for",
+            error.detail,
+            filterable(layout, kind)
+        ))
     })?;
     test(layout, kind, resolved, condition)
 }
@@ -110,7 +114,10 @@ fn any(mut tests: Vec<Predicate>) -> Predicate {
 
 fn value_path(layout: &Layout, kind: ResourceType, it: &ValuePath) -> Result<Predicate, Error> {
     let whole = resolve(kind, &it.attr)?;
-    if matches!((kind, whole.attribute.name), (ResourceType::Group, "members") | (ResourceType::User, "groups")) {
+    if matches!(
+        (kind, whole.attribute.name),
+        (ResourceType::Group, "members") | (ResourceType::User, "groups")
+    ) {
         return edges(layout, kind, whole, &it.filter);
     }
     let Some((path, condition)) = typed_element(kind, it)? else {
@@ -307,9 +314,7 @@ fn column(
         (Value::Number(number), _) => Operand::Int(number.as_i64().ok_or_else(|| {
             Error::invalid_filter(format!("`{resolved}`: {number} is no whole number"))
         })?),
-        (_, AttributeKind::DateTime)
-            if layout.kind(table, &mapping.column) == Kind::Timestamp =>
-        {
+        (_, AttributeKind::DateTime) if layout.kind(table, &mapping.column) == Kind::Timestamp => {
             let text = scim_text(&value);
             let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
                 Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
@@ -331,7 +336,10 @@ fn column(
 /// userName and displayName compare without case whatever a schema says.
 fn names(kind: ResourceType, path: &AttributePath) -> bool {
     let name = path.to_string();
-    matches!((kind, name.as_str()), (ResourceType::User, "userName") | (ResourceType::Group, "displayName"))
+    matches!(
+        (kind, name.as_str()),
+        (ResourceType::User, "userName") | (ResourceType::Group, "displayName")
+    )
 }
 
 /// Which of an attribute's few values satisfy the condition; for `ne`, which it excludes.

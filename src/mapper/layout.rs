@@ -92,8 +92,9 @@ impl Layout {
                 let uuid = uuid::Uuid::parse_str(id).ok()?;
                 (uuid.hyphenated().to_string() == id).then(|| Cell::Text(id.to_owned()))
             }
-            _ => (!id.contains('\0') && id.chars().count() <= 191)
-                .then(|| Cell::Text(id.to_owned())),
+            _ => {
+                (!id.contains('\0') && id.chars().count() <= 191).then(|| Cell::Text(id.to_owned()))
+            }
         }
     }
 }
@@ -111,7 +112,9 @@ pub fn fit(kind: Kind, cell: Cell) -> Cell {
             "false" => Cell::Bool(false),
             _ => Cell::Text(text),
         },
-        (Kind::Text, cell @ (Cell::Int(_) | Cell::Bool(_) | Cell::Number(_))) => cell.to_text().into(),
+        (Kind::Text, cell @ (Cell::Int(_) | Cell::Bool(_) | Cell::Number(_))) => {
+            cell.to_text().into()
+        }
         // A profile may write a time as text.
         (Kind::Timestamp | Kind::Date, cell @ Cell::Text(_)) => {
             cell.to_time().map_or(cell, Cell::Time)
@@ -164,7 +167,8 @@ fn named(profile: &Profile) -> BTreeMap<TableName, Vec<String>> {
         columns.push(resource.key.clone());
         columns.extend(resource.insert.keys().cloned());
         let touch = &resource.touch;
-        columns.extend([&touch.created, &touch.modified, &touch.actor].into_iter().flatten().cloned());
+        columns
+            .extend([&touch.created, &touch.modified, &touch.actor].into_iter().flatten().cloned());
         columns.extend(resource.attributes.values().map(|mapping| mapping.column.clone()));
         if kind == ResourceType::User {
             columns.extend(profile.anonymise.keys().cloned());

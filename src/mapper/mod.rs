@@ -14,8 +14,8 @@ mod render;
 
 pub use cell::Cell;
 pub use change::{
-    Assignment, NewValue, Stamp, active, baseline, for_delete, for_insert, for_update, kept, stamps,
-    undelete,
+    Assignment, NewValue, Stamp, active, baseline, for_delete, for_insert, for_update, kept,
+    stamps, undelete,
 };
 pub use filter::{matching_name, predicate, sort_field};
 pub use layout::{Layout, LayoutError, fit, whole_second};

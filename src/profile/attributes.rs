@@ -18,11 +18,7 @@ pub(super) fn attributes(
     kind: ResourceType,
     section: Section,
 ) -> BTreeMap<AttributePath, Mapping> {
-    let mut read = Attributes {
-        kind,
-        mapped: BTreeMap::new(),
-        columns: BTreeMap::new(),
-    };
+    let mut read = Attributes { kind, mapped: BTreeMap::new(), columns: BTreeMap::new() };
     for (name, item) in section.entries {
         read.entry(reader, &name, item);
     }
@@ -73,11 +69,7 @@ impl Attributes {
         }
         self.columns.insert(mapping.column.clone(), key.clone());
         if self.mapped.insert(path, mapping).is_some() {
-            reader.problem(
-                key,
-                line,
-                "this attribute is mapped twice; keep one of the two keys",
-            );
+            reader.problem(key, line, "this attribute is mapped twice; keep one of the two keys");
         }
     }
 }
@@ -102,17 +94,10 @@ fn forbidden(reader: &mut Reader, path: &AttributePath, key: &str, line: usize) 
 fn mapping(reader: &mut Reader, path: &AttributePath, item: Item) -> Option<Mapping> {
     if let Node::Text(_) = item.value {
         let column = reader.text(&item)?;
-        return Some(Mapping {
-            column,
-            encoding: Encoding::Plain,
-        });
+        return Some(Mapping { column, encoding: Encoding::Plain });
     }
     if !matches!(item.value, Node::Table(_)) {
-        reader.problem(
-            &item.path,
-            item.line,
-            "must be a column name or a table with `column`",
-        );
+        reader.problem(&item.path, item.line, "must be a column name or a table with `column`");
         return None;
     }
     let mut section = reader.table(item)?;
@@ -141,26 +126,16 @@ fn mapping(reader: &mut Reader, path: &AttributePath, item: Item) -> Option<Mapp
         (Some(item), _) => {
             let other = other.map_or(Some(Other::Reject), |item| other_word(reader, &item));
             let pairs = pairs(reader, item, boolean)?;
-            Encoding::Values {
-                pairs,
-                other: other?,
-            }
+            Encoding::Values { pairs, other: other? }
         }
         (None, Some(item)) if boolean => {
-            reader.problem(
-                &item.path,
-                item.line,
-                "can't carry a boolean attribute; use `values`",
-            );
+            reader.problem(&item.path, item.line, "can't carry a boolean attribute; use `values`");
             return None;
         }
         (None, Some(item)) => Encoding::Lookup(lookup_table(reader, item)?),
         (None, None) => Encoding::Plain,
     };
-    Some(Mapping {
-        column: column?,
-        encoding,
-    })
+    Some(Mapping { column: column?, encoding })
 }
 
 fn other_word(reader: &mut Reader, item: &Item) -> Option<Other> {
@@ -186,11 +161,7 @@ fn pairs(reader: &mut Reader, item: Item, boolean: bool) -> Option<Vec<(String, 
     let (path, line) = (item.path.clone(), item.line);
     let section = reader.table(item)?;
     if section.entries.is_empty() {
-        reader.problem(
-            path,
-            line,
-            "is empty; list SCIM values and what the column holds for each",
-        );
+        reader.problem(path, line, "is empty; list SCIM values and what the column holds for each");
         return None;
     }
     let mut pairs: Vec<(String, Scalar)> = Vec::new();
@@ -236,25 +207,15 @@ fn lookup_table(reader: &mut Reader, item: Item) -> Option<Lookup> {
     let table = reader.required_table_name(&mut section, "table = \"departments\"");
     let key = reader.required_text(&mut section, "key", "key = \"department_id\"");
     let label = reader.required_text(&mut section, "label", "label = \"name\"");
-    let missing = section
-        .take("missing")
-        .map_or(Some(Missing::Reject), |item| missing(reader, item));
-    let insert_line = section
-        .entries
-        .iter()
-        .find(|(name, _)| name == "insert")
-        .map(|(_, item)| item.line);
+    let missing =
+        section.take("missing").map_or(Some(Missing::Reject), |item| missing(reader, item));
+    let insert_line =
+        section.entries.iter().find(|(name, _)| name == "insert").map(|(_, item)| item.line);
     let insert = super::parse::constants(reader, section.take("insert"), Words::Now);
     if let Some(line) = insert_line
-        && missing
-            .as_ref()
-            .is_some_and(|missing| *missing != Missing::Create)
+        && missing.as_ref().is_some_and(|missing| *missing != Missing::Create)
     {
-        reader.problem(
-            section.key("insert"),
-            line,
-            "is used only with `missing = \"create\"`",
-        );
+        reader.problem(section.key("insert"), line, "is used only with `missing = \"create\"`");
     }
     reader.finish(&section, LOOKUP_KEYS);
     let (table, key, label) = (table?, key?, label?);
@@ -267,13 +228,7 @@ fn lookup_table(reader: &mut Reader, item: Item) -> Option<Lookup> {
             );
         }
     }
-    Some(Lookup {
-        table,
-        key,
-        label,
-        missing: missing?,
-        insert,
-    })
+    Some(Lookup { table, key, label, missing: missing?, insert })
 }
 
 fn missing(reader: &mut Reader, item: Item) -> Option<Missing> {

@@ -18,7 +18,7 @@ mod read;
 mod validate;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -27,10 +27,8 @@ pub use parse::parse;
 pub use print::print;
 
 /// The profiles compiled into the binary, by name.
-const BUILTINS: &[(&str, &str)] = &[(
-    "kpifire",
-    include_str!("../../config/profiles/kpifire.toml"),
-)];
+const BUILTINS: &[(&str, &str)] =
+    &[("kpifire", include_str!("../../config/profiles/kpifire.toml"))];
 
 /// One thing that is wrong with a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +50,7 @@ pub struct Error {
 
 impl Error {
     fn one(origin: &str, problem: Problem) -> Self {
-        Self {
-            origin: origin.to_owned(),
-            problems: vec![problem],
-        }
+        Self { origin: origin.to_owned(), problems: vec![problem] }
     }
 
     /// The built-in's name or the file the profile came from.
@@ -93,10 +88,7 @@ impl std::fmt::Display for Error {
 /// The text of a built-in profile.
 #[must_use]
 pub fn builtin(name: &str) -> Option<&'static str> {
-    BUILTINS
-        .iter()
-        .find(|(builtin, _)| *builtin == name)
-        .map(|(_, text)| *text)
+    BUILTINS.iter().find(|(builtin, _)| *builtin == name).map(|(_, text)| *text)
 }
 
 /// The names of the built-in profiles.
@@ -119,14 +111,7 @@ pub fn load(name_or_path: &str) -> Result<Profile, Error> {
             "is neither a built-in profile ({}) nor a readable file: {error}{hint}",
             names.join(", ")
         );
-        Error::one(
-            name_or_path,
-            Problem {
-                key: String::new(),
-                line: None,
-                message,
-            },
-        )
+        Error::one(name_or_path, Problem { key: String::new(), line: None, message })
     })?;
     parse(name_or_path, &text)
 }
@@ -138,9 +123,7 @@ pub fn resolve(setting: &str, config_file: Option<&Path>) -> String {
     if builtin(setting).is_some() || Path::new(setting).is_absolute() {
         return setting.to_owned();
     }
-    let beside: Option<PathBuf> = config_file
-        .and_then(Path::parent)
-        .map(|dir| dir.join(setting));
+    let beside: Option<PathBuf> = config_file.and_then(Path::parent).map(|dir| dir.join(setting));
     match beside {
         Some(path) if path.is_file() => path.to_string_lossy().into_owned(),
         _ => setting.to_owned(),

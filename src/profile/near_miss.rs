@@ -17,11 +17,7 @@ pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Ve
     if let Some((best, _)) = scored.first().copied() {
         scored.retain(|(score, _)| best - score < 0.1);
     }
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, candidate)| candidate)
-        .collect()
+    scored.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }
 
 /// `; did you mean "a" or "b"?`, or nothing when no candidate is close.
@@ -31,10 +27,7 @@ pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> St
     if near.is_empty() {
         return String::new();
     }
-    let quoted: Vec<String> = near
-        .iter()
-        .map(|candidate| format!("`{candidate}`"))
-        .collect();
+    let quoted: Vec<String> = near.iter().map(|candidate| format!("`{candidate}`")).collect();
     format!("; did you mean {}?", quoted.join(" or "))
 }
 
@@ -42,10 +35,8 @@ pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> St
 /// edit distance alone rates `users` and `user_accounts` too low: the mean of both is used, and a
 /// word that contains the other whole counts as near.
 fn score(a: &str, b: &str) -> f64 {
-    let mean = f64::midpoint(
-        strsim::jaro_winkler(a, b),
-        strsim::normalized_damerau_levenshtein(a, b),
-    );
+    let mean =
+        f64::midpoint(strsim::jaro_winkler(a, b), strsim::normalized_damerau_levenshtein(a, b));
     let contained = a.len() >= 4 && b.len() >= 4 && (a.contains(b) || b.contains(a));
     if contained { mean.max(0.8) } else { mean }
 }

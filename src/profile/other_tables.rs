@@ -39,19 +39,13 @@ fn tables<T>(
         };
         let is_schema = !section.entries.is_empty()
             && !known.iter().any(|key| section.has(key))
-            && section
-                .entries
-                .iter()
-                .all(|(_, item)| matches!(item.value, Node::Table(_)));
+            && section.entries.iter().all(|(_, item)| matches!(item.value, Node::Table(_)));
         if is_schema {
             for (table, item) in section.entries {
                 let Some(section) = reader.table(item) else {
                     continue;
                 };
-                let name = TableName {
-                    schema: Some(name.clone()),
-                    name: table,
-                };
+                let name = TableName { schema: Some(name.clone()), name: table };
                 rows.extend(read(reader, name, section));
             }
         } else if let Some(name) = reader.table_name(&path, line, &name) {
@@ -81,9 +75,7 @@ fn revoke(reader: &mut Reader, table: TableName, mut section: Section) -> Option
                 reader.missing(&section, "set", "set = { revoked_at = \"now\" }")?;
             }
             let set = constants(reader, section.take("set"), Words::NowAndNull);
-            let where_null = section
-                .take("where_null")
-                .and_then(|item| reader.text(&item));
+            let where_null = section.take("where_null").and_then(|item| reader.text(&item));
             if set.is_empty() {
                 reader.problem(section.key("set"), section.line, "names no column to set");
             }
@@ -99,22 +91,14 @@ fn revoke(reader: &mut Reader, table: TableName, mut section: Section) -> Option
         }
     };
     reader.finish(&section, REVOKE_KEYS);
-    Some(Revoke {
-        table,
-        user: user?,
-        action,
-    })
+    Some(Revoke { table, user: user?, action })
 }
 
 fn ownership(reader: &mut Reader, table: TableName, mut section: Section) -> Option<Ownership> {
     let owner = reader.required_text(&mut section, "owner", "owner = \"owner_id\"");
     let title = section.take("title").and_then(|item| reader.text(&item));
     reader.finish(&section, OWNERSHIP_KEYS);
-    Some(Ownership {
-        table,
-        owner: owner?,
-        title,
-    })
+    Some(Ownership { table, owner: owner?, title })
 }
 
 /// `[anonymise]`
@@ -124,14 +108,9 @@ pub(super) fn anonymise(reader: &mut Reader, item: Option<Item>) -> BTreeMap<Str
     };
     let set = section.take("set");
     let lines: BTreeMap<String, (String, usize)> = match &set {
-        Some(Item {
-            value: Node::Table(set),
-            ..
-        }) => set
-            .entries
-            .iter()
-            .map(|(k, i)| (k.clone(), (i.path.clone(), i.line)))
-            .collect(),
+        Some(Item { value: Node::Table(set), .. }) => {
+            set.entries.iter().map(|(k, i)| (k.clone(), (i.path.clone(), i.line))).collect()
+        }
         _ => BTreeMap::new(),
     };
     let set = constants(reader, set, Words::NowAndNull);
@@ -149,14 +128,8 @@ pub(super) fn protect(reader: &mut Reader, item: Option<Item>) -> Protect {
     let Some(mut section) = item.and_then(|item| reader.table(item)) else {
         return Protect::default();
     };
-    let keys = section
-        .take("keys")
-        .map(|item| keys(reader, &item))
-        .unwrap_or_default();
-    let user_names = section
-        .take("userNames")
-        .map(|i| reader.texts(&i))
-        .unwrap_or_default();
+    let keys = section.take("keys").map(|item| keys(reader, &item)).unwrap_or_default();
+    let user_names = section.take("userNames").map(|i| reader.texts(&i)).unwrap_or_default();
     reader.finish(&section, &["keys", "userNames"]);
     Protect { keys, user_names }
 }
@@ -164,11 +137,7 @@ pub(super) fn protect(reader: &mut Reader, item: Option<Item>) -> Protect {
 /// Keys may be written as integers or as text; the SCIM id is text.
 fn keys(reader: &mut Reader, item: &Item) -> Vec<String> {
     let Node::List(items) = &item.value else {
-        reader.problem(
-            &item.path,
-            item.line,
-            "must be a list of keys, for example keys = [1]",
-        );
+        reader.problem(&item.path, item.line, "must be a list of keys, for example keys = [1]");
         return Vec::new();
     };
     items

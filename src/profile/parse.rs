@@ -11,15 +11,8 @@ use super::read::{self, Item, Reader, Section, Words};
 use super::{Error, attributes, validate};
 use crate::scim::ResourceType;
 
-const SECTIONS: &[&str] = &[
-    "users",
-    "groups",
-    "members",
-    "revoke",
-    "ownership",
-    "anonymise",
-    "protect",
-];
+const SECTIONS: &[&str] =
+    &["users", "groups", "members", "revoke", "ownership", "anonymise", "protect"];
 const RESOURCE_KEYS: &[&str] = &["table", "key", "attributes", "insert", "touch", "delete"];
 const MEMBER_KEYS: &[&str] = &["table", "group", "user", "insert", "touch"];
 
@@ -42,16 +35,7 @@ pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
     let profile = match (users, groups, members) {
         (Some(users), Some(groups), Some(members)) => {
             let origin = origin.to_owned();
-            Some(Profile {
-                origin,
-                users,
-                groups,
-                members,
-                revoke,
-                ownership,
-                anonymise,
-                protect,
-            })
+            Some(Profile { origin, users, groups, members, revoke, ownership, anonymise, protect })
         }
         _ => None,
     };
@@ -63,10 +47,7 @@ pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
         Some(profile) if problems.is_empty() => Ok(profile),
         _ => {
             problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
-            Err(Error {
-                origin: origin.to_owned(),
-                problems,
-            })
+            Err(Error { origin: origin.to_owned(), problems })
         }
     }
 }
@@ -78,20 +59,16 @@ fn resource(
     name: &str,
 ) -> Option<ResourceTable> {
     let Some(item) = document.take(name) else {
-        return reader.missing(
-            document,
-            name,
-            &format!("[{name}] with table, key and attributes"),
-        );
+        return reader.missing(document, name, &format!("[{name}] with table, key and attributes"));
     };
     let mut section = reader.table(item)?;
     let before = reader.problems.len();
     let table = reader.required_table_name(&mut section, &format!("table = \"{name}\""));
     let key = reader.required_text(&mut section, "key", "key = \"id\"");
     let attributes = match section.take("attributes") {
-        Some(item) => reader
-            .table(item)
-            .map(|section| attributes::attributes(reader, kind, section)),
+        Some(item) => {
+            reader.table(item).map(|section| attributes::attributes(reader, kind, section))
+        }
         None => reader.missing(
             &section,
             "attributes",
@@ -149,10 +126,7 @@ fn delete(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Delete>
         ("delete", _) => {
             let cascade = section.take("cascade").map_or_else(Vec::new, |item| {
                 let names = reader.texts(&item);
-                names
-                    .iter()
-                    .filter_map(|n| reader.table_name(&item.path, item.line, n))
-                    .collect()
+                names.iter().filter_map(|n| reader.table_name(&item.path, item.line, n)).collect()
             });
             reader.finish(&section, &["mode", "cascade"]);
             Some(Delete::Delete { cascade })
@@ -173,9 +147,7 @@ fn delete(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Delete>
                 None => reader.missing(&section, "value", "value = 1"),
             };
             reader.finish(&section, &["mode", "column", "value"]);
-            Some(Delete::Deactivate {
-                column: Some((column?, value?)),
-            })
+            Some(Delete::Deactivate { column: Some((column?, value?)) })
         }
         _ => {
             reader.problem(
@@ -199,13 +171,7 @@ fn members(reader: &mut Reader, document: &mut Section) -> Option<MemberTable> {
     let insert = constants(reader, section.take("insert"), Words::Now);
     let touch = touch(reader, section.take("touch"));
     reader.finish(&section, MEMBER_KEYS);
-    let members = MemberTable {
-        table: table?,
-        group: group?,
-        user: user?,
-        insert,
-        touch,
-    };
+    let members = MemberTable { table: table?, group: group?, user: user?, insert, touch };
     validate::member_columns(reader, &members, section.line);
     Some(members)
 }
@@ -222,11 +188,7 @@ pub(super) fn constants(
     let mut columns = BTreeMap::new();
     for (column, item) in section.entries {
         if column.trim().is_empty() {
-            reader.problem(
-                &item.path,
-                item.line,
-                "a column has a name; this key is empty",
-            );
+            reader.problem(&item.path, item.line, "a column has a name; this key is empty");
         } else if let Some(value) = reader.scalar(&item, words) {
             columns.insert(column, value);
         }

@@ -49,10 +49,7 @@ pub fn print(profile: &Profile) -> String {
                 .map(|column| format!(", title = {}", toml_text(column)))
                 .unwrap_or_default();
             let key = toml_key(&row.table.to_string());
-            out.line(&format!(
-                "{key} = {{ owner = {}{title} }}",
-                toml_text(&row.owner)
-            ));
+            out.line(&format!("{key} = {{ owner = {}{title} }}", toml_text(&row.owner)));
         }
     }
     if !profile.anonymise.is_empty() {
@@ -128,11 +125,9 @@ impl Printer {
             return;
         }
         self.section(name);
-        for (key, columns) in [
-            ("created", &touch.created),
-            ("modified", &touch.modified),
-            ("actor", &touch.actor),
-        ] {
+        for (key, columns) in
+            [("created", &touch.created), ("modified", &touch.modified), ("actor", &touch.actor)]
+        {
             if !columns.is_empty() {
                 self.entry(key, &list(columns));
             }

@@ -53,12 +53,7 @@ pub fn prove(
     catalogue: &Catalogue,
     fold_expression: impl Fn(&str) -> String,
 ) -> Vec<Finding> {
-    let mut prover = Prover {
-        profile,
-        catalogue,
-        fold: &fold_expression,
-        findings: Vec::new(),
-    };
+    let mut prover = Prover { profile, catalogue, fold: &fold_expression, findings: Vec::new() };
     prover.resource("users", &profile.users);
     prover.resource("groups", &profile.groups);
     prover.members();
@@ -78,13 +73,7 @@ struct Prover<'a> {
 
 impl<'a> Prover<'a> {
     fn ok(&mut self, subject: impl Into<String>, what: impl Into<String>) {
-        self.add(
-            Severity::Ok,
-            subject.into(),
-            what.into(),
-            String::new(),
-            String::new(),
-        );
+        self.add(Severity::Ok, subject.into(), what.into(), String::new(), String::new());
     }
 
     fn warning(
@@ -94,13 +83,7 @@ impl<'a> Prover<'a> {
         why: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        self.add(
-            Severity::Warning,
-            subject.into(),
-            what.into(),
-            why.into(),
-            fix.into(),
-        );
+        self.add(Severity::Warning, subject.into(), what.into(), why.into(), fix.into());
     }
 
     fn error(
@@ -110,23 +93,11 @@ impl<'a> Prover<'a> {
         why: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        self.add(
-            Severity::Error,
-            subject.into(),
-            what.into(),
-            why.into(),
-            fix.into(),
-        );
+        self.add(Severity::Error, subject.into(), what.into(), why.into(), fix.into());
     }
 
     fn add(&mut self, severity: Severity, subject: String, what: String, why: String, fix: String) {
-        self.findings.push(Finding {
-            severity,
-            subject,
-            what,
-            why,
-            fix,
-        });
+        self.findings.push(Finding { severity, subject, what, why, fix });
     }
 
     /// The table of this name, or an error with the nearest names.
@@ -134,12 +105,8 @@ impl<'a> Prover<'a> {
         if let Some(table) = self.catalogue.table(name) {
             return Some(table);
         }
-        let names: Vec<String> = self
-            .catalogue
-            .tables
-            .keys()
-            .map(|name| names::short(self.catalogue, name))
-            .collect();
+        let names: Vec<String> =
+            self.catalogue.tables.keys().map(|name| names::short(self.catalogue, name)).collect();
         let near = near_miss::near(&name.to_string(), names.iter().map(String::as_str));
         let fix = match near.as_slice() {
             [] => format!(
@@ -164,10 +131,7 @@ impl<'a> Prover<'a> {
         let names = table.columns.iter().map(|column| column.name.as_str());
         let near = near_miss::near(name, names.clone());
         let fix = match near.as_slice() {
-            [] => format!(
-                "`{key}`: the columns are {}",
-                names.collect::<Vec<_>>().join(", ")
-            ),
+            [] => format!("`{key}`: the columns are {}", names.collect::<Vec<_>>().join(", ")),
             [best, ..] => format!("`{key}`: did you mean \"{best}\"?"),
         };
         let shown = names::short(self.catalogue, &table.name);
@@ -203,12 +167,7 @@ impl<'a> Prover<'a> {
             &self.profile.groups.table,
             &self.profile.groups.key,
         );
-        self.same_kind(
-            "members.user",
-            user,
-            &self.profile.users.table,
-            &self.profile.users.key,
-        );
+        self.same_kind("members.user", user, &self.profile.users.table, &self.profile.users.key);
         self.edge_keys(table, &members.group, &members.user);
     }
 
@@ -242,12 +201,7 @@ impl<'a> Prover<'a> {
                 }
             }
             self.all_there(&key, table, before);
-            self.index(
-                &key,
-                table,
-                &revoke.user,
-                "disabling a user would read the whole table",
-            );
+            self.index(&key, table, &revoke.user, "disabling a user would read the whole table");
         }
     }
 
@@ -293,10 +247,7 @@ impl<'a> Prover<'a> {
 
     fn protect(&mut self) {
         let users = &self.profile.users;
-        let key = self
-            .catalogue
-            .table(&users.table)
-            .and_then(|table| table.column(&users.key));
+        let key = self.catalogue.table(&users.table).and_then(|table| table.column(&users.key));
         if key.is_some_and(|column| column.kind == super::catalogue::Kind::Int) {
             for text in &self.profile.protect.keys {
                 if text.parse::<i64>().is_err() {
@@ -313,17 +264,10 @@ impl<'a> Prover<'a> {
 
     /// An Ok line when nothing was wrong since `before`.
     fn all_there(&mut self, subject: &str, table: &Table, before: usize) {
-        let bad = self
-            .findings
-            .iter()
-            .skip(before)
-            .any(|f| f.severity == Severity::Error);
+        let bad = self.findings.iter().skip(before).any(|f| f.severity == Severity::Error);
         if !bad {
             let shown = names::short(self.catalogue, &table.name);
-            self.ok(
-                subject,
-                format!("table `{shown}` has every column the profile names"),
-            );
+            self.ok(subject, format!("table `{shown}` has every column the profile names"));
         }
     }
 }

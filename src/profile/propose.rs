@@ -20,15 +20,9 @@ use find::Membership;
 /// The proposal, as TOML with comments.
 #[must_use]
 pub fn propose(catalogue: &Catalogue) -> String {
-    let mut draft = Draft {
-        catalogue,
-        text: String::new(),
-        decisions: 0,
-    };
+    let mut draft = Draft { catalogue, text: String::new(), decisions: 0 };
     let users = find::users(catalogue);
-    let membership = users
-        .as_ref()
-        .and_then(|(users, _)| find::membership(catalogue, users));
+    let membership = users.as_ref().and_then(|(users, _)| find::membership(catalogue, users));
     match users {
         Some((table, near)) => {
             let groups = membership.as_ref().map(|(found, _)| *found);

@@ -78,19 +78,13 @@ impl Section {
 
 fn join(path: &str, key: &str) -> String {
     let key = toml_key(key);
-    if path.is_empty() {
-        key
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 /// A key as TOML writes it: bare where that is allowed.
 pub(super) fn toml_key(key: &str) -> String {
-    let bare = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let bare =
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { key.to_owned() } else { toml_text(key) }
 }
 
@@ -121,24 +115,13 @@ pub(super) fn document(origin: &str, text: &str) -> Result<Section, Error> {
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
         let message = format!("not valid TOML: {}", error.message().trim_end_matches('.'));
-        Error::one(
-            origin,
-            Problem {
-                key: String::new(),
-                line: Some(line),
-                message,
-            },
-        )
+        Error::one(origin, Problem { key: String::new(), line: Some(line), message })
     })?;
     Ok(section(text, "", 1, table.get_ref()))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 fn section(text: &str, path: &str, line: usize, table: &DeTable<'_>) -> Section {
@@ -148,20 +131,12 @@ fn section(text: &str, path: &str, line: usize, table: &DeTable<'_>) -> Section 
         .into_iter()
         .map(|(key, value)| {
             let name = key.get_ref().to_string();
-            let item = item(
-                text,
-                join(path, &name),
-                line_of(text, key.span().start),
-                value.get_ref(),
-            );
+            let item =
+                item(text, join(path, &name), line_of(text, key.span().start), value.get_ref());
             (name, item)
         })
         .collect();
-    Section {
-        path: path.to_owned(),
-        line,
-        entries,
-    }
+    Section { path: path.to_owned(), line, entries }
 }
 
 fn note_lines(lines: &mut BTreeMap<String, usize>, section: &Section) {
@@ -218,21 +193,14 @@ impl Reader {
     pub fn new(document: &Section) -> Self {
         let mut lines = BTreeMap::new();
         note_lines(&mut lines, document);
-        Self {
-            lines,
-            problems: Vec::new(),
-        }
+        Self { lines, problems: Vec::new() }
     }
 
     /// Notes a problem at a key; `line` serves when the document has no such key.
     pub fn problem(&mut self, key: impl Into<String>, line: usize, message: impl Into<String>) {
         let key = key.into();
         let line = self.lines.get(&key).copied().unwrap_or(line);
-        self.problems.push(Problem {
-            key,
-            line: Some(line),
-            message: message.into(),
-        });
+        self.problems.push(Problem { key, line: Some(line), message: message.into() });
     }
 
     fn wrong_type<T>(&mut self, item: &Item, wanted: &str) -> Option<T> {
@@ -246,11 +214,7 @@ impl Reader {
 
     /// Notes a required key that is absent.
     pub fn missing<T>(&mut self, section: &Section, key: &str, example: &str) -> Option<T> {
-        self.problem(
-            section.key(key),
-            section.line,
-            format!("is missing; for example {example}"),
-        );
+        self.problem(section.key(key), section.line, format!("is missing; for example {example}"));
         None
     }
 
@@ -296,9 +260,7 @@ impl Reader {
         match &item.value {
             Node::List(items) => items.iter().filter_map(|item| self.text(item)).collect(),
             Node::Text(_) => self.text(item).into_iter().collect(),
-            _ => self
-                .wrong_type(item, "a list of strings")
-                .unwrap_or_default(),
+            _ => self.wrong_type(item, "a list of strings").unwrap_or_default(),
         }
     }
 
@@ -320,14 +282,10 @@ impl Reader {
         let parts: Vec<&str> = text.split('.').collect();
         let name =
             match parts.as_slice() {
-                [name] => TableName {
-                    schema: None,
-                    name: (*name).to_owned(),
-                },
-                [schema, name] => TableName {
-                    schema: Some((*schema).to_owned()),
-                    name: (*name).to_owned(),
-                },
+                [name] => TableName { schema: None, name: (*name).to_owned() },
+                [schema, name] => {
+                    TableName { schema: Some((*schema).to_owned()), name: (*name).to_owned() }
+                }
                 _ => {
                     self.problem(path, line, format!(
                     "`{text}` has more than one dot; write the table as `name` or `schema.name`"

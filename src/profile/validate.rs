@@ -69,37 +69,21 @@ pub(super) fn resource_columns(
         let clash = uses.get(column).filter(|key| !key.contains(".attributes."));
         if let Some(other) = clash {
             let key = format!("{name}.insert.{}", toml_key(column));
-            reader.problem(
-                key,
-                line,
-                format!("column `{column}` is set by `{other}` already"),
-            );
+            reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
         }
     }
-    if let Delete::Deactivate {
-        column: Some((column, _)),
-    } = &table.delete
+    if let Delete::Deactivate { column: Some((column, _)) } = &table.delete
         && let Some(other) = uses.get(column)
     {
         let key = format!("{name}.delete.column");
-        reader.problem(
-            key,
-            line,
-            format!("column `{column}` is set by `{other}` already"),
-        );
+        reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
     }
 }
 
 /// The same for the membership table.
 pub(super) fn member_columns(reader: &mut Reader, members: &MemberTable, line: usize) {
     let mut uses = BTreeMap::from([(members.group.clone(), "members.group".to_owned())]);
-    claim(
-        reader,
-        &mut uses,
-        &members.user,
-        "members.user".to_owned(),
-        line,
-    );
+    claim(reader, &mut uses, &members.user, "members.user".to_owned(), line);
     stamps(reader, &mut uses, &members.touch, "members", line);
     for column in members.insert.keys() {
         let key = format!("members.insert.{}", toml_key(column));
@@ -114,11 +98,9 @@ fn stamps(
     name: &str,
     line: usize,
 ) {
-    for (stamp, columns) in [
-        ("created", &touch.created),
-        ("modified", &touch.modified),
-        ("actor", &touch.actor),
-    ] {
+    for (stamp, columns) in
+        [("created", &touch.created), ("modified", &touch.modified), ("actor", &touch.actor)]
+    {
         for column in columns {
             claim(reader, uses, column, format!("{name}.touch.{stamp}"), line);
         }
@@ -134,11 +116,7 @@ fn claim(
 ) {
     match uses.get(column) {
         Some(other) => {
-            reader.problem(
-                key,
-                line,
-                format!("column `{column}` is set by `{other}` already"),
-            );
+            reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
         }
         None => {
             uses.insert(column.to_owned(), key);
@@ -184,11 +162,7 @@ pub(super) fn sections(reader: &mut Reader, profile: &Profile) {
                 toml_key(&revoke.table.to_string()),
                 toml_key(&revoke.user)
             );
-            reader.problem(
-                key,
-                1,
-                "would take the row away from its user; set other columns",
-            );
+            reader.problem(key, 1, "would take the row away from its user; set other columns");
         }
     }
 }
@@ -202,11 +176,7 @@ pub(super) fn template(reader: &mut Reader, template: &str, key: &str, line: usi
         };
         if name != "id" {
             let known = "the only placeholder is {id}, the user's key";
-            reader.problem(
-                key,
-                line,
-                format!("has an unknown placeholder {{{name}}}; {known}"),
-            );
+            reader.problem(key, line, format!("has an unknown placeholder {{{name}}}; {known}"));
         }
         rest = tail;
     }

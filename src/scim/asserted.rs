@@ -18,23 +18,9 @@ impl Asserted {
     #[must_use]
     pub fn everything() -> Self {
         let mut all = Self::default();
-        all.insert(Selection {
-            schema: None,
-            attribute: None,
-            element: None,
-            sub: None,
-        });
-        for urn in ResourceType::ALL
-            .into_iter()
-            .flat_map(schema::extensions)
-            .map(|one| one.id)
-        {
-            all.insert(Selection {
-                schema: Some(urn),
-                attribute: None,
-                element: None,
-                sub: None,
-            });
+        all.insert(Selection { schema: None, attribute: None, element: None, sub: None });
+        for urn in ResourceType::ALL.into_iter().flat_map(schema::extensions).map(|one| one.id) {
+            all.insert(Selection { schema: Some(urn), attribute: None, element: None, sub: None });
         }
         all
     }
@@ -105,8 +91,7 @@ impl Asserted {
 
 fn present(of: Resolved, parts: &Value) -> impl Iterator<Item = Resolved> {
     let subs = of.attribute.subs.iter();
-    subs.filter(move |sub| parts.get(sub.name).is_some())
-        .map(move |sub| of.with_sub(Some(sub)))
+    subs.filter(move |sub| parts.get(sub.name).is_some()).map(move |sub| of.with_sub(Some(sub)))
 }
 
 /// What a POST of this resource asserts: what it holds, explicit nulls included.
@@ -121,11 +106,7 @@ pub fn asserted_by(resource: &Resource) -> Asserted {
             (Some((_, schema)), Value::Object(attributes)) => {
                 for (name, value) in attributes {
                     if let Some(attribute) = schema.attribute(name) {
-                        let of = Resolved {
-                            schema: Some(schema.id),
-                            attribute,
-                            sub: None,
-                        };
+                        let of = Resolved { schema: Some(schema.id), attribute, sub: None };
                         asserted.insert_value(of, value);
                     }
                 }

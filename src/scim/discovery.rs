@@ -71,10 +71,7 @@ pub fn list_response(resources: Vec<Value>, total: u64, start_index: u64) -> Val
 /// `GET /ServiceProviderConfig` (RFC 7643 §5).
 #[must_use]
 pub fn service_provider_config(advertised: &Advertised, base: &str) -> Value {
-    let bulk = advertised.bulk.unwrap_or(BulkLimits {
-        max_operations: 0,
-        max_payload: 0,
-    });
+    let bulk = advertised.bulk.unwrap_or(BulkLimits { max_operations: 0, max_payload: 0 });
     json!({
         "schemas": [PROVIDER_CONFIG],
         "patch": { "supported": true },
@@ -104,18 +101,13 @@ pub fn service_provider_config(advertised: &Advertised, base: &str) -> Value {
 /// `GET /ResourceTypes` (RFC 7643 §6), each of its resources.
 #[must_use]
 pub fn resource_types(base: &str) -> Vec<Value> {
-    ResourceType::ALL
-        .into_iter()
-        .map(|kind| type_value(kind, base))
-        .collect()
+    ResourceType::ALL.into_iter().map(|kind| type_value(kind, base)).collect()
 }
 
 /// `GET /ResourceTypes/{id}`; `None` for an unknown id.
 #[must_use]
 pub fn resource_type(id: &str, base: &str) -> Option<Value> {
-    let kind = ResourceType::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == id)?;
+    let kind = ResourceType::ALL.into_iter().find(|kind| kind.as_str() == id)?;
     Some(type_value(kind, base))
 }
 
@@ -143,11 +135,8 @@ fn type_value(kind: ResourceType, base: &str) -> Value {
 #[must_use]
 pub fn schemas(advertised: &Advertised, base: &str) -> Vec<Value> {
     let all = |kind| {
-        std::iter::once((kind, schema::core(kind))).chain(
-            schema::extensions(kind)
-                .iter()
-                .map(move |extension| (kind, *extension)),
-        )
+        std::iter::once((kind, schema::core(kind)))
+            .chain(schema::extensions(kind).iter().map(move |extension| (kind, *extension)))
     };
     ResourceType::ALL
         .into_iter()
@@ -160,10 +149,7 @@ pub fn schemas(advertised: &Advertised, base: &str) -> Vec<Value> {
 #[must_use]
 pub fn schema(urn: &str, advertised: &Advertised, base: &str) -> Option<Value> {
     schemas(advertised, base).into_iter().find(|schema| {
-        schema
-            .get("id")
-            .and_then(Value::as_str)
-            .is_some_and(|id| id.eq_ignore_ascii_case(urn))
+        schema.get("id").and_then(Value::as_str).is_some_and(|id| id.eq_ignore_ascii_case(urn))
     })
 }
 
@@ -174,11 +160,7 @@ fn schema_value(kind: ResourceType, schema: &Schema, advertised: &Advertised, ba
         .iter()
         .filter(|attribute| attribute.returned != Returned::Never)
         .map(|attribute| {
-            let of = Found {
-                urn,
-                attribute,
-                sub: None,
-            };
+            let of = Found { urn, attribute, sub: None };
             attribute_value(of, advertised.of(kind))
         })
         .collect();
@@ -222,15 +204,7 @@ fn attribute_value(found: Found<'_>, advertised: &AdvertisedType) -> Value {
         let subs: Vec<Value> = attribute
             .subs
             .iter()
-            .map(|sub| {
-                attribute_value(
-                    Found {
-                        sub: Some(sub),
-                        ..found
-                    },
-                    advertised,
-                )
-            })
+            .map(|sub| attribute_value(Found { sub: Some(sub), ..found }, advertised))
             .collect();
         value.insert("subAttributes".into(), subs.into());
     } else {
@@ -254,11 +228,7 @@ fn canonical_values(found: Found<'_>, advertised: &AdvertisedType) -> Vec<String
         return Vec::new();
     }
     let mut of_install: Vec<String> = Vec::new();
-    for (_, values) in advertised
-        .canonical
-        .iter()
-        .filter(|(path, _)| found.is(path.resolved()))
-    {
+    for (_, values) in advertised.canonical.iter().filter(|(path, _)| found.is(path.resolved())) {
         for value in values {
             if !of_install.contains(value) {
                 of_install.push(value.clone());
@@ -266,11 +236,7 @@ fn canonical_values(found: Found<'_>, advertised: &AdvertisedType) -> Vec<String
         }
     }
     if of_install.is_empty() {
-        attribute
-            .canonical_values
-            .iter()
-            .map(|value| (*value).to_owned())
-            .collect()
+        attribute.canonical_values.iter().map(|value| (*value).to_owned()).collect()
     } else {
         of_install
     }

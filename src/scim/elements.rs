@@ -11,27 +11,18 @@ use super::schema::{Attribute, AttributeKind};
 
 /// Whether the element's `type` is this one; `folded` is already folded.
 pub(super) fn has_type(element: &Value, folded: &str) -> bool {
-    element
-        .get("type")
-        .and_then(Value::as_str)
-        .is_some_and(|own| fold(own) == folded)
+    element.get("type").and_then(Value::as_str).is_some_and(|own| fold(own) == folded)
 }
 
 /// The element's `type`, folded; empty when it has none.
 pub(super) fn folded_type(element: &Value) -> String {
-    element
-        .get("type")
-        .and_then(Value::as_str)
-        .map(fold)
-        .unwrap_or_default()
+    element.get("type").and_then(Value::as_str).map(fold).unwrap_or_default()
 }
 
 /// Whether nothing but its label is left of an element.
 pub(super) fn is_empty(element: &Value) -> bool {
     element.as_object().is_none_or(|parts| {
-        parts
-            .iter()
-            .all(|(name, value)| value.is_null() || name == "type" || name == "primary")
+        parts.iter().all(|(name, value)| value.is_null() || name == "type" || name == "primary")
     })
 }
 
@@ -140,11 +131,7 @@ fn equals(sub: &Attribute, own: Option<&Value>, wanted: &CompValue) -> bool {
 }
 
 fn comparable(sub: &Attribute, text: &str) -> String {
-    if sub.case_exact {
-        text.to_owned()
-    } else {
-        fold(text)
-    }
+    if sub.case_exact { text.to_owned() } else { fold(text) }
 }
 
 /// A boolean, or Entra's quoted one.

@@ -22,10 +22,7 @@ pub struct FilterLimits {
 
 impl Default for FilterLimits {
     fn default() -> Self {
-        Self {
-            length: 8 * 1024,
-            depth: 16,
-        }
+        Self { length: 8 * 1024, depth: 16 }
     }
 }
 
@@ -43,15 +40,10 @@ pub fn parse_filter(text: &str, limits: FilterLimits) -> Result<Filter, Error> {
         ))
     };
     let canonical = filter_text::normalise(text, limits).map_err(invalid)?;
-    let filter: Filter = canonical
-        .parse()
-        .map_err(|error| invalid(explain(&canonical, &error)))?;
+    let filter: Filter = canonical.parse().map_err(|error| invalid(explain(&canonical, &error)))?;
     let depth = depth(&filter);
     if depth > limits.depth {
-        return Err(invalid(format!(
-            "it nests {depth} deep; {} is the limit",
-            limits.depth
-        )));
+        return Err(invalid(format!("it nests {depth} deep; {} is the limit", limits.depth)));
     }
     refuse_nul(&filter)?;
     Ok(filter)
@@ -155,10 +147,7 @@ pub fn typed_element(
     };
     let (AttrExp::Present(name) | AttrExp::Comparison(name, ..)) = condition;
     let resolved = resolve_part(whole, name)?;
-    Ok(Some((
-        AttributePath::of_element(resolved, element),
-        Some(condition.clone()),
-    )))
+    Ok(Some((AttributePath::of_element(resolved, element), Some(condition.clone()))))
 }
 
 /// Calls `visit` with every term of a bracketed filter.
@@ -210,9 +199,7 @@ pub(super) fn explain(text: &str, error: &ParseError) -> String {
                 near(*location)
             )
         }
-        ParseError::UnrecognizedToken {
-            token: (at, _, _), ..
-        }
+        ParseError::UnrecognizedToken { token: (at, _, _), .. }
         | ParseError::ExtraToken { token: (at, _, _) } => {
             format!("{} is not expected there", near(*at))
         }

@@ -20,21 +20,12 @@ pub(super) fn excerpt(text: &str) -> String {
 /// `emails[type eq "work"].value eq "x"` as `emails[(type eq "work") and value eq "x"]`.
 pub(super) fn normalise(text: &str, limits: FilterLimits) -> Result<String, String> {
     if text.len() > limits.length {
-        return Err(format!(
-            "it has {} bytes; {} is the limit",
-            text.len(),
-            limits.length
-        ));
+        return Err(format!("it has {} bytes; {} is the limit", text.len(), limits.length));
     }
     if text.contains('\0') {
         return Err("it contains a NUL character".to_owned());
     }
-    let mut writer = Writer {
-        out: String::new(),
-        open: Vec::new(),
-        expect: Expect::Name,
-        limits,
-    };
+    let mut writer = Writer { out: String::new(), open: Vec::new(), expect: Expect::Name, limits };
     let mut tokens = tokens(text)?.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let selects_part = match tokens.peek() {
@@ -141,12 +132,9 @@ impl Writer {
                 self.expect = Expect::Operator;
                 Ok(())
             }
-            (Expect::Operator, Token::Mark('[')) => self.enter(
-                Open::Values {
-                    content: self.out.len() + 1,
-                },
-                '[',
-            ),
+            (Expect::Operator, Token::Mark('[')) => {
+                self.enter(Open::Values { content: self.out.len() + 1 }, '[')
+            }
             (Expect::Operator, Token::Word(word)) => self.operator(word),
             (Expect::Value, Token::Quoted(text)) => {
                 self.value(text);
@@ -206,10 +194,7 @@ impl Writer {
 
     fn enter(&mut self, open: Open, mark: char) -> Result<(), String> {
         if self.open.len() >= self.limits.depth {
-            return Err(format!(
-                "it nests deeper than {}, the limit",
-                self.limits.depth
-            ));
+            return Err(format!("it nests deeper than {}, the limit", self.limits.depth));
         }
         self.out.push(mark);
         self.open.push(open);

@@ -30,10 +30,6 @@ fn fold_once(text: &str) -> String {
     let normalizer = ComposingNormalizer::new_nfkc();
     let mapper = CaseMapper::new();
     let normal = normalizer.normalize(text);
-    let folded: String = normal
-        .trim()
-        .chars()
-        .map(|c| mapper.simple_fold(c))
-        .collect();
+    let folded: String = normal.trim().chars().map(|c| mapper.simple_fold(c)).collect();
     normalizer.normalize(&folded).trim().to_owned()
 }

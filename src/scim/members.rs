@@ -66,9 +66,7 @@ fn in_object(parts: &Map<String, Value>) -> Result<&String, Error> {
     // Users and groups are counted apart, so a group's id must not be taken for a user's.
     let is_group = match part("type") {
         Some(Value::String(text)) => text.eq_ignore_ascii_case("Group"),
-        _ => part("$ref")
-            .and_then(Value::as_str)
-            .is_some_and(|link| link.contains("/Groups/")),
+        _ => part("$ref").and_then(Value::as_str).is_some_and(|link| link.contains("/Groups/")),
     };
     match part("value") {
         _ if is_group => Err(Error::invalid_value(

@@ -73,10 +73,7 @@ pub fn parse_patch(kind: ResourceType, body: &Value) -> Result<Patch, Error> {
     };
     let mut patch = Patch::default();
     for (index, operation) in operations.iter().enumerate() {
-        let reader = Reader {
-            kind,
-            patch: &mut patch,
-        };
+        let reader = Reader { kind, patch: &mut patch };
         // Entra sends many operations at once: say which one is at fault.
         reader.operation(operation).map_err(|error| Error {
             detail: format!("Operations[{index}]: {}", error.detail),
@@ -87,10 +84,7 @@ pub fn parse_patch(kind: ResourceType, body: &Value) -> Result<Patch, Error> {
 }
 
 fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+    object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 struct Reader<'a> {
@@ -101,9 +95,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn operation(mut self, operation: &Value) -> Result<(), Error> {
         let Value::Object(operation) = operation else {
-            return Err(Error::invalid_syntax(
-                "an operation must be an object with `op`",
-            ));
+            return Err(Error::invalid_syntax("an operation must be an object with `op`"));
         };
         let op = op(member(operation, "op"))?;
         let value = member(operation, "value");
@@ -120,9 +112,9 @@ impl Reader<'_> {
             (_, None, _) => Err(Error::invalid_value(
                 "an operation without `path` needs a `value` that is an object of attributes",
             )),
-            (Op::Add | Op::Replace, Some(path), None) => Err(Error::invalid_value(format!(
-                "the operation on `{path}` has no `value`"
-            ))),
+            (Op::Add | Op::Replace, Some(path), None) => {
+                Err(Error::invalid_value(format!("the operation on `{path}` has no `value`")))
+            }
             (_, Some(path), value) => self.at(op, path, value),
         }
     }
@@ -188,15 +180,9 @@ impl Reader<'_> {
                 .iter()
                 .filter(|attribute| !attribute.is_read_only())
                 .try_for_each(|attribute| {
-                    self.at(
-                        Op::Remove,
-                        &format!("{}:{}", extension.id, attribute.name),
-                        None,
-                    )
+                    self.at(Op::Remove, &format!("{}:{}", extension.id, attribute.name), None)
                 }),
-            _ => Err(Error::invalid_value(format!(
-                "`{path}` must be an object of attributes"
-            ))),
+            _ => Err(Error::invalid_value(format!("`{path}` must be an object of attributes"))),
         }
     }
 
@@ -246,19 +232,11 @@ impl Reader<'_> {
                 Some(ids) => (!ids.is_empty()).then_some(MemberOp::Remove(ids)),
             },
             (Op::Add, None) => {
-                let ids = value
-                    .map(members::ids)
-                    .transpose()?
-                    .flatten()
-                    .unwrap_or_default();
+                let ids = value.map(members::ids).transpose()?.flatten().unwrap_or_default();
                 (!ids.is_empty()).then_some(MemberOp::Add(ids))
             }
             (Op::Replace, None) => {
-                let ids = value
-                    .map(members::ids)
-                    .transpose()?
-                    .flatten()
-                    .unwrap_or_default();
+                let ids = value.map(members::ids).transpose()?.flatten().unwrap_or_default();
                 Some(MemberOp::Replace(ids))
             }
         };
@@ -269,9 +247,7 @@ impl Reader<'_> {
 
 fn op(value: Option<&Value>) -> Result<Op, Error> {
     let Some(Value::String(name)) = value else {
-        return Err(Error::invalid_syntax(
-            "`op` is missing; it is add, remove or replace",
-        ));
+        return Err(Error::invalid_syntax("`op` is missing; it is add, remove or replace"));
     };
     match name.to_ascii_lowercase().as_str() {
         "add" => Ok(Op::Add),
@@ -308,11 +284,7 @@ fn asserted(target: &Target, value: &Value) -> Result<Value, Error> {
             Value::Array(mut items) if items.len() == 1 => items.pop().unwrap_or_default(),
             Value::Array(items) if items.is_empty() => Value::Null,
             _ => {
-                return Err(values::wrong(
-                    of,
-                    "one object, since the path picks elements",
-                    value,
-                ));
+                return Err(values::wrong(of, "one object, since the path picks elements", value));
             }
         },
         _ => values::normalise(of, unwrapped(of, value))?,
@@ -344,16 +316,12 @@ fn blanks_to_null(value: &mut Value) {
 }
 
 fn member_path(op: Op, filter: Option<&ValFilter>) -> Error {
-    let path = filter.map_or_else(
-        || "a part of `members`".to_owned(),
-        |filter| format!("`members[{filter}]`"),
-    );
+    let path = filter
+        .map_or_else(|| "a part of `members`".to_owned(), |filter| format!("`members[{filter}]`"));
     let right = match op {
         Op::Remove => "remove `members[value eq \"7\"]`",
         Op::Add => "add to `members` with the value [{\"value\": \"7\"}]",
         Op::Replace => "replace `members` with the value [{\"value\": \"7\"}]",
     };
-    Error::invalid_path(format!(
-        "a member is its id, so {path} can't be changed; {right}"
-    ))
+    Error::invalid_path(format!("a member is its id, so {path} can't be changed; {right}"))
 }

@@ -147,11 +147,7 @@ fn apply_to_list(
             items.clear();
         }
         Change::RemoveThese(named) => {
-            for item in items
-                .iter()
-                .chain(named)
-                .filter(|item| is_one_of(of, item, named))
-            {
+            for item in items.iter().chain(named).filter(|item| is_one_of(of, item, named)) {
                 asserted.insert_element(of, elements::folded_type(item));
             }
             items.retain(|item| !is_one_of(of, item, named));
@@ -169,9 +165,7 @@ fn add(items: &mut Vec<Value>, item: &Value) {
         Some((value.clone(), elements::folded_type(item)))
     };
     let same = match identity(item) {
-        Some(wanted) => items
-            .iter()
-            .position(|own| identity(own).as_ref() == Some(&wanted)),
+        Some(wanted) => items.iter().position(|own| identity(own).as_ref() == Some(&wanted)),
         None => items.iter().position(|own| own == item),
     };
     let at = same.unwrap_or_else(|| {
@@ -291,14 +285,12 @@ fn to_create(target: &Target, change: &Change) -> Result<Map<String, Value>, Err
         // Entra replaces what it never added; for any other filter §3.5.2.3 says noTarget.
         _ => elements::simple_type(filter).is_some(),
     };
-    elements::implied(of.attribute, filter)
-        .filter(|_| may_create)
-        .ok_or_else(|| {
-            Error::no_target(format!(
-                "no value of `{}` matches `[{filter}]`, and it can't be created from that",
-                of.with_sub(None)
-            ))
-        })
+    elements::implied(of.attribute, filter).filter(|_| may_create).ok_or_else(|| {
+        Error::no_target(format!(
+            "no value of `{}` matches `[{filter}]`, and it can't be created from that",
+            of.with_sub(None)
+        ))
+    })
 }
 
 /// Sets an element, or its part that the path names.

@@ -26,10 +26,7 @@ pub(super) struct Selection {
 }
 
 /// A path may name many members, but is no place for a document.
-const LIMITS: FilterLimits = FilterLimits {
-    length: 64 * 1024,
-    depth: 16,
-};
+const LIMITS: FilterLimits = FilterLimits { length: 64 * 1024, depth: 16 };
 
 /// Parses and resolves a path.
 ///
@@ -38,9 +35,7 @@ const LIMITS: FilterLimits = FilterLimits {
 pub(super) fn parse(kind: ResourceType, text: &str) -> Result<Target, Error> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Error::invalid_path(
-            "the path is empty; name an attribute, as in `userName`",
-        ));
+        return Err(Error::invalid_path("the path is empty; name an attribute, as in `userName`"));
     }
     // `$ref` is an attribute name of RFC 7643 that RFC 7644's grammar can't spell.
     let (text, reference) = match text.strip_suffix(".$ref") {
@@ -53,9 +48,7 @@ pub(super) fn parse(kind: ResourceType, text: &str) -> Result<Target, Error> {
     };
     let unknown = || Error::invalid_path(schema::unknown(kind, text));
     let whole = schema::find(kind, attr.uri.as_deref(), &attr.name).ok_or_else(unknown)?;
-    let mut subs = [attr.sub_attr.as_deref(), sub.as_deref(), reference]
-        .into_iter()
-        .flatten();
+    let mut subs = [attr.sub_attr.as_deref(), sub.as_deref(), reference].into_iter().flatten();
     let resolved = match (subs.next(), subs.next()) {
         (None, _) => whole,
         (Some(name), None) => whole.with_sub(Some(part(whole, name)?)),
@@ -97,19 +90,16 @@ fn split(kind: ResourceType, text: &str) -> Result<PatchPath, Error> {
             format!("{}[{inner}]{}", attr.trim(), tail.trim())
         }
     };
-    canonical
-        .parse()
-        .map_err(|error| match schema_of(kind, &canonical) {
-            Some(problem) => Error::invalid_path(problem),
-            None => invalid(filter::explain(&canonical, &error)),
-        })
+    canonical.parse().map_err(|error| match schema_of(kind, &canonical) {
+        Some(problem) => Error::invalid_path(problem),
+        None => invalid(filter::explain(&canonical, &error)),
+    })
 }
 
 /// A path that isn't one for its characters alone may still be a name someone meant.
 fn schema_of(kind: ResourceType, text: &str) -> Option<String> {
-    let plain = text
-        .chars()
-        .all(|c| c.is_alphanumeric() || matches!(c, '.' | ':' | '_' | '-' | '/'));
+    let plain =
+        text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | ':' | '_' | '-' | '/'));
     plain.then(|| schema::unknown(kind, text))
 }
 
@@ -119,10 +109,7 @@ fn part(whole: Resolved, name: &str) -> Result<&'static schema::Attribute, Error
         Error::invalid_path(if subs.is_empty() {
             format!("`{whole}` has no sub-attributes, so `{whole}.{name}` names nothing")
         } else {
-            format!(
-                "`{name}` is not a sub-attribute of `{whole}`; it has {}",
-                subs.join(", ")
-            )
+            format!("`{name}` is not a sub-attribute of `{whole}`; it has {}", subs.join(", "))
         })
     })
 }

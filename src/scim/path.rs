@@ -77,10 +77,7 @@ impl AttributePath {
     #[must_use]
     pub fn single(resolved: Resolved) -> Option<Self> {
         let simple = resolved.leaf().kind != AttributeKind::Complex;
-        (simple && !resolved.attribute.multi_valued).then_some(Self {
-            resolved,
-            element: None,
-        })
+        (simple && !resolved.attribute.multi_valued).then_some(Self { resolved, element: None })
     }
 
     /// The path of `resolved.sub` (`value` when there is none) in the element of this `type`.
@@ -88,17 +85,11 @@ impl AttributePath {
     pub fn of_element(resolved: Resolved, element: &str) -> Self {
         let sub = resolved.sub.or_else(|| resolved.attribute.sub("value"));
         let canonical = resolved.attribute.sub("type").and_then(|definition| {
-            definition
-                .canonical_values
-                .iter()
-                .find(|known| known.eq_ignore_ascii_case(element))
+            definition.canonical_values.iter().find(|known| known.eq_ignore_ascii_case(element))
         });
         let written = canonical.map_or_else(|| element.to_owned(), |known| (*known).to_owned());
         let folded = fold(&written);
-        Self {
-            resolved: resolved.with_sub(sub),
-            element: Some(ElementType { written, folded }),
-        }
+        Self { resolved: resolved.with_sub(sub), element: Some(ElementType { written, folded }) }
     }
 
     /// The schema's entry for the value the path points at.
@@ -116,9 +107,7 @@ impl AttributePath {
     /// The `type` of the element it points into, as the path spells it.
     #[must_use]
     pub fn element(&self) -> Option<&str> {
-        self.element
-            .as_ref()
-            .map(|element| element.written.as_str())
+        self.element.as_ref().map(|element| element.written.as_str())
     }
 
     pub(super) fn folded_element(&self) -> Option<&str> {
@@ -209,10 +198,7 @@ fn put(holder: &mut Map<String, Value>, name: &str, value: Option<Value>) {
 
 fn set_in_element(items: &mut Vec<Value>, element: &ElementType, sub: &str, value: Option<Value>) {
     let Some(value) = value else {
-        for item in items
-            .iter_mut()
-            .filter(|item| elements::has_type(item, &element.folded))
-        {
+        for item in items.iter_mut().filter(|item| elements::has_type(item, &element.folded)) {
             if let Some(parts) = item.as_object_mut() {
                 parts.remove(sub);
             }
@@ -223,14 +209,11 @@ fn set_in_element(items: &mut Vec<Value>, element: &ElementType, sub: &str, valu
     };
     // The element that `get` reads, else the first of that type.
     let holds = |item: &Value| elements::has_type(item, &element.folded) && item.get(sub).is_some();
-    let at = items.iter().position(holds).or_else(|| {
-        items
-            .iter()
-            .position(|item| elements::has_type(item, &element.folded))
-    });
-    let found = at
-        .and_then(|at| items.get_mut(at))
-        .and_then(Value::as_object_mut);
+    let at = items
+        .iter()
+        .position(holds)
+        .or_else(|| items.iter().position(|item| elements::has_type(item, &element.folded)));
+    let found = at.and_then(|at| items.get_mut(at)).and_then(Value::as_object_mut);
     if let Some(parts) = found {
         parts.insert(sub.to_owned(), value);
     } else {
@@ -245,10 +228,7 @@ fn not_one(resolved: Resolved) -> String {
     let attribute = resolved.attribute;
     let example = if attribute.multi_valued {
         let sub = resolved.sub.map_or("value", |sub| sub.name);
-        format!(
-            "`{attribute_path}[type eq \"work\"].{sub}`",
-            attribute_path = attribute.name
-        )
+        format!("`{attribute_path}[type eq \"work\"].{sub}`", attribute_path = attribute.name)
     } else {
         let parts: Vec<String> = attribute
             .subs

@@ -47,10 +47,7 @@ impl Projection {
     pub fn new(kind: ResourceType, only: &[String], without: &[String]) -> Result<Self, Error> {
         let named = |names: &[String]| names.iter().any(|name| !name.trim().is_empty());
         let selections = |names: &[String]| {
-            names
-                .iter()
-                .filter_map(|name| selection(kind, name.trim()))
-                .collect()
+            names.iter().filter_map(|name| selection(kind, name.trim())).collect()
         };
         match (named(only), named(without)) {
             (true, true) => Err(Error::invalid_value(
@@ -74,17 +71,14 @@ impl Projection {
     #[must_use]
     pub fn wants(&self, attribute: &str) -> bool {
         let names = |part: &Selection| {
-            part.attribute
-                .is_none_or(|name| name.eq_ignore_ascii_case(attribute))
+            part.attribute.is_none_or(|name| name.eq_ignore_ascii_case(attribute))
         };
         match &self.0 {
             Mode::Whole => true,
-            Mode::Only(parts) => parts
-                .iter()
-                .any(|part| part.schema.is_none() && names(part)),
-            Mode::Without(parts) => !parts
-                .iter()
-                .any(|part| part.schema.is_none() && part.sub.is_none() && names(part)),
+            Mode::Only(parts) => parts.iter().any(|part| part.schema.is_none() && names(part)),
+            Mode::Without(parts) => {
+                !parts.iter().any(|part| part.schema.is_none() && part.sub.is_none() && names(part))
+            }
         }
     }
 
@@ -113,12 +107,7 @@ impl Projection {
 }
 
 fn selection(kind: ResourceType, name: &str) -> Option<Selection> {
-    let schema = |schema| Selection {
-        schema,
-        attribute: None,
-        element: None,
-        sub: None,
-    };
+    let schema = |schema| Selection { schema, attribute: None, element: None, sub: None };
     if name.eq_ignore_ascii_case(kind.schema()) {
         return Some(schema(None));
     }

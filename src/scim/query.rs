@@ -82,9 +82,7 @@ impl ListQuery {
         limits: FilterLimits,
     ) -> Result<Self, Error> {
         let Value::Object(body) = body else {
-            return Err(Error::invalid_syntax(
-                "the body must be a JSON object: a SearchRequest",
-            ));
+            return Err(Error::invalid_syntax("the body must be a JSON object: a SearchRequest"));
         };
         let mut query = Self::default();
         let (mut only, mut without) = (Vec::new(), Vec::new());
@@ -156,11 +154,7 @@ fn number(key: &str, text: &str) -> Result<i128, Error> {
     match text.parse() {
         Ok(number) => Ok(number),
         // Only its size is wrong.
-        Err(_) if whole => Ok(if text.starts_with('-') {
-            i128::MIN
-        } else {
-            i128::MAX
-        }),
+        Err(_) if whole => Ok(if text.starts_with('-') { i128::MIN } else { i128::MAX }),
         Err(_) => Err(Error::invalid_value(format!(
             "`{key}` must be a whole number, not `{}`",
             super::filter_text::excerpt(text)
@@ -181,10 +175,9 @@ fn names(key: &str, value: &Value) -> Result<Vec<String>, Error> {
     let wrong = || Error::invalid_value(format!("`{key}` must be an array of attribute names"));
     match value {
         Value::String(text) => Ok(text.split(',').map(str::to_owned).collect()),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong))
-            .collect(),
+        Value::Array(items) => {
+            items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+        }
         _ => Err(wrong()),
     }
 }

@@ -18,9 +18,7 @@ use super::{Error, Resource, ResourceType, elements, members, values};
 /// is of the wrong type or holds a NUL character.
 pub fn parse_resource(kind: ResourceType, body: &Value) -> Result<Resource, Error> {
     let Value::Object(body) = body else {
-        return Err(Error::invalid_syntax(format!(
-            "the body must be a JSON object: a {kind}"
-        )));
+        return Err(Error::invalid_syntax(format!("the body must be a JSON object: a {kind}")));
     };
     for (name, value) in body {
         values::refuse_nul(name, value)?;
@@ -54,9 +52,7 @@ fn keep_qualified(
         }
         return keep_all(kind, resource, extension.id, value);
     }
-    let found = name
-        .rsplit_once(':')
-        .and_then(|(urn, name)| schema::find(kind, Some(urn), name));
+    let found = name.rsplit_once(':').and_then(|(urn, name)| schema::find(kind, Some(urn), name));
     match found {
         Some(found) => keep(kind, resource, found, value),
         None => Ok(()),
@@ -70,9 +66,7 @@ fn keep_all(
     value: &Value,
 ) -> Result<(), Error> {
     let Value::Object(attributes) = value else {
-        return Err(Error::invalid_value(format!(
-            "`{urn}` must be an object of attributes"
-        )));
+        return Err(Error::invalid_value(format!("`{urn}` must be an object of attributes")));
     };
     for (name, value) in attributes {
         if let Some(found) = schema::find(kind, Some(urn), name) {
@@ -100,9 +94,7 @@ fn keep(
     } else {
         values::normalise(of, value)?
     };
-    in_holder(resource, of.schema, |holder| {
-        holder.insert(attribute.name.to_owned(), value)
-    });
+    in_holder(resource, of.schema, |holder| holder.insert(attribute.name.to_owned(), value));
     Ok(())
 }
 

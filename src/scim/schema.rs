@@ -34,9 +34,7 @@ impl Schema {
     /// The attribute of this name, in any case.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+        self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
     }
 }
 
@@ -64,18 +62,10 @@ pub static COMMON: &[Attribute] = &[
             Attribute::string("resourceType", "User or Group")
                 .case_exact()
                 .mutability(Mutability::ReadOnly),
-            Attribute::new(
-                "created",
-                AttributeKind::DateTime,
-                "When the resource was made",
-            )
-            .mutability(Mutability::ReadOnly),
-            Attribute::new(
-                "lastModified",
-                AttributeKind::DateTime,
-                "When it last changed",
-            )
-            .mutability(Mutability::ReadOnly),
+            Attribute::new("created", AttributeKind::DateTime, "When the resource was made")
+                .mutability(Mutability::ReadOnly),
+            Attribute::new("lastModified", AttributeKind::DateTime, "When it last changed")
+                .mutability(Mutability::ReadOnly),
             Attribute::reference("location", &["uri"], "The resource's address")
                 .mutability(Mutability::ReadOnly),
             Attribute::string("version", "The entity tag of this representation")
@@ -87,12 +77,8 @@ pub static COMMON: &[Attribute] = &[
     .mutability(Mutability::ReadOnly),
 ];
 
-static USER_SCHEMA: Schema = Schema {
-    id: USER,
-    name: "User",
-    description: "User Account",
-    attributes: user::ATTRIBUTES,
-};
+static USER_SCHEMA: Schema =
+    Schema { id: USER, name: "User", description: "User Account", attributes: user::ATTRIBUTES };
 
 static ENTERPRISE_SCHEMA: Schema = Schema {
     id: ENTERPRISE_USER,
@@ -101,12 +87,8 @@ static ENTERPRISE_SCHEMA: Schema = Schema {
     attributes: user::ENTERPRISE_ATTRIBUTES,
 };
 
-static GROUP_SCHEMA: Schema = Schema {
-    id: GROUP,
-    name: "Group",
-    description: "Group",
-    attributes: group::ATTRIBUTES,
-};
+static GROUP_SCHEMA: Schema =
+    Schema { id: GROUP, name: "Group", description: "Group", attributes: group::ATTRIBUTES };
 
 static USER_EXTENSIONS: &[&Schema] = &[&ENTERPRISE_SCHEMA];
 
@@ -184,16 +166,8 @@ pub fn find(kind: super::ResourceType, uri: Option<&str>, name: &str) -> Option<
     let core_attribute = || {
         core(kind)
             .attribute(name)
-            .or_else(|| {
-                COMMON
-                    .iter()
-                    .find(|common| common.name.eq_ignore_ascii_case(name))
-            })
-            .map(|attribute| Resolved {
-                schema: None,
-                attribute,
-                sub: None,
-            })
+            .or_else(|| COMMON.iter().find(|common| common.name.eq_ignore_ascii_case(name)))
+            .map(|attribute| Resolved { schema: None, attribute, sub: None })
     };
     let extension_attribute = |schema: &'static Schema| {
         schema.attribute(name).map(|attribute| Resolved {
@@ -203,11 +177,8 @@ pub fn find(kind: super::ResourceType, uri: Option<&str>, name: &str) -> Option<
         })
     };
     match uri {
-        None => core_attribute().or_else(|| {
-            extensions(kind)
-                .iter()
-                .find_map(|schema| extension_attribute(schema))
-        }),
+        None => core_attribute()
+            .or_else(|| extensions(kind).iter().find_map(|schema| extension_attribute(schema))),
         Some(uri) if uri.eq_ignore_ascii_case(core(kind).id) => core_attribute(),
         Some(uri) => extension(kind, uri).and_then(extension_attribute),
     }
@@ -216,10 +187,7 @@ pub fn find(kind: super::ResourceType, uri: Option<&str>, name: &str) -> Option<
 /// The extension schema of this URN, in any case.
 #[must_use]
 pub fn extension(kind: super::ResourceType, urn: &str) -> Option<&'static Schema> {
-    extensions(kind)
-        .iter()
-        .find(|schema| schema.id.eq_ignore_ascii_case(urn))
-        .copied()
+    extensions(kind).iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).copied()
 }
 
 /// The sentence for a name that means nothing: what it is not, and what is close to it.
@@ -229,10 +197,7 @@ pub fn unknown(kind: super::ResourceType, name: &str) -> String {
     if near.is_empty() {
         format!("`{name}` is not an attribute of {kind}")
     } else {
-        format!(
-            "`{name}` is not an attribute of {kind}; did you mean {}?",
-            near.join(" or ")
-        )
+        format!("`{name}` is not an attribute of {kind}; did you mean {}?", near.join(" or "))
     }
 }
 
@@ -249,11 +214,7 @@ fn near_misses(kind: super::ResourceType, name: &str) -> Vec<String> {
     let mut scored: Vec<(f64, String)> = names(kind)
         .into_iter()
         .map(|known| {
-            let local = known
-                .rsplit(':')
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase();
+            let local = known.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
             let last = local.rsplit('.').next().unwrap_or_default();
             let score =
                 strsim::jaro_winkler(wanted, &local).max(strsim::jaro_winkler(wanted, last) - 0.05);
@@ -262,32 +223,18 @@ fn near_misses(kind: super::ResourceType, name: &str) -> Vec<String> {
         .filter(|(score, _)| *score >= CLOSE)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    scored
-        .into_iter()
-        .take(SHOWN)
-        .map(|(_, name)| name)
-        .collect()
+    scored.into_iter().take(SHOWN).map(|(_, name)| name).collect()
 }
 
 /// Every name that a path may use, sub-attributes of single-valued attributes included.
 fn names(kind: super::ResourceType) -> Vec<String> {
-    let own = COMMON
+    let own = COMMON.iter().chain(core(kind).attributes).map(|attribute| (None, attribute));
+    let extended = extensions(kind)
         .iter()
-        .chain(core(kind).attributes)
-        .map(|attribute| (None, attribute));
-    let extended = extensions(kind).iter().flat_map(|schema| {
-        schema
-            .attributes
-            .iter()
-            .map(|attribute| (Some(schema.id), attribute))
-    });
+        .flat_map(|schema| schema.attributes.iter().map(|attribute| (Some(schema.id), attribute)));
     let mut names = Vec::new();
     for (schema, attribute) in own.chain(extended) {
-        let whole = Resolved {
-            schema,
-            attribute,
-            sub: None,
-        };
+        let whole = Resolved { schema, attribute, sub: None };
         names.push(whole.to_string());
         for sub in attribute.subs {
             names.push(whole.with_sub(Some(sub)).to_string());

@@ -98,10 +98,7 @@ fn object(of: Resolved, parts: &Map<String, Value>) -> Result<Map<String, Value>
         if sub.is_read_only() || sub.name == "$ref" {
             continue;
         }
-        kept.insert(
-            sub.name.to_owned(),
-            normalise(of.with_sub(Some(sub)), value)?,
-        );
+        kept.insert(sub.name.to_owned(), normalise(of.with_sub(Some(sub)), value)?);
     }
     Ok(kept)
 }
@@ -111,9 +108,9 @@ fn simple(of: Resolved, value: &Value) -> Result<Value, Error> {
         (AttributeKind::Boolean, Value::Bool(_)) | (AttributeKind::Decimal, Value::Number(_)) => {
             Ok(value.clone())
         }
-        (AttributeKind::Boolean, Value::String(text)) => quoted_bool(text)
-            .map(Value::Bool)
-            .ok_or_else(|| wrong(of, "true or false", value)),
+        (AttributeKind::Boolean, Value::String(text)) => {
+            quoted_bool(text).map(Value::Bool).ok_or_else(|| wrong(of, "true or false", value))
+        }
         (AttributeKind::Boolean, _) => Err(wrong(of, "true or false", value)),
         (AttributeKind::Integer, Value::Number(number)) if !number.is_f64() => Ok(value.clone()),
         (AttributeKind::Integer, _) => Err(wrong(of, "a whole number", value)),
@@ -137,9 +134,7 @@ fn quoted_bool(text: &str) -> Option<bool> {
 
 /// The error for a NUL character, which no database keeps.
 pub(super) fn nul(name: &str) -> Error {
-    Error::invalid_value(format!(
-        "`{name}` contains a NUL character, which can't be stored"
-    ))
+    Error::invalid_value(format!("`{name}` contains a NUL character, which can't be stored"))
 }
 
 /// Refuses NUL in any string of `value`; `name` is what the message blames.

@@ -39,14 +39,22 @@ pub async fn list(
     profile: Arc<Profile>,
     query: AuditQuery,
 ) -> Result<Vec<AuditRow>, Error> {
+    let Some(user) = query.user else { return since(store, query.since).await };
     let since = query.since.map(stamp);
-    let Some(user) = query.user else { return pages(store, None, since).await };
     let mut found = Vec::new();
     for id in named(store, profile, user).await? {
         found.extend(pages(store, Some((ResourceType::User, id)), since).await?);
     }
     found.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(found)
+}
+
+/// Every row from a time on, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn since(store: &Store, since: Option<DateTime<Utc>>) -> Result<Vec<AuditRow>, Error> {
+    pages(store, None, since.map(stamp)).await
 }
 
 /// The ids that a user goes by.

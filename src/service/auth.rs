@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{Error, Scope};
-use crate::store::tokens::{self, TokenRow};
 use crate::store::Store;
+use crate::store::tokens::{self, TokenRow};
 
 /// How long an expiry or a revocation may go unnoticed.
 const REMEMBERED: Duration = Duration::from_secs(5);

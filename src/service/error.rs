@@ -89,9 +89,10 @@ impl Error {
 fn column_of(message: &str) -> String {
     for (before, after) in [("column '", "'"), ("column \"", "\""), ("column `", "`")] {
         if let Some((_, rest)) = message.split_once(before)
-            && let Some((name, _)) = rest.split_once(after) {
-                return format!("column `{name}`");
-            }
+            && let Some((name, _)) = rest.split_once(after)
+        {
+            return format!("column `{name}`");
+        }
     }
     "one of the attributes".to_owned()
 }

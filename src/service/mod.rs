@@ -67,14 +67,10 @@ impl Service {
     ///
     /// # Errors
     /// The database's; or the first table or column of the profile that isn't there.
-    pub async fn start(
-        store: Store,
-        profile: Arc<Profile>,
-        paging: Paging,
-    ) -> Result<Self, Error> {
+    pub async fn start(store: Store, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
         let catalogue = store.catalogue().await?;
-        let layout = Layout::new(profile, &catalogue)
-            .map_err(|error| Error::Internal(Box::new(error)))?;
+        let layout =
+            Layout::new(profile, &catalogue).map_err(|error| Error::Internal(Box::new(error)))?;
         store.ping().await.map_err(error::not_migrated)?;
         Ok(Self {
             store,

@@ -34,9 +34,8 @@ pub(super) async fn get(
             let wanted = Arc::clone(&wanted);
             Box::pin(async move {
                 let record = resources::by_key(tx, &layout, kind, &key, Lock::None).await?;
-                let record = record
-                    .filter(|record| !record.deleted())
-                    .ok_or_else(|| missing(kind, &id))?;
+                let record =
+                    record.filter(|record| !record.deleted()).ok_or_else(|| missing(kind, &id))?;
                 let records = std::slice::from_ref(&record);
                 let edges = edges_of(tx, &layout, kind, records, &wanted).await?;
                 Ok::<_, Error>(represent(&layout, kind, &record, &edges, &base))
@@ -106,9 +105,11 @@ pub(super) async fn list(
     let (records, bodies, total) = found(service, Arc::clone(&search)).await?;
     let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
     if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope)
-        && only.link.is_none() && total == 1 {
-            adopt(service, caller, kind, only).await?;
-        }
+        && only.link.is_none()
+        && total == 1
+    {
+        adopt(service, caller, kind, only).await?;
+    }
     let body = discovery::list_response(bodies, total, search.start);
     Ok(Reply::Resource { status: 200, body, etag: None, location: None })
 }
@@ -140,11 +141,7 @@ async fn found(
         .await
 }
 
-async fn page(
-    tx: &mut Tx,
-    layout: &mapper::Layout,
-    search: &Search,
-) -> Result<Vec<Record>, Error> {
+async fn page(tx: &mut Tx, layout: &mapper::Layout, search: &Search) -> Result<Vec<Record>, Error> {
     if search.count == 0 {
         return Ok(Vec::new());
     }

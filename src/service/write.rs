@@ -36,13 +36,7 @@ impl Request {
         projection: Projection,
         conditions: Conditions,
     ) -> Self {
-        Self {
-            caller: caller.clone(),
-            kind,
-            id: id.map(str::to_owned),
-            projection,
-            conditions,
-        }
+        Self { caller: caller.clone(), kind, id: id.map(str::to_owned), projection, conditions }
     }
 
     fn now(&self) -> NaiveDateTime {
@@ -203,8 +197,7 @@ impl Job {
         after: &Map<String, Value>,
     ) -> Result<(), Error> {
         let (before, after) = audit::differences(before, after);
-        let event =
-            audit::Event { operation, kind: self.kind(), id: Some(id), before, after };
+        let event = audit::Event { operation, kind: self.kind(), id: Some(id), before, after };
         audit_rows::append(tx, &audit::done(&self.request.caller, event)).await?;
         Ok(())
     }
@@ -225,8 +218,7 @@ impl Job {
         let edges = edges_of(tx, &self.layout, kind, records, projection).await?;
         let shown = represent(&self.layout, kind, record, &edges, &self.request.caller.base);
         let etag = Some(shown.etag.clone());
-        let location =
-            read::location(&Value::Object(shown.body.clone()));
+        let location = read::location(&Value::Object(shown.body.clone()));
         let body = shown.projected(projection, kind);
         Ok(Reply::Resource { status, body, etag, location })
     }
@@ -251,9 +243,7 @@ fn required_name(kind: ResourceType, resource: &Resource) -> Result<String, Erro
 fn external_id(resource: &Resource) -> Result<Option<String>, Error> {
     let external = resource.get("externalId").and_then(Value::as_str).filter(|id| !id.is_empty());
     if external.is_some_and(|id| id.chars().count() > 255) {
-        return Err(
-            scim::Error::invalid_value("externalId: 255 characters are the most").into()
-        );
+        return Err(scim::Error::invalid_value("externalId: 255 characters are the most").into());
     }
     Ok(external.map(str::to_owned))
 }

@@ -51,11 +51,9 @@ impl Tables {
         let Some(table) = self.0.get_mut(table) else { return };
         match table.indexes.iter_mut().find(|index| index.name == name) {
             Some(index) => index.columns.push(column),
-            None => table.indexes.push(Index {
-                name: name.to_owned(),
-                columns: vec![column],
-                unique,
-            }),
+            None => {
+                table.indexes.push(Index { name: name.to_owned(), columns: vec![column], unique });
+            }
         }
     }
 

@@ -160,13 +160,9 @@ pub async fn add(
     let database = tx.database();
     let members = &layout.profile.members;
     let user = layout.column(&members.table, &members.user);
-    let mut names = vec![
-        Sql::default().ident(&members.group),
-        Sql::default().ident(&members.user),
-    ];
+    let mut names = vec![Sql::default().ident(&members.group), Sql::default().ident(&members.user)];
     let group_value = value(layout, &members.table, &members.group, group.clone());
-    let mut values =
-        vec![group_value.clone(), text_key(database, user, Sql::new("i.item"))];
+    let mut values = vec![group_value.clone(), text_key(database, user, Sql::new("i.item"))];
     for (name, cell) in edge_columns(layout, now) {
         values.push(value(layout, &members.table, &name, cell));
         names.push(Sql::default().ident(&name));
@@ -294,8 +290,7 @@ pub async fn remove_others(
 pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<(), Error> {
     let members = &layout.profile.members;
     super::resources::delete_where(tx, layout, &members.table, &members.user, user).await?;
-    let sql =
-        Sql::new("DELETE FROM scim_desired_members WHERE user_key = ").bind(user.to_text());
+    let sql = Sql::new("DELETE FROM scim_desired_members WHERE user_key = ").bind(user.to_text());
     tx.execute(sql).await.map(|_| ())
 }
 
@@ -304,8 +299,7 @@ pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<()
 /// # Errors
 /// The database's.
 pub async fn forget_group(tx: &mut Tx, group: &Cell) -> Result<(), Error> {
-    let sql =
-        Sql::new("DELETE FROM scim_desired_members WHERE group_key = ").bind(group.to_text());
+    let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ").bind(group.to_text());
     tx.execute(sql).await.map(|_| ())
 }
 
@@ -324,10 +318,7 @@ pub async fn restore_user(
     let members = &layout.profile.members;
     let groups = &layout.profile.groups;
     let group_key = layout.column(&groups.table, &groups.key);
-    let mut names = vec![
-        Sql::default().ident(&members.group),
-        Sql::default().ident(&members.user),
-    ];
+    let mut names = vec![Sql::default().ident(&members.group), Sql::default().ident(&members.user)];
     let user_value = value(layout, &members.table, &members.user, user.clone());
     let mut values = vec![Sql::default().column("g", &groups.key), user_value.clone()];
     for (name, cell) in edge_columns(layout, now) {
@@ -374,11 +365,8 @@ fn edges_of(layout: &Layout, group: &Cell) -> Sql {
 
 fn edge_columns(layout: &Layout, now: NaiveDateTime) -> BTreeMap<String, Cell> {
     let members = &layout.profile.members;
-    let mut columns: BTreeMap<String, Cell> = members
-        .insert
-        .iter()
-        .map(|(name, scalar)| (name.clone(), Cell::of(scalar, now)))
-        .collect();
+    let mut columns: BTreeMap<String, Cell> =
+        members.insert.iter().map(|(name, scalar)| (name.clone(), Cell::of(scalar, now))).collect();
     columns.extend(crate::mapper::stamps(&members.touch, crate::mapper::Stamp::Created, now));
     columns
 }

@@ -73,9 +73,8 @@ fn or_update(database: Database) -> String {
             " ON CONFLICT (resource_type, legacy_key) DO UPDATE SET {}",
             set(&|column| format!("excluded.{column}"))
         ),
-        Database::Mysql => format!(
-            " ON DUPLICATE KEY UPDATE {}",
-            set(&|column| format!("VALUES({column})"))
-        ),
+        Database::Mysql => {
+            format!(" ON DUPLICATE KEY UPDATE {}", set(&|column| format!("VALUES({column})")))
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod catalogue;
+pub mod demo;
 mod dialect;
 pub mod edges;
 mod error;
@@ -23,6 +24,9 @@ mod status;
 mod tls;
 pub mod tokens;
 mod transaction;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -107,9 +111,9 @@ impl Store {
     #[must_use]
     pub fn fold_expression(&self, column: &str) -> Option<String> {
         match self.database() {
-            Database::Postgres => Some(format!(
-                "lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")"
-            )),
+            Database::Postgres => {
+                Some(format!("lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")"))
+            }
             Database::Sqlite | Database::Mysql => None,
         }
     }

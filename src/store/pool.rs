@@ -92,16 +92,22 @@ impl Pool {
                 if config.get_application_name().is_none() {
                     config.application_name("kpifire-scim");
                 }
-                Ok(Self::Postgres(build!(settings.url.as_str(), size, wait, Box::new(move |_| {
-                    postgres(config.clone(), client.clone()).boxed()
-                }))?))
+                Ok(Self::Postgres(build!(
+                    settings.url.as_str(),
+                    size,
+                    wait,
+                    Box::new(move |_| { postgres(config.clone(), client.clone()).boxed() })
+                )?))
             }
             DatabaseUrl::Mysql(url) => {
                 let settings = tls::from_url(url)?;
                 let options = mysql_options(&settings)?;
-                Ok(Self::Mysql(build!(settings.url.as_str(), size, wait, Box::new(move |_| {
-                    mysql(options.clone(), wait).boxed()
-                }))?))
+                Ok(Self::Mysql(build!(
+                    settings.url.as_str(),
+                    size,
+                    wait,
+                    Box::new(move |_| { mysql(options.clone(), wait).boxed() })
+                )?))
             }
         }
     }
@@ -242,9 +248,7 @@ fn mysql_options(settings: &tls::Settings) -> Result<mysql_async::Opts, Error> {
         Verify::Nothing => {
             Some(mysql_async::SslOpts::default().with_danger_accept_invalid_certs(true))
         }
-        Verify::Authority => Some(
-            roots(settings).with_danger_skip_domain_validation(true),
-        ),
+        Verify::Authority => Some(roots(settings).with_danger_skip_domain_validation(true)),
         Verify::Identity => Some(roots(settings)),
     };
     Ok(mysql_async::OptsBuilder::from_opts(options)

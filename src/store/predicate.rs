@@ -67,18 +67,20 @@ impl Compiler<'_> {
             ResourceType::User => ("d.user_key", "d.group_key"),
             ResourceType::Group => ("d.group_key", "d.user_key"),
         };
-        let mut desired = Sql::new(" OR EXISTS (SELECT 1 FROM scim_desired_members d JOIN scim_links s ON ")
-            .raw(super::edges::DISABLED)
-            .raw(" WHERE ")
-            .raw(own_key)
-            .raw(" = ")
-            .append(key_text(self.database(), Sql::default().column("r", &self.table().key)));
-        if let Some(key) = key {
-            legacy = legacy
-                .raw(" AND ")
-                .column("m", other)
+        let mut desired =
+            Sql::new(" OR EXISTS (SELECT 1 FROM scim_desired_members d JOIN scim_links s ON ")
+                .raw(super::edges::DISABLED)
+                .raw(" WHERE ")
+                .raw(own_key)
                 .raw(" = ")
-                .append(value(self.layout, &members.table, other, key.clone()));
+                .append(key_text(self.database(), Sql::default().column("r", &self.table().key)));
+        if let Some(key) = key {
+            legacy = legacy.raw(" AND ").column("m", other).raw(" = ").append(value(
+                self.layout,
+                &members.table,
+                other,
+                key.clone(),
+            ));
             desired = desired.raw(" AND ").raw(other_key).raw(" = ").bind(key.to_text());
         }
         Sql::new("(").append(legacy).raw(")").append(desired).raw("))")

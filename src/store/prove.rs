@@ -118,10 +118,13 @@ fn needs(profile: &Profile) -> BTreeMap<TableName, Vec<Right>> {
     }
     need(&profile.members.table, &[Select, Insert, Right::Delete]);
     for revoke in &profile.revoke {
-        need(&revoke.table, match revoke.action {
-            RevokeAction::Delete => &[Select, Right::Delete],
-            RevokeAction::Set { .. } => &[Select, Update],
-        });
+        need(
+            &revoke.table,
+            match revoke.action {
+                RevokeAction::Delete => &[Select, Right::Delete],
+                RevokeAction::Set { .. } => &[Select, Update],
+            },
+        );
     }
     for ownership in &profile.ownership {
         need(&ownership.table, &[Select, Update]);
@@ -164,7 +167,8 @@ async fn clock(tx: &mut Tx, now: DateTime<Utc>) -> Result<Option<Finding>, Error
         severity: Severity::Warning,
         subject: "clock".to_owned(),
         what: format!("the database's clock differs from this machine's by {skew} seconds"),
-        why: "times of the agent and of kpifire can't be compared; graces and expiries shift".into(),
+        why: "times of the agent and of kpifire can't be compared; graces and expiries shift"
+            .into(),
         fix: "synchronise both machines with NTP (`timedatectl set-ntp true`)".into(),
     }))
 }

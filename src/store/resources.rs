@@ -9,7 +9,9 @@ use super::predicate::Compiler;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Assignment, Cell, Field, Layout, Link, LinkState, NewValue, Predicate, Record};
+use crate::mapper::{
+    Assignment, Cell, Field, Layout, Link, LinkState, NewValue, Predicate, Record,
+};
 use crate::profile::model::{Encoding, Lookup, Missing, RevokeAction};
 use crate::scim::{ResourceType, SortOrder, fold};
 
@@ -157,9 +159,8 @@ pub async fn insert(
         sql = sql.raw(" DEFAULT VALUES");
     } else {
         let names = columns.iter().map(|(name, _)| Sql::default().ident(name));
-        let values = columns
-            .iter()
-            .map(|(name, cell)| value(layout, &table.table, name, cell.clone()));
+        let values =
+            columns.iter().map(|(name, cell)| value(layout, &table.table, name, cell.clone()));
         sql = sql.raw(" (").list(", ", names).raw(") VALUES (").list(", ", values).raw(")");
     }
     let rows = tx.query(sql.raw(" RETURNING ").ident(&table.key)).await?;
@@ -391,7 +392,9 @@ fn select(layout: &Layout, kind: ResourceType) -> Sql {
                 .raw(" = ")
                 .column("r", &mapping.column)
                 .raw(")"),
-            Encoding::Plain | Encoding::Values { .. } => Sql::default().column("r", &mapping.column),
+            Encoding::Plain | Encoding::Values { .. } => {
+                Sql::default().column("r", &mapping.column)
+            }
         });
     }
     for stamp in [table.touch.created.first(), table.touch.modified.first()] {

@@ -47,8 +47,7 @@ pub(super) struct Settings {
 /// A mode that the database's own clients don't know.
 pub(super) fn from_url(url: &str) -> Result<Settings, Error> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let mut settings =
-        Settings { verify: Verify::IfOffered, authority: None, url: String::new() };
+    let mut settings = Settings { verify: Verify::IfOffered, authority: None, url: String::new() };
     let mut stated = None;
     let mut kept = form_urlencoded::Serializer::new(String::new());
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -67,8 +66,7 @@ pub(super) fn from_url(url: &str) -> Result<Settings, Error> {
         None => Verify::IfOffered,
     };
     let kept = kept.finish();
-    settings.url =
-        if kept.is_empty() { base.to_owned() } else { format!("{base}?{kept}") };
+    settings.url = if kept.is_empty() { base.to_owned() } else { format!("{base}?{kept}") };
     Ok(settings)
 }
 
@@ -107,10 +105,7 @@ pub(super) fn client(settings: &Settings) -> Result<ClientConfig, Error> {
         Verify::Authority => Arc::new(AnyName(authority(settings, &provider)?)),
         Verify::Identity => authority(settings, &provider)?,
     };
-    Ok(builder
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth())
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 fn authority(
@@ -127,8 +122,8 @@ fn authority(
                     format!("the root certificate `{path}` can't be used: {why}"),
                 )
             };
-            for certificate in
-                CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?
+            for certificate in CertificateDer::pem_file_iter(path)
+                .map_err(|error| unreadable(error.to_string()))?
             {
                 let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
                 roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
@@ -207,8 +202,7 @@ impl ServerCertVerifier for AnyName {
         match self.0.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             // The chain is proved before the name is compared.
             Err(TlsError::InvalidCertificate(
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. },
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
             proved => proved,
         }

@@ -21,12 +21,15 @@ async fn every_acknowledged_write_is_there(engine: Engine) {
                 for n in 0.. {
                     let name = format!("storm-{writer}-{n}@plant.example");
                     let body = user(&name).to_string();
-                    let posted = client.try_send(hyper::Method::POST, "/Users", &[], Some(body)).await;
+                    let posted =
+                        client.try_send(hyper::Method::POST, "/Users", &[], Some(body)).await;
                     let Ok(posted) = posted else { break };
                     let id = posted.expect(201).id();
-                    let add = json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]);
+                    let add =
+                        json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]);
                     let body = crate::support::patch(&add).to_string();
-                    let added = client.try_send(hyper::Method::PATCH, "/Groups/2", &[], Some(body)).await;
+                    let added =
+                        client.try_send(hyper::Method::PATCH, "/Groups/2", &[], Some(body)).await;
                     let member = added.is_ok_and(|answer| answer.expect(204).status == 204);
                     acknowledged.push((name, id, member));
                     done.fetch_add(1, Ordering::Relaxed);
@@ -52,7 +55,11 @@ async fn every_acknowledged_write_is_there(engine: Engine) {
     let server = agent.install.serve().await;
     let client = Client::new(&server.base(), Some(&agent.token));
     for (name, id, member) in &acknowledged {
-        assert_eq!(client.ids("/Users", &format!("userName eq \"{name}\"")).await, [id.as_str()], "{name} is lost");
+        assert_eq!(
+            client.ids("/Users", &format!("userName eq \"{name}\"")).await,
+            [id.as_str()],
+            "{name} is lost"
+        );
         if *member {
             let edge = format!("team_members WHERE team_id = 2 AND user_id = {id}");
             assert_eq!(agent.database().count(&edge).await, 1, "{name}'s membership is lost");
@@ -61,7 +68,11 @@ async fn every_acknowledged_write_is_there(engine: Engine) {
     // No half transactions: a row has its link and its audit row, or none of them is there.
     let database = agent.database();
     let users = database.count("users WHERE email LIKE 'storm-%'").await;
-    let key = if engine == Engine::Mysql { "CAST(u.user_id AS CHAR)" } else { "CAST(u.user_id AS VARCHAR(20))" };
+    let key = if engine == Engine::Mysql {
+        "CAST(u.user_id AS CHAR)"
+    } else {
+        "CAST(u.user_id AS VARCHAR(20))"
+    };
     let linked = format!(
         "users u JOIN scim_links l ON l.resource_type = 'User' AND l.legacy_key = {key} WHERE u.email LIKE 'storm-%'"
     );

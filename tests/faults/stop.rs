@@ -27,7 +27,12 @@ async fn it_drains_and_ends(engine: Engine) {
             created += 1;
         }
     }
-    assert_eq!(agent.server.exit_code(Duration::from_secs(20)).await, Some(0), "{}", agent.server.log());
+    assert_eq!(
+        agent.server.exit_code(Duration::from_secs(20)).await,
+        Some(0),
+        "{}",
+        agent.server.log()
+    );
     let rows = agent.database().count("users WHERE email LIKE 'drain-%'").await;
     assert_eq!(rows, created, "a request was carried out and not answered, or the other way round");
 }
@@ -38,7 +43,12 @@ async fn what_was_written_is_there_after_a_restart(engine: Engine) {
     let etag = agent.client().get(&format!("/Users/{id}")).await.etag();
     // An idle connection that is kept alive doesn't hold the daemon up.
     agent.server.terminate();
-    assert_eq!(agent.server.exit_code(Duration::from_secs(20)).await, Some(0), "{}", agent.server.log());
+    assert_eq!(
+        agent.server.exit_code(Duration::from_secs(20)).await,
+        Some(0),
+        "{}",
+        agent.server.log()
+    );
     let server = agent.install.serve().await;
     let client = Client::new(&server.base(), Some(&agent.token));
     assert_eq!(client.get(&format!("/Users/{id}")).await.expect(200).etag(), etag);

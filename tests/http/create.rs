@@ -60,7 +60,10 @@ async fn a_user_lands_in_kpifires_columns(engine: Engine) {
         ]
     );
     let stamped = "users WHERE email = 'New.Person@Plant.example' AND created_at = updated_at";
-    assert_eq!(agent.database().count(&format!("{stamped} AND created_at > '2026-01-01'")).await, 1);
+    assert_eq!(
+        agent.database().count(&format!("{stamped} AND created_at > '2026-01-01'")).await,
+        1
+    );
     let read = agent.client().get(&format!("/Users/{id}")).await.expect(200);
     assert_eq!(read.body, created.body);
     assert_eq!(read.etag(), created.etag());
@@ -162,10 +165,12 @@ async fn a_user_name_exists_once_whatever_its_case(engine: Engine) {
     client.post("/Users", &user("Zoe\u{308}@plant.example")).await.refused(409, "uniqueness");
     client.post("/Users", &user(" zoë@plant.example ")).await.refused(409, "uniqueness");
     client.post("/Groups", &group("KAIZEN core")).await.refused(409, "uniqueness");
-    let operations = json!([{ "op": "replace", "path": "userName", "value": "Admin@plant.example" }]);
+    let operations =
+        json!([{ "op": "replace", "path": "userName", "value": "Admin@plant.example" }]);
     client.operations("/Users/3", operations).await.refused(409, "uniqueness");
     // One's own name in another case is no duplicate.
-    let operations = json!([{ "op": "replace", "path": "userName", "value": "Quality.LEAD@plant.example" }]);
+    let operations =
+        json!([{ "op": "replace", "path": "userName", "value": "Quality.LEAD@plant.example" }]);
     let renamed = client.operations("/Users/3", operations).await.expect(200);
     assert_eq!(renamed.body["userName"], "Quality.LEAD@plant.example");
     assert_eq!(agent.database().count("users").await, 6);
@@ -180,7 +185,10 @@ async fn a_missing_department_is_created_once(engine: Engine) {
         let created = client.post("/Users", &body).await.expect(201);
         assert_eq!(created.body[ENTERPRISE]["department"], "Werk Süd");
     }
-    assert_eq!(agent.database().count("departments WHERE name = 'Werk Süd' AND is_active = 1").await, 1);
+    assert_eq!(
+        agent.database().count("departments WHERE name = 'Werk Süd' AND is_active = 1").await,
+        1
+    );
 }
 
 async fn a_group_with_members_is_one_transaction(engine: Engine) {

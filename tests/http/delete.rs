@@ -30,7 +30,13 @@ async fn a_deleted_user_is_gone_from_scim(engine: Engine) {
     assert_eq!(agent.database().count("user_sessions WHERE user_id = 4").await, 0);
     assert_eq!(agent.database().count("projects WHERE owner_id = 4").await, 1);
     assert_eq!(agent.link("User", "4").await.as_deref(), Some("deleted"));
-    assert_eq!(agent.database().count("scim_links WHERE legacy_key = '4' AND deleted_at IS NOT NULL").await, 1);
+    assert_eq!(
+        agent
+            .database()
+            .count("scim_links WHERE legacy_key = '4' AND deleted_at IS NOT NULL")
+            .await,
+        1
+    );
 }
 
 async fn a_returning_user_gets_the_same_row(engine: Engine) {
@@ -61,7 +67,8 @@ async fn a_tombstones_name_is_not_taken_by_renaming(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
     client.delete("/Users/4").await.expect(204);
-    let operations = json!([{ "op": "replace", "path": "userName", "value": "line.one@plant.example" }]);
+    let operations =
+        json!([{ "op": "replace", "path": "userName", "value": "line.one@plant.example" }]);
     client.operations("/Users/5", operations).await.refused(409, "uniqueness");
 }
 
@@ -82,8 +89,20 @@ async fn a_group_returns_under_its_old_name(engine: Engine) {
 async fn what_never_was_is_404(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
-    let ids =
-        ["4711", "03", "3.0", "+3", "%203", "abc", "-1", "0", "99999999999999999999", "3%00", "%27%20OR%201=1", "٣"];
+    let ids = [
+        "4711",
+        "03",
+        "3.0",
+        "+3",
+        "%203",
+        "abc",
+        "-1",
+        "0",
+        "99999999999999999999",
+        "3%00",
+        "%27%20OR%201=1",
+        "٣",
+    ];
     for id in ids {
         for kind in ["Users", "Groups"] {
             let path = format!("/{kind}/{}", if id == "٣" { "%D9%A3" } else { id });

@@ -9,7 +9,13 @@ on_every_database!(service_provider_config, resource_types, schemas_follow_the_p
 async fn service_provider_config(engine: Engine) {
     let agent = Agent::start(engine).await;
     let config = agent.client().get("/ServiceProviderConfig").await.expect(200).body;
-    for (feature, supported) in [("patch", true), ("filter", true), ("sort", true), ("etag", true), ("changePassword", false)] {
+    for (feature, supported) in [
+        ("patch", true),
+        ("filter", true),
+        ("sort", true),
+        ("etag", true),
+        ("changePassword", false),
+    ] {
         assert_eq!(config[feature]["supported"], supported, "{feature}: {config}");
     }
     assert!(config["filter"]["maxResults"].as_u64().unwrap() > 0);
@@ -24,7 +30,10 @@ async fn resource_types(engine: Engine) {
     assert_eq!(list.body["totalResults"], 2);
     for (name, endpoint, schema) in [("User", "/Users", USER), ("Group", "/Groups", GROUP)] {
         let one = client.get(&format!("/ResourceTypes/{name}")).await.expect(200).body;
-        assert_eq!((&one["name"], &one["endpoint"], &one["schema"]), (&name.into(), &endpoint.into(), &schema.into()));
+        assert_eq!(
+            (&one["name"], &one["endpoint"], &one["schema"]),
+            (&name.into(), &endpoint.into(), &schema.into())
+        );
         assert!(list.resources().iter().any(|listed| listed["name"] == name));
     }
     let user = client.get("/ResourceTypes/User").await.body;
@@ -47,8 +56,12 @@ async fn schemas_follow_the_profile(engine: Engine) {
     }
     let user = client.get(&format!("/Schemas/{USER}")).await.body;
     let user_type = attribute(&user, "userType");
-    let mut canonical: Vec<_> =
-        user_type["canonicalValues"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    let mut canonical: Vec<_> = user_type["canonicalValues"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap())
+        .collect();
     canonical.sort_unstable();
     assert_eq!(canonical.len(), 8, "{user_type}");
     assert!(canonical.contains(&"Team Member"));

@@ -37,7 +37,7 @@ async fn cycles(engine: Engine, dialect: Dialect) {
     let found = entra.match_user("ana.silva@PLANT.example").await.expect("what was created");
     assert_eq!(found["id"], ana_id.as_str());
     assert_eq!(found["userName"], "Ana.Silva@plant.example");
-    entra.assert_matches(&found, &ana);
+    ana.assert_is(&found);
 
     let line_one = entra.match_user("LINE.ONE@plant.example").await.expect("a kpifire user");
     assert_eq!(line_one["id"], "4");
@@ -53,15 +53,15 @@ async fn cycles(engine: Engine, dialect: Dialect) {
     assert!(!entra.is_member(&ops, "3").await);
 
     // A later cycle: what changed.
-    ana.given = "Anna".to_owned();
-    ana.family = "Silva e Sousa".to_owned();
-    ana.phone = "+351 21 000 000".to_owned();
-    ana.department = "Logistics".to_owned();
-    ana.user_name = "anna.sousa@plant.example".to_owned();
+    ana.given = String::from("Anna");
+    ana.family = String::from("Silva e Sousa");
+    ana.phone = String::from("+351 21 000 000");
+    ana.department = String::from("Logistics");
+    ana.user_name = String::from("anna.sousa@plant.example");
     entra.update(&ana_id, &ana).await;
     entra.update(&ana_id, &ana).await;
     let read = entra.client.get(&format!("/Users/{ana_id}")).await.expect(200);
-    entra.assert_matches(&read.body, &ana);
+    ana.assert_is(&read.body);
     assert!(entra.match_user("Ana.Silva@plant.example").await.is_none());
     entra.rename_group(&ops, "Operations Team").await;
     assert!(entra.match_group("Ops").await.is_none());
@@ -92,7 +92,7 @@ async fn retries_a_post_whose_answer_was_lost(engine: Engine) {
     let person = Person::new("lost@plant.example");
     entra.lose_answer("POST", "/Users", &person.body()).await;
     let found = entra.match_user("lost@plant.example").await.expect("found at once");
-    entra.assert_matches(&found, &person);
+    person.assert_is(&found);
     entra.client.post("/Users", &person.body()).await.refused(409, "uniqueness");
     assert_eq!(agent.database().count("users WHERE email = 'lost@plant.example'").await, 1);
 }
@@ -106,7 +106,9 @@ async fn retries_a_patch_whose_answer_was_lost(engine: Engine) {
     entra.lose_answer("PATCH", "/Groups/2", &body).await;
     entra.client.patch("/Groups/2", &body).await.expect(204);
     entra.client.patch("/Groups/2", &body).await.expect(204);
-    let members = agent.database().rows("SELECT user_id FROM team_members WHERE team_id = 2 ORDER BY user_id");
+    let members = agent
+        .database()
+        .rows("SELECT user_id FROM team_members WHERE team_id = 2 ORDER BY user_id");
     let members: Vec<_> = members.await.into_iter().map(|mut row| row.remove(0).unwrap()).collect();
     assert_eq!(members, ["2", "4", "5"]);
 }

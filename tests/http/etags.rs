@@ -7,6 +7,7 @@ use crate::support::{Agent, Dialect, Engine, user};
 
 on_every_database!(
     they_follow_the_representation,
+    a_users_etag_follows_their_groups,
     reads_are_conditional,
     writes_are_conditional,
     a_lost_update_is_refused,
@@ -18,11 +19,10 @@ async fn they_follow_the_representation(engine: Engine) {
     let mut seen = vec![client.get("/Users/4").await.expect(200).etag()];
     assert!(seen[0].starts_with("W/\"") && seen[0].ends_with('"'), "{}", seen[0]);
     assert_eq!(client.get("/Users/4").await.body["meta"]["version"], seen[0].as_str());
-    // kpifire's own edit, without a new timestamp; ours; a department that is renamed; a group left.
+    // kpifire's own edits, without a new timestamp: a column, a department that is renamed.
     for change in [
         "UPDATE users SET title = 'By hand' WHERE user_id = 4",
         "UPDATE departments SET name = 'Assembly Hall' WHERE department_id = 4",
-        "DELETE FROM team_members WHERE team_id = 2 AND user_id = 4",
     ] {
         agent.database().execute(change).await;
         let etag = client.get("/Users/4").await.expect(200).etag();
@@ -54,6 +54,15 @@ async fn they_follow_the_representation(engine: Engine) {
     assert_ne!(client.get("/Groups/1").await.expect(200).etag(), after, "a member came");
 }
 
+/// The groups that a user shows are part of what the ETag stands for.
+async fn a_users_etag_follows_their_groups(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    let before = client.get("/Users/4").await.expect(200).etag();
+    agent.database().execute("DELETE FROM team_members WHERE team_id = 2 AND user_id = 4").await;
+    assert_ne!(client.get("/Users/4").await.expect(200).etag(), before);
+}
+
 async fn reads_are_conditional(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
@@ -63,7 +72,8 @@ async fn reads_are_conditional(engine: Engine) {
         assert_eq!((answer.status, answer.text.as_str()), (304, ""), "{value}");
         assert_eq!(answer.etag(), etag);
     }
-    let answer = client.send(Method::GET, "/Users/3", &[("if-none-match", "W/\"other\"")], None).await;
+    let answer =
+        client.send(Method::GET, "/Users/3", &[("if-none-match", "W/\"other\"")], None).await;
     answer.expect(200);
     agent.database().execute("UPDATE users SET title = 'By hand' WHERE user_id = 3").await;
     let answer = client.send(Method::GET, "/Users/3", &[("if-none-match", &etag)], None).await;
@@ -75,7 +85,8 @@ async fn writes_are_conditional(engine: Engine) {
     let client = agent.client();
     let stale = client.get("/Users/3").await.expect(200).etag();
     agent.database().execute("UPDATE users SET title = 'By hand' WHERE user_id = 3").await;
-    let patch = crate::support::patch(&json!([{ "op": "replace", "path": "title", "value": "Lost" }]));
+    let patch =
+        crate::support::patch(&json!([{ "op": "replace", "path": "title", "value": "Lost" }]));
     let put = user("quality.lead@plant.example");
     for (method, body) in [
         (Method::PATCH, Some(patch.to_string())),
@@ -83,22 +94,35 @@ async fn writes_are_conditional(engine: Engine) {
         (Method::DELETE, None),
     ] {
         for value in [stale.as_str(), "W/\"never\"", "\"never\""] {
-            let answer = client.send(method.clone(), "/Users/3", &[("if-match", value)], body.clone()).await;
+            let answer =
+                client.send(method.clone(), "/Users/3", &[("if-match", value)], body.clone()).await;
             answer.refused(412, "");
         }
     }
-    assert_eq!(agent.database().count("users WHERE title = 'By hand' AND status = 'Active'").await, 1);
+    assert_eq!(
+        agent.database().count("users WHERE title = 'By hand' AND status = 'Active'").await,
+        1
+    );
     let fresh = client.get("/Users/3").await.etag();
-    let written = client.send(Method::PATCH, "/Users/3", &[("if-match", &fresh)], Some(patch.to_string())).await;
+    let written = client
+        .send(Method::PATCH, "/Users/3", &[("if-match", &fresh)], Some(patch.to_string()))
+        .await;
     let next = written.expect(200).etag();
-    client.send(Method::PUT, "/Users/3", &[("if-match", &next)], Some(put.to_string())).await.expect(200);
+    client
+        .send(Method::PUT, "/Users/3", &[("if-match", &next)], Some(put.to_string()))
+        .await
+        .expect(200);
     client.send(Method::DELETE, "/Users/3", &[("if-match", "*")], None).await.expect(204);
     client.send(Method::DELETE, "/Users/3", &[("if-match", "*")], None).await.expect(404);
     // Groups, where the answer has no body.
     let stale = client.get("/Groups/1").await.expect(200).etag();
     agent.entra(Dialect::Classic).add_members("1", &["5"]).await.expect(204);
-    let rename = crate::support::patch(&json!([{ "op": "replace", "path": "displayName", "value": "Lost" }]));
-    let answer = client.send(Method::PATCH, "/Groups/1", &[("if-match", &stale)], Some(rename.to_string())).await;
+    let rename = crate::support::patch(
+        &json!([{ "op": "replace", "path": "displayName", "value": "Lost" }]),
+    );
+    let answer = client
+        .send(Method::PATCH, "/Groups/1", &[("if-match", &stale)], Some(rename.to_string()))
+        .await;
     answer.refused(412, "");
 }
 
@@ -111,9 +135,13 @@ async fn a_lost_update_is_refused(engine: Engine) {
         .map(|n| {
             let (client, etag) = (client.clone(), etag.clone());
             tokio::spawn(async move {
-                let operation = json!([{ "op": "replace", "path": "title", "value": format!("Writer {n}") }]);
+                let operation =
+                    json!([{ "op": "replace", "path": "title", "value": format!("Writer {n}") }]);
                 let body = crate::support::patch(&operation).to_string();
-                client.send(Method::PATCH, "/Users/3", &[("if-match", &etag)], Some(body)).await.status
+                client
+                    .send(Method::PATCH, "/Users/3", &[("if-match", &etag)], Some(body))
+                    .await
+                    .status
             })
         })
         .collect();

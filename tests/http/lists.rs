@@ -83,7 +83,8 @@ async fn sorting_by_any_mapped_attribute(engine: Engine) {
     let titles = client.query("/Users", &pairs).await.expect(200).ids();
     assert_eq!(titles.first().map(String::as_str), Some("2"), "{titles:?}");
     client.query("/Users", &[("sortBy", "noSuch")]).await.expect(400);
-    let groups = client.query("/Groups", &[("sortBy", "displayName"), ("sortOrder", "descending")]).await;
+    let groups =
+        client.query("/Groups", &[("sortBy", "displayName"), ("sortOrder", "descending")]).await;
     assert_eq!(groups.expect(200).ids(), ["2", "1"]);
 }
 
@@ -128,13 +129,17 @@ async fn the_page_size_is_bounded(engine: Engine) {
     let rows: Vec<_> = (0..most + 20)
         .map(|n| format!("('page-{n:06}','2020-01-01 00:00:00','2020-01-01 00:00:00')"))
         .collect();
-    let insert = format!("INSERT INTO teams (name, created_at, updated_at) VALUES {}", rows.join(","));
+    let insert =
+        format!("INSERT INTO teams (name, created_at, updated_at) VALUES {}", rows.join(","));
     agent.database().execute(&insert).await;
     let count = (most + 10).to_string();
-    let page = client.query("/Groups", &[("count", &count), ("sortBy", "displayName")]).await.expect(200);
+    let page =
+        client.query("/Groups", &[("count", &count), ("sortBy", "displayName")]).await.expect(200);
     assert_eq!(page.resources().len() as u64, most);
     assert_eq!(page.body["totalResults"], most + 22);
     let next = (most + 1).to_string();
-    let page = client.query("/Groups", &[("startIndex", &next), ("count", &count), ("sortBy", "displayName")]).await;
+    let page = client
+        .query("/Groups", &[("startIndex", &next), ("count", &count), ("sortBy", "displayName")])
+        .await;
     assert_eq!(page.expect(200).resources().len(), 22);
 }

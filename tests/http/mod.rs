@@ -1,7 +1,6 @@
 //! The wire: every clause of RFC 7643/7644 and every habit of Entra's that the agent promises.
 
 mod bad_input;
-mod bulk;
 mod create;
 mod delete;
 mod discovery;
@@ -16,3 +15,4 @@ mod patch;
 mod projection;
 mod replace;
 mod tokens;
+mod unoffered;

@@ -32,7 +32,10 @@ async fn users(agent: &Agent, number: u32) {
         .map(|id| format!("({id},'p{id}@plant.example','P','Q',1,'x','2020-01-01 00:00:00','2020-01-01 00:00:00')"))
         .collect();
     let columns = "user_id, email, first_name, last_name, department_id, password_hash, created_at, updated_at";
-    agent.database().execute(&format!("INSERT INTO users ({columns}) VALUES {}", rows.join(","))).await;
+    agent
+        .database()
+        .execute(&format!("INSERT INTO users ({columns}) VALUES {}", rows.join(",")))
+        .await;
 }
 
 async fn add(client: Client, group: String, ids: Vec<u32>) -> u16 {
@@ -54,13 +57,16 @@ async fn sixteen_patches_lose_no_member(engine: Engine) {
     .await;
     assert_eq!(statuses, [204; 16]);
     assert_eq!(agent.database().count(&format!("team_members WHERE team_id = {big}")).await, 160);
-    assert_eq!(agent.database().count(&format!("scim_desired_members WHERE group_key = '{big}'")).await, 160);
+    assert_eq!(
+        agent.database().count(&format!("scim_desired_members WHERE group_key = '{big}'")).await,
+        160
+    );
 }
 
 async fn sixteen_posts_of_one_name_make_one(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
-    for name in ["race@plant.example", "GÖRAN@plant.example"] {
+    for name in ["race@plant.example", "WÜST@plant.example"] {
         let statuses = at_once((0..16).map(|n| {
             let client = client.clone();
             // Spelled in two cases: one name all the same.
@@ -116,7 +122,10 @@ async fn disabling_while_adding_members(engine: Engine) {
         assert_eq!((added, switched), (vec![204; 16], vec![200; 16]));
     }
     assert_eq!(agent.database().count("team_members WHERE team_id = 2").await, 17);
-    assert_eq!(agent.database().count("users WHERE status = 'Active' AND user_id >= 100").await, 16);
+    assert_eq!(
+        agent.database().count("users WHERE status = 'Active' AND user_id >= 100").await,
+        16
+    );
 }
 
 async fn one_department_created_by_many(engine: Engine) {

@@ -29,14 +29,16 @@ async fn reads_are_projected(engine: Engine) {
     ] {
         let read = client.query("/Users/3", &[("attributes", attributes)]).await.expect(200);
         assert_eq!(keys(&read.body), expected, "{attributes}");
-        let listed = client.query("/Users", &[("attributes", attributes), ("filter", "id eq \"3\"")]).await;
+        let listed =
+            client.query("/Users", &[("attributes", attributes), ("filter", "id eq \"3\"")]).await;
         assert_eq!(listed.expect(200).resources(), [read.body], "{attributes}");
     }
     let read = client.query("/Users/3", &[("attributes", "name.givenName")]).await.expect(200);
     assert_eq!(read.body["name"], json!({ "givenName": "Quality" }));
     let full = client.get("/Users/3").await.expect(200).body;
     for excluded in ["title", "name", "phoneNumbers,groups", "name.givenName", "meta", ENTERPRISE] {
-        let read = client.query("/Users/3", &[("excludedAttributes", excluded)]).await.expect(200).body;
+        let read =
+            client.query("/Users/3", &[("excludedAttributes", excluded)]).await.expect(200).body;
         for key in keys(&full) {
             let gone = excluded.split(',').any(|name| name == key);
             assert_eq!(read.get(key).is_none(), gone, "{key} without {excluded}: {read}");
@@ -46,7 +48,8 @@ async fn reads_are_projected(engine: Engine) {
     assert_eq!(read["name"]["familyName"], "Lead");
     assert!(read["name"].get("givenName").is_none());
     // What is always returned can't be excluded.
-    let read = client.query("/Users/3", &[("excludedAttributes", "id,schemas")]).await.expect(200).body;
+    let read =
+        client.query("/Users/3", &[("excludedAttributes", "id,schemas")]).await.expect(200).body;
     assert_eq!(read["id"], "3");
     assert!(read["schemas"].is_array());
 }
@@ -54,7 +57,8 @@ async fn reads_are_projected(engine: Engine) {
 async fn writes_are_projected(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
-    let created = client.post("/Users?attributes=userName", &user("p@plant.example")).await.expect(201);
+    let created =
+        client.post("/Users?attributes=userName", &user("p@plant.example")).await.expect(201);
     assert_eq!(keys(&created.body), ["id", "schemas", "userName"]);
     let path = format!("/Users/{}?excludedAttributes=name,groups", created.id());
     let operations = json!([{ "op": "replace", "path": "title", "value": "P" }]);

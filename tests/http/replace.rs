@@ -37,7 +37,10 @@ async fn put_replaces_a_user(engine: Engine) {
     // Repeating it is harmless.
     let again = client.put("/Users/3", &second).await.expect(200);
     assert_eq!(again.body["userName"], replaced.body["userName"]);
-    client.put("/Users/3", &json!({ "schemas": [USER], "active": true })).await.refused(400, "invalidValue");
+    client
+        .put("/Users/3", &json!({ "schemas": [USER], "active": true }))
+        .await
+        .refused(400, "invalidValue");
 }
 
 async fn put_replaces_a_groups_members(engine: Engine) {
@@ -52,7 +55,8 @@ async fn put_replaces_a_groups_members(engine: Engine) {
     assert!(matches!(replaced.status, 200 | 204), "{}", replaced.text);
     let edges = "SELECT user_id, member_role FROM team_members WHERE team_id = 1 ORDER BY user_id";
     let edges = agent.database().rows(edges).await;
-    let edges: Vec<_> = edges.iter().map(|row| (row[0].as_deref().unwrap(), row[1].as_deref().unwrap())).collect();
+    let edges: Vec<_> =
+        edges.iter().map(|row| (row[0].as_deref().unwrap(), row[1].as_deref().unwrap())).collect();
     // kpifire's own column on an edge that stays is kept.
     assert_eq!(edges, [("3", "Leader"), ("5", "Member")]);
 }

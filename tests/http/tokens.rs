@@ -30,9 +30,12 @@ async fn nobody_gets_in_without_one(engine: Engine) {
     let wrong = "x".repeat(43);
     for token in [None, Some(""), Some(wrong.as_str()), Some("null"), Some(&agent.token[1..])] {
         let client = agent.client_with(token);
-        for (method, path) in
-            [(Method::GET, "/Users"), (Method::POST, "/Users"), (Method::DELETE, "/Users/3"), (Method::GET, "/Nothing")]
-        {
+        for (method, path) in [
+            (Method::GET, "/Users"),
+            (Method::POST, "/Users"),
+            (Method::DELETE, "/Users/3"),
+            (Method::GET, "/Nothing"),
+        ] {
             let answer = client.send(method, path, &[], None).await.refused(401, "");
             let challenge = answer.header("www-authenticate").unwrap_or_default();
             assert!(challenge.starts_with("Bearer"), "{challenge}");
@@ -54,7 +57,10 @@ async fn a_read_token_changes_nothing(engine: Engine) {
     let reader = agent.client_with(Some(&token));
     reader.get("/Users/3").await.expect(200);
     assert_eq!(reader.ids("/Users", "userName eq \"quality.lead@plant.example\"").await, ["3"]);
-    reader.post("/Users/.search", &json!({ "filter": "userName eq \"line.one@plant.example\"" })).await.expect(200);
+    reader
+        .post("/Users/.search", &json!({ "filter": "userName eq \"line.one@plant.example\"" }))
+        .await
+        .expect(200);
     assert_eq!(agent.link("User", "3").await, None, "a read token adopts nobody");
     assert_eq!(agent.link("User", "4").await, None);
     let body = patch(&json!([{ "op": "replace", "path": "title", "value": "Never" }]));

@@ -16,7 +16,9 @@ on_every_database!(
 fn about<'a>(rows: &'a [Value], id: &str, attribute: &str) -> Vec<&'a Value> {
     rows.iter()
         .filter(|row| row["resource"].as_str().is_some_and(|resource| resource.ends_with(id)))
-        .filter(|row| row["after"].get(attribute).is_some() || row["before"].get(attribute).is_some())
+        .filter(|row| {
+            row["after"].get(attribute).is_some() || row["before"].get(attribute).is_some()
+        })
         .collect()
 }
 

@@ -15,7 +15,11 @@ async fn a_missing_column_is_named(engine: Engine) {
     install.migrate();
     install.database.execute("ALTER TABLE users RENAME COLUMN phone_number TO telephone").await;
     let output = install.run(&["check"]);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("phone_number") && said.contains("users"), "{said}");
 }
@@ -31,7 +35,11 @@ async fn an_unfilled_column_is_named(engine: Engine) {
     install.database.execute(&tables).await;
     install.migrate();
     let output = install.run(&["check"]);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("badge_no"), "{said}");
 }

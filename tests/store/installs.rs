@@ -14,10 +14,17 @@ macro_rules! install {
     ($engine:expr, $name:literal) => {{
         let tables = match $engine {
             Engine::Sqlite => include_str!(concat!("../fixtures/installs/", $name, "/sqlite.sql")),
-            Engine::Postgres => include_str!(concat!("../fixtures/installs/", $name, "/postgres.sql")),
+            Engine::Postgres => {
+                include_str!(concat!("../fixtures/installs/", $name, "/postgres.sql"))
+            }
             Engine::Mysql => include_str!(concat!("../fixtures/installs/", $name, "/mysql.sql")),
         };
-        start($engine, tables, include_str!(concat!("../fixtures/installs/", $name, "/profile.toml"))).await
+        start(
+            $engine,
+            tables,
+            include_str!(concat!("../fixtures/installs/", $name, "/profile.toml")),
+        )
+        .await
     }};
 }
 
@@ -43,7 +50,10 @@ async fn lifecycle(agent: &Agent) -> (String, String, String) {
     assert_eq!(old_hand["active"], true);
     assert_eq!(old_hand[ENTERPRISE]["department"], "Works");
     assert_eq!(old_hand["groups"].as_array().map(Vec::len), Some(1), "{old_hand}");
-    let night = entra.match_group("night shift").await.expect("the team")["id"].as_str().unwrap().to_owned();
+    let night = entra.match_group("night shift").await.expect("the team")["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(entra.is_member(&night, &old_id).await);
 
     let body = json!({ "userName": "Nova.Pessoa@plant.example", "active": true, ENTERPRISE: { "department": "Works" } });
@@ -60,9 +70,14 @@ async fn lifecycle(agent: &Agent) -> (String, String, String) {
         ("active eq false".to_owned(), vec![]),
         (format!("groups.value eq \"{night}\""), vec![&old_id]),
     ] {
-        assert_eq!(client.ids("/Users", &filter).await.iter().collect::<Vec<_>>(), found, "{filter}");
+        assert_eq!(
+            client.ids("/Users", &filter).await.iter().collect::<Vec<_>>(),
+            found,
+            "{filter}"
+        );
     }
-    let sorted = client.query("/Users", &[("sortBy", "userName"), ("count", "1")]).await.expect(200);
+    let sorted =
+        client.query("/Users", &[("sortBy", "userName"), ("count", "1")]).await.expect(200);
     assert_eq!(sorted.ids(), [id.as_str()]);
     assert_eq!(sorted.body["totalResults"], 2);
 
@@ -82,8 +97,13 @@ async fn lifecycle(agent: &Agent) -> (String, String, String) {
 
 /// Text that can't be a key of this kind is nobody, not an error of the database.
 async fn unknown_ids(entra: &Entra, team: &str) {
-    for id in ["4711", "nobody", "00000000-0000-0000-0000-000000000000", "'", "99999999999999999999"] {
-        let path = format!("/Users/{}", form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>());
+    for id in
+        ["4711", "nobody", "00000000-0000-0000-0000-000000000000", "'", "99999999999999999999"]
+    {
+        let path = format!(
+            "/Users/{}",
+            form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>()
+        );
         entra.client.get(&path).await.refused(404, "");
         entra.add_members(team, &[id]).await.refused(400, "invalidValue").naming(id);
         assert!(!entra.is_member(team, id).await);
@@ -119,12 +139,24 @@ async fn reserved_words_and_spaces(engine: Engine) {
     ]);
     let written = client.operations(&format!("/Users/{id}"), operations).await.expect(200);
     assert_eq!(written.body["emails"], json!([{ "type": "work", "value": "nova@plant.example" }]));
-    let columns = "\"E-Mail Address\", \"first name\", \"Last Name\", \"Order\", \"Contact\", \"Badge No\"";
-    let row = first_row(&agent, &format!("SELECT {columns} FROM \"User\" WHERE \"Select\" = {id}")).await;
-    assert_eq!(row, ["Nova.Pessoa@plant.example", "NULL", "O'Pessoa", "Anywhere", "nova@plant.example", "none"]);
+    let columns =
+        "\"E-Mail Address\", \"first name\", \"Last Name\", \"Order\", \"Contact\", \"Badge No\"";
+    let row =
+        first_row(&agent, &format!("SELECT {columns} FROM \"User\" WHERE \"Select\" = {id}")).await;
+    assert_eq!(
+        row,
+        ["Nova.Pessoa@plant.example", "NULL", "O'Pessoa", "Anywhere", "nova@plant.example", "none"]
+    );
     let off = if engine == Engine::Postgres { "FALSE" } else { "0" };
-    assert_eq!(agent.database().count(&format!("\"User\" WHERE \"Select\" = {id} AND \"Group\" = {off}")).await, 1);
-    let found = client.ids("/Users", "emails[type eq \"work\"].value eq \"nova@plant.example\"").await;
+    assert_eq!(
+        agent
+            .database()
+            .count(&format!("\"User\" WHERE \"Select\" = {id} AND \"Group\" = {off}"))
+            .await,
+        1
+    );
+    let found =
+        client.ids("/Users", "emails[type eq \"work\"].value eq \"nova@plant.example\"").await;
     assert_eq!(found, [id.as_str()]);
     client.delete(&format!("/Groups/{team}")).await.expect(204);
     assert_eq!(agent.database().count("\"Group\"").await, 1);
@@ -141,7 +173,11 @@ async fn uuids_in_another_schema(engine: Engine) {
     // A UUID in capitals is the same number and another text.
     client.get(&format!("/Users/{}", old_id.to_uppercase())).await.refused(404, "");
     let columns = "\"Login\", \"FullName\", \"Enabled\", \"Realm\", \"Score\"";
-    let row = first_row(&agent, &format!("SELECT {columns} FROM {schema}\"Person\" WHERE \"PersonID\" = '{id}'")).await;
+    let row = first_row(
+        &agent,
+        &format!("SELECT {columns} FROM {schema}\"Person\" WHERE \"PersonID\" = '{id}'"),
+    )
+    .await;
     assert_eq!(row, ["Nova.Pessoa@plant.example", "NULL", "Y", "internal", "0"]);
     let operations = json!([
         { "op": "replace", "path": "displayName", "value": "Nova Pessoa" },
@@ -158,7 +194,10 @@ async fn uuids_in_another_schema(engine: Engine) {
     assert_eq!(client.ids("/Users", "displayName eq \"nova pessoa\"").await, [id.as_str()]);
     // The edge that was there keeps its own columns, the new ones get theirs.
     let membership = format!("{schema}\"Membership\"");
-    assert_eq!(agent.database().count(&format!("{membership} WHERE \"Origin\" = 'manual'")).await, 1);
+    assert_eq!(
+        agent.database().count(&format!("{membership} WHERE \"Origin\" = 'manual'")).await,
+        1
+    );
     assert_eq!(agent.database().count(&format!("{membership} WHERE \"Origin\" = 'scim'")).await, 2);
     client.delete(&format!("/Groups/{team}")).await.expect(204);
     let archived = format!("{schema}\"Team\" WHERE \"Archived\" = 'Y' AND \"Kind\" = 'entra'");
@@ -167,7 +206,10 @@ async fn uuids_in_another_schema(engine: Engine) {
     client.delete(&path).await.expect(204);
     let off = format!("{schema}\"Person\" WHERE \"Enabled\" = 'N'");
     assert_eq!(agent.database().count(&off).await, 1);
-    let back = client.post("/Users", &json!({ "userName": "nova.pessoa@plant.example" })).await.expect(201);
+    let back = client
+        .post("/Users", &json!({ "userName": "nova.pessoa@plant.example" }))
+        .await
+        .expect(201);
     assert_eq!(back.id(), id);
 }
 
@@ -190,7 +232,10 @@ async fn text_keys_and_codes(engine: Engine) {
     assert_eq!(row, ["Nova.Pessoa@plant.example", "", "1", "EXT", "U0"]);
     // A legacy value that the profile doesn't map reads as absent.
     if engine != Engine::Sqlite {
-        agent.database().execute(&format!("UPDATE people SET kind = 'OLD' WHERE code = '{id}'")).await;
+        agent
+            .database()
+            .execute(&format!("UPDATE people SET kind = 'OLD' WHERE code = '{id}'"))
+            .await;
         let read = client.get(&path).await.expect(200).body;
         assert!(read.get("userType").is_none(), "{read}");
     }
@@ -203,6 +248,9 @@ async fn text_keys_and_codes(engine: Engine) {
     client.delete(&path).await.expect(204);
     assert_eq!(agent.database().count(&format!("people WHERE code = '{id}'")).await, 0);
     client.get(&path).await.refused(404, "");
-    let again = client.post("/Users", &json!({ "userName": "nova.pessoa@plant.example" })).await.expect(201);
+    let again = client
+        .post("/Users", &json!({ "userName": "nova.pessoa@plant.example" }))
+        .await
+        .expect(201);
     client.get(&format!("/Users/{}", again.id())).await.expect(200);
 }

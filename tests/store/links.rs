@@ -51,13 +51,17 @@ async fn the_baseline_holds_what_was_asserted(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
     let baseline = || async {
-        let sql = "SELECT baseline FROM scim_links WHERE resource_type = 'User' AND legacy_key = '4'";
+        let sql =
+            "SELECT baseline FROM scim_links WHERE resource_type = 'User' AND legacy_key = '4'";
         agent.database().value(sql).await.unwrap_or_default()
     };
     let operations = json!([{ "op": "replace", "path": "title", "value": "First" }]);
     client.operations("/Users/4", operations).await.expect(200);
     assert!(baseline().await.contains("First"));
-    agent.database().execute("UPDATE users SET title = 'By hand', last_name = 'By hand' WHERE user_id = 4").await;
+    agent
+        .database()
+        .execute("UPDATE users SET title = 'By hand', last_name = 'By hand' WHERE user_id = 4")
+        .await;
     let operations = json!([{ "op": "replace", "path": "name.givenName", "value": "Second" }]);
     client.operations("/Users/4", operations).await.expect(200);
     let now = baseline().await;
@@ -92,7 +96,10 @@ async fn kpifires_own_rows_are_addressable_at_once(engine: Engine) {
     let read = client.get("/Users/77").await.expect(200).body;
     assert_eq!(read["userName"], "by.kpifire@plant.example");
     assert_eq!(read["meta"]["created"].as_str().unwrap()[..19], *"2024-05-06T07:08:09");
-    assert!(read["meta"]["created"].as_str().unwrap().ends_with('Z') || read["meta"]["created"].as_str().unwrap().ends_with("+00:00"));
+    assert!(
+        read["meta"]["created"].as_str().unwrap().ends_with('Z')
+            || read["meta"]["created"].as_str().unwrap().ends_with("+00:00")
+    );
     agent.database().execute("DELETE FROM users WHERE user_id = 77").await;
     client.get("/Users/77").await.refused(404, "");
 }

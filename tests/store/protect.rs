@@ -29,9 +29,15 @@ async fn they_stay_active(engine: Engine) {
         ]);
         client.operations(&path, operations).await.refused(403, "");
     }
-    assert_eq!(agent.database().count("users WHERE user_id IN (1, 2) AND status = 'Active'").await, 2);
+    assert_eq!(
+        agent.database().count("users WHERE user_id IN (1, 2) AND status = 'Active'").await,
+        2
+    );
     assert_eq!(agent.database().count("users WHERE email LIKE 'renamed%'").await, 0);
-    assert_eq!(agent.database().count("api_tokens WHERE user_id = 2 AND revoked_at IS NULL").await, 1);
+    assert_eq!(
+        agent.database().count("api_tokens WHERE user_id = 2 AND revoked_at IS NULL").await,
+        1
+    );
     // Patterns compare without case.
     let id = client.post("/Users", &user("SVC-Backup@plant.example")).await.expect(201).id();
     client.delete(&format!("/Users/{id}")).await.refused(403, "");

@@ -4,7 +4,11 @@ use serde_json::json;
 
 use crate::support::{Agent, Dialect, Engine, user};
 
-on_every_database!(disabling_revokes_in_every_dialect, deleting_revokes, only_the_disabled_user_is_touched);
+on_every_database!(
+    disabling_revokes_in_every_dialect,
+    deleting_revokes,
+    only_the_disabled_user_is_touched
+);
 
 async fn disabling_revokes_in_every_dialect(engine: Engine) {
     let agent = Agent::start(engine).await;
@@ -19,15 +23,31 @@ async fn disabling_revokes_in_every_dialect(engine: Engine) {
             .await;
         entra.disable("4").await;
         assert_eq!(agent.database().count("user_sessions WHERE user_id = 4").await, 0);
-        assert_eq!(agent.database().count("api_tokens WHERE user_id = 4 AND revoked_at IS NULL").await, 0);
-        assert_eq!(agent.database().count("scim_links WHERE legacy_key = '4' AND disabled_at IS NOT NULL").await, 1);
+        assert_eq!(
+            agent.database().count("api_tokens WHERE user_id = 4 AND revoked_at IS NULL").await,
+            0
+        );
+        assert_eq!(
+            agent
+                .database()
+                .count("scim_links WHERE legacy_key = '4' AND disabled_at IS NOT NULL")
+                .await,
+            1
+        );
         // What was revoked keeps its time, what is disabled may be disabled again.
-        let times = "SELECT token_id, revoked_at FROM api_tokens WHERE user_id = 4 ORDER BY token_id";
+        let times =
+            "SELECT token_id, revoked_at FROM api_tokens WHERE user_id = 4 ORDER BY token_id";
         let first = agent.database().rows(times).await;
         entra.disable("4").await;
         assert_eq!(agent.database().rows(times).await, first);
         entra.enable("4").await;
-        assert_eq!(agent.database().count("scim_links WHERE legacy_key = '4' AND disabled_at IS NULL").await, 1);
+        assert_eq!(
+            agent
+                .database()
+                .count("scim_links WHERE legacy_key = '4' AND disabled_at IS NULL")
+                .await,
+            1
+        );
         assert_eq!(agent.database().rows(times).await, first, "enabling brings no token back");
     }
 }
@@ -36,7 +56,10 @@ async fn deleting_revokes(engine: Engine) {
     let agent = Agent::start(engine).await;
     agent.client().delete("/Users/4").await.expect(204);
     assert_eq!(agent.database().count("user_sessions").await, 0);
-    assert_eq!(agent.database().count("api_tokens WHERE user_id = 4 AND revoked_at IS NULL").await, 0);
+    assert_eq!(
+        agent.database().count("api_tokens WHERE user_id = 4 AND revoked_at IS NULL").await,
+        0
+    );
 }
 
 async fn only_the_disabled_user_is_touched(engine: Engine) {

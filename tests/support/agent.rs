@@ -92,7 +92,11 @@ impl Install {
         let server = self.serve_unready().await;
         let started = Instant::now();
         while server.status("/readyz").await != Some(200) {
-            assert!(started.elapsed() < Duration::from_secs(30), "not ready in 30 s\n{}", server.log());
+            assert!(
+                started.elapsed() < Duration::from_secs(30),
+                "not ready in 30 s\n{}",
+                server.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         server
@@ -100,12 +104,8 @@ impl Install {
 
     /// Starts a daemon and waits only until it listens.
     pub async fn serve_unready(&self) -> Server {
-        let mut child = self
-            .command(&["serve"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let written = Arc::clone(&log);
@@ -150,7 +150,8 @@ impl Server {
     /// The status that a path outside SCIM answers; `None` when nothing answers.
     pub async fn status(&self, path: &str) -> Option<u16> {
         let mut stream = tokio::net::TcpStream::connect(&self.address).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await.ok()?;

@@ -38,8 +38,7 @@ pub struct Answer {
 impl Client {
     /// A client for the service under `base`.
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        let http =
-            hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
         Self { base: base.to_owned(), token: token.map(str::to_owned), http }
     }
 

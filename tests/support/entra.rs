@@ -63,6 +63,18 @@ impl Person {
             ENTERPRISE: { "department": self.department },
         })
     }
+
+    /// A user reads as this person was sent.
+    #[track_caller]
+    pub fn assert_is(&self, user: &Value) {
+        assert_eq!(user["userName"], self.user_name.as_str(), "{user}");
+        assert_eq!(user["externalId"], self.external_id.as_str(), "{user}");
+        assert_eq!(user["active"], self.active, "{user}");
+        assert_eq!(user["name"]["givenName"], self.given.as_str(), "{user}");
+        assert_eq!(user["name"]["familyName"], self.family.as_str(), "{user}");
+        assert_eq!(work_phone(user), self.phone, "{user}");
+        assert_eq!(user[ENTERPRISE]["department"], self.department.as_str(), "{user}");
+    }
 }
 
 /// The provisioning service.
@@ -118,7 +130,7 @@ impl Entra {
         let location = answer.header("location").expect("a Location").to_owned();
         assert!(location.ends_with(&format!("/scim/v2/Users/{id}")), "{location}");
         assert_eq!(answer.body["meta"]["location"], location);
-        self.assert_matches(&answer.body, person);
+        person.assert_is(&answer.body);
         id
     }
 
@@ -145,7 +157,7 @@ impl Entra {
             ]),
         };
         let answer = self.patch_user(id, &operations).await.expect(200);
-        self.assert_matches(&answer.body, person);
+        person.assert_is(&answer.body);
     }
 
     /// Unassignment, leaving scope, soft deletion and blocked sign-in all look like this.
@@ -264,18 +276,6 @@ impl Entra {
             (Dialect::Rfc, true) => format!("{path}&aadOptscim062020"),
             (Dialect::Rfc, false) => format!("{path}?aadOptscim062020"),
         }
-    }
-
-    /// A user reads as the person was sent.
-    #[track_caller]
-    pub fn assert_matches(&self, user: &Value, person: &Person) {
-        assert_eq!(user["userName"], person.user_name.as_str(), "{user}");
-        assert_eq!(user["externalId"], person.external_id.as_str(), "{user}");
-        assert_eq!(user["active"], person.active, "{user}");
-        assert_eq!(user["name"]["givenName"], person.given.as_str(), "{user}");
-        assert_eq!(user["name"]["familyName"], person.family.as_str(), "{user}");
-        assert_eq!(work_phone(user), person.phone, "{user}");
-        assert_eq!(user[ENTERPRISE]["department"], person.department.as_str(), "{user}");
     }
 }
 

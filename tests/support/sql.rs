@@ -89,11 +89,6 @@ pub enum Want {
     Rows,
 }
 
-/// `text` as an SQL literal.
-pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 fn text(value: mysql_async::Value) -> Option<String> {
     match value {
         mysql_async::Value::NULL => None,
@@ -109,7 +104,9 @@ impl QueryableByName<Sqlite> for TextRow {
         (0..row.field_count())
             .map(|index| {
                 let field = diesel::row::Row::get(row, index).ok_or("no such column")?;
-                <Option<String> as FromSql<Nullable<Text>, Sqlite>>::from_nullable_sql(field.value())
+                <Option<String> as FromSql<Nullable<Text>, Sqlite>>::from_nullable_sql(
+                    field.value(),
+                )
             })
             .collect::<Result<_, _>>()
             .map(Self)

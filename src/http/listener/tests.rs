@@ -43,15 +43,11 @@ async fn server(limits: Limits, takes: Duration) -> Server {
     };
     let ended = tokio::spawn(async move {
         serve(vec![listener], handler, &limits, async {
-            drop(stopped.await)
+            drop(stopped.await);
         })
         .await
     });
-    Server {
-        address,
-        stop,
-        ended,
-    }
+    Server { address, stop, ended }
 }
 
 async fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -62,11 +58,7 @@ async fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
 
 async fn rest(mut stream: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    drop(
-        timeout(Duration::from_secs(4), stream.read_to_end(&mut bytes))
-            .await
-            .unwrap(),
-    );
+    drop(timeout(Duration::from_secs(4), stream.read_to_end(&mut bytes)).await.unwrap());
     bytes
 }
 
@@ -80,42 +72,27 @@ async fn a_drain_finishes_what_runs_and_closes_what_idles() {
     sleep(Duration::from_millis(100)).await;
     server.stop.send(()).unwrap();
     sleep(Duration::from_millis(50)).await;
-    assert!(
-        TcpStream::connect(server.address).await.is_err(),
-        "still accepting"
-    );
+    assert!(TcpStream::connect(server.address).await.is_err(), "still accepting");
     let answer = String::from_utf8(rest(busy).await).unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 204") && answer.contains("connection: close"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 204") && answer.contains("connection: close"), "{answer}");
     assert!(rest(silent).await.is_empty());
     assert_eq!(server.ended.await.unwrap(), Drained::Clean);
 }
 
 #[tokio::test]
 async fn a_drain_ends_when_its_time_is_up() {
-    let limits = Limits {
-        drain: Duration::from_millis(100),
-        ..limits()
-    };
+    let limits = Limits { drain: Duration::from_millis(100), ..limits() };
     let server = server(limits, Duration::from_secs(60)).await;
     let busy = send(server.address, REQUEST).await;
     sleep(Duration::from_millis(50)).await;
     server.stop.send(()).unwrap();
-    assert_eq!(
-        server.ended.await.unwrap(),
-        Drained::CutOff { connections: 1 }
-    );
+    assert_eq!(server.ended.await.unwrap(), Drained::CutOff { connections: 1 });
     assert!(rest(busy).await.is_empty());
 }
 
 #[tokio::test]
 async fn slow_headers_are_cut_off_wherever_they_stall() {
-    let limits = Limits {
-        header_time: Duration::from_millis(150),
-        ..limits()
-    };
+    let limits = Limits { header_time: Duration::from_millis(150), ..limits() };
     let server = server(limits, Duration::ZERO).await;
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     for start in [&b""[..], b"PRI * HT", b"GET / HTTP/1.1\r\nhost", preface] {
@@ -130,10 +107,7 @@ async fn slow_headers_are_cut_off_wherever_they_stall() {
 
 #[tokio::test]
 async fn a_long_request_is_not_idleness() {
-    let limits = Limits {
-        header_time: Duration::from_millis(100),
-        ..limits()
-    };
+    let limits = Limits { header_time: Duration::from_millis(100), ..limits() };
     let server = server(limits, Duration::from_millis(500)).await;
     let answer = rest(send(server.address, REQUEST).await).await;
     assert!(answer.starts_with(b"HTTP/1.1 204"));
@@ -141,14 +115,7 @@ async fn a_long_request_is_not_idleness() {
 
 #[tokio::test]
 async fn a_connection_too_many_waits_its_turn() {
-    let server = server(
-        Limits {
-            connections: 1,
-            ..limits()
-        },
-        Duration::ZERO,
-    )
-    .await;
+    let server = server(Limits { connections: 1, ..limits() }, Duration::ZERO).await;
     let mut first = send(server.address, REQUEST).await;
     let mut buffer = [0; 512];
     assert!(first.read(&mut buffer).await.unwrap() > 0);

@@ -21,11 +21,7 @@ pub(super) struct Filled<'a>(BTreeSet<&'a str>);
 
 impl<'a> Filled<'a> {
     pub fn new(insert: &'a BTreeMap<String, Scalar>, touch: &'a Touch) -> Self {
-        let stamps = touch
-            .created
-            .iter()
-            .chain(&touch.modified)
-            .chain(&touch.actor);
+        let stamps = touch.created.iter().chain(&touch.modified).chain(&touch.actor);
         Self(insert.keys().chain(stamps).map(String::as_str).collect())
     }
 
@@ -48,22 +44,15 @@ impl<'a> Prover<'a> {
         }
         self.constants(&format!("{name}.insert"), table, &resource.insert);
         self.touch(&format!("{name}.touch"), table, &resource.touch);
-        if let Delete::Deactivate {
-            column: Some((column, value)),
-        } = &resource.delete
-        {
+        if let Delete::Deactivate { column: Some((column, value)) } = &resource.delete {
             let key = format!("{name}.delete.column");
             if let Some(column) = self.column(&key, table, column) {
                 self.constant(&key, column, value);
             }
         }
-        let mapped = resource
-            .attributes
-            .values()
-            .map(|mapping| mapping.column.as_str());
-        let filled = Filled::new(&resource.insert, &resource.touch)
-            .and(mapped)
-            .and([resource.key.as_str()]);
+        let mapped = resource.attributes.values().map(|mapping| mapping.column.as_str());
+        let filled =
+            Filled::new(&resource.insert, &resource.touch).and(mapped).and([resource.key.as_str()]);
         self.unfilled(name, table, &filled);
         self.key(name, table, &resource.key);
         self.all_there(&format!("{name}.table"), table, before);
@@ -152,10 +141,7 @@ impl<'a> Prover<'a> {
                     at("missing"),
                     format!("nothing allocates the key `{}` of a new row", lookup.key),
                     "`missing = \"create\"` inserts a row and reads its key",
-                    format!(
-                        "{} with missing = \"reject\" or {{ default = KEY }}",
-                        last(key)
-                    ),
+                    format!("{} with missing = \"reject\" or {{ default = KEY }}", last(key)),
                 );
             }
         }
@@ -245,10 +231,7 @@ impl<'a> Prover<'a> {
                 continue;
             }
             let shown = names::short(self.catalogue, &table.name);
-            let points = table
-                .foreign_keys
-                .iter()
-                .find(|key| key.columns == [column.name.clone()]);
+            let points = table.foreign_keys.iter().find(|key| key.columns == [column.name.clone()]);
             let to = points
                 .map(|key| format!(", a key of `{}`", names::short(self.catalogue, &key.target)))
                 .unwrap_or_default();
@@ -302,10 +285,7 @@ impl<'a> Prover<'a> {
                 if let Err(why) = fits(self.catalogue.database, column, &Scalar::Now) {
                     self.error(
                         key,
-                        format!(
-                            "column `{name}` is {}, which holds no time",
-                            column.type_name
-                        ),
+                        format!("column `{name}` is {}, which holds no time", column.type_name),
                         why,
                         "name columns of a date-and-time type",
                     );
@@ -321,10 +301,7 @@ impl<'a> Prover<'a> {
             if let Err(why) = fits(self.catalogue.database, column, &actor) {
                 self.error(
                     key,
-                    format!(
-                        "column `{name}` ({}) can't hold \"{ACTOR}\"",
-                        column.type_name
-                    ),
+                    format!("column `{name}` ({}) can't hold \"{ACTOR}\"", column.type_name),
                     why,
                     "name a text column, or leave it out of `actor`",
                 );
@@ -334,10 +311,7 @@ impl<'a> Prover<'a> {
 
     /// A column that holds another table's key should be of the key's type.
     pub(super) fn same_kind(&mut self, key: &str, column: &Column, table: &TableName, name: &str) {
-        let target = self
-            .catalogue
-            .table(table)
-            .and_then(|table| table.column(name));
+        let target = self.catalogue.table(table).and_then(|table| table.column(name));
         if let Some(target) = target
             && target.kind != column.kind
         {
@@ -349,10 +323,9 @@ impl<'a> Prover<'a> {
         // The others convert, at the price of an index.
         let (severity, why) = match self.catalogue.database {
             Database::Postgres => (Severity::Error, "the two can't be compared"),
-            Database::Sqlite | Database::Mysql => (
-                Severity::Warning,
-                "comparing the two converts each row and uses no index",
-            ),
+            Database::Sqlite | Database::Mysql => {
+                (Severity::Warning, "comparing the two converts each row and uses no index")
+            }
         };
         let what = format!(
             "column `{}` is {}, the key `{}` it holds is {}",

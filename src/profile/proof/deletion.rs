@@ -28,21 +28,11 @@ impl Prover<'_> {
             self.cascaded(&subject, table, resource, cascaded);
         }
         let cascades = |key: &ForeignKey| {
-            cascade.iter().any(|it| {
-                self.catalogue
-                    .table(it)
-                    .is_some_and(|it| it.name == key.table)
-            })
+            cascade.iter().any(|it| self.catalogue.table(it).is_some_and(|it| it.name == key.table))
         };
-        let (silent, blocking): (Vec<&ForeignKey>, Vec<&ForeignKey>) = inbound
-            .iter()
-            .copied()
-            .filter(|key| !cascades(key))
-            .partition(|key| {
-                matches!(
-                    key.on_delete.as_str(),
-                    "CASCADE" | "SET NULL" | "SET DEFAULT"
-                )
+        let (silent, blocking): (Vec<&ForeignKey>, Vec<&ForeignKey>) =
+            inbound.iter().copied().filter(|key| !cascades(key)).partition(|key| {
+                matches!(key.on_delete.as_str(), "CASCADE" | "SET NULL" | "SET DEFAULT")
             });
         if !blocking.is_empty() {
             let what = format!(
@@ -62,10 +52,8 @@ impl Prover<'_> {
             );
         }
         if !silent.is_empty() {
-            let what = format!(
-                "a SCIM DELETE also changes rows by ON DELETE: {}",
-                self.listed(&silent)
-            );
+            let what =
+                format!("a SCIM DELETE also changes rows by ON DELETE: {}", self.listed(&silent));
             self.warning(
                 subject.clone(),
                 what,
@@ -95,14 +83,9 @@ impl Prover<'_> {
             return;
         };
         let members = &self.profile.members;
-        let is_members = self
-            .catalogue
-            .table(&members.table)
-            .is_some_and(|it| it.name == found.name);
-        let by_key = found
-            .foreign_keys
-            .iter()
-            .find(|key| key.target == table.name);
+        let is_members =
+            self.catalogue.table(&members.table).is_some_and(|it| it.name == found.name);
+        let by_key = found.foreign_keys.iter().find(|key| key.target == table.name);
         let column = match by_key.and_then(|key| key.columns.first()) {
             Some(column) => column.clone(),
             None if is_members && subject.starts_with("groups") => members.group.clone(),
@@ -117,10 +100,7 @@ impl Prover<'_> {
                     names::short(self.catalogue, &table.name)
                 ),
                 "which of its rows go with a deleted one can't be told",
-                format!(
-                    "leave {} out of `cascade`",
-                    toml_text(&cascaded.to_string())
-                ),
+                format!("leave {} out of `cascade`", toml_text(&cascaded.to_string())),
             );
         } else {
             self.index(

@@ -53,17 +53,14 @@ fn text_fits(database: Database, column: &Column, text: &str) -> Result<(), Stri
         Database::Sqlite | Database::Postgres => allowed == text,
     };
     if !column.enum_values.is_empty() && !column.enum_values.iter().any(listed) {
-        return Err(format!(
-            "the column takes only {}",
-            column.enum_values.join(", ")
-        ));
+        return Err(format!("the column takes only {}", column.enum_values.join(", ")));
     }
     // A template's {id} becomes a key of at least one digit.
     let length = text.replace("{id}", "0").chars().count() as u64;
     match column.max_length {
-        Some(max) if length > max => Err(format!(
-            "it has {length} characters, the column holds {max}"
-        )),
+        Some(max) if length > max => {
+            Err(format!("it has {length} characters, the column holds {max}"))
+        }
         _ => Ok(()),
     }
 }

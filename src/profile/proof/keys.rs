@@ -28,12 +28,7 @@ impl Prover<'_> {
                 format!("name another unique column at `{subject}`"),
             );
         }
-        self.unique(
-            &subject,
-            table,
-            key,
-            "two rows with one key would share a SCIM id",
-        );
+        self.unique(&subject, table, key, "two rows with one key would share a SCIM id");
         if !column.generated && !column.has_default {
             self.error(
                 subject.clone(),
@@ -52,12 +47,7 @@ impl Prover<'_> {
         let on = names::quoted(self.catalogue.database, column);
         let fix = names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX");
         let shown = names::short(self.catalogue, &table.name);
-        self.error(
-            subject,
-            format!("column `{shown}.{column}` isn't unique"),
-            why,
-            fix,
-        );
+        self.error(subject, format!("column `{shown}.{column}` isn't unique"), why, fix);
     }
 
     /// userName and displayName: what Entra finds resources by.
@@ -67,15 +57,8 @@ impl Prover<'_> {
         table: &Table,
         resource: &ResourceTable,
     ) {
-        let attribute = if name == "users" {
-            "userName"
-        } else {
-            "displayName"
-        };
-        let mapping = resource
-            .attributes
-            .iter()
-            .find(|(path, _)| path.to_string() == attribute);
+        let attribute = if name == "users" { "userName" } else { "displayName" };
+        let mapping = resource.attributes.iter().find(|(path, _)| path.to_string() == attribute);
         let Some(column) = mapping.and_then(|(_, mapping)| table.column(&mapping.column)) else {
             return;
         };
@@ -98,10 +81,7 @@ impl Prover<'_> {
                 names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX"),
             );
         } else if folded_unique {
-            self.ok(
-                &subject,
-                format!("column `{}` is unique without case", column.name),
-            );
+            self.ok(&subject, format!("column `{}` is unique without case", column.name));
         } else {
             self.uniqueness_by_case(&subject, attribute, table, column, &fold);
         }
@@ -111,13 +91,7 @@ impl Prover<'_> {
                 subject,
                 format!("no index on the folded `{}`", column.name),
                 format!("every lookup by {attribute} would read the whole table"),
-                names::create(
-                    self.catalogue,
-                    &table.name,
-                    &index,
-                    &format!("({fold})"),
-                    "INDEX",
-                ),
+                names::create(self.catalogue, &table.name, &index, &format!("({fold})"), "INDEX"),
             );
         }
     }
@@ -131,10 +105,7 @@ impl Prover<'_> {
         fold: &str,
     ) {
         let name = &column.name;
-        let collation = column
-            .collation
-            .as_deref()
-            .unwrap_or("the default collation");
+        let collation = column.collation.as_deref().unwrap_or("the default collation");
         let lower = collation.to_lowercase();
         let without_case = match self.catalogue.database {
             Database::Postgres => lower == "citext" || lower.contains("nondeterministic"),
@@ -142,10 +113,7 @@ impl Prover<'_> {
             Database::Sqlite => lower == "nocase",
         };
         if without_case {
-            self.ok(
-                subject,
-                format!("column `{name}` is unique without case ({collation})"),
-            );
+            self.ok(subject, format!("column `{name}` is unique without case ({collation})"));
             return;
         }
         let fix = match self.catalogue.database {
@@ -190,10 +158,7 @@ impl Prover<'_> {
     }
 
     fn has_fold_index(&self, table: &Table, column: &str) -> bool {
-        let mut firsts = table
-            .indexes
-            .iter()
-            .filter_map(|index| index.columns.first());
+        let mut firsts = table.indexes.iter().filter_map(|index| index.columns.first());
         firsts.any(|first| self.is_fold(first, column))
     }
 
@@ -207,21 +172,13 @@ impl Prover<'_> {
     pub(super) fn edge_keys(&mut self, table: &Table, group: &str, user: &str) {
         if !is_unique(table, &[group, user]) {
             let index = names::index_name(&table.name, &[group, user], "_key");
-            let on: Vec<String> = [group, user]
-                .iter()
-                .map(|c| names::quoted(self.catalogue.database, c))
-                .collect();
+            let on: Vec<String> =
+                [group, user].iter().map(|c| names::quoted(self.catalogue.database, c)).collect();
             self.warning(
                 "members.table",
                 format!("the pair ({group}, {user}) isn't unique"),
                 "a user can be in one team twice; removing the member removes every such row",
-                names::create(
-                    self.catalogue,
-                    &table.name,
-                    &index,
-                    &on.join(", "),
-                    "UNIQUE INDEX",
-                ),
+                names::create(self.catalogue, &table.name, &index, &on.join(", "), "UNIQUE INDEX"),
             );
         }
         self.index(
@@ -262,12 +219,7 @@ impl Prover<'_> {
             let on = format!("({})", self.folded(column));
             let fix = names::create(self.catalogue, &table.name, &index, &on, "INDEX");
             let shown = names::short(self.catalogue, &table.name);
-            self.warning(
-                subject,
-                format!("no index on the folded `{shown}.{column}`"),
-                why,
-                fix,
-            );
+            self.warning(subject, format!("no index on the folded `{shown}.{column}`"), why, fix);
         }
     }
 
@@ -307,19 +259,12 @@ fn is_unique(table: &Table, columns: &[&str]) -> bool {
     let same = |found: &[String]| {
         found.len() == columns.len() && columns.iter().all(|c| found.iter().any(|f| f == c))
     };
-    same(&table.primary_key)
-        || table
-            .indexes
-            .iter()
-            .any(|it| it.unique && same(&it.columns))
+    same(&table.primary_key) || table.indexes.iter().any(|it| it.unique && same(&it.columns))
 }
 
 fn leads(table: &Table, column: &str) -> bool {
     table.primary_key.first().is_some_and(|it| it == column)
-        || table
-            .indexes
-            .iter()
-            .any(|index| index.columns.first().is_some_and(|it| it == column))
+        || table.indexes.iter().any(|index| index.columns.first().is_some_and(|it| it == column))
 }
 
 /// An expression without what databases add when they print it back: blanks, parentheses, quotes

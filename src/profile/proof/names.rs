@@ -7,10 +7,7 @@ use crate::profile::model::TableName;
 
 /// The name without its schema where the search path finds it so.
 pub(in crate::profile) fn short(catalogue: &Catalogue, name: &TableName) -> String {
-    let bare = TableName {
-        schema: None,
-        name: name.name.clone(),
-    };
+    let bare = TableName { schema: None, name: name.name.clone() };
     match catalogue.table(&bare) {
         Some(found) if found.name == *name => bare.to_string(),
         _ => name.to_string(),
@@ -41,23 +38,14 @@ pub(super) fn quoted_table(catalogue: &Catalogue, name: &TableName) -> String {
 pub(super) fn index_name(table: &TableName, columns: &[&str], suffix: &str) -> String {
     let plain: String = format!("{}_{}{suffix}", table.name, columns.join("_"))
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
         .collect();
     plain.chars().take(60).collect()
 }
 
 /// `CREATE INDEX …` on plain columns. On `PostgreSQL` it doesn't lock kpifire out meanwhile.
 pub(super) fn create_index(catalogue: &Catalogue, table: &TableName, columns: &[&str]) -> String {
-    let on: Vec<String> = columns
-        .iter()
-        .map(|name| quoted(catalogue.database, name))
-        .collect();
+    let on: Vec<String> = columns.iter().map(|name| quoted(catalogue.database, name)).collect();
     let index = index_name(table, columns, "_idx");
     create(catalogue, table, &index, &on.join(", "), "INDEX")
 }

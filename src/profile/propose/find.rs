@@ -6,10 +6,7 @@ use crate::profile::model::TableName;
 
 /// Tables that could be kpifire's: not the agent's own, with a key of one column.
 fn candidates(catalogue: &Catalogue) -> impl Iterator<Item = &Table> {
-    catalogue
-        .tables
-        .values()
-        .filter(|table| !is_sidecar(&table.name) && !looks_like_view(table))
+    catalogue.tables.values().filter(|table| !is_sidecar(&table.name) && !looks_like_view(table))
 }
 
 fn is_sidecar(name: &TableName) -> bool {
@@ -37,10 +34,7 @@ pub(super) fn key(table: &Table) -> Option<&str> {
 fn best(mut scored: Vec<(f64, &Table)>) -> Option<(&Table, Vec<&Table>)> {
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
     let (top, table) = *scored.first()?;
-    let near = scored
-        .iter()
-        .skip(1)
-        .filter(|(score, _)| top - score < 0.25);
+    let near = scored.iter().skip(1).filter(|(score, _)| top - score < 0.25);
     Some((table, near.map(|(_, table)| *table).collect()))
 }
 
@@ -69,12 +63,10 @@ pub(super) fn users(catalogue: &Catalogue) -> Option<(&Table, Vec<&Table>)> {
 }
 
 fn inbound<'c>(catalogue: &'c Catalogue, target: &'c Table) -> impl Iterator<Item = &'c Table> {
-    catalogue.tables.values().filter(|table| {
-        table
-            .foreign_keys
-            .iter()
-            .any(|key| key.target == target.name)
-    })
+    catalogue
+        .tables
+        .values()
+        .filter(|table| table.foreign_keys.iter().any(|key| key.target == target.name))
 }
 
 /// A membership table with the group table it leads to.
@@ -103,27 +95,16 @@ pub(super) fn membership<'c>(
             if user == group || words::pick(groups, words::LABEL, words::is_text).is_none() {
                 continue;
             }
-            let found = Membership {
-                groups,
-                table,
-                group,
-                user,
-            };
+            let found = Membership { groups, table, group, user };
             let score = weigh(&found);
             if score >= 1.0 {
                 scored.push((score, found));
             }
         }
     }
-    scored.sort_by(|a, b| {
-        b.0.total_cmp(&a.0)
-            .then_with(|| a.1.table.name.cmp(&b.1.table.name))
-    });
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.table.name.cmp(&b.1.table.name)));
     let (top, found) = *scored.first()?;
-    let near = scored
-        .iter()
-        .skip(1)
-        .filter(|(score, _)| top - score < 0.25);
+    let near = scored.iter().skip(1).filter(|(score, _)| top - score < 0.25);
     Some((found, near.map(|(_, found)| *found).collect()))
 }
 
@@ -134,11 +115,7 @@ fn weigh(found: &Membership<'_>) -> f64 {
             && columns.iter().any(|column| column == found.user)
     };
     let unique_pair = pair(&found.table.primary_key)
-        || found
-            .table
-            .indexes
-            .iter()
-            .any(|index| index.unique && pair(&index.columns));
+        || found.table.indexes.iter().any(|index| index.unique && pair(&index.columns));
     let name = words::plain(&found.table.name.name);
     let named = ["member", "usergroup", "userteam", "groupuser", "teamuser"]
         .iter()
@@ -152,13 +129,10 @@ fn weigh(found: &Membership<'_>) -> f64 {
 
 /// The column of `table` that points at `target`: by foreign key, else by name.
 pub(super) fn points<'c>(table: &'c Table, target: &Table) -> Option<&'c str> {
-    let by_key = table
-        .foreign_keys
-        .iter()
-        .find_map(|key| match key.columns.as_slice() {
-            [only] if key.target == target.name => Some(only.as_str()),
-            _ => None,
-        });
+    let by_key = table.foreign_keys.iter().find_map(|key| match key.columns.as_slice() {
+        [only] if key.target == target.name => Some(only.as_str()),
+        _ => None,
+    });
     by_key.or_else(|| by_name(table, target))
 }
 
@@ -197,11 +171,7 @@ pub(super) fn department<'c>(
         .filter(usable)
         .filter_map(|table| {
             let column = users.column(points(users, table)?)?;
-            Some((
-                words::rank(&table.name.name, words::DEPARTMENTS),
-                column,
-                table,
-            ))
+            Some((words::rank(&table.name.name, words::DEPARTMENTS), column, table))
         })
         .collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -222,7 +192,5 @@ pub(super) fn others<'c>(
 
 pub(super) fn is_password(name: &str) -> bool {
     let name = words::plain(name);
-    ["password", "passwd", "passhash", "pwd"]
-        .iter()
-        .any(|word| name.contains(word))
+    ["password", "passwd", "passhash", "pwd"].iter().any(|word| name.contains(word))
 }

@@ -21,17 +21,13 @@ impl<'c> Draft<'c> {
             words::pick(table, list, |column| suits(column) && free(filled, column))
                 .map(|column| column.name.clone())
         };
-        let mut created: Vec<String> = named(filled, words::CREATED, words::is_time)
-            .into_iter()
-            .collect();
+        let mut created: Vec<String> =
+            named(filled, words::CREATED, words::is_time).into_iter().collect();
         filled.extend(created.iter().cloned());
-        let modified: Vec<String> = named(filled, words::MODIFIED, words::is_time)
-            .into_iter()
-            .collect();
+        let modified: Vec<String> =
+            named(filled, words::MODIFIED, words::is_time).into_iter().collect();
         filled.extend(modified.iter().cloned());
-        let actor: Vec<String> = named(filled, words::ACTOR, words::is_text)
-            .into_iter()
-            .collect();
+        let actor: Vec<String> = named(filled, words::ACTOR, words::is_text).into_iter().collect();
         filled.extend(actor.iter().cloned());
         // A time that must be there is the time of the row's making.
         for column in &table.columns {
@@ -51,11 +47,7 @@ impl<'c> Draft<'c> {
                 self.insert(table, column);
             }
         }
-        let stamps = [
-            ("created", created),
-            ("modified", modified),
-            ("actor", actor),
-        ];
+        let stamps = [("created", created), ("modified", modified), ("actor", actor)];
         if stamps.iter().any(|(_, columns)| !columns.is_empty()) {
             self.section(&format!("{name}.touch"));
             for (key, columns) in stamps.iter().filter(|(_, columns)| !columns.is_empty()) {
@@ -78,10 +70,7 @@ impl<'c> Draft<'c> {
             self.line(format!("{key} = \"!sso\"    # no password hashes to this: sign-in is by single sign-on alone"));
             return;
         }
-        let target = table
-            .foreign_keys
-            .iter()
-            .find(|key| key.columns == [column.name.clone()]);
+        let target = table.foreign_keys.iter().find(|key| key.columns == [column.name.clone()]);
         let what = match target {
             Some(target) => format!("a key of {}", target.target),
             None => column.type_name.clone(),
@@ -93,18 +82,14 @@ impl<'c> Draft<'c> {
             (Kind::Bool, _) => "false".to_owned(),
             _ => "\"\"".to_owned(),
         };
-        self.decide(format!(
-            "what a new row gets in {key} ({what}), which is NOT NULL"
-        ));
+        self.decide(format!("what a new row gets in {key} ({what}), which is NOT NULL"));
         self.line(format!("{key} = {value}"));
     }
 
     /// The sections after `[members]`.
     pub(super) fn rest(&mut self, users: &'c Table, membership: Option<Membership<'c>>) {
-        let not: Vec<&Table> = membership
-            .iter()
-            .flat_map(|found| [found.groups, found.table])
-            .collect();
+        let not: Vec<&Table> =
+            membership.iter().flat_map(|found| [found.groups, found.table]).collect();
         let others = find::others(self.catalogue, users, &not);
         self.revoke(users, &others);
         self.ownership(users, &others);
@@ -152,21 +137,14 @@ impl<'c> Draft<'c> {
     fn ownership(&mut self, users: &Table, others: &[&'c Table]) {
         let mut lines = Vec::new();
         for table in others {
-            let owner = table
-                .foreign_keys
-                .iter()
-                .find_map(|key| match key.columns.as_slice() {
-                    [only] if key.target == users.name && is_owner(only) => Some(only),
-                    _ => None,
-                });
+            let owner = table.foreign_keys.iter().find_map(|key| match key.columns.as_slice() {
+                [only] if key.target == users.name && is_owner(only) => Some(only),
+                _ => None,
+            });
             let Some(owner) = owner else { continue };
-            let title = words::pick(
-                table,
-                &["title", "name", "subject", "label"],
-                words::is_text,
-            )
-            .map(|column| format!(", title = {}", toml_text(&column.name)))
-            .unwrap_or_default();
+            let title = words::pick(table, &["title", "name", "subject", "label"], words::is_text)
+                .map(|column| format!(", title = {}", toml_text(&column.name)))
+                .unwrap_or_default();
             let key = toml_key(&self.name(table));
             lines.push(format!("{key} = {{ owner = {}{title} }}", toml_text(owner)));
         }

@@ -40,10 +40,8 @@ impl<'c> Draft<'c> {
         let number = format!("{ENTERPRISE}:employeeNumber");
         self.attribute(users, &number, words::EMPLOYEE_NUMBER, &mut filled);
         self.active(users, &mut filled);
-        let not: Vec<&Table> = membership
-            .iter()
-            .flat_map(|found| [found.groups, found.table])
-            .collect();
+        let not: Vec<&Table> =
+            membership.iter().flat_map(|found| [found.groups, found.table]).collect();
         let department = self.department(users, &not, &mut filled);
         self.user_type(users, &mut filled);
 
@@ -107,19 +105,13 @@ impl<'c> Draft<'c> {
             return;
         }
         if let Some(column) = words::pick(users, words::DISABLED, is_flag) {
-            let (yes, no) = if column.kind == Kind::Bool {
-                ("false", "true")
-            } else {
-                ("0", "1")
-            };
+            let (yes, no) = if column.kind == Kind::Bool { ("false", "true") } else { ("0", "1") };
             self.values("active", column, yes, no);
             filled.insert(column.name.clone());
             return;
         }
         let texts = [words::STATUS, words::ENABLED];
-        let Some(column) = texts
-            .iter()
-            .find_map(|list| words::pick(users, list, words::is_text))
+        let Some(column) = texts.iter().find_map(|list| words::pick(users, list, words::is_text))
         else {
             self.decide(
                 "which column says whether a user may sign in, and what it holds for yes and no",
@@ -129,12 +121,8 @@ impl<'c> Draft<'c> {
         };
         filled.insert(column.name.clone());
         let one_of = |list: &[&str]| {
-            let found = |word: &&str| {
-                column
-                    .enum_values
-                    .iter()
-                    .find(|value| words::plain(value) == **word)
-            };
+            let found =
+                |word: &&str| column.enum_values.iter().find(|value| words::plain(value) == **word);
             list.iter().find_map(found).map(|value| toml_text(value))
         };
         match (one_of(words::YES), one_of(words::NO)) {
@@ -190,21 +178,11 @@ impl<'c> Draft<'c> {
             .iter()
             .filter(|c| words::must_fill(c) && c.name != key && c.name != label.name)
             .collect();
-        let allocated = table
-            .column(key)
-            .is_some_and(|key| key.generated || key.has_default);
-        let missing = if unfilled.is_empty() && allocated {
-            "create"
-        } else {
-            "reject"
-        };
+        let allocated = table.column(key).is_some_and(|key| key.generated || key.has_default);
+        let missing = if unfilled.is_empty() && allocated { "create" } else { "reject" };
         if missing == "reject" {
             let needed: Vec<&str> = unfilled.iter().map(|column| column.name.as_str()).collect();
-            let because = if needed.is_empty() {
-                key.to_owned()
-            } else {
-                needed.join(", ")
-            };
+            let because = if needed.is_empty() { key.to_owned() } else { needed.join(", ") };
             self.line(format!(
                 "# A department that isn't there is refused: a new row of {} would need {because}.",
                 self.name(table)

@@ -56,23 +56,10 @@ pub(super) const LOGIN: &[&str] = &[
     "upn",
     "userprincipalname",
 ];
-pub(super) const EMAIL: &[&str] = &[
-    "email",
-    "emailaddress",
-    "mail",
-    "mailaddress",
-    "useremail",
-    "workemail",
-];
+pub(super) const EMAIL: &[&str] =
+    &["email", "emailaddress", "mail", "mailaddress", "useremail", "workemail"];
 pub(super) const GIVEN: &[&str] = &["firstname", "givenname", "forename", "fname", "first"];
-pub(super) const FAMILY: &[&str] = &[
-    "lastname",
-    "familyname",
-    "surname",
-    "lname",
-    "sname",
-    "last",
-];
+pub(super) const FAMILY: &[&str] = &["lastname", "familyname", "surname", "lname", "sname", "last"];
 pub(super) const DISPLAY: &[&str] = &["displayname", "fullname", "name", "commonname"];
 pub(super) const TITLE: &[&str] = &["title", "jobtitle", "position", "function"];
 pub(super) const PHONE: &[&str] = &[
@@ -86,29 +73,12 @@ pub(super) const PHONE: &[&str] = &[
     "tel",
 ];
 pub(super) const MOBILE: &[&str] = &["mobile", "mobilephone", "mobilenumber", "cell", "cellphone"];
-pub(super) const EMPLOYEE_NUMBER: &[&str] = &[
-    "employeenumber",
-    "employeeno",
-    "personnelnumber",
-    "staffnumber",
-    "staffno",
-];
-pub(super) const DEPARTMENT: &[&str] = &[
-    "departmentid",
-    "departmentkey",
-    "deptid",
-    "department",
-    "dept",
-    "orgunitid",
-    "divisionid",
-];
-pub(super) const USER_TYPE: &[&str] = &[
-    "licensetype",
-    "usertype",
-    "license",
-    "licence",
-    "accounttype",
-];
+pub(super) const EMPLOYEE_NUMBER: &[&str] =
+    &["employeenumber", "employeeno", "personnelnumber", "staffnumber", "staffno"];
+pub(super) const DEPARTMENT: &[&str] =
+    &["departmentid", "departmentkey", "deptid", "department", "dept", "orgunitid", "divisionid"];
+pub(super) const USER_TYPE: &[&str] =
+    &["licensetype", "usertype", "license", "licence", "accounttype"];
 
 pub(super) const ENABLED: &[&str] = &["isactive", "active", "enabled", "isenabled"];
 pub(super) const DISABLED: &[&str] = &[
@@ -181,23 +151,12 @@ pub(super) const LABEL: &[&str] = &[
     "deptname",
     "description",
 ];
-pub(super) const OWNER: &[&str] = &[
-    "owner",
-    "author",
-    "responsible",
-    "leader",
-    "lead",
-    "manager",
-    "assignee",
-    "creator",
-];
+pub(super) const OWNER: &[&str] =
+    &["owner", "author", "responsible", "leader", "lead", "manager", "assignee", "creator"];
 
 /// A name without case and punctuation.
 pub(super) fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The first column, in the order of `words`, whose name is one of them and that `suits`.
@@ -207,10 +166,7 @@ pub(super) fn pick<'t>(
     suits: impl Fn(&Column) -> bool,
 ) -> Option<&'t Column> {
     let found = |word: &&str| {
-        table
-            .columns
-            .iter()
-            .find(|column| plain(&column.name) == **word && suits(column))
+        table.columns.iter().find(|column| plain(&column.name) == **word && suits(column))
     };
     // `usr_email` and `user_first_name`: the table's own prefix before the word.
     let prefixed = |word: &&str| {
@@ -220,10 +176,7 @@ pub(super) fn pick<'t>(
             long_enough && name.as_deref() == Some(*word) && suits(column)
         })
     };
-    words
-        .iter()
-        .find_map(found)
-        .or_else(|| words.iter().find_map(prefixed))
+    words.iter().find_map(found).or_else(|| words.iter().find_map(prefixed))
 }
 
 pub(super) fn is_text(column: &Column) -> bool {
@@ -239,9 +192,7 @@ pub(super) fn rank(table: &str, words: &[&str]) -> f64 {
     let name = plain(table);
     let at = words.iter().position(|word| {
         name == *word
-            || name
-                .strip_suffix(word)
-                .is_some_and(|prefix| (1..=6).contains(&prefix.len()))
+            || name.strip_suffix(word).is_some_and(|prefix| (1..=6).contains(&prefix.len()))
     });
     let exact = words.contains(&name.as_str());
     #[expect(clippy::cast_precision_loss, reason = "the lists are short")]

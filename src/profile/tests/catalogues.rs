@@ -105,22 +105,14 @@ impl Build {
             Database::Mysql => vec!["kpifire".to_owned()],
         };
         let version = "1".to_owned();
-        Self {
-            catalogue: Catalogue {
-                database,
-                version,
-                search_path,
-                tables: BTreeMap::new(),
-            },
-        }
+        Self { catalogue: Catalogue { database, version, search_path, tables: BTreeMap::new() } }
     }
 
     pub fn name(&self, name: &str) -> TableName {
         match name.split_once('.') {
-            Some((schema, name)) => TableName {
-                schema: Some(schema.to_owned()),
-                name: name.to_owned(),
-            },
+            Some((schema, name)) => {
+                TableName { schema: Some(schema.to_owned()), name: name.to_owned() }
+            }
             None => TableName {
                 schema: self.catalogue.search_path.first().cloned(),
                 name: name.to_owned(),
@@ -141,20 +133,12 @@ impl Build {
             indexes: vec![],
             foreign_keys: vec![],
         };
-        for line in columns
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-        {
+        for line in columns.lines().map(str::trim).filter(|line| !line.is_empty()) {
             self.column(&mut table, line);
         }
         if self.catalogue.database != Database::Sqlite && !table.primary_key.is_empty() {
             let columns = table.primary_key.clone();
-            table.indexes.push(Index {
-                name: format!("{name}_pkey"),
-                columns,
-                unique: true,
-            });
+            table.indexes.push(Index { name: format!("{name}_pkey"), columns, unique: true });
         }
         self.catalogue.tables.insert(table.name.clone(), table);
     }
@@ -203,18 +187,13 @@ impl Build {
         if has("pk") {
             table.primary_key.push(name.clone());
         }
-        let index = |unique| Index {
-            name: format!("{name}_index"),
-            columns: vec![name.clone()],
-            unique,
-        };
+        let index =
+            |unique| Index { name: format!("{name}_index"), columns: vec![name.clone()], unique };
         if has("unique") {
             table.indexes.push(index(true));
         }
-        if let Some((target, column)) = words
-            .iter()
-            .find_map(|word| word.strip_prefix("->"))
-            .and_then(|to| to.rsplit_once('.'))
+        if let Some((target, column)) =
+            words.iter().find_map(|word| word.strip_prefix("->")).and_then(|to| to.rsplit_once('.'))
         {
             table.foreign_keys.push(ForeignKey {
                 table: table.name.clone(),
@@ -232,10 +211,6 @@ impl Build {
 
     pub fn index(&mut self, table: &str, name: &str, columns: &[&str]) {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
-        self.table(table).indexes.push(Index {
-            name: name.to_owned(),
-            columns,
-            unique: false,
-        });
+        self.table(table).indexes.push(Index { name: name.to_owned(), columns, unique: false });
     }
 }

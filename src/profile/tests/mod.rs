@@ -4,7 +4,7 @@ use super::model::{Delete, Encoding, Missing, Other, Scalar, TableName};
 use super::{Profile, builtin, load, parse, print};
 use crate::scim::{AttributePath, ResourceType};
 
-mod catalogues;
+pub(crate) mod catalogues;
 mod parse_errors;
 mod proof;
 mod propose;
@@ -47,33 +47,16 @@ fn builtin_says_what_the_reference_needs() {
         panic!("userType has no values");
     };
     assert_eq!(pairs.len(), 8);
-    assert_eq!(
-        pairs[0],
-        (
-            "Administrator".into(),
-            Scalar::Text("Administrator License".into())
-        )
-    );
-    assert_eq!(
-        pairs[7],
-        ("No Access".into(), Scalar::Text("No Access".into()))
-    );
+    assert_eq!(pairs[0], ("Administrator".into(), Scalar::Text("Administrator License".into())));
+    assert_eq!(pairs[7], ("No Access".into(), Scalar::Text("No Access".into())));
     assert_eq!(*other, Other::Reject);
     let Encoding::Lookup(lookup) = &profile.users.attributes[&user(DEPARTMENT)].encoding else {
         panic!("department is no lookup");
     };
     assert_eq!(lookup.missing, Missing::Create);
     assert_eq!(profile.users.delete, Delete::Deactivate { column: None });
-    let tables: Vec<String> = profile
-        .revoke
-        .iter()
-        .map(|it| it.table.to_string())
-        .collect();
-    assert_eq!(
-        tables,
-        ["user_sessions", "api_tokens"],
-        "in the file's order"
-    );
+    let tables: Vec<String> = profile.revoke.iter().map(|it| it.table.to_string()).collect();
+    assert_eq!(tables, ["user_sessions", "api_tokens"], "in the file's order");
     assert_eq!(profile.anonymise["title"], Scalar::Null);
     assert_eq!(profile.protect.keys, ["1"]);
     assert!(builtin("kpifire").is_some() && builtin("other").is_none());
@@ -91,17 +74,8 @@ fn optional_parts_have_defaults() {
     );
     let profile = parse("test", &text).unwrap();
     let active = &profile.users.attributes[&user("active")].encoding;
-    let pairs = vec![
-        ("true".to_owned(), Scalar::Int(1)),
-        ("false".to_owned(), Scalar::Int(0)),
-    ];
-    assert_eq!(
-        *active,
-        Encoding::Values {
-            pairs,
-            other: Other::Reject
-        }
-    );
+    let pairs = vec![("true".to_owned(), Scalar::Int(1)), ("false".to_owned(), Scalar::Int(0))];
+    assert_eq!(*active, Encoding::Values { pairs, other: Other::Reject });
     let Encoding::Lookup(lookup) = &profile.users.attributes[&user("title")].encoding else {
         panic!("title is no lookup");
     };
@@ -110,10 +84,7 @@ fn optional_parts_have_defaults() {
 
 #[test]
 fn tables_are_split_at_the_dot_in_every_spelling() {
-    let hr = |name: &str| TableName {
-        schema: Some("hr".into()),
-        name: name.into(),
-    };
+    let hr = |name: &str| TableName { schema: Some("hr".into()), name: name.into() };
     let text = minimal(
         "[revoke]\n\"hr.Session\" = { user = \"u\", action = \"delete\" }\n\
          hr.Token = { user = \"u\", action = \"delete\" }\n\
@@ -130,10 +101,7 @@ fn tables_are_split_at_the_dot_in_every_spelling() {
 fn an_unquoted_dotted_attribute_is_the_quoted_one() {
     let text = minimal("").replace("active =", "name.givenName = \"first\", active =");
     let profile = parse("test", &text).unwrap();
-    assert_eq!(
-        profile.users.attributes[&user("name.givenName")].column,
-        "first"
-    );
+    assert_eq!(profile.users.attributes[&user("name.givenName")].column, "first");
 }
 
 #[test]
@@ -174,10 +142,7 @@ fn a_profile_beside_its_configuration_is_found_first() {
     let file = dir.path().join("plant.toml");
     std::fs::write(&file, minimal("")).unwrap();
     let config = dir.path().join("config.toml");
-    assert_eq!(
-        super::resolve("plant.toml", Some(&config)),
-        file.to_string_lossy()
-    );
+    assert_eq!(super::resolve("plant.toml", Some(&config)), file.to_string_lossy());
     assert_eq!(super::resolve("absent.toml", Some(&config)), "absent.toml");
     assert_eq!(super::resolve("kpifire", Some(&config)), "kpifire");
     let profile = load(&file.to_string_lossy()).unwrap();

@@ -31,15 +31,9 @@ fn complaints(profile: &Profile, catalogue: &Catalogue) -> String {
 #[test]
 fn sqlite_reference() {
     let findings = proved(&load("kpifire").unwrap(), &reference(Database::Sqlite));
-    assert!(
-        findings
-            .iter()
-            .all(|finding| finding.severity != Severity::Error)
-    );
-    let all: String = findings
-        .iter()
-        .map(|f| format!("{:?} {}: {}\n", f.severity, f.subject, f.what))
-        .collect();
+    assert!(findings.iter().all(|finding| finding.severity != Severity::Error));
+    let all: String =
+        findings.iter().map(|f| format!("{:?} {}: {}\n", f.severity, f.subject, f.what)).collect();
     insta::assert_snapshot!(all, @r#"
 Ok users.table: table `users` has every column the profile names
 Ok users.attributes.userName: column `email` is unique without case (NOCASE)
@@ -99,49 +93,26 @@ Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects
 
 #[test]
 fn an_expression_index_as_postgres_prints_it_serves() {
-    let mut catalogue = Build {
-        catalogue: reference(Database::Postgres),
-    };
-    for (table, column) in [
-        ("users", "email"),
-        ("teams", "name"),
-        ("departments", "name"),
-    ] {
+    let mut catalogue = Build { catalogue: reference(Database::Postgres) };
+    for (table, column) in [("users", "email"), ("teams", "name"), ("departments", "name")] {
         let expression =
             format!("lower((NORMALIZE(btrim(({column})::text), NFKC)) COLLATE \"und-x-icu\")");
-        let index = Index {
-            name: "f".into(),
-            columns: vec![expression],
-            unique: true,
-        };
+        let index = Index { name: "f".into(), columns: vec![expression], unique: true };
         catalogue.table(table).indexes.push(index);
     }
     let text = complaints(&load("kpifire").unwrap(), &catalogue.catalogue);
-    assert!(
-        !text.contains("folded") && !text.contains("to the letter"),
-        "{text}"
-    );
+    assert!(!text.contains("folded") && !text.contains("to the letter"), "{text}");
 }
 
 fn column<'b>(build: &'b mut Build, table: &str, name: &str) -> &'b mut Column {
-    build
-        .table(table)
-        .columns
-        .iter_mut()
-        .find(|column| column.name == name)
-        .unwrap()
+    build.table(table).columns.iter_mut().find(|column| column.name == name).unwrap()
 }
 
 #[test]
 fn without_an_index_on_the_fold_the_collation_decides() {
     let profile = load("kpifire").unwrap();
-    for (database, collation) in [
-        (Database::Sqlite, "BINARY"),
-        (Database::Mysql, "utf8mb4_bin"),
-    ] {
-        let mut build = Build {
-            catalogue: reference(database),
-        };
+    for (database, collation) in [(Database::Sqlite, "BINARY"), (Database::Mysql, "utf8mb4_bin")] {
+        let mut build = Build { catalogue: reference(database) };
         column(&mut build, "users", "email").collation = Some(collation.to_owned());
         let findings = prove(&profile, &build.catalogue, str::to_owned);
         let letter = |finding: &Finding| {
@@ -154,9 +125,7 @@ fn without_an_index_on_the_fold_the_collation_decides() {
 
 #[test]
 fn renamed_tables_and_columns() {
-    let mut build = Build {
-        catalogue: reference(Database::Sqlite),
-    };
+    let mut build = Build { catalogue: reference(Database::Sqlite) };
     column(&mut build, "users", "email").name = "e_mail".into();
     column(&mut build, "departments", "name").name = "label".into();
     column(&mut build, "user_sessions", "user_id").name = "person".into();
@@ -201,9 +170,7 @@ Error anonymise.set.email: table `users` has no column `email`
 
 #[test]
 fn types_that_do_not_suit() {
-    let mut build = Build {
-        catalogue: reference(Database::Postgres),
-    };
+    let mut build = Build { catalogue: reference(Database::Postgres) };
     column(&mut build, "users", "title").kind = crate::profile::catalogue::Kind::Binary;
     column(&mut build, "users", "status").enum_values = vec!["ACTIVE".into(), "LOCKED".into()];
     column(&mut build, "users", "modified_by").max_length = Some(5);

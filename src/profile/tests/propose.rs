@@ -25,10 +25,7 @@ fn the_reference_needs_no_decision() {
             "active",
         ] {
             let path = user(attribute);
-            assert_eq!(
-                proposed.users.attributes[&path],
-                builtin.users.attributes[&path]
-            );
+            assert_eq!(proposed.users.attributes[&path], builtin.users.attributes[&path]);
         }
         let lookup = |profile: &super::Profile| {
             let Encoding::Lookup(mut lookup) =
@@ -54,12 +51,7 @@ fn the_reference_needs_no_decision() {
         assert_eq!(revoke, builtin.revoke);
         assert_eq!(proposed.anonymise, builtin.anonymise);
         let errors = prove(&proposed, &catalogue, str::to_owned);
-        assert!(
-            errors
-                .iter()
-                .all(|finding| finding.severity != Severity::Error),
-            "{errors:?}"
-        );
+        assert!(errors.iter().all(|finding| finding.severity != Severity::Error), "{errors:?}");
     }
 }
 

@@ -129,18 +129,9 @@ fn constants(prefix: &'static str) -> impl Strategy<Value = BTreeMap<String, Sca
 
 fn touch() -> impl Strategy<Value = Touch> {
     proptest::collection::vec(name(), 0..3).prop_map(|names| {
-        let numbered = |kind: &str| {
-            names
-                .iter()
-                .enumerate()
-                .map(|(at, n)| format!("{kind}{at}{n}"))
-                .collect()
-        };
-        Touch {
-            created: numbered("c"),
-            modified: numbered("m"),
-            actor: numbered("a"),
-        }
+        let numbered =
+            |kind: &str| names.iter().enumerate().map(|(at, n)| format!("{kind}{at}{n}")).collect();
+        Touch { created: numbered("c"), modified: numbered("m"), actor: numbered("a") }
     })
 }
 
@@ -152,34 +143,19 @@ fn encoding() -> impl Strategy<Value = Encoding> {
     ];
     prop_oneof![
         Just(Encoding::Plain),
-        (
-            proptest::collection::btree_map(text(), any::<i64>(), 1..4),
-            any::<bool>()
-        )
-            .prop_map(|(pairs, keep)| {
+        (proptest::collection::btree_map(text(), any::<i64>(), 1..4), any::<bool>()).prop_map(
+            |(pairs, keep)| {
                 let pairs = pairs.into_iter().enumerate();
                 let pairs =
                     pairs.map(|(at, (scim, _))| (scim, Scalar::Int(i64::try_from(at).unwrap())));
                 let other = if keep { Other::Keep } else { Other::Reject };
-                Encoding::Values {
-                    pairs: pairs.collect(),
-                    other,
-                }
-            }),
+                Encoding::Values { pairs: pairs.collect(), other }
+            }
+        ),
         (table(), name(), name(), missing, constants("li")).prop_map(
             |(table, key, label, missing, insert)| {
-                let insert = if missing == Missing::Create {
-                    insert
-                } else {
-                    BTreeMap::new()
-                };
-                Encoding::Lookup(Lookup {
-                    table,
-                    key,
-                    label: format!("x{label}"),
-                    missing,
-                    insert,
-                })
+                let insert = if missing == Missing::Create { insert } else { BTreeMap::new() };
+                Encoding::Lookup(Lookup { table, key, label: format!("x{label}"), missing, insert })
             }
         ),
     ]
@@ -188,70 +164,37 @@ fn encoding() -> impl Strategy<Value = Encoding> {
 fn resource(kind: ResourceType) -> impl Strategy<Value = ResourceTable> {
     let delete = proptest::collection::vec(table(), 0..3);
     let encodings = (encoding(), encoding());
-    (
-        name(),
-        encodings,
-        constants("i"),
-        touch(),
-        delete,
-        any::<bool>(),
-        constant(),
-    )
-        .prop_map(
-            move |(key, encodings, insert, touch, cascade, deletes, value)| {
-                let plain = |column: &str| Mapping {
-                    column: column.to_owned(),
-                    encoding: Encoding::Plain,
-                };
-                let (attributes, off) = match kind {
-                    ResourceType::User => (
-                        BTreeMap::from([
-                            (user("userName"), plain("u 1")),
-                            (user("active"), plain("u 2")),
-                            (
-                                user(DEPARTMENT),
-                                Mapping {
-                                    column: "u'3".into(),
-                                    encoding: encodings.0,
-                                },
-                            ),
-                            (
-                                user("phoneNumbers[type eq \"work\"].value"),
-                                Mapping {
-                                    column: "u\"4".into(),
-                                    encoding: encodings.1,
-                                },
-                            ),
-                        ]),
-                        None,
-                    ),
-                    ResourceType::Group => {
-                        let path = AttributePath::parse(kind, "displayName").unwrap();
+    (name(), encodings, constants("i"), touch(), delete, any::<bool>(), constant()).prop_map(
+        move |(key, encodings, insert, touch, cascade, deletes, value)| {
+            let plain =
+                |column: &str| Mapping { column: column.to_owned(), encoding: Encoding::Plain };
+            let (attributes, off) = match kind {
+                ResourceType::User => (
+                    BTreeMap::from([
+                        (user("userName"), plain("u 1")),
+                        (user("active"), plain("u 2")),
+                        (user(DEPARTMENT), Mapping { column: "u'3".into(), encoding: encodings.0 }),
                         (
-                            BTreeMap::from([(path, plain("g"))]),
-                            Some(("off".to_owned(), value)),
-                        )
-                    }
-                };
-                let delete = if deletes {
-                    Delete::Delete { cascade }
-                } else {
-                    Delete::Deactivate { column: off }
-                };
-                let table = TableName {
-                    schema: None,
-                    name: format!("{kind:?}"),
-                };
-                ResourceTable {
-                    table,
-                    key: format!("k{key}"),
-                    attributes,
-                    insert,
-                    touch,
-                    delete,
+                            user("phoneNumbers[type eq \"work\"].value"),
+                            Mapping { column: "u\"4".into(), encoding: encodings.1 },
+                        ),
+                    ]),
+                    None,
+                ),
+                ResourceType::Group => {
+                    let path = AttributePath::parse(kind, "displayName").unwrap();
+                    (BTreeMap::from([(path, plain("g"))]), Some(("off".to_owned(), value)))
                 }
-            },
-        )
+            };
+            let delete = if deletes {
+                Delete::Delete { cascade }
+            } else {
+                Delete::Deactivate { column: off }
+            };
+            let table = TableName { schema: None, name: format!("{kind:?}") };
+            ResourceTable { table, key: format!("k{key}"), attributes, insert, touch, delete }
+        },
+    )
 }
 
 fn revoke() -> impl Strategy<Value = RevokeAction> {
@@ -270,10 +213,7 @@ fn revoke() -> impl Strategy<Value = RevokeAction> {
 fn profile() -> impl Strategy<Value = Profile> {
     let members =
         (name(), constants("mi"), touch()).prop_map(|(group, insert, touch)| MemberTable {
-            table: TableName {
-                schema: None,
-                name: "members".into(),
-            },
+            table: TableName { schema: None, name: "members".into() },
             group: format!("g{group}"),
             user: "u".into(),
             insert,
@@ -283,10 +223,8 @@ fn profile() -> impl Strategy<Value = Profile> {
         proptest::collection::btree_map(table(), (name(), revoke()), 0..3),
         proptest::collection::btree_map(table(), (name(), proptest::option::of(name())), 0..3),
     );
-    let protect = (
-        proptest::collection::vec(name(), 0..3),
-        proptest::collection::vec(name(), 0..3),
-    );
+    let protect =
+        (proptest::collection::vec(name(), 0..3), proptest::collection::vec(name(), 0..3));
     let resources = (resource(ResourceType::User), resource(ResourceType::Group));
     (resources, members, tables, constants("an"), protect).prop_map(
         |((users, groups), members, (revoke, ownership), anonymise, (keys, user_names))| Profile {
@@ -296,19 +234,11 @@ fn profile() -> impl Strategy<Value = Profile> {
             members,
             revoke: revoke
                 .into_iter()
-                .map(|(table, (user, action))| Revoke {
-                    table,
-                    user: format!("u{user}"),
-                    action,
-                })
+                .map(|(table, (user, action))| Revoke { table, user: format!("u{user}"), action })
                 .collect(),
             ownership: ownership
                 .into_iter()
-                .map(|(table, (owner, title))| Ownership {
-                    table,
-                    owner,
-                    title,
-                })
+                .map(|(table, (owner, title))| Ownership { table, owner, title })
                 .collect(),
             anonymise,
             protect: Protect { keys, user_names },

@@ -147,9 +147,7 @@ impl Attribute {
     /// The sub-attribute of this name, in any case.
     #[must_use]
     pub fn sub(&self, name: &str) -> Option<&'static Attribute> {
-        self.subs
-            .iter()
-            .find(|sub| sub.name.eq_ignore_ascii_case(name))
+        self.subs.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether only the service provider changes it.
@@ -200,31 +198,19 @@ impl Attribute {
         subs: &'static [Attribute],
         description: &'static str,
     ) -> Self {
-        Self {
-            subs,
-            ..Self::new(name, AttributeKind::Complex, description)
-        }
+        Self { subs, ..Self::new(name, AttributeKind::Complex, description) }
     }
 
     pub(super) const fn many(self) -> Self {
-        Self {
-            multi_valued: true,
-            ..self
-        }
+        Self { multi_valued: true, ..self }
     }
 
     pub(super) const fn required(self) -> Self {
-        Self {
-            required: true,
-            ..self
-        }
+        Self { required: true, ..self }
     }
 
     pub(super) const fn case_exact(self) -> Self {
-        Self {
-            case_exact: true,
-            ..self
-        }
+        Self { case_exact: true, ..self }
     }
 
     pub(super) const fn mutability(self, mutability: Mutability) -> Self {
@@ -236,16 +222,10 @@ impl Attribute {
     }
 
     pub(super) const fn unique(self) -> Self {
-        Self {
-            uniqueness: Uniqueness::Server,
-            ..self
-        }
+        Self { uniqueness: Uniqueness::Server, ..self }
     }
 
     pub(super) const fn canonical(self, values: &'static [&'static str]) -> Self {
-        Self {
-            canonical_values: values,
-            ..self
-        }
+        Self { canonical_values: values, ..self }
     }
 }

@@ -5,9 +5,7 @@ use super::Attribute;
 /// The core schema's attributes.
 pub(super) static ATTRIBUTES: &[Attribute] = &[
     // §8.7.1 says not required, §4.2 says REQUIRED; the text wins (and kpifire needs a name).
-    Attribute::string("displayName", "The group's name for people")
-        .required()
-        .unique(),
+    Attribute::string("displayName", "The group's name for people").required().unique(),
     Attribute::complex(
         "members",
         &[

@@ -3,11 +3,7 @@
 use super::{Attribute, AttributeKind, Mutability, Returned};
 
 const fn primary() -> Attribute {
-    Attribute::new(
-        "primary",
-        AttributeKind::Boolean,
-        "Whether this is the preferred value",
-    )
+    Attribute::new("primary", AttributeKind::Boolean, "Whether this is the preferred value")
 }
 
 const fn display() -> Attribute {
@@ -24,12 +20,9 @@ const fn label(values: &'static [&'static str]) -> Attribute {
 
 /// The core schema's attributes.
 pub(super) static ATTRIBUTES: &[Attribute] = &[
-    Attribute::string(
-        "userName",
-        "The name the user signs in with; unique without regard to case",
-    )
-    .required()
-    .unique(),
+    Attribute::string("userName", "The name the user signs in with; unique without regard to case")
+        .required()
+        .unique(),
     Attribute::complex(
         "name",
         &[
@@ -44,36 +37,20 @@ pub(super) static ATTRIBUTES: &[Attribute] = &[
     ),
     Attribute::string("displayName", "The name that is shown to others"),
     Attribute::string("nickName", "The casual name"),
-    Attribute::reference(
-        "profileUrl",
-        &["external"],
-        "The address of the user's profile",
-    ),
+    Attribute::reference("profileUrl", &["external"], "The address of the user's profile"),
     Attribute::string("title", "The job title"),
     Attribute::string("userType", "How the user relates to the organisation"),
-    Attribute::string(
-        "preferredLanguage",
-        "The preferred languages, as in Accept-Language",
-    ),
+    Attribute::string("preferredLanguage", "The preferred languages, as in Accept-Language"),
     Attribute::string("locale", "The locale for dates, numbers and currency"),
     Attribute::string("timezone", "The time zone, by its IANA name"),
-    Attribute::new(
-        "active",
-        AttributeKind::Boolean,
-        "Whether the user may sign in",
-    ),
+    Attribute::new("active", AttributeKind::Boolean, "Whether the user may sign in"),
     Attribute::string("password", "Never stored by this service")
         .case_exact()
         .mutability(Mutability::WriteOnly)
         .returned(Returned::Never),
     Attribute::complex(
         "emails",
-        &[
-            value("The address"),
-            display(),
-            label(&["work", "home", "other"]),
-            primary(),
-        ],
+        &[value("The address"), display(), label(&["work", "home", "other"]), primary()],
         "E-mail addresses",
     )
     .many(),
@@ -157,12 +134,8 @@ pub(super) static ATTRIBUTES: &[Attribute] = &[
     Attribute::complex(
         "x509Certificates",
         &[
-            Attribute::new(
-                "value",
-                AttributeKind::Binary,
-                "The certificate, DER in base64",
-            )
-            .case_exact(),
+            Attribute::new("value", AttributeKind::Binary, "The certificate, DER in base64")
+                .case_exact(),
             display(),
             label(&[]),
             primary(),

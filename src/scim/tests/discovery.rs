@@ -17,41 +17,25 @@ fn advertised() -> Advertised {
         users: AdvertisedType {
             mapped: BTreeSet::from([path("userName"), path("userType")]),
             canonical: BTreeMap::from([
-                (
-                    path("userType"),
-                    vec!["Administrator".to_owned(), "Team Member".to_owned()],
-                ),
+                (path("userType"), vec!["Administrator".to_owned(), "Team Member".to_owned()]),
                 (path("active"), vec!["false".to_owned(), "true".to_owned()]),
             ]),
         },
         groups: AdvertisedType::default(),
         max_results: 200,
-        bulk: Some(BulkLimits {
-            max_operations: 100,
-            max_payload: 1_048_576,
-        }),
+        bulk: Some(BulkLimits { max_operations: 100, max_payload: 1_048_576 }),
     }
 }
 
 fn attribute<'a>(schema: &'a Value, name: &str) -> &'a Value {
-    schema["attributes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|one| one["name"] == name)
-        .unwrap()
+    schema["attributes"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap()
 }
 
 #[test]
 fn schemas_are_the_rfcs_with_the_installs_values() {
     let all = schemas(&advertised(), BASE);
     assert_eq!(all.len(), 3);
-    let user = schema(
-        "URN:ietf:params:scim:schemas:core:2.0:User",
-        &advertised(),
-        BASE,
-    )
-    .unwrap();
+    let user = schema("URN:ietf:params:scim:schemas:core:2.0:User", &advertised(), BASE).unwrap();
     assert_eq!(
         attribute(&user, "userType")["canonicalValues"],
         json!(["Administrator", "Team Member"])
@@ -68,17 +52,8 @@ fn schemas_are_the_rfcs_with_the_installs_values() {
     );
     let groups = attribute(&user, "groups");
     assert_eq!(groups["mutability"], "readOnly");
-    assert_eq!(
-        groups["subAttributes"][1]["referenceTypes"],
-        json!(["Group"])
-    );
-    assert!(
-        !user["attributes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|one| one["name"] == "password")
-    );
+    assert_eq!(groups["subAttributes"][1]["referenceTypes"], json!(["Group"]));
+    assert!(!user["attributes"].as_array().unwrap().iter().any(|one| one["name"] == "password"));
     assert!(schema(E, &advertised(), BASE).is_some());
     assert!(schema("urn:example", &advertised(), BASE).is_none());
     assert_eq!(
@@ -92,27 +67,15 @@ fn types_and_config() {
     assert_eq!(resource_types(BASE).len(), 2);
     let user = resource_type("User", BASE).unwrap();
     assert_eq!(user["endpoint"], "/Users");
-    assert_eq!(
-        user["schemaExtensions"],
-        json!([{"schema": E, "required": false}])
-    );
+    assert_eq!(user["schemaExtensions"], json!([{"schema": E, "required": false}]));
     assert!(resource_type("Thing", BASE).is_none());
     let config = service_provider_config(&advertised(), BASE);
-    assert_eq!(
-        config["filter"],
-        json!({"supported": true, "maxResults": 200})
-    );
+    assert_eq!(config["filter"], json!({"supported": true, "maxResults": 200}));
     assert_eq!(
         config["bulk"],
         json!({"supported": true, "maxOperations": 100, "maxPayloadSize": 1_048_576})
     );
-    let without = service_provider_config(
-        &Advertised {
-            bulk: None,
-            ..advertised()
-        },
-        BASE,
-    );
+    let without = service_provider_config(&Advertised { bulk: None, ..advertised() }, BASE);
     assert_eq!(without["bulk"]["supported"], false);
 }
 
@@ -137,8 +100,5 @@ fn errors_have_the_rfcs_body() {
             "status": "409", "scimType": "uniqueness", "detail": "userName is taken",
         })
     );
-    assert_eq!(
-        crate::scim::Error::not_found("x").to_body().get("scimType"),
-        None
-    );
+    assert_eq!(crate::scim::Error::not_found("x").to_body().get("scimType"), None);
 }

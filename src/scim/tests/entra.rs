@@ -33,28 +33,15 @@ fn classic_dialect() {
             E: {"department": "Ops", "manager": {"value": "9"}},
         })
     );
-    for text in [
-        "active",
-        phone,
-        "department",
-        "name.givenName",
-        "title",
-        "manager.value",
-    ] {
+    for text in ["active", phone, "department", "name.givenName", "title", "manager.value"] {
         assert!(asserted.covers(&path(text)), "{text}");
     }
-    for text in [
-        "userName",
-        "name.familyName",
-        "phoneNumbers[type eq \"home\"].value",
-        "costCenter",
-    ] {
+    for text in
+        ["userName", "name.familyName", "phoneNumbers[type eq \"home\"].value", "costCenter"]
+    {
         assert!(!asserted.covers(&path(text)), "{text}");
     }
-    let cleared = after(
-        changed,
-        json!({"op": "Remove", "path": phone, "value": "555"}),
-    );
+    let cleared = after(changed, json!({"op": "Remove", "path": phone, "value": "555"}));
     assert_eq!(cleared.get("phoneNumbers"), None);
 }
 
@@ -90,21 +77,10 @@ fn rfc_dialect() {
 
 #[test]
 fn managers_in_every_form() {
-    for path in [
-        "manager",
-        &format!("{E}:manager"),
-        &format!("{E}:manager.value"),
-    ] {
-        for value in [
-            json!("9"),
-            json!([{"$ref": "https://x/Users/9", "value": "9"}]),
-        ] {
+    for path in ["manager", &format!("{E}:manager"), &format!("{E}:manager.value")] {
+        for value in [json!("9"), json!([{"$ref": "https://x/Users/9", "value": "9"}])] {
             let changed = after(before(), json!({"op": "Add", "path": path, "value": value}));
-            assert_eq!(
-                changed[E],
-                json!({"manager": {"value": "9"}}),
-                "{path} {value}"
-            );
+            assert_eq!(changed[E], json!({"manager": {"value": "9"}}), "{path} {value}");
             for gone in [
                 json!({"op": "Remove", "path": path}),
                 json!({"op": "Replace", "path": path, "value": ""}),
@@ -116,32 +92,17 @@ fn managers_in_every_form() {
     }
     let object =
         json!({"op": "Replace", "path": "manager", "value": {"value": "9", "displayName": "Bo"}});
-    assert_eq!(
-        after(before(), object)[E],
-        json!({"manager": {"value": "9"}})
-    );
+    assert_eq!(after(before(), object)[E], json!({"manager": {"value": "9"}}));
 }
 
 #[test]
 fn quoted_booleans_in_filters() {
     let role = "roles[primary eq \"True\"].value";
-    let added = after(
-        before(),
-        json!({"op": "Add", "path": role, "value": "Admin"}),
-    );
+    let added = after(before(), json!({"op": "Add", "path": role, "value": "Admin"}));
     assert_eq!(added["roles"], json!([{"primary": true, "value": "Admin"}]));
-    let replaced = after(
-        added,
-        json!({"op": "Replace", "path": role, "value": "User"}),
-    );
-    assert_eq!(
-        replaced["roles"],
-        json!([{"primary": true, "value": "User"}])
-    );
-    assert_eq!(
-        after(replaced, json!({"op": "Remove", "path": role})),
-        before()
-    );
+    let replaced = after(added, json!({"op": "Replace", "path": role, "value": "User"}));
+    assert_eq!(replaced["roles"], json!([{"primary": true, "value": "User"}]));
+    assert_eq!(after(replaced, json!({"op": "Remove", "path": role})), before());
 }
 
 #[test]
@@ -181,10 +142,7 @@ fn creation_with_what_entra_adds() {
     }));
     let asserted = asserted_by(&parsed);
     assert_eq!(parsed["userName"], "Ana@Corp.test");
-    assert_eq!(
-        parsed[E],
-        json!({"department": "Ops", "manager": {"value": "9"}})
-    );
+    assert_eq!(parsed[E], json!({"department": "Ops", "manager": {"value": "9"}}));
     assert!(asserted.covers(&path("title")));
     assert!(!asserted.covers(&path("nickName")));
     assert!(!asserted.covers(&path("emails[type eq \"home\"].value")));
@@ -200,8 +158,5 @@ fn a_label_may_come_before_its_value() {
         ]),
     )
     .unwrap();
-    assert_eq!(
-        changed["emails"],
-        json!([{"type": "work", "primary": true, "value": "a@x"}])
-    );
+    assert_eq!(changed["emails"], json!([{"type": "work", "primary": true, "value": "a@x"}]));
 }

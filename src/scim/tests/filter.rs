@@ -50,32 +50,20 @@ fn rfc_examples_are_read() {
 fn leniency() {
     for (text, wanted) in [
         ("externalId eq jyoung", r#"externalId eq "jyoung""#),
-        (
-            "externalId EQ jyoung AND title PR",
-            r#"externalId eq "jyoung" and title pr"#,
-        ),
+        ("externalId EQ jyoung AND title PR", r#"externalId eq "jyoung" and title pr"#),
         ("(externalId eq jyoung)", r#"externalId eq "jyoung""#),
         ("emails[type eq work]", r#"emails[type eq "work"]"#),
         ("externalId eq 007", r#"externalId eq "007""#),
         ("externalId eq 1e5", r#"externalId eq "1e5""#),
         ("externalId eq 7", "externalId eq 7"),
-        (
-            "externalId eq 12345678901234567890123",
-            r#"externalId eq "12345678901234567890123""#,
-        ),
+        ("externalId eq 12345678901234567890123", r#"externalId eq "12345678901234567890123""#),
         ("externalId eq a-b@c.d:e", r#"externalId eq "a-b@c.d:e""#),
         ("externalId eq eq", r#"externalId eq "eq""#),
         ("active eq True", "active eq true"),
         ("title eq NULL", "title eq null"),
-        (
-            r#"  userName  eq   "a  eq b"  "#,
-            r#"userName eq "a  eq b""#,
-        ),
+        (r#"  userName  eq   "a  eq b"  "#, r#"userName eq "a  eq b""#),
         (r#"userName eq"a""#, r#"userName eq "a""#),
-        (
-            "not(title pr)and(nickName pr)",
-            "not (title pr) and nickName pr",
-        ),
+        ("not(title pr)and(nickName pr)", "not (title pr) and nickName pr"),
         (
             r#"emails[type eq "work"].value eq "a@x""#,
             r#"emails[type eq "work" and value eq "a@x"]"#,
@@ -84,10 +72,7 @@ fn leniency() {
             r#"emails[type eq "work" or primary eq true].value eq a@x and active eq true"#,
             r#"emails[(type eq "work" or primary eq true) and value eq "a@x"] and active eq true"#,
         ),
-        (
-            r#"(emails[type eq "work"].value pr)"#,
-            r#"emails[type eq "work" and value pr]"#,
-        ),
+        (r#"(emails[type eq "work"].value pr)"#, r#"emails[type eq "work" and value pr]"#),
     ] {
         assert_eq!(canonical(text), wanted, "{text}");
     }
@@ -126,25 +111,14 @@ fn messages_say_what_and_where() {
 
 #[test]
 fn limits_hold() {
-    let limits = FilterLimits {
-        length: 100,
-        depth: 3,
-    };
+    let limits = FilterLimits { length: 100, depth: 3 };
     let long = format!("userName eq \"{}\"", "a".repeat(100));
-    assert!(
-        parse_filter(&long, limits)
-            .unwrap_err()
-            .detail
-            .contains("100 is the limit")
-    );
+    assert!(parse_filter(&long, limits).unwrap_err().detail.contains("100 is the limit"));
     assert!(parse_filter("not (not (title pr))", limits).is_ok());
     assert!(parse_filter("not (not (not (title pr)))", limits).is_err());
     assert!(parse_filter("((((title pr))))", limits).is_err());
     let deep = format!("{}title pr{}", "not (".repeat(50_000), ")".repeat(50_000));
-    let roomy = FilterLimits {
-        length: usize::MAX,
-        depth: usize::MAX,
-    };
+    let roomy = FilterLimits { length: usize::MAX, depth: usize::MAX };
     assert!(parse_filter(&deep, roomy).is_err());
     let wide = vec!["title pr"; 100].join(" or ");
     assert!(parse(&wide).is_ok());
@@ -171,14 +145,9 @@ fn names_are_resolved() {
         (group, "members.value", "members.value"),
         (group, "displayName", "displayName"),
     ] {
-        let (name, sub) = text
-            .split_once('.')
-            .map_or((text, None), |(name, sub)| (name, Some(sub)));
-        let path = AttrPath {
-            uri: None,
-            name: name.to_owned(),
-            sub_attr: sub.map(str::to_owned),
-        };
+        let (name, sub) =
+            text.split_once('.').map_or((text, None), |(name, sub)| (name, Some(sub)));
+        let path = AttrPath { uri: None, name: name.to_owned(), sub_attr: sub.map(str::to_owned) };
         assert_eq!(resolve(kind, &path).unwrap().to_string(), wanted);
     }
     let urn = AttrPath {
@@ -205,40 +174,25 @@ fn values_take_the_attributes_type() {
     assert_eq!(value("active eq \"True\"").unwrap(), json!(true));
     assert_eq!(value("active eq false").unwrap(), json!(false));
     assert_eq!(value("title eq null").unwrap(), json!(null));
-    assert!(
-        value("active eq \"x\"")
-            .unwrap_err()
-            .detail
-            .contains("`active`")
-    );
+    assert!(value("active eq \"x\"").unwrap_err().detail.contains("`active`"));
     assert!(value("name eq \"x\"").is_err());
 }
 
 #[test]
 fn typed_elements_meet_profile_paths() {
     let element = |text: &str| {
-        let Filter::ValuePath(path) = parse(text).unwrap() else {
-            panic!("{text}")
-        };
+        let Filter::ValuePath(path) = parse(text).unwrap() else { panic!("{text}") };
         typed_element(ResourceType::User, &path)
     };
-    let (path, condition) = element(r#"phoneNumbers[type eq "Work"].value eq "5""#)
-        .unwrap()
-        .unwrap();
+    let (path, condition) =
+        element(r#"phoneNumbers[type eq "Work"].value eq "5""#).unwrap().unwrap();
     assert_eq!(path.to_string(), r#"phoneNumbers[type eq "work"].value"#);
     assert_eq!(condition.unwrap().to_string(), r#"value eq "5""#);
-    let (path, condition) = element(r#"phoneNumbers[value sw "5" and type eq "work"]"#)
-        .unwrap()
-        .unwrap();
+    let (path, condition) =
+        element(r#"phoneNumbers[value sw "5" and type eq "work"]"#).unwrap().unwrap();
     assert_eq!(path.to_string(), r#"phoneNumbers[type eq "work"].value"#);
     assert_eq!(condition.unwrap().to_string(), r#"value sw "5""#);
-    assert_eq!(
-        element(r#"phoneNumbers[type eq "work"]"#)
-            .unwrap()
-            .unwrap()
-            .1,
-        None
-    );
+    assert_eq!(element(r#"phoneNumbers[type eq "work"]"#).unwrap().unwrap().1, None);
     assert!(element(r#"phoneNumbers[value eq "5"]"#).unwrap().is_none());
     assert!(element(r#"phoneNumbers[kind eq "5"]"#).is_err());
 }

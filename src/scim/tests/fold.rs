@@ -24,9 +24,7 @@ fn folding_is_simple_not_full() {
 #[test]
 fn folding_any_character_again_changes_nothing() {
     // The blocks that hold letters with case and compatibility forms.
-    let letters = ('\0'..='\u{33ff}')
-        .chain('\u{a640}'..='\u{abff}')
-        .chain('\u{f900}'..='\u{ffff}');
+    let letters = ('\0'..='\u{33ff}').chain('\u{a640}'..='\u{abff}').chain('\u{f900}'..='\u{ffff}');
     for c in letters {
         let text = format!("x{c}\u{301}");
         let once = fold(&text);

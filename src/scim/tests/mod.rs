@@ -29,9 +29,7 @@ fn path(text: &str) -> AttributePath {
 
 /// The document after a PATCH of these operations, and what it asserted.
 fn patched(before: Value, operations: &Value) -> Result<(Value, Asserted), Error> {
-    let Value::Object(mut resource) = before else {
-        panic!("a resource is an object")
-    };
+    let Value::Object(mut resource) = before else { panic!("a resource is an object") };
     let body = serde_json::json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": operations,

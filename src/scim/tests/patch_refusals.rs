@@ -20,18 +20,9 @@ fn paths_that_name_nothing() {
     refused(
         "invalidPath",
         vec![
-            (
-                json!({"op": "replace", "path": "usrName", "value": "x"}),
-                "`userName`",
-            ),
-            (
-                json!({"op": "replace", "path": "name.first", "value": "x"}),
-                "givenName",
-            ),
-            (
-                json!({"op": "replace", "value": {"telephone": "x"}}),
-                "`telephone`",
-            ),
+            (json!({"op": "replace", "path": "usrName", "value": "x"}), "`userName`"),
+            (json!({"op": "replace", "path": "name.first", "value": "x"}), "givenName"),
+            (json!({"op": "replace", "value": {"telephone": "x"}}), "`telephone`"),
             (
                 json!({"op": "replace", "path": "urn:example:2.0:User:x", "value": "x"}),
                 "urn:example",
@@ -64,14 +55,8 @@ fn read_only_attributes() {
         "mutability",
         vec![
             (json!({"op": "replace", "path": "id", "value": "x"}), "`id`"),
-            (
-                json!({"op": "replace", "path": "meta.created", "value": "x"}),
-                "`meta.created`",
-            ),
-            (
-                json!({"op": "add", "path": "groups", "value": [{"value": "1"}]}),
-                "`groups`",
-            ),
+            (json!({"op": "replace", "path": "meta.created", "value": "x"}), "`meta.created`"),
+            (json!({"op": "add", "path": "groups", "value": [{"value": "1"}]}), "`groups`"),
             (
                 json!({"op": "replace", "path": "manager.displayName", "value": "x"}),
                 "manager.displayName",
@@ -86,22 +71,10 @@ fn wrong_and_missing_values() {
     refused(
         "invalidValue",
         vec![
-            (
-                json!({"op": "replace", "path": "active", "value": "maybe"}),
-                "`active`",
-            ),
-            (
-                json!({"op": "replace", "path": "title", "value": 5}),
-                "`title`",
-            ),
-            (
-                json!({"op": "replace", "path": "title", "value": "a\u{0}"}),
-                "NUL",
-            ),
-            (
-                json!({"op": "add", "path": "emails", "value": "x"}),
-                "`emails`",
-            ),
+            (json!({"op": "replace", "path": "active", "value": "maybe"}), "`active`"),
+            (json!({"op": "replace", "path": "title", "value": 5}), "`title`"),
+            (json!({"op": "replace", "path": "title", "value": "a\u{0}"}), "NUL"),
+            (json!({"op": "add", "path": "emails", "value": "x"}), "`emails`"),
             (
                 json!({"op": "add", "path": "emails[type eq \"work\"]", "value": [{"value": "1"}, {"value": "2"}]}),
                 "`emails`",
@@ -109,14 +82,8 @@ fn wrong_and_missing_values() {
             (json!({"op": "add", "path": "title"}), "`title`"),
             (json!({"op": "add"}), "path"),
             (json!({"op": "add", "value": "x"}), "object"),
-            (
-                json!({"op": "replace", "path": "userName", "value": ""}),
-                "`userName`",
-            ),
-            (
-                json!({"op": "replace", "path": "userName", "value": null}),
-                "`userName`",
-            ),
+            (json!({"op": "replace", "path": "userName", "value": ""}), "`userName`"),
+            (json!({"op": "replace", "path": "userName", "value": null}), "`userName`"),
             (json!({"op": "remove", "path": "userName"}), "`userName`"),
         ],
     );
@@ -141,13 +108,9 @@ fn malformed_operations() {
 
 #[test]
 fn the_body_must_be_a_patch() {
-    for body in [
-        json!({}),
-        json!([]),
-        json!({"Operations": {}}),
-        json!({"Operations": "x"}),
-        json!(null),
-    ] {
+    for body in
+        [json!({}), json!([]), json!({"Operations": {}}), json!({"Operations": "x"}), json!(null)]
+    {
         let error = parse_patch(ResourceType::User, &body).unwrap_err();
         assert_eq!(error.scim_type.unwrap().as_str(), "invalidSyntax");
     }

@@ -17,23 +17,14 @@ fn problem(text: &str) -> String {
 fn spelling_is_canonical() {
     for (written, canonical) in [
         ("USERNAME", "userName".to_owned()),
-        (
-            "urn:ietf:params:scim:schemas:core:2.0:user:Name.GivenName",
-            "name.givenName".to_owned(),
-        ),
+        ("urn:ietf:params:scim:schemas:core:2.0:user:Name.GivenName", "name.givenName".to_owned()),
         (
             r#"phonenumbers[TYPE EQ "Work"].Value"#,
             r#"phoneNumbers[type eq "work"].value"#.to_owned(),
         ),
         ("department", format!("{E}:department")),
-        (
-            &format!("{}:MANAGER.value", E.to_uppercase()),
-            format!("{E}:manager.value"),
-        ),
-        (
-            r#"roles[type eq "Ho\"me"].value"#,
-            r#"roles[type eq "Ho\"me"].value"#.to_owned(),
-        ),
+        (&format!("{}:MANAGER.value", E.to_uppercase()), format!("{E}:manager.value")),
+        (r#"roles[type eq "Ho\"me"].value"#, r#"roles[type eq "Ho\"me"].value"#.to_owned()),
         ("externalId", "externalId".to_owned()),
     ] {
         let parsed = path(written);
@@ -47,11 +38,7 @@ fn spelling_is_canonical() {
 
 #[test]
 fn problems_say_what_to_write() {
-    assert!(
-        problem("usrName").contains("`userName`"),
-        "{}",
-        problem("usrName")
-    );
+    assert!(problem("usrName").contains("`userName`"), "{}", problem("usrName"));
     assert!(problem("name.first").contains("givenName"));
     assert!(problem("name").contains("`name.givenName`"));
     assert!(problem("emails").contains(r#"`emails[type eq "work"].value`"#));
@@ -72,43 +59,19 @@ fn problems_say_what_to_write() {
 fn absent_null_and_empty_are_told_apart() {
     let title = path("title");
     assert_eq!(title.get(&document(&json!({}))), None);
-    assert_eq!(
-        title.get(&document(&json!({"title": null}))),
-        Some(&Value::Null)
-    );
-    assert_eq!(
-        title.get(&document(&json!({"title": ""}))),
-        Some(&json!(""))
-    );
+    assert_eq!(title.get(&document(&json!({"title": null}))), Some(&Value::Null));
+    assert_eq!(title.get(&document(&json!({"title": ""}))), Some(&json!("")));
     let given = path("name.givenName");
-    assert_eq!(
-        given.get(&document(&json!({"name": {"familyName": "x"}}))),
-        None
-    );
-    assert_eq!(
-        given.get(&document(&json!({"name": null}))),
-        Some(&Value::Null)
-    );
+    assert_eq!(given.get(&document(&json!({"name": {"familyName": "x"}}))), None);
+    assert_eq!(given.get(&document(&json!({"name": null}))), Some(&Value::Null));
     let work = path(r#"phoneNumbers[type eq "work"].value"#);
-    assert_eq!(
-        work.get(&document(&json!({"phoneNumbers": [{"type": "home"}]}))),
-        None
-    );
-    assert_eq!(
-        work.get(&document(&json!({"phoneNumbers": []}))),
-        Some(&Value::Null)
-    );
+    assert_eq!(work.get(&document(&json!({"phoneNumbers": [{"type": "home"}]}))), None);
+    assert_eq!(work.get(&document(&json!({"phoneNumbers": []}))), Some(&Value::Null));
     let found = document(&json!({"phoneNumbers": [{"type": "WORK", "value": "5"}]}));
     assert_eq!(work.get(&found), Some(&json!("5")));
     let department = path("department");
-    assert_eq!(
-        department.get(&document(&json!({E: null}))),
-        Some(&Value::Null)
-    );
-    assert_eq!(
-        department.get(&document(&json!({E: {"department": "Ops"}}))),
-        Some(&json!("Ops"))
-    );
+    assert_eq!(department.get(&document(&json!({E: null}))), Some(&Value::Null));
+    assert_eq!(department.get(&document(&json!({E: {"department": "Ops"}}))), Some(&json!("Ops")));
 }
 
 #[test]

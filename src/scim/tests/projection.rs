@@ -26,34 +26,20 @@ fn projected(key: &str, value: &str) -> Value {
 }
 
 fn keys(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
+    value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
 #[test]
 fn attributes_leave_what_is_named_and_what_is_always_returned() {
-    assert_eq!(
-        keys(&projected("attributes", "USERNAME")),
-        ["id", "schemas", "userName"]
-    );
+    assert_eq!(keys(&projected("attributes", "USERNAME")), ["id", "schemas", "userName"]);
     let parts = projected("attributes", "name.givenName,emails.value,department");
     assert_eq!(parts["name"], json!({"givenName": "A"}));
     assert_eq!(parts["emails"], json!([{"value": "w"}]));
     assert_eq!(parts[E], json!({"department": "Ops"}));
     assert_eq!(keys(&projected("attributes", E)), ["id", "schemas", E]);
-    assert_eq!(
-        keys(&projected("attributes", "unheardOf")),
-        ["id", "schemas"]
-    );
+    assert_eq!(keys(&projected("attributes", "unheardOf")), ["id", "schemas"]);
     assert_eq!(projected("attributes", ""), whole());
-    let core = projected(
-        "attributes",
-        "urn:ietf:params:scim:schemas:core:2.0:User:userName",
-    );
+    let core = projected("attributes", "urn:ietf:params:scim:schemas:core:2.0:User:userName");
     assert_eq!(keys(&core), ["id", "schemas", "userName"]);
 }
 
@@ -61,10 +47,7 @@ fn attributes_leave_what_is_named_and_what_is_always_returned() {
 fn excluded_attributes_go_unless_always_returned() {
     let without = projected("excludedAttributes", "groups,id,schemas,name,meta");
     assert_eq!(keys(&without), ["emails", "id", "schemas", E, "userName"]);
-    let parts = projected(
-        "excludedattributes",
-        "name.givenName, costCenter,emails.type",
-    );
+    let parts = projected("excludedattributes", "name.givenName, costCenter,emails.type");
     assert_eq!(parts["name"], json!({"familyName": "B"}));
     assert_eq!(parts[E], json!({"department": "Ops"}));
     assert_eq!(parts["emails"], json!([{"value": "w"}]));
@@ -74,16 +57,11 @@ fn excluded_attributes_go_unless_always_returned() {
 #[test]
 fn what_is_not_wanted_is_known_before() {
     let members = |key: &str, value: &str| {
-        Projection::from_pairs(ResourceType::Group, [(key, value)])
-            .unwrap()
-            .wants("members")
+        Projection::from_pairs(ResourceType::Group, [(key, value)]).unwrap().wants("members")
     };
     assert!(Projection::default().wants("members"));
     assert!(!members("excludedAttributes", "members"));
-    assert!(!members(
-        "excludedAttributes",
-        "urn:ietf:params:scim:schemas:core:2.0:Group:Members"
-    ));
+    assert!(!members("excludedAttributes", "urn:ietf:params:scim:schemas:core:2.0:Group:Members"));
     assert!(members("excludedAttributes", "members.display"));
     assert!(members("excludedAttributes", "displayName"));
     assert!(members("attributes", "members.value"));

@@ -10,10 +10,7 @@ use crate::scim::{
     parse_filter, parse_patch, parse_resource, prune,
 };
 
-const LIMITS: FilterLimits = FilterLimits {
-    length: 1 << 20,
-    depth: 64,
-};
+const LIMITS: FilterLimits = FilterLimits { length: 1 << 20, depth: 64 };
 
 fn any_kind() -> impl Strategy<Value = ResourceType> {
     prop_oneof![Just(ResourceType::User), Just(ResourceType::Group)]
@@ -103,11 +100,7 @@ fn any_name() -> impl Strategy<Value = AttrPath> {
         (None, "userName", None),
         (None, "name", Some("givenName")),
         (None, "emails", Some("value")),
-        (
-            Some("urn:ietf:params:scim:schemas:core:2.0:User"),
-            "title",
-            None,
-        ),
+        (Some("urn:ietf:params:scim:schemas:core:2.0:User"), "title", None),
         (
             Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"),
             "manager",
@@ -148,10 +141,7 @@ fn any_term(name: impl Strategy<Value = AttrPath>) -> impl Strategy<Value = Attr
 
 fn any_filter() -> impl Strategy<Value = Filter> {
     let part = prop::sample::select(vec!["type", "value", "primary"]).prop_map(AttrPath::with_name);
-    let inner = (
-        any_term(part.clone()),
-        prop::option::of((any::<bool>(), any_term(part))),
-    )
+    let inner = (any_term(part.clone()), prop::option::of((any::<bool>(), any_term(part))))
         .prop_map(|(one, other)| match other {
             None => ValFilter::Not(Box::new(ValFilter::Attr(one))),
             Some((true, other)) => ValFilter::and(ValFilter::Attr(one), ValFilter::Attr(other)),
@@ -166,9 +156,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     ];
     leaf.prop_recursive(4, 16, 2, |inner| {
         prop_oneof![
-            inner
-                .clone()
-                .prop_map(|filter| Filter::Not(Box::new(filter))),
+            inner.clone().prop_map(|filter| Filter::Not(Box::new(filter))),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| Filter::and(a, b)),
             (inner.clone(), inner).prop_map(|(a, b)| Filter::or(a, b)),
         ]

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use crate::scim::{Error, FilterLimits, ListQuery, ResourceType, SortOrder};
 
 fn query(pairs: &[(&str, &str)]) -> Result<ListQuery, Error> {
-    let pairs = pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     ListQuery::from_pairs(ResourceType::User, pairs, FilterLimits::default())
 }
 
@@ -52,19 +50,11 @@ fn numbers_are_bounded() {
         ("0", 1, 0),
         ("-5", 1, 0),
         ("+2", 2, 2),
-        (
-            "99999999999999999999999999999999999999999999",
-            u64::MAX,
-            u64::MAX,
-        ),
+        ("99999999999999999999999999999999999999999999", u64::MAX, u64::MAX),
         ("-99999999999999999999999999999999999999999999", 1, 0),
     ] {
         let query = query(&[("startIndex", text), ("COUNT", text)]).unwrap();
-        assert_eq!(
-            (query.start_index, query.count),
-            (start, Some(count)),
-            "{text}"
-        );
+        assert_eq!((query.start_index, query.count), (start, Some(count)), "{text}");
     }
     for text in ["", "x", "1.5", "1e3", "０"] {
         for key in ["startIndex", "count"] {
@@ -85,20 +75,11 @@ fn refusals_carry_the_keyword() {
         (vec![("sortBy", "nothing")], "invalidPath"),
         (vec![("sortBy", "emails")], "invalidPath"),
         (vec![("sortOrder", "sideways")], "invalidValue"),
-        (
-            vec![("attributes", "a"), ("excludedAttributes", "b")],
-            "invalidValue",
-        ),
+        (vec![("attributes", "a"), ("excludedAttributes", "b")], "invalidValue"),
     ] {
-        assert_eq!(
-            query(&pairs).unwrap_err().scim_type.unwrap().as_str(),
-            keyword
-        );
+        assert_eq!(query(&pairs).unwrap_err().scim_type.unwrap().as_str(), keyword);
     }
-    assert_eq!(
-        search(&json!([])).unwrap_err().scim_type.unwrap().as_str(),
-        "invalidSyntax"
-    );
+    assert_eq!(search(&json!([])).unwrap_err().scim_type.unwrap().as_str(), "invalidSyntax");
     assert!(search(&json!({"filter": 5})).is_err());
     assert!(search(&json!({"attributes": [5]})).is_err());
     assert!(query(&[("sortBy", "meta.created")]).is_ok());

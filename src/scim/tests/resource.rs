@@ -82,10 +82,7 @@ fn names_are_read_in_every_spelling() {
 #[test]
 fn what_stands_under_its_urn_has_the_last_word() {
     let parsed = user(&json!({"manager": "1", "zdepartment": 0, E: {"manager": "2"}}));
-    assert_eq!(
-        Value::Object(parsed),
-        json!({E: {"manager": {"value": "2"}}})
-    );
+    assert_eq!(Value::Object(parsed), json!({E: {"manager": {"value": "2"}}}));
 }
 
 #[test]
@@ -98,10 +95,7 @@ fn managers_have_one_form() {
         json!(["9"]),
     ] {
         let wanted = json!({E: {"manager": {"value": "9"}}});
-        assert_eq!(
-            Value::Object(user(&json!({E: {"manager": manager}}))),
-            wanted
-        );
+        assert_eq!(Value::Object(user(&json!({E: {"manager": manager}}))), wanted);
         assert_eq!(Value::Object(user(&json!({"manager": manager}))), wanted);
     }
     for nobody in [json!(""), json!([]), json!(null)] {
@@ -125,13 +119,7 @@ fn booleans_may_be_quoted_and_nothing_else() {
     ] {
         assert_eq!(user(&json!({"active": written}))["active"], json!(read));
     }
-    for wrong in [
-        json!("maybe"),
-        json!(1),
-        json!(""),
-        json!([true]),
-        json!({}),
-    ] {
+    for wrong in [json!("maybe"), json!(1), json!(""), json!([true]), json!({})] {
         assert!(refused(&json!({"active": wrong})).contains("`active`"));
     }
 }
@@ -181,12 +169,9 @@ fn nulls_are_kept_and_asserted() {
         assert_eq!(path(text).get(&parsed), Some(&Value::Null), "{text}");
         assert!(asserted.covers(&path(text)), "{text}");
     }
-    for text in [
-        "userName",
-        "name.familyName",
-        r#"phoneNumbers[type eq "home"].value"#,
-        "manager.value",
-    ] {
+    for text in
+        ["userName", "name.familyName", r#"phoneNumbers[type eq "home"].value"#, "manager.value"]
+    {
         assert_eq!(path(text).get(&parsed), None, "{text}");
         assert!(!asserted.covers(&path(text)), "{text}");
     }
@@ -222,10 +207,7 @@ fn group_members_have_one_form() {
         (json!([7]), "user's id"),
         (json!([{"value": ""}]), "user's id"),
         (json!([{"value": "3", "type": "Group"}]), "groups in groups"),
-        (
-            json!([{"value": "3", "$ref": "https://x/scim/v2/Groups/3"}]),
-            "groups in groups",
-        ),
+        (json!([{"value": "3", "$ref": "https://x/scim/v2/Groups/3"}]), "groups in groups"),
     ] {
         let error = group(json!({"members": wrong})).unwrap_err();
         assert_eq!(error.scim_type.unwrap().as_str(), "invalidValue");

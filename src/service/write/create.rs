@@ -22,7 +22,9 @@ pub(super) async fn run(
         return Err(taken(kind, &name));
     }
     let tombstone = same_name.into_iter().next();
-    let key = if let Some(record) = &tombstone { revive(tx, job, record, resource).await? } else {
+    let key = if let Some(record) = &tombstone {
+        revive(tx, job, record, resource).await?
+    } else {
         let layout = &job.layout;
         let assignments = mapper::for_insert(layout, kind, resource, job.now())?;
         let columns = job.columns(tx, assignments).await?;

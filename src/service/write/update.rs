@@ -82,11 +82,8 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     links::put(tx, kind, id, &link).await?;
     let before_state = record.link.as_ref().map(|link| link.state);
     let mut before = old;
-    let updated = if reread {
-        job.reread(tx, &key).await?
-    } else {
-        updated(job, record, &columns, link)
-    };
+    let updated =
+        if reread { job.reread(tx, &key).await? } else { updated(job, record, &columns, link) };
     let mut after = mapper::attributes(layout, kind, &updated);
     changes.note(&mut before, &mut after);
     if before_state != Some(LinkState::Managed) {
@@ -106,10 +103,12 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
             let asserted = patch.apply(&mut resource)?;
             required_name(kind, &resource)?;
             let covers = |path: &AttributePath| asserted.covers(path);
-            let says_active =
-                layout.profile.table(kind).attributes.keys().any(|path| {
-                    path.to_string() == "active" && asserted.covers(path)
-                });
+            let says_active = layout
+                .profile
+                .table(kind)
+                .attributes
+                .keys()
+                .any(|path| path.to_string() == "active" && asserted.covers(path));
             Ok(Wanted {
                 baseline: mapper::baseline(layout, kind, link, &resource, &covers),
                 members: patch.members().to_vec(),
@@ -173,8 +172,7 @@ async fn name_is_free(
 
 fn refuse_protected(job: &Job, id: &str, old: &Resource) -> Result<(), Error> {
     let name = old.get("userName").and_then(Value::as_str);
-    if job.kind() == ResourceType::User
-        && mapper::protected(&job.layout.profile.protect, id, name)
+    if job.kind() == ResourceType::User && mapper::protected(&job.layout.profile.protect, id, name)
     {
         return Err(scim::Error::forbidden(format!(
             "the user `{id}` is protected by the profile and can't be disabled"
@@ -230,9 +228,10 @@ fn updated(job: &Job, mut record: Record, columns: &[(String, Cell)], link: Link
         }
     }
     if let Some(column) = table.touch.modified.first()
-        && let Some((_, new)) = columns.iter().find(|(name, _)| name == column) {
-            record.modified = new.to_time();
-        }
+        && let Some((_, new)) = columns.iter().find(|(name, _)| name == column)
+    {
+        record.modified = new.to_time();
+    }
     record.link = Some(link);
     record
 }

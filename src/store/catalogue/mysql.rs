@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::{Catalogue, Column, Database, Error, ForeignKey, Sql, TableName, Tables, Tx, version};
 use crate::profile::catalogue::Kind;
 
-const VISIBLE: &str =
-    " NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')";
+const VISIBLE: &str = " NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')";
 
 pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
     let mut tables = Tables::default();
@@ -26,21 +25,25 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         let generated = extra.contains("auto_increment");
         // MariaDB writes the default of a column without one as NULL, or as the text NULL.
         let default = row.text(6).filter(|text| text != "NULL");
-        tables.column(row.text(0), table, Column {
-            name,
-            kind: kind(&data_type, &type_name),
-            nullable,
-            has_default: default.is_some() || generated || extra.contains("generated"),
-            generated,
-            max_length: row
-                .cell(8)
-                .to_int()
-                .filter(|_| matches!(data_type.as_str(), "char" | "varchar"))
-                .and_then(|it| u64::try_from(it).ok()),
-            collation: row.text(9),
-            enum_values: enum_values(&type_name),
-            type_name,
-        });
+        tables.column(
+            row.text(0),
+            table,
+            Column {
+                name,
+                kind: kind(&data_type, &type_name),
+                nullable,
+                has_default: default.is_some() || generated || extra.contains("generated"),
+                generated,
+                max_length: row
+                    .cell(8)
+                    .to_int()
+                    .filter(|_| matches!(data_type.as_str(), "char" | "varchar"))
+                    .and_then(|it| u64::try_from(it).ok()),
+                collation: row.text(9),
+                enum_values: enum_values(&type_name),
+                type_name,
+            },
+        );
     }
     let sql = Sql::new(
         "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, \
@@ -56,9 +59,10 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         };
         let table = TableName { schema: row.text(0), name };
         if index == "PRIMARY"
-            && let Some(table) = tables.0.get_mut(&table) {
-                table.primary_key.push(column.clone());
-            }
+            && let Some(table) = tables.0.get_mut(&table)
+        {
+            table.primary_key.push(column.clone());
+        }
         tables.index(&table, &index, column, row.int(3) == 0);
     }
     let sql = Sql::new(
@@ -77,13 +81,17 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         let (Some(name), Some(id), Some(target)) = (row.text(1), row.text(2), row.text(5)) else {
             continue;
         };
-        tables.foreign_key(&mut group, &id, ForeignKey {
-            table: TableName { schema: row.text(0), name },
-            columns: row.text(3).into_iter().collect(),
-            target: TableName { schema: row.text(4), name: target },
-            target_columns: row.text(6).into_iter().collect(),
-            on_delete: row.text(7).unwrap_or_default(),
-        });
+        tables.foreign_key(
+            &mut group,
+            &id,
+            ForeignKey {
+                table: TableName { schema: row.text(0), name },
+                columns: row.text(3).into_iter().collect(),
+                target: TableName { schema: row.text(4), name: target },
+                target_columns: row.text(6).into_iter().collect(),
+                on_delete: row.text(7).unwrap_or_default(),
+            },
+        );
     }
     let path = tx.query(Sql::new("SELECT DATABASE()")).await?;
     Ok(Catalogue {

@@ -47,28 +47,30 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
     let sql = Sql::new(COLUMNS).raw(VISIBLE).raw(" ORDER BY 1, 2, a.attnum");
     for row in tx.query(sql).await? {
         let (Some(table), Some(name)) = (row.text(1), row.text(2)) else { continue };
-        let enum_values: Vec<String> = row
-            .text(10)
-            .and_then(|json| serde_json::from_str(&json).ok())
-            .unwrap_or_default();
+        let enum_values: Vec<String> =
+            row.text(10).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         let base = row.text(4).unwrap_or_default();
-        tables.column(row.text(0), table, Column {
-            name,
-            kind: if enum_values.is_empty() { kind(&base) } else { Kind::Text },
-            type_name: row.text(3).unwrap_or_default(),
-            nullable: row.int(5) == 0,
-            has_default: row.int(6) == 1,
-            generated: row.int(7) == 1,
-            max_length: row.cell(8).to_int().and_then(|it| u64::try_from(it).ok()),
-            collation: if base == "citext" {
-                Some("citext".to_owned())
-            } else if row.int(11) == 0 && row.text(9).is_some() {
-                row.text(9).map(|name| format!("{name} (nondeterministic)"))
-            } else {
-                row.text(9)
+        tables.column(
+            row.text(0),
+            table,
+            Column {
+                name,
+                kind: if enum_values.is_empty() { kind(&base) } else { Kind::Text },
+                type_name: row.text(3).unwrap_or_default(),
+                nullable: row.int(5) == 0,
+                has_default: row.int(6) == 1,
+                generated: row.int(7) == 1,
+                max_length: row.cell(8).to_int().and_then(|it| u64::try_from(it).ok()),
+                collation: if base == "citext" {
+                    Some("citext".to_owned())
+                } else if row.int(11) == 0 && row.text(9).is_some() {
+                    row.text(9).map(|name| format!("{name} (nondeterministic)"))
+                } else {
+                    row.text(9)
+                },
+                enum_values,
             },
-            enum_values,
-        });
+        );
     }
     let sql = Sql::new(INDEXES).raw(VISIBLE).raw(" ORDER BY 1, 2, 3, k.at");
     for row in tx.query(sql).await? {
@@ -78,9 +80,10 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         };
         let table = TableName { schema: row.text(0), name };
         if row.int(4) == 1
-            && let Some(table) = tables.0.get_mut(&table) {
-                table.primary_key.push(column.clone());
-            }
+            && let Some(table) = tables.0.get_mut(&table)
+        {
+            table.primary_key.push(column.clone());
+        }
         tables.index(&table, &index, column, row.int(3) == 1);
     }
     let mut group = BTreeMap::new();
@@ -89,13 +92,17 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         let (Some(name), Some(id), Some(target)) = (row.text(1), row.text(2), row.text(5)) else {
             continue;
         };
-        tables.foreign_key(&mut group, &id, ForeignKey {
-            table: TableName { schema: row.text(0), name },
-            columns: row.text(3).into_iter().collect(),
-            target: TableName { schema: row.text(4), name: target },
-            target_columns: row.text(6).into_iter().collect(),
-            on_delete: row.text(7).unwrap_or_default(),
-        });
+        tables.foreign_key(
+            &mut group,
+            &id,
+            ForeignKey {
+                table: TableName { schema: row.text(0), name },
+                columns: row.text(3).into_iter().collect(),
+                target: TableName { schema: row.text(4), name: target },
+                target_columns: row.text(6).into_iter().collect(),
+                on_delete: row.text(7).unwrap_or_default(),
+            },
+        );
     }
     let path = tx
         .query(Sql::new("SELECT unnest(current_schemas(false))::text"))

@@ -28,17 +28,21 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         }
         let definition = row.text(6).unwrap_or_default();
         let collation = declared_collation(&definition, &name);
-        tables.column(None, table, Column {
-            kind: kind(&type_name),
-            max_length: length(&type_name),
-            nullable: row.int(3) == 0 && row.int(5) == 0,
-            has_default: row.text(4).is_some(),
-            generated: false,
-            collation,
-            enum_values: Vec::new(),
-            type_name,
-            name,
-        });
+        tables.column(
+            None,
+            table,
+            Column {
+                kind: kind(&type_name),
+                max_length: length(&type_name),
+                nullable: row.int(3) == 0 && row.int(5) == 0,
+                has_default: row.text(4).is_some(),
+                generated: false,
+                collation,
+                enum_values: Vec::new(),
+                type_name,
+                name,
+            },
+        );
     }
     for (table, mut columns) in primary {
         columns.sort();
@@ -72,13 +76,17 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         let to = row.text(4).unwrap_or_else(|| {
             tables.0.get(&target).and_then(|it| it.primary_key.first().cloned()).unwrap_or_default()
         });
-        tables.foreign_key(&mut group, &id, ForeignKey {
-            table: TableName { schema: None, name: table },
-            columns: vec![from],
-            target,
-            target_columns: vec![to],
-            on_delete: row.text(5).unwrap_or_default(),
-        });
+        tables.foreign_key(
+            &mut group,
+            &id,
+            ForeignKey {
+                table: TableName { schema: None, name: table },
+                columns: vec![from],
+                target,
+                target_columns: vec![to],
+                on_delete: row.text(5).unwrap_or_default(),
+            },
+        );
     }
     Ok(Catalogue {
         database: Database::Sqlite,

@@ -1,0 +1,198 @@
+//! `demo`: everything at once on an embedded, seeded SQLite kpifire, with an Entra of its own that
+//! calls the agent's listener over HTTP.
+//!
+//! What a person would do by hand, in order: make the database, migrate, make a token, serve, let
+//! Entra provision. Everything goes through the same functions as the other subcommands, and none
+//! of them knows of the demo.
+
+mod entra;
+mod narrate;
+mod place;
+mod play;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use chrono::Utc;
+use futures_util::FutureExt as _;
+
+use super::context::{self, Loaded};
+use super::error::Error;
+use super::globals::Globals;
+use super::{logging, output, serve};
+use crate::config::Log;
+use crate::daemon;
+use crate::http::client::Client;
+use crate::http::system_clock;
+use crate::service::{Scope, Service, tokens};
+use crate::store::demo::execute_script;
+use crate::store::{self, Store, migrate};
+use narrate::Narrator;
+use place::Place;
+
+/// `demo`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Database and address are always the demo's own. Other settings come from \
+                        --config files and DIR/config.toml; the environment isn't looked at.")]
+pub struct Args {
+    /// Where the database, its configuration and the token are kept; made if it isn't there
+    #[arg(long, value_name = "DIR", default_value = "./kpifire-demo")]
+    dir: PathBuf,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8642")]
+    listen: SocketAddr,
+    /// Serve alone: don't play Entra
+    #[arg(long)]
+    serve_only: bool,
+}
+
+/// The token's name, in the log and in the audit trail.
+const TOKEN: &str = "demo";
+
+/// Serves until SIGTERM or SIGINT; nothing that is already there is made again.
+///
+/// # Errors
+/// 64 for a folder that can't be used or whose `config.toml` isn't the demo's; 1 for anything that
+/// fails on the way.
+pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
+    let place = Place::make(&args.dir)?;
+    let loaded = place.configure(args.listen, &globals.config)?;
+    logging::init(globals, Some(&log(&loaded, args)));
+    context::block_on(demo(args, &place, &loaded))
+}
+
+/// While the demo tells what it does, a log line for each of its requests would drown that.
+fn log(loaded: &Loaded, args: &Args) -> Log {
+    let configured = loaded.config.log.clone();
+    if args.serve_only || configured.level != "info" {
+        return configured;
+    }
+    Log { level: "warn".to_owned(), ..configured }
+}
+
+async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> {
+    let stop = daemon::stop_signal()
+        .map_err(|error| Error::failed("can't listen for signals", error))?
+        .shared();
+    // First of all: a second demo on the same address mustn't touch the first one's database.
+    let listeners = serve::bind(&loaded.config).await.map_err(|error| {
+        Error::failed("the demo needs an address of its own, see --listen", error)
+    })?;
+    let bound = listeners
+        .scim
+        .first()
+        .map_or(Ok(args.listen), tokio::net::TcpListener::local_addr)
+        .map_err(|error| Error::failed("can't tell where the demo listens", error))?;
+    let store = context::store(&loaded.config)?;
+    prepare(&store, place).await?;
+    let service = serve::start(loaded).await?;
+    let token = token(&store, &service, place).await?;
+    let origin = format!("http://{}", reached(bound));
+    let base = format!("{origin}{}", loaded.config.base_path);
+    output::print(&show::entrance(place, &origin, &base, &token))?;
+
+    let serving = tokio::spawn(daemon::run(
+        listeners,
+        service,
+        serve::settings(&loaded.config),
+        system_clock(),
+        stop.clone(),
+    ));
+    if !args.serve_only {
+        let client = Client::new(&base, &token)
+            .map_err(|error| Error::failed("the demo's Entra can't call", error))?;
+        tokio::select! {
+            played = tell(&client, &store) => played?,
+            () = stop.clone() => {}
+        }
+    }
+    if stop.peek().is_none() {
+        output::line(&format!("Serving on {base} until Ctrl-C."))?;
+    }
+    let ended = serving.await.map_err(|error| Error::failed("the daemon broke off", error));
+    output::remark("stopped");
+    ended.map(|_| ())
+}
+
+/// Entra's cycle, and what came of it.
+async fn tell(client: &Client, store: &Store) -> Result<(), Error> {
+    let since = Utc::now();
+    let narrator = Narrator::new(play::STEPS);
+    play::cycle(client, store, &narrator).await?;
+    // The bar goes before the tables come.
+    drop(narrator);
+    output::print(&show::outcome(store, since).await?)
+}
+
+/// kpifire's own tables and rows where they are missing, then the sidecar's.
+async fn prepare(store: &Store, place: &Place) -> Result<(), Error> {
+    let failed = |what: &str, error: store::Error| {
+        Error::failed(format!("can't {what} in {}", place.database.display()), error)
+    };
+    execute_script(store, include_str!("demo/legacy.sql"))
+        .await
+        .map_err(|error| failed("make kpifire's tables", error))?;
+    let occupied = store::demo::rows(store, include_str!("demo/occupied.sql"))
+        .await
+        .map_err(|error| failed("read kpifire's users", error))?;
+    // Only ever into an empty install: rows that a person or Entra removed stay removed.
+    if occupied.is_empty() {
+        execute_script(store, include_str!("demo/seed.sql"))
+            .await
+            .map_err(|error| failed("write kpifire's rows", error))?;
+    }
+    let now = Utc::now().naive_utc();
+    store
+        .write(move |tx| Box::pin(migrate::up(tx, now)))
+        .await
+        .map(|_| ())
+        .map_err(|error| failed("bring the sidecar tables up to date", error))
+}
+
+/// The token of an earlier demo while it is still good, or else another under the same name.
+async fn token(store: &Store, service: &Service, place: &Place) -> Result<String, Error> {
+    let failed = |error| Error::failed(format!("can't make the token `{TOKEN}`"), error);
+    if let Some(token) = place.read_token()?
+        && good(service, &token).await?
+    {
+        place.keep_token(&token)?;
+        return Ok(token);
+    }
+    let now = Utc::now();
+    let there = tokens::list(store).await.map_err(failed)?.iter().any(|row| row.name == TOKEN);
+    let token = if there {
+        tokens::rotate(store, TOKEN, now).await.map_err(failed)?
+    } else {
+        tokens::create(store, TOKEN, None, Scope::Provision, now).await.map_err(failed)?
+    };
+    if !good(service, &token).await? {
+        return Err(Error::refused(format!(
+            "the token `{TOKEN}` in {} has expired or has the scope read, and the demo needs one \
+             that provisions: choose another --dir",
+            place.database.display()
+        )));
+    }
+    place.keep_token(&token)?;
+    Ok(token)
+}
+
+async fn good(service: &Service, token: &str) -> Result<bool, Error> {
+    let known = service
+        .authenticate(token, Utc::now())
+        .await
+        .map_err(|error| Error::failed("can't look the token up", error))?;
+    Ok(known.is_some_and(|known| known.scope == Scope::Provision))
+}
+
+/// The address to call a listener under that may listen on every one.
+fn reached(bound: SocketAddr) -> SocketAddr {
+    let address = match bound.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, bound.port())
+}

@@ -1,0 +1,125 @@
+//! What the demo prints: where it is reached and how, and what Entra's cycle left in kpifire's own
+//! tables. Changes nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use super::place::Place;
+use crate::admin::health::READY;
+use crate::cli::error::Error;
+use crate::cli::output;
+use crate::service::audit::{self, AuditRow};
+use crate::store::{self, Store};
+
+/// Base URL, token, and requests to paste. `origin` is the base URL without its path.
+pub fn entrance(place: &Place, origin: &str, base: &str, token: &str) -> String {
+    let rows = [
+        ("base URL", base.to_owned()),
+        ("token", token.to_owned()),
+        ("its file", place.token.display().to_string()),
+        ("database", place.database.display().to_string()),
+        ("configuration", place.config.display().to_string()),
+    ]
+    .map(|(name, value)| vec![name.to_owned(), value]);
+    let config = quoted(&place.config);
+    format!(
+        "{}\nTo paste into another terminal:\n\n{}\n\
+         \x20 kpifire-scim status --config {config}\n\
+         \x20 kpifire-scim audit --config {config} --user quality.lead@plant.example\n\n",
+        output::table(&rows),
+        requests(&place.token, origin, base),
+    )
+}
+
+fn requests(token: &Path, origin: &str, base: &str) -> String {
+    let auth = format!("-H \"Authorization: Bearer $(cat {})\"", quoted(token));
+    let json = "-H 'Content-Type: application/scim+json'";
+    let user = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.hire@plant.example","active":true,"name":{"givenName":"New","familyName":"Hire"}}"#;
+    let patch = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"title","value":"Quality Director"}]}"#;
+    let lines = [
+        format!("{auth} '{base}/Users?count=3'"),
+        format!(
+            "{auth} -G '{base}/Users' --data-urlencode \
+             'filter=userName eq \"quality.lead@plant.example\"'"
+        ),
+        format!("{auth} {json} '{base}/Users' -d '{user}'"),
+        format!("{auth} {json} -X PATCH '{base}/Users/3' -d '{patch}'"),
+        format!("{auth} -G '{base}/Groups' -d excludedAttributes=members"),
+        format!("{auth} '{base}/ServiceProviderConfig'"),
+        format!("'{origin}{READY}'"),
+    ];
+    lines.map(|line| format!("  curl -sS {line}\n")).concat()
+}
+
+/// A path as a shell takes it literally.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+/// kpifire's rows as they are now, and the audit rows since a time.
+///
+/// # Errors
+/// 1 for the database.
+pub async fn outcome(store: &Store, since: DateTime<Utc>) -> Result<String, Error> {
+    let users = titled(
+        "kpifire's users",
+        &[
+            "ID",
+            "EMAIL",
+            "FIRST",
+            "LAST",
+            "TITLE",
+            "PHONE",
+            "DEPARTMENT",
+            "LICENSE",
+            "STATUS",
+            "BY",
+        ],
+        rows(store, include_str!("users.sql")).await?,
+    );
+    let teams = titled(
+        "kpifire's teams",
+        &["ID", "NAME", "DESCRIPTION", "LEADER", "ARCHIVED", "MEMBERS"],
+        rows(store, include_str!("teams.sql")).await?,
+    );
+    let memberships = titled(
+        "kpifire's memberships",
+        &["TEAM", "USER", "ROLE", "STATUS", "JOINED"],
+        rows(store, include_str!("memberships.sql")).await?,
+    );
+    let audited = audit::since(store, Some(since))
+        .await
+        .map_err(|error| Error::failed("can't read the audit trail", error))?;
+    Ok(format!("\n{users}\n{teams}\n{memberships}\n{}\n", counted(&audited)))
+}
+
+async fn rows(store: &Store, sql: &'static str) -> Result<Vec<Vec<String>>, Error> {
+    store::demo::rows(store, sql)
+        .await
+        .map_err(|error| Error::failed("can't read kpifire's tables", error))
+}
+
+fn titled(title: &str, heading: &[&str], rows: Vec<Vec<String>>) -> String {
+    let heading = heading.iter().map(ToString::to_string).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(heading).chain(rows).collect();
+    format!("{title}\n{}", output::table(&lines))
+}
+
+/// The audit rows by what was done to what.
+fn counted(audited: &[AuditRow]) -> String {
+    if audited.is_empty() {
+        return "Nothing had changed, so the audit trail has no new rows.\n".to_owned();
+    }
+    let mut counts: BTreeMap<[&str; 3], usize> = BTreeMap::new();
+    for row in audited {
+        let kind = row.resource_type.as_deref().unwrap_or("-");
+        *counts.entry([kind, &row.operation, &row.outcome]).or_default() += 1;
+    }
+    let rows = counts.iter().map(|(key, count)| {
+        key.iter().map(ToString::to_string).chain([count.to_string()]).collect()
+    });
+    let title = format!("audit trail, new since the demo began: {}", audited.len());
+    titled(&title, &["RESOURCE", "OPERATION", "OUTCOME", "ROWS"], rows.collect())
+}

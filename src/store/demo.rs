@@ -1,0 +1,33 @@
+//! What the demo asks of its own database beyond SCIM: running a script, and reading rows as text.
+//!
+//! Knows no table: the SQL is literal text that the demo embeds, never a value or a profile's name.
+
+use super::Store;
+use super::error::Error;
+use super::sql::Sql;
+
+/// Runs literal SQL of several statements in one transaction.
+///
+/// # Errors
+/// The database's; then nothing was done.
+pub async fn execute_script(store: &Store, sql: &'static str) -> Result<(), Error> {
+    store.write(move |tx| Box::pin(tx.batch(sql))).await
+}
+
+/// The rows of a literal query, NULL as the empty text.
+///
+/// # Errors
+/// The database's.
+pub async fn rows(store: &Store, sql: &'static str) -> Result<Vec<Vec<String>>, Error> {
+    store
+        .read(move |tx| {
+            Box::pin(async move {
+                let rows = tx.query(Sql::new(sql)).await?;
+                let text = |row: &super::row::Row| {
+                    (0..row.0.len()).map(|index| row.text(index).unwrap_or_default()).collect()
+                };
+                Ok::<_, Error>(rows.iter().map(text).collect())
+            })
+        })
+        .await
+}
