@@ -1,0 +1,93 @@
+//! The command line, and the servers that the environment names.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use super::Result;
+
+/// One of the databases that the agent runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// A file in a temporary folder.
+    Sqlite,
+    /// The server in `KPIFIRE_TEST_POSTGRES_URL`.
+    Postgres,
+    /// The server in `KPIFIRE_TEST_MYSQL_URL`.
+    Mysql,
+}
+
+/// Measures the agent over HTTP beside the bare SQL of the same changes
+#[derive(Debug, Parser)]
+#[command(name = "cargo bench --bench provisioning --", version)]
+pub struct Options {
+    /// Only this database; may be given again
+    #[arg(long, value_enum)]
+    database: Vec<Engine>,
+    /// Seconds per measurement
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    seconds: u32,
+    /// Users to load; the large team gets 5,000 of them, or half when there are fewer than 10,000
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub users: u32,
+    /// A configuration file to lay over the agent's defaults, to compare settings; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// What cargo passes to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    /// How long each measurement lasts.
+    pub fn time(&self) -> Duration {
+        Duration::from_secs(u64::from(self.seconds))
+    }
+
+    /// How many members the large team has.
+    pub fn large_team(&self) -> u32 {
+        (self.users / 2).min(5_000)
+    }
+
+    /// The databases to measure, with the URLs of their servers.
+    ///
+    /// # Errors
+    /// A URL that the environment doesn't have: nothing is skipped silently.
+    pub fn servers(&self) -> Result<Vec<(Engine, Option<String>)>> {
+        let all = [Engine::Sqlite, Engine::Postgres, Engine::Mysql];
+        let wanted = all.into_iter();
+        wanted
+            .filter(|engine| self.database.is_empty() || self.database.contains(engine))
+            .map(|engine| Ok((engine, engine.server()?)))
+            .collect()
+    }
+}
+
+impl Engine {
+    /// How a person calls it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MariaDB",
+        }
+    }
+
+    fn server(self) -> Result<Option<String>> {
+        let (variable, scheme) = match self {
+            Self::Sqlite => return Ok(None),
+            Self::Postgres => ("KPIFIRE_TEST_POSTGRES_URL", "postgres"),
+            Self::Mysql => ("KPIFIRE_TEST_MYSQL_URL", "mysql"),
+        };
+        std::env::var(variable).map(Some).map_err(|_| {
+            format!(
+                "{variable} is not set: {} needs a server where this may create a database. Set \
+                 {variable}={scheme}://USER:PASSWORD@127.0.0.1:PORT/DATABASE, or name the others \
+                 (`-- --database sqlite`)",
+                self.title()
+            )
+            .into()
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! One database from empty to dropped: load, start, measure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::agent::{Daemon, Program};
+use super::client::Client;
+use super::database::Database;
+use super::measure::{Measured, Session, Times, measure};
+use super::options::{Engine, Options};
+use super::progress::Progress;
+use super::world::{Kind, Operation, Team, World};
+use super::{Result, bare, load};
+
+/// At how many connections everything is measured.
+pub const CONNECTIONS: [usize; 2] = [1, 16];
+/// How often the daemon is started.
+const STARTS: usize = 5;
+/// Agent and bare SQL take turns this often, so that noise meets both alike.
+const TURNS: u32 = 2;
+const OPERATIONS: [Operation; 5] =
+    [Operation::Match, Operation::Get, Operation::SetActive, Operation::Members, Operation::Create];
+
+/// What was found on one database.
+#[derive(Debug)]
+pub struct Report {
+    /// The server and its durability.
+    pub database: String,
+    /// Indexes that `check` asked for.
+    pub indexes: usize,
+    /// By kind and connections.
+    pub pairs: BTreeMap<(Kind, usize), Pair>,
+    /// Both teams through the agent, by connections.
+    pub teams: BTreeMap<usize, Measured>,
+    /// Resident memory in MiB when freshly started, after the load, and at its peak.
+    pub memory: Option<[f64; 3]>,
+    /// From start to ready, shortest first.
+    pub starts: Vec<Duration>,
+}
+
+/// The agent and the bare SQL at the same thing.
+#[derive(Debug, Default)]
+pub struct Pair {
+    /// Over HTTP.
+    pub agent: Times,
+    /// Past it.
+    pub bare: Times,
+}
+
+/// How many turns one database takes: agent and bare SQL at each operation, the agent at both teams.
+pub fn turns() -> u64 {
+    ((OPERATIONS.len() * 2 + 1) * CONNECTIONS.len()) as u64 * u64::from(TURNS)
+}
+
+/// Measures everything on one database.
+///
+/// # Errors
+/// What the database or the agent refuses; the database is dropped all the same.
+pub async fn measure_all(
+    engine: Engine,
+    server: Option<&str>,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Report> {
+    progress.say(format!("{}: loading {} users", engine.title(), options.users));
+    let database = Database::create(engine, server).await?;
+    let report = on(&database, options, progress).await;
+    let removed = database.remove().await;
+    let report = report?;
+    removed.map(|()| report)
+}
+
+async fn on(database: &Database, options: &Options, progress: &Progress) -> Result<Report> {
+    let program = Program::new(database, &options.config)?;
+    program.migrate()?;
+    let token = program.token()?;
+    let world = Arc::new(World::new(options.users, options.large_team()));
+    load::load(database, &world).await?;
+    let indexes = program.index(database).await?;
+
+    progress.say(format!("{}: starting", database.engine.title()));
+    let mut starts = Vec::new();
+    let mut daemon = program.serve().await?;
+    starts.push(daemon.ready_after);
+    while starts.len() < STARTS {
+        drop(daemon);
+        daemon = program.serve().await?;
+        starts.push(daemon.ready_after);
+    }
+    starts.sort_unstable();
+
+    let at_first = daemon.memory();
+    let run = Run { database, world, options, progress };
+    let (pairs, teams) = run.measurements(&daemon, &token).await?;
+    Client::connect(&daemon.address, &token).await?.read_group(Team::Large.key()).await?;
+    let memory = at_first.zip(daemon.memory()).map(|((first, _), (now, peak))| [first, now, peak]);
+    let description = database.description().await?;
+    Ok(Report { database: description, indexes, pairs, teams, memory, starts })
+}
+
+struct Run<'a> {
+    database: &'a Database,
+    world: Arc<World>,
+    options: &'a Options,
+    progress: &'a Progress,
+}
+
+type Pairs = BTreeMap<(Kind, usize), Pair>;
+
+impl Run<'_> {
+    async fn measurements(
+        &self,
+        daemon: &Daemon,
+        token: &str,
+    ) -> Result<(Pairs, BTreeMap<usize, Measured>)> {
+        let most = CONNECTIONS.into_iter().max().unwrap_or(1);
+        let mut agent = Vec::new();
+        for _ in 0..most {
+            agent.push(Session::Agent(Client::connect(&daemon.address, token).await?));
+        }
+        let sessions = bare::connect(self.database.engine, &self.database.url, most).await?;
+        let mut bare: Vec<_> = sessions.into_iter().map(Session::Bare).collect();
+
+        let mut pairs = Pairs::new();
+        let mut teams: BTreeMap<usize, Measured> = BTreeMap::new();
+        for connections in CONNECTIONS {
+            for operation in OPERATIONS {
+                for _ in 0..TURNS {
+                    let found = self.turn(&mut agent, connections, operation).await?;
+                    for (kind, times) in found {
+                        pairs.entry((kind, connections)).or_default().agent.merge(times);
+                    }
+                    let found = self.turn(&mut bare, connections, operation).await?;
+                    for (kind, times) in found {
+                        pairs.entry((kind, connections)).or_default().bare.merge(times);
+                    }
+                }
+            }
+            for _ in 0..TURNS {
+                for (kind, times) in
+                    self.turn(&mut agent, connections, Operation::BothTeams).await?
+                {
+                    teams.entry(connections).or_default().entry(kind).or_default().merge(times);
+                }
+            }
+        }
+        Ok((pairs, teams))
+    }
+
+    async fn turn(
+        &self,
+        sessions: &mut Vec<Session>,
+        connections: usize,
+        operation: Operation,
+    ) -> Result<Measured> {
+        let title = self.database.engine.title();
+        self.progress.say(format!("{title}: {operation:?} at {connections}"));
+        let time = self.options.time() / TURNS;
+        let measured = measure(sessions, connections, operation, &self.world, time).await?;
+        self.progress.advance();
+        Ok(measured)
+    }
+}
