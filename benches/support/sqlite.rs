@@ -135,7 +135,7 @@ impl QueryFragment<Sqlite> for Prepared<'_> {
                     Some(Bind::Key(key)) => out.push_bind_param::<Integer, _>(key)?,
                     Some(Bind::Text(text)) => out.push_bind_param::<Text, _>(text)?,
                     Some(Bind::Null) => {
-                        out.push_bind_param::<Nullable<Text>, _>(&None::<String>)?
+                        out.push_bind_param::<Nullable<Text>, _>(&None::<String>)?;
                     }
                     None => {}
                 }
