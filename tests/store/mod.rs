@@ -8,3 +8,4 @@ mod links;
 mod migrations;
 mod protect;
 mod revoke;
+mod statements;
