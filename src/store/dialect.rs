@@ -51,12 +51,7 @@ pub(super) fn text_key(database: Database, column: Option<&Column>, inner: Sql) 
     match (database, kind) {
         (Database::Mysql, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS SIGNED)"),
         (_, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS bigint)"),
-        (Database::Postgres, _) => match column {
-            Some(column) => {
-                Sql::new("CAST(").append(inner).raw(" AS ").raw(&column.type_name).raw(")")
-            }
-            None => inner,
-        },
+        (Database::Postgres, Kind::Uuid) => Sql::new("CAST(").append(inner).raw(" AS uuid)"),
         (Database::Mysql, Kind::Text) => match column.and_then(|it| it.collation.as_deref()) {
             Some(collation) => {
                 let charset = collation.split('_').next().unwrap_or("utf8mb4").to_owned();
@@ -80,17 +75,10 @@ pub(super) fn value(layout: &Layout, table: &TableName, column: &str, cell: Cell
         return Sql::default().bind(cell);
     };
     let bound = Sql::default().bind(fit(column.kind, cell));
-    let plain = matches!(
-        column.type_name.split('(').next().unwrap_or_default().trim(),
-        "integer"
-            | "bigint"
-            | "smallint"
-            | "text"
-            | "character varying"
-            | "boolean"
-            | "timestamp without time zone"
-    );
-    if layout.database == Database::Postgres && !plain {
+    // No cast to a character type: one with a length would cut the value short in silence.
+    let cast = !column.enum_values.is_empty()
+        || matches!(column.kind, Kind::Uuid | Kind::Date | Kind::Other | Kind::Number);
+    if layout.database == Database::Postgres && cast {
         Sql::new("CAST(").append(bound).raw(" AS ").raw(&column.type_name).raw(")")
     } else {
         bound

@@ -25,6 +25,9 @@ mod tls;
 pub mod tokens;
 mod transaction;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 pub use error::{Error, ErrorKind};

@@ -4,7 +4,7 @@ use super::model::{Delete, Encoding, Missing, Other, Scalar, TableName};
 use super::{Profile, builtin, load, parse, print};
 use crate::scim::{AttributePath, ResourceType};
 
-mod catalogues;
+pub(crate) mod catalogues;
 mod parse_errors;
 mod proof;
 mod propose;
