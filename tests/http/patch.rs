@@ -11,6 +11,7 @@ on_every_database!(
     only_the_named_attribute_moves,
     kept_attributes_are_patched,
     a_not_null_column_takes_its_insert_value,
+    clearing_active_is_refused_by_name,
     one_bad_operation_undoes_all,
     an_empty_list_of_operations_changes_nothing,
     absent_null_and_empty_differ,
@@ -268,6 +269,21 @@ async fn a_not_null_column_takes_its_insert_value(engine: Engine) {
     let answer =
         client.operations("/Groups/1", json!([{ "op": "remove", "path": "displayName" }])).await;
     assert!(answer.expect(400).body["detail"].as_str().unwrap().contains("displayName"));
+}
+
+/// A user is active or not: a column that takes nothing else is not cleared, and the answer says
+/// which attribute it is about.
+async fn clearing_active_is_refused_by_name(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    for operation in [
+        json!({ "op": "remove", "path": "active" }),
+        json!({ "op": "replace", "path": "active", "value": null }),
+    ] {
+        let answer = client.operations("/Users/3", json!([operation])).await;
+        answer.refused(400, "invalidValue").naming("active");
+    }
+    assert_eq!(agent.database().count("users WHERE user_id = 3 AND status = 'Active'").await, 1);
 }
 
 async fn one_bad_operation_undoes_all(engine: Engine) {
