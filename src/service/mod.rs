@@ -7,11 +7,11 @@
 //! |---|---|
 //! | `GET /Users?filter=userName eq …`, nothing found | 1 |
 //! | … one user found | 2: row with link; groups (none with `excludedAttributes=groups`) |
-//! | … found for the first time | 4: and link, audit |
+//! | … found for the first time | 5: and the row under lock, link, audit |
 //! | `GET /Users/{id}` | 2: row with link; groups |
 //! | `GET /Groups/{id}` | 2: row with link; members (none with `excludedAttributes=members`) |
 //! | a page of n resources | 2 or 3: rows; groups or members; the count, when the page is full |
-//! | `POST /Users` | 6: name lock (none on `SQLite`); name; insert; link; audit; row; and 1 or 2 per lookup label |
+//! | `POST /Users` | 7: name lock (none on `SQLite`); name; insert; link; row; audit; groups; and 1 or 2 per lookup label |
 //! | `PATCH /Users/{id}` | 5: row; update; link; audit; groups; and 1 per `[revoke]` table on disabling, 1 on enabling |
 //! | … that changes nothing | 2: row; groups |
 //! | `PATCH /Groups/{id}`, members added | 7: row; unknown ids; edges; desired edges; update; link; audit |
