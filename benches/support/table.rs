@@ -19,8 +19,10 @@ const ROWS: [(Kind, &str); 6] = [
 /// What holds for every table.
 pub fn heading(options: &Options) -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let unoptimized =
+        if cfg!(debug_assertions) { "Unoptimized build: the times mean nothing.\n\n" } else { "" };
     format!(
-        "{} users, a team of {} members; {} s per measurement; {cores} cores for the agent, the \
+        "{unoptimized}{} users, a team of {} members; {} s per measurement; {cores} cores for the agent, the \
          database and the callers\n",
         thousands(f64::from(options.users)),
         thousands(f64::from(options.large_team())),
@@ -39,8 +41,8 @@ pub fn render(report: &Report) -> String {
             rows.push([
                 title.to_owned(),
                 connections.to_string(),
-                thousands(agent),
-                thousands(bare),
+                rate(agent),
+                rate(bare),
                 ratio(agent, bare),
                 milliseconds(pair.agent.percentile(50)),
                 milliseconds(pair.agent.percentile(99)),
@@ -64,7 +66,7 @@ fn below(report: &Report) -> Vec<String> {
         let times = large.mean().as_secs_f64() / small.mean().as_secs_f64();
         lines.push(format!(
             "adding a member to the large team takes {times:.2} times adding to {SMALL_TEAM} \
-             members, at {connections} connections (mean {} and {}; p50 {} and {})",
+             members, connections: {connections} (mean {} and {}; p50 {} and {})",
             milliseconds(large.mean()),
             milliseconds(small.mean()),
             milliseconds(large.percentile(50)),
@@ -141,8 +143,13 @@ fn markdown<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
+/// A rate; a dash when no step began and ended in time.
+fn rate(rate: f64) -> String {
+    if rate > 0.0 { thousands(rate) } else { "-".to_owned() }
+}
+
 fn ratio(agent: f64, bare: f64) -> String {
-    if bare > 0.0 { format!("{:.2}", agent / bare) } else { "-".to_owned() }
+    if agent > 0.0 && bare > 0.0 { format!("{:.2}", agent / bare) } else { "-".to_owned() }
 }
 
 fn milliseconds(time: Duration) -> String {
