@@ -2,7 +2,7 @@
 //!
 //! The legacy tables' names are data, so no statement over them can be static. The sidecar's use
 //! the same mechanism, since most statements join both. The statement cache of each connection is
-//! keyed by the SQL text; a statement's text never depends on its values.
+//! keyed by the SQL text; a statement's text depends on its values only in which of them are NULL.
 
 use chrono::NaiveDateTime;
 use diesel::backend::Backend;
