@@ -165,6 +165,24 @@ impl Job {
         self.request.now()
     }
 
+    /// The live resource that the request names, locked, once the request's preconditions hold.
+    async fn current(&self, tx: &mut Tx, id: &str) -> Result<Record, Error> {
+        let (kind, layout) = (self.kind(), &self.layout);
+        let key = layout.key(kind, id).ok_or_else(|| read::missing(kind, id))?;
+        let record = resources::by_key(tx, layout, kind, &key, resources::Lock::Update)
+            .await?
+            .filter(|record| !record.deleted())
+            .ok_or_else(|| read::missing(kind, id))?;
+        if self.request.conditions.stated() {
+            let projection = &self.request.projection;
+            let records = std::slice::from_ref(&record);
+            let edges = edges_of(tx, layout, kind, records, projection).await?;
+            let current = represent(layout, kind, &record, &edges, &self.request.caller.base);
+            self.request.conditions.allow(&current)?;
+        }
+        Ok(record)
+    }
+
     /// Assignments as columns; a label that its lookup rejects is the client's fault.
     async fn columns(
         &self,

@@ -6,26 +6,14 @@ use super::Job;
 use crate::mapper::{self, Link, LinkState, Stamp};
 use crate::profile::model::Delete;
 use crate::scim::{self, ResourceType};
-use crate::service::representation::{edges_of, represent};
-use crate::service::{Error, Reply, read};
-use crate::store::resources::{self, Lock};
-use crate::store::{Tx, edges, links};
+use crate::service::{Error, Reply};
+use crate::store::{Tx, edges, links, resources};
 
 pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let (kind, layout) = (job.kind(), &job.layout);
     let id = job.request.id.as_deref().unwrap_or_default();
-    let key = layout.key(kind, id).ok_or_else(|| read::missing(kind, id))?;
-    let record = resources::by_key(tx, layout, kind, &key, Lock::Update)
-        .await?
-        .filter(|record| !record.deleted())
-        .ok_or_else(|| read::missing(kind, id))?;
-    if job.request.conditions.stated() {
-        let projection = &job.request.projection;
-        let records = std::slice::from_ref(&record);
-        let edges = edges_of(tx, layout, kind, records, projection).await?;
-        let current = represent(layout, kind, &record, &edges, &job.request.caller.base);
-        job.request.conditions.allow(&current)?;
-    }
+    let record = job.current(tx, id).await?;
+    let key = record.key.clone();
     let mut before = mapper::attributes(layout, kind, &record);
     if kind == ResourceType::User {
         let name = before.get("userName").and_then(serde_json::Value::as_str);
