@@ -28,6 +28,8 @@ pub mod daemon;
 pub mod http;
 pub mod mapper;
 pub mod profile;
+pub mod reconcile;
+pub mod report;
 pub mod scim;
 pub mod service;
 pub mod store;

@@ -1,0 +1,3 @@
+//! The reconciler: what kpifire's tables hold against what Entra last asserted.
+
+pub mod finding;

@@ -1,0 +1,229 @@
+//! What a report says, whatever its format.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::reconcile::finding::{Finding, Kind};
+
+/// A whole report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Which run.
+    pub run: Run,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// Why the verdict is `INCOMPLETE` or `BLOCKED`, a sentence each; empty otherwise.
+    pub reasons: Vec<String>,
+    /// What the run looked at.
+    pub scope: Scope,
+    /// How much of kpifire is as Entra asserted.
+    pub coverage: Coverage,
+    /// By kind, in the order of [`Kind::ALL`]: kinds that are there now, were before, or were
+    /// resolved by this run.
+    pub counts: Vec<Count>,
+    /// Open findings that are neither ignored nor tolerated, sorted by [`sort`].
+    pub findings: Vec<Item>,
+    /// Earlier complete runs of the last 90 days, this one included, oldest first.
+    pub trend: Vec<TrendPoint>,
+    /// Disabled users by how far they are on their way out.
+    pub grace: Grace,
+    /// When the next scheduled run is.
+    pub next: Option<DateTime<Utc>>,
+    /// `schedule.timezone`: whose local time is shown beside UTC.
+    pub zone: Tz,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// A UUID that sorts by time.
+    pub id: String,
+    /// When it began reading.
+    pub started: DateTime<Utc>,
+    /// When its result was written.
+    pub finished: DateTime<Utc>,
+}
+
+/// How a run came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing has drifted.
+    Clean,
+    /// There are findings.
+    Drift,
+    /// Not everything could be read, or what was read can't be trusted.
+    Incomplete,
+    /// A threshold forbade what was to be done.
+    Blocked,
+}
+
+impl Verdict {
+    /// Its name in reports and `scim_runs.verdict`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "CLEAN",
+            Self::Drift => "DRIFT",
+            Self::Incomplete => "INCOMPLETE",
+            Self::Blocked => "BLOCKED",
+        }
+    }
+
+    /// The verdict of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Clean, Self::Drift, Self::Incomplete, Self::Blocked]
+            .into_iter()
+            .find(|verdict| verdict.as_str() == name)
+    }
+
+    /// The exit code that says it.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Drift => 2,
+            Self::Incomplete => 3,
+            Self::Blocked => 4,
+        }
+    }
+}
+
+/// What a run looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Scope {
+    /// Rows read.
+    pub rows: Rows,
+    /// Links by resource type and state: `{"User": {"managed": 12}}`.
+    pub links: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Findings that an operator ignores.
+    pub ignored: u64,
+    /// User rows that `[protect]` names.
+    pub protected: u64,
+    /// Findings of attributes that `reconcile.tolerate` names, by attribute.
+    pub tolerated: BTreeMap<String, u64>,
+    /// Findings that this run restored by itself (`reconcile.auto`).
+    pub restored: u64,
+    /// When Entra was last heard of.
+    pub last_contact: Option<DateTime<Utc>>,
+    /// Hash of the configuration and profile.
+    pub config_hash: String,
+    /// The export of Entra that was compared, with its number of users.
+    pub source: Option<SourceScope>,
+}
+
+/// The export a run compared with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceScope {
+    /// The file's name, without its folder.
+    pub file: String,
+    /// Users in it.
+    pub users: u64,
+}
+
+/// Rows by table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rows {
+    /// kpifire's users.
+    pub users: u64,
+    /// Its teams.
+    pub teams: u64,
+    /// Its memberships.
+    pub members: u64,
+}
+
+/// How much of kpifire is as Entra asserted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Coverage {
+    /// User rows, tombstones left out.
+    pub users: u64,
+    /// Of them, managed and equal to what Entra asserted.
+    pub equal: u64,
+    /// The share, in percent; 100 where there are no users.
+    pub percent: f64,
+    /// Percentage points since the last complete run; `None` for the first.
+    pub change: Option<f64>,
+}
+
+/// The findings of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// The kind.
+    pub kind: Kind,
+    /// Open now, as listed.
+    pub now: u64,
+    /// Open after the last complete run.
+    pub before: u64,
+    /// Of those open now, first seen by this run.
+    pub new: u64,
+    /// Of those open now, seen before.
+    pub persisting: u64,
+    /// Open before, and gone now.
+    pub resolved: u64,
+    /// When the oldest that is open now was first seen.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// A finding with its life.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Its fingerprint: what the `drift` commands take.
+    pub id: String,
+    /// What was found.
+    pub finding: Finding,
+    /// When a run first saw it.
+    pub first_seen: DateTime<Utc>,
+    /// Whether this run is the first that saw it.
+    pub new: bool,
+    /// The command that mends it, ready to paste; `None`: see `why`.
+    pub command: Option<String>,
+}
+
+/// A past run's counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrendPoint {
+    /// When the run finished.
+    pub at: DateTime<Utc>,
+    /// Open findings by kind; kinds with none left out.
+    pub counts: BTreeMap<Kind, u64>,
+}
+
+/// Users whom Entra disabled, by how far they are on their way out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Grace {
+    /// Disabled, and within `cleanup.strip_after`.
+    pub waiting: u64,
+    /// Past it, memberships still there.
+    pub strip_due: u64,
+    /// Stripped, and within `cleanup.anonymise_after`.
+    pub stripped: u64,
+    /// Past it, personal data still there.
+    pub anonymise_due: u64,
+    /// Anonymised.
+    pub anonymised: u64,
+}
+
+/// The order of findings in every format: the worst first, kind by kind, new ones first, then by
+/// name, id and attribute.
+pub fn sort(findings: &mut [Item]) {
+    findings.sort_by(|one, other| key(one).cmp(&key(other)));
+}
+
+fn key(item: &Item) -> impl Ord + '_ {
+    let finding = &item.finding;
+    (
+        finding.kind.severity(),
+        finding.kind,
+        !item.new,
+        &finding.name,
+        &finding.scim_id,
+        &finding.attribute,
+    )
+}
