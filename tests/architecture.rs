@@ -89,6 +89,10 @@ fn the_pure_rooms_do_no_io_know_no_sql_and_read_no_clock() {
         "profile/model",
         "profile/catalogue",
         "reconcile/diff",
+        "reconcile/finding",
+        "reconcile/identity",
+        "reconcile/members",
+        "reconcile/source",
         "cleanup/plan",
         "report",
     ];

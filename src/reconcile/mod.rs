@@ -1,3 +1,11 @@
 //! The reconciler: what kpifire's tables hold against what Entra last asserted.
+//!
+//! `run` reads one consistent [`snapshot`], which `diff`, `identity` and `members` (pure) turn into
+//! findings; it gives the findings their lives, writes the run, and makes the report. `mend` is what
+//! an operator does about a finding.
 
+pub mod diff;
 pub mod finding;
+pub mod identity;
+pub mod members;
+pub mod snapshot;

@@ -244,10 +244,7 @@ impl Job {
 
 /// The matching attribute's value, which every resource needs.
 fn required_name(kind: ResourceType, resource: &Resource) -> Result<String, Error> {
-    let attribute = match kind {
-        ResourceType::User => "userName",
-        ResourceType::Group => "displayName",
-    };
+    let attribute = kind.name_attribute();
     resource
         .get(attribute)
         .and_then(Value::as_str)
@@ -267,10 +264,7 @@ fn external_id(resource: &Resource) -> Result<Option<String>, Error> {
 }
 
 fn taken(kind: ResourceType, name: &str) -> Error {
-    let attribute = match kind {
-        ResourceType::User => "userName",
-        ResourceType::Group => "displayName",
-    };
+    let attribute = kind.name_attribute();
     scim::Error::uniqueness(format!("{attribute}: `{name}` is taken by another {kind}")).into()
 }
 

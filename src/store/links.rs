@@ -1,12 +1,11 @@
 //! `scim_links`: what ties a resource to Entra.
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Link};
+use crate::mapper::{Cell, Link, baseline_hash};
 use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
@@ -32,7 +31,7 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
         link.external_id.clone().into(),
         link.state.as_str().into(),
         link.baseline.as_ref().map(text).into(),
-        link.baseline.as_ref().map(hash).into(),
+        link.baseline.as_ref().map(|it| baseline_hash(&text(it))).into(),
         (!link.kept.is_empty()).then(|| text(&link.kept)).into(),
         link.version.into(),
         link.created.into(),
@@ -51,12 +50,6 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
         .raw(")")
         .raw(&or_update(tx.database()));
     tx.execute(sql).await.map(|_| ())
-}
-
-/// The hash that tells two baselines apart: SHA-256 of the JSON text, whose keys are sorted.
-#[must_use]
-pub fn hash(baseline: &Map<String, Value>) -> String {
-    format!("{:x}", Sha256::digest(text(baseline)))
 }
 
 fn text(object: &Map<String, Value>) -> String {

@@ -1,0 +1,278 @@
+//! One consistent look at the tables, from the first row to the last membership, as findings and
+//! counts. Memory grows with what differs, not with the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::diff::{self, Findings, Lens, Look};
+use super::finding::{Finding, Kind};
+use super::identity;
+use super::members::{self, Differing, Gone, Labels};
+use crate::mapper::{Layout, LinkState};
+use crate::report::{Coverage, Grace, Rows, Scope};
+use crate::scim::{AttributePath, ResourceType, fold};
+use crate::store::snapshot::{self as rows, Due, Observed, Pages, Stranded};
+use crate::store::{Error, Tx};
+
+/// How far a run has read, for whoever watches.
+#[derive(Debug, Default)]
+pub struct Progress {
+    rows: AtomicU64,
+}
+
+impl Progress {
+    /// Rows read so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+}
+
+/// What to look for.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The install.
+    pub layout: Arc<Layout>,
+    /// `reconcile.tolerate`
+    pub tolerate: BTreeSet<AttributePath>,
+    /// When each stage of cleanup is due, for the grace funnel.
+    pub due: Due,
+    /// When it was due at the last time that cleanup ran, for what is overdue.
+    pub overdue: Due,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// What was looked at.
+    pub scope: Scope,
+    /// How much of it is as Entra asserted; its change isn't known here.
+    pub coverage: Coverage,
+    /// Disabled users on their way out.
+    pub grace: Grace,
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// When Entra was last heard of, or could first have been.
+    pub silent_since: DateTime<Utc>,
+    /// Links, by resource type, and memberships that Entra asserted: what an empty table belies.
+    pub asserted: Rows,
+}
+
+/// Looks at everything, in a snapshot's transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn take(tx: &mut Tx, question: &Question, progress: &Progress) -> Result<Seen, Error> {
+    let layout = &*question.layout;
+    rows::prepare(tx).await?;
+    let mut findings = Findings::default();
+    let users = stream(tx, question, ResourceType::User, progress, &mut findings).await?;
+    let teams = stream(tx, question, ResourceType::Group, progress, &mut findings).await?;
+    let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
+    let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
+    findings.list.extend(named(tx, layout, &stranded_users, users.unmanaged).await?);
+    findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
+    let gone = Gone {
+        teams: stranded_teams.iter().map(|it| it.id.clone()).collect(),
+        users: stranded_users.iter().map(|it| it.id.clone()).collect(),
+    };
+    let members = rows::count_edges(tx, layout).await?;
+    findings.list.extend(memberships(tx, layout, &gone).await?);
+    progress.add(usize::try_from(members).unwrap_or_default());
+    findings.list.extend(overdue(tx, question).await?);
+
+    let links = rows::links(tx).await?;
+    let (contact, made) = rows::last_contact(tx).await?;
+    let [waiting, strip_due, stripped, anonymise_due, anonymised] =
+        rows::grace(tx, question.due).await?;
+    let live = |kind: ResourceType| {
+        let states = links.get(kind.as_str()).into_iter().flatten();
+        states.filter(|(state, _)| *state != LinkState::Deleted.as_str()).map(|(_, n)| n).sum()
+    };
+    let asserted = Rows {
+        users: live(ResourceType::User),
+        teams: live(ResourceType::Group),
+        members: rows::count_desired(tx).await?,
+    };
+    Ok(Seen {
+        coverage: Coverage {
+            users: users.live,
+            equal: users.equal,
+            percent: percent(users.equal, users.live),
+            change: None,
+        },
+        scope: Scope {
+            rows: Rows { users: users.rows, teams: teams.rows, members },
+            protected: users.protected,
+            tolerated: findings.tolerated,
+            last_contact: contact.map(|time| time.and_utc()),
+            links,
+            ..Scope::default()
+        },
+        grace: Grace { waiting, strip_due, stripped, anonymise_due, anonymised },
+        findings: findings.list,
+        silent_since: contact.unwrap_or(made).and_utc(),
+        asserted,
+    })
+}
+
+/// The share in percent; 100 of nothing.
+#[must_use]
+pub fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 100.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
+    let share = part as f64 / whole as f64;
+    share * 100.0
+}
+
+#[derive(Debug, Default)]
+struct Streamed {
+    rows: u64,
+    live: u64,
+    equal: u64,
+    protected: u64,
+    unmanaged: Vec<Finding>,
+}
+
+/// Every row of a resource type, a page at a time.
+async fn stream(
+    tx: &mut Tx,
+    question: &Question,
+    kind: ResourceType,
+    progress: &Progress,
+    findings: &mut Findings,
+) -> Result<Streamed, Error> {
+    let layout = &*question.layout;
+    let mut lens = Lens::new(layout, kind);
+    let mut pages = Pages::new(kind);
+    let mut streamed = Streamed::default();
+    loop {
+        let page = pages.next(tx, layout).await?;
+        if page.is_empty() {
+            return Ok(streamed);
+        }
+        progress.add(page.len());
+        let mut suspects: Vec<&Observed> = Vec::new();
+        for observed in &page {
+            let record = &observed.record;
+            streamed.rows += 1;
+            streamed.live += u64::from(!record.deleted());
+            match lens.look(observed) {
+                Look::Fine | Look::Unmanaged => {}
+                Look::Equal => streamed.equal += 1,
+                Look::Suspect => suspects.push(observed),
+            }
+            if lens.protected(record) {
+                streamed.protected += 1;
+            } else if kind == ResourceType::User && record.link.is_none() {
+                streamed.unmanaged.push(diff::unmanaged(layout, record));
+            }
+        }
+        let ids: Vec<String> = suspects.iter().map(|it| it.record.id()).collect();
+        let mut baselines = rows::baselines(tx, kind, &ids).await?;
+        for observed in suspects {
+            let baseline = baselines.remove(&observed.record.id()).unwrap_or_default();
+            lens.learn(&baseline);
+            // The row that the lens could not tell is read as its baseline has it.
+            let mut record = observed.record.clone();
+            if let Some(link) = &mut record.link {
+                link.baseline = Some(baseline.clone());
+            }
+            let tolerate = &question.tolerate;
+            if diff::examine(layout, kind, &record, &baseline, tolerate, findings) {
+                streamed.equal += 1;
+            }
+        }
+    }
+}
+
+/// Findings of links without rows and of names that more than one row has, and the unmanaged rows
+/// that none of them speaks of.
+async fn named(
+    tx: &mut Tx,
+    layout: &Layout,
+    stranded: &[Stranded],
+    unmanaged: Vec<Finding>,
+) -> Result<Vec<Finding>, Error> {
+    let names: Vec<String> = stranded
+        .iter()
+        .filter_map(|link| link.baseline.get("userName").and_then(Value::as_str))
+        .map(str::to_owned)
+        .collect();
+    let candidates = rows::named(tx, layout, &names).await?;
+    let mut found = identity::missing(ResourceType::User, stranded, &candidates);
+    let ambiguous: BTreeSet<String> = found
+        .iter()
+        .filter(|it| it.kind == Kind::Ambiguous)
+        .filter_map(|it| it.name.as_deref().map(fold))
+        .collect();
+    let same = rows::same_named(tx, layout).await?;
+    found.extend(identity::duplicates(&same, &ambiguous));
+    // A row of a set is part of that set's finding.
+    let told: BTreeSet<&str> = same.iter().map(|row| row.id.as_str()).collect();
+    let alone = |finding: &Finding| !told.contains(finding.scim_id.as_deref().unwrap_or_default());
+    found.extend(unmanaged.into_iter().filter(alone));
+    Ok(found)
+}
+
+async fn memberships(tx: &mut Tx, layout: &Layout, gone: &Gone) -> Result<Vec<Finding>, Error> {
+    let differing = Differing {
+        extra: rows::extra_edges(tx, layout).await?,
+        lacking: rows::lacking_edges(tx, layout).await?,
+        userless: rows::orphan_edges(tx, layout, ResourceType::User).await?,
+        teamless: rows::orphan_edges(tx, layout, ResourceType::Group).await?,
+    };
+    let all = [&differing.extra, &differing.lacking, &differing.userless, &differing.teamless];
+    let (mut teams, mut users) = (BTreeSet::new(), BTreeSet::new());
+    for (team, user) in all.into_iter().flatten() {
+        teams.insert(team.clone());
+        users.insert(user.clone());
+    }
+    let ids = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>();
+    let labels = Labels {
+        teams: rows::labels(tx, layout, ResourceType::Group, &ids(teams)).await?,
+        users: rows::labels(tx, layout, ResourceType::User, &ids(users)).await?,
+    };
+    Ok(members::findings(&differing, &labels, gone))
+}
+
+async fn overdue(tx: &mut Tx, question: &Question) -> Result<Vec<Finding>, Error> {
+    let layout = &*question.layout;
+    let late = rows::overdue(tx, layout, question.overdue).await?;
+    let ids: Vec<String> = late.iter().map(|it| it.id.clone()).collect();
+    let labels: BTreeMap<_, _> = rows::labels(tx, layout, ResourceType::User, &ids).await?;
+    Ok(late
+        .into_iter()
+        .map(|it| {
+            let label = labels.get(&it.id).cloned().unwrap_or_default();
+            let since = it.disabled_at.and_utc().format("%Y-%m-%d");
+            let (what, kept) = match it.stage {
+                "strip" => ("memberships", "they are still there"),
+                _ => ("personal data", "it is still there"),
+            };
+            Finding {
+                kind: Kind::OverdueCleanup,
+                resource: Some(ResourceType::User),
+                scim_id: Some(it.id),
+                attribute: Some(it.stage.to_owned()),
+                external_id: label.external_id,
+                name: label.name,
+                expected: Value::Null,
+                actual: Value::Null,
+                why: format!(
+                    "disabled by Entra on {since}; the grace for {what} is over and {kept}"
+                ),
+            }
+        })
+        .collect())
+}
