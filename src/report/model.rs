@@ -37,7 +37,7 @@ pub struct Report {
 }
 
 /// A run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Run {
     /// A UUID that sorts by time.
     pub id: String,

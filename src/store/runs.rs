@@ -51,6 +51,14 @@ pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), Error> {
     tx.execute(sql.list(", ", values).raw(")")).await.map(|_| ())
 }
 
+/// Removes a run. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn delete(tx: &mut Tx, id: &str) -> Result<(), Error> {
+    tx.execute(Sql::new("DELETE FROM scim_runs WHERE id = ").bind(id)).await.map(|_| ())
+}
+
 const SELECT: &str = "SELECT id, started, finished, verdict, config_hash, summary, job, slot \
                       FROM scim_runs WHERE verdict IS NOT NULL";
 
