@@ -22,15 +22,16 @@ pub fn implausible(now: Rows, before: Option<Rows>, asserted: Rows, floor: f64) 
     tables.into_iter().filter_map(|table| suspicion(table, floor)).collect()
 }
 
-fn suspicion(
-    (name, now, before, asserted): (&str, u64, u64, u64),
-    floor: f64,
-) -> Option<String> {
+fn suspicion((name, now, before, asserted): (&str, u64, u64, u64), floor: f64) -> Option<String> {
     // An install without a team has no team; one without a user is no install.
     if now == 0 && (name == "users" || before > 0 || asserted > 0) {
         return Some(format!(
             "kpifire's {name} table is empty{}: is this the right database?",
-            if before > 0 { format!(", and had {before} rows at the last run") } else { String::new() }
+            if before > 0 {
+                format!(", and had {before} rows at the last run")
+            } else {
+                String::new()
+            }
         ));
     }
     #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]

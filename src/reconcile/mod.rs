@@ -4,8 +4,16 @@
 //! findings; it gives the findings their lives, writes the run, and makes the report. `mend` is what
 //! an operator does about a finding.
 
+mod auto;
 pub mod diff;
 pub mod finding;
 pub mod identity;
+pub mod judge;
 pub mod members;
+pub mod mend;
+pub mod run;
+mod settings;
 pub mod snapshot;
+pub mod stored;
+
+pub use settings::Settings;

@@ -43,9 +43,7 @@ pub async fn run(
     let id = Uuid::now_v7().to_string();
     let question = settings.question(started);
     let seen = store
-        .snapshot(move |tx| {
-            Box::pin(async move { snapshot::take(tx, &question, &progress).await })
-        })
+        .snapshot(move |tx| Box::pin(async move { snapshot::take(tx, &question, &progress).await }))
         .await;
     let mut outcome = match seen {
         Ok(seen) => weigh(store, settings, seen, started).await,
@@ -201,11 +199,7 @@ async fn write(tx: &mut Tx, outcome: &Outcome) -> Result<Report, Error> {
     Ok(report)
 }
 
-async fn past(
-    tx: &mut Tx,
-    started: DateTime<Utc>,
-    finished: NaiveDateTime,
-) -> Result<Past, Error> {
+async fn past(tx: &mut Tx, started: DateTime<Utc>, finished: NaiveDateTime) -> Result<Past, Error> {
     let since = stamp(started - chrono::TimeDelta::days(90));
     let trend = runs::since(tx, since).await?;
     let Some(last) = runs::last_complete(tx).await? else { return Ok(Past::default()) };

@@ -52,6 +52,36 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
     tx.execute(sql).await.map(|_| ())
 }
 
+/// The link of a resource, whether or not its row is there; locked. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn get(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<Option<Link>, Error> {
+    let sql = Sql::new("SELECT ")
+        .raw(super::resources::LINK)
+        .raw(" FROM scim_links l WHERE l.resource_type = ")
+        .bind(kind.as_str())
+        .raw(" AND l.legacy_key = ")
+        .bind(key)
+        .append(super::dialect::for_update(tx.database(), "l"));
+    let rows = tx.query(sql).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let state = row.text(0).unwrap_or_default();
+    super::resources::link(&state, row, 1).map(Some)
+}
+
+/// Removes a link. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn remove(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<(), Error> {
+    let sql = Sql::new("DELETE FROM scim_links WHERE resource_type = ")
+        .bind(kind.as_str())
+        .raw(" AND legacy_key = ")
+        .bind(key);
+    tx.execute(sql).await.map(|_| ())
+}
+
 fn text(object: &Map<String, Value>) -> String {
     // A map of strings to values always serializes.
     serde_json::to_string(object).unwrap_or_default()

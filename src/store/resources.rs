@@ -380,7 +380,8 @@ async fn lookup_key(
 
 const LIVE: &str = " WHERE (l.state IS NULL OR l.state <> 'deleted') AND ";
 
-const LINK: &str = "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
+/// The link's columns, as [`link`] reads them.
+pub(super) const LINK: &str = "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
                     l.disabled_at, l.deleted_at";
 
 fn select(layout: &Layout, kind: ResourceType) -> Sql {
@@ -453,7 +454,8 @@ pub(super) fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<R
     })
 }
 
-fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
+/// A link of [`LINK`], whose columns after the state begin at `at`.
+pub(super) fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
     let corrupt = |what: &str| Error::new(ErrorKind::Other, "scim_links", what);
     let time = |index: usize| row.time(index).ok_or_else(|| corrupt("a link without its times"));
     Ok(Link {

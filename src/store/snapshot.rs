@@ -486,16 +486,19 @@ pub struct Due {
 /// # Errors
 /// The database's.
 pub async fn grace(tx: &mut Tx, due: Due) -> Result<[u64; 5], Error> {
+    let database = tx.database();
     let count = |condition: Sql| {
         Sql::new("COALESCE(SUM(CASE WHEN ").append(condition).raw(" THEN 1 ELSE 0 END), 0)")
     };
     let live = "state = 'managed' AND disabled_at IS NOT NULL AND ";
-    let at = |text: &str, time: NaiveDateTime| Sql::new(live).raw(text).append(timestamp(tx, time));
+    let at = |text: &str, time: NaiveDateTime| {
+        Sql::new(live).raw(text).append(timestamp(database, time))
+    };
     let conditions = [
         at("cleanup_stage IS NULL AND disabled_at > ", due.strip),
         at("cleanup_stage IS NULL AND disabled_at <= ", due.strip)
             .raw(" AND disabled_at > ")
-            .append(timestamp(tx, due.anonymise)),
+            .append(timestamp(database, due.anonymise)),
         at("cleanup_stage IS NOT NULL AND disabled_at > ", due.anonymise),
         at("disabled_at <= ", due.anonymise),
         Sql::new("cleanup_stage IN ('anonymise', 'delete')"),
@@ -530,22 +533,23 @@ pub struct Overdue {
 /// # Errors
 /// The database's.
 pub async fn overdue(tx: &mut Tx, layout: &Layout, due: Due) -> Result<Vec<Overdue>, Error> {
+    let database = tx.database();
     let members = &layout.profile.members;
     let user = layout.column(&members.table, &members.user);
     let head = "SELECT l.legacy_key, l.disabled_at FROM scim_links l WHERE l.resource_type = 'User' \
                 AND l.state = 'managed' AND l.disabled_at <= ";
     let strip = Sql::new(head)
-        .append(timestamp(tx, due.strip))
+        .append(timestamp(database, due.strip))
         .raw(" AND EXISTS (SELECT 1 FROM ")
         .table(&members.table)
         .raw(" m WHERE ")
         .column("m", &members.user)
         .raw(" = ")
-        .append(text_key(tx.database(), user, Sql::new("l.legacy_key")))
+        .append(text_key(database, user, Sql::new("l.legacy_key")))
         .raw(")");
     let mut found = stage(tx, strip, "strip").await?;
     if !layout.profile.anonymise.is_empty() {
-        let anonymise = Sql::new(head).append(timestamp(tx, due.anonymise));
+        let anonymise = Sql::new(head).append(timestamp(database, due.anonymise));
         found.extend(stage(tx, anonymise, "anonymise").await?);
     }
     Ok(found)
@@ -560,9 +564,9 @@ async fn stage(tx: &mut Tx, sql: Sql, stage: &'static str) -> Result<Vec<Overdue
 }
 
 /// A time that no column tells PostgreSQL the type of.
-fn timestamp(tx: &Tx, time: NaiveDateTime) -> Sql {
+fn timestamp(database: Database, time: NaiveDateTime) -> Sql {
     let bound = Sql::default().bind(time);
-    match tx.database() {
+    match database {
         Database::Postgres => Sql::new("CAST(").append(bound).raw(" AS timestamp)"),
         Database::Sqlite | Database::Mysql => bound,
     }
