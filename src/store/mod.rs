@@ -12,6 +12,7 @@ pub mod demo;
 mod dialect;
 pub mod edges;
 mod error;
+pub mod lease;
 pub mod links;
 pub mod migrate;
 mod pool;
