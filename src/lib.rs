@@ -26,6 +26,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod http;
+pub mod lease;
 pub mod mapper;
 pub mod profile;
 pub mod reconcile;

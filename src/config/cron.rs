@@ -5,8 +5,6 @@
 //! a match of both day fields. `due` owns time zones and clock changes. Reads no clock.
 
 mod due;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
@@ -174,3 +172,6 @@ impl Field {
         (self.min..=self.max).contains(&value).then_some(value)
     }
 }
+
+#[cfg(test)]
+mod tests;

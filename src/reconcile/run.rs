@@ -13,12 +13,17 @@ use uuid::Uuid;
 use super::finding::{Finding, Kind};
 use super::snapshot::{self, Progress, Seen};
 use super::{Settings, auto, judge, stored};
+use crate::lease::{self, Lease, Leased};
 use crate::report::{Item, Report, Run, Verdict, model};
 use crate::service::stamp;
+use crate::store::lease::require;
 use crate::store::{Error, Store, Tx, findings, runs};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The lease of runs.
+pub const LEASE: &str = "reconcile";
 
 /// What began a run.
 #[derive(Debug, Clone, Default)]
@@ -27,17 +32,33 @@ pub struct Occasion {
     pub slot: Option<(&'static str, DateTime<Utc>)>,
 }
 
-/// Runs. The caller holds the lease.
+/// Runs, unless another agent is at it.
 ///
 /// # Errors
-/// What keeps the run's row from being written, but for a lost connection: that, and everything
-/// that keeps the tables from being read, is an `INCOMPLETE` report.
+/// What keeps the lease from being taken or the run's row from being written, but for a connection
+/// lost on the way: that, and everything that keeps the tables from being read, is an `INCOMPLETE`
+/// report.
 pub async fn run(
     store: &Store,
     settings: &Settings,
     occasion: &Occasion,
     clock: &Clock,
     progress: Arc<Progress>,
+) -> Result<Leased<Report>, Error> {
+    let holder = lease::holder();
+    lease::under_lease(store, LEASE, &holder, |lease| {
+        leased(store, settings, occasion, clock, progress, lease)
+    })
+    .await
+}
+
+async fn leased(
+    store: &Store,
+    settings: &Settings,
+    occasion: &Occasion,
+    clock: &Clock,
+    progress: Arc<Progress>,
+    lease: Lease,
 ) -> Result<Report, Error> {
     let started = clock();
     let id = Uuid::now_v7().to_string();
@@ -59,8 +80,12 @@ pub async fn run(
     let writing = Arc::clone(&outcome);
     let written = store
         .write(move |tx| {
-            let outcome = Arc::clone(&writing);
-            Box::pin(async move { write(tx, &outcome).await })
+            let (outcome, lease) = (Arc::clone(&writing), lease.clone());
+            Box::pin(async move {
+                // An agent that was thought dead must not write over its successor's run.
+                require(tx, &lease).await?;
+                write(tx, &outcome).await
+            })
         })
         .await;
     let report = match written {

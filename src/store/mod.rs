@@ -13,6 +13,7 @@ mod dialect;
 pub mod edges;
 mod error;
 pub mod findings;
+pub mod lease;
 pub mod links;
 pub mod migrate;
 mod pool;
