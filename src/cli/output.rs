@@ -1,6 +1,7 @@
 //! What commands print. stdout gets the result and nothing else; stderr the remarks.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use super::error::Error;
 
@@ -21,6 +22,22 @@ pub fn print(text: &str) -> Result<(), Error> {
 /// As [`print()`].
 pub fn line(text: &str) -> Result<(), Error> {
     print(&format!("{text}\n"))
+}
+
+/// Writes a file as a whole: whoever reads it sees the old content or the new, never half of one.
+///
+/// # Errors
+/// When it can't be written; then the old content is still there.
+pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
+    let failed = |error| Error::failed(format!("can't write {}", file.display()), error);
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = file.with_file_name(name);
+    std::fs::write(&part, text).map_err(failed)?;
+    std::fs::rename(&part, file).map_err(|error| {
+        drop(std::fs::remove_file(&part));
+        failed(error)
+    })
 }
 
 /// Writes a remark to stderr. That nobody reads it is no reason to fail.

@@ -17,7 +17,8 @@ use crate::scim::ResourceType;
 use crate::service::{Error, audit, stamp};
 use crate::store::audit::{self as audit_rows, AuditRow};
 use crate::store::resources::{self, Lock};
-use crate::store::{Tx, edges};
+use crate::store::findings::{self, Stored};
+use crate::store::{Store, Tx, edges};
 
 pub use adopt::adopt;
 pub use restore::restore;
@@ -143,4 +144,114 @@ fn value_of(hand: &Hand, kind: ResourceType, record: &Record, attribute: &str) -
     let readings = mapper::readings(&hand.layout, kind, record);
     let found = attributes.zip(&readings).find(|(path, _)| path.to_string() == attribute);
     found.map(|(_, reading)| reading.to_value()).unwrap_or_default()
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// kpifire as Entra asserted.
+    Restore,
+    /// What kpifire has as asserted.
+    Adopt,
+}
+
+impl Action {
+    fn by(self) -> &'static str {
+        match self {
+            Self::Restore => "drift restore",
+            Self::Adopt => "drift adopt",
+        }
+    }
+
+    fn resolution(self) -> &'static str {
+        match self {
+            Self::Restore => "restored",
+            Self::Adopt => "adopted",
+        }
+    }
+}
+
+/// Restores or adopts the finding of this id, in one transaction, and ends its life.
+///
+/// # Errors
+/// The database's; then nothing was written.
+pub async fn act(
+    store: &Store,
+    layout: Arc<Layout>,
+    action: Action,
+    id: &str,
+    now: DateTime<Utc>,
+) -> Result<Mended, Error> {
+    let work = Arc::new((Hand::of_command(layout, action.by(), now), id.to_owned()));
+    store
+        .write(move |tx| {
+            let work = Arc::clone(&work);
+            Box::pin(async move {
+                let (hand, id) = &*work;
+                let stored = match open(tx, id).await? {
+                    Ok(stored) => stored,
+                    Err(mended) => return Ok(mended),
+                };
+                let mended = match action {
+                    Action::Restore => restore(tx, hand, &stored.finding).await?,
+                    Action::Adopt => adopt(tx, hand, &stored.finding).await?,
+                };
+                let resolution = match &mended {
+                    Mended::Done(_) => action.resolution(),
+                    Mended::NoLonger(_) => "gone",
+                    Mended::Refused(_) => return Ok(mended),
+                };
+                let ids = std::slice::from_ref(id);
+                findings::resolve(tx, ids, resolution, hand.stamp()).await?;
+                Ok(mended)
+            })
+        })
+        .await
+        .map_err(Error::explained)
+}
+
+/// Marks the finding of this id as one that is accepted as it is: counted, and no longer listed.
+///
+/// # Errors
+/// The database's; then nothing was written.
+pub async fn ignore(
+    store: &Store,
+    layout: Arc<Layout>,
+    id: &str,
+    reason: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<Mended, Error> {
+    let hand = Hand::of_command(layout, "drift ignore", now);
+    let work = Arc::new((hand, id.to_owned(), reason));
+    store
+        .write(move |tx| {
+            let work = Arc::clone(&work);
+            Box::pin(async move {
+                let (hand, id, reason) = &*work;
+                let stored = match open(tx, id).await? {
+                    Ok(stored) => stored,
+                    Err(mended) => return Ok(mended),
+                };
+                findings::ignore(tx, id, reason.as_deref(), hand.stamp()).await?;
+                let after = only("reason", &reason.clone().into());
+                note(tx, hand, "ignore", &stored.finding, Map::new(), after).await?;
+                Ok(Mended::done("ignored until it ends by itself"))
+            })
+        })
+        .await
+}
+
+/// The finding of this id, locked, while it is open.
+async fn open(tx: &mut Tx, id: &str) -> Result<Result<Stored, Mended>, Error> {
+    let Some(stored) = findings::locked(tx, id).await? else {
+        return Ok(Err(Mended::refused(
+            "there is no finding of this id: `kpifire-scim drift list` shows those there are",
+        )));
+    };
+    if let Some(at) = stored.resolved {
+        let how = stored.resolution.as_deref().unwrap_or("gone");
+        let at = at.format("%Y-%m-%d %H:%M:%S UTC");
+        return Ok(Err(Mended::no_longer(format!("it ended at {at} ({how})"))));
+    }
+    Ok(Ok(stored))
 }
