@@ -19,4 +19,5 @@ mod support;
 mod architecture;
 mod faults;
 mod http;
+mod reconcile;
 mod store;

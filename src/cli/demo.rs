@@ -119,12 +119,7 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.
-async fn tell(
-    client: &Client,
-    store: &Store,
-    place: &Place,
-    loaded: &Loaded,
-) -> Result<(), Error> {
+async fn tell(client: &Client, store: &Store, place: &Place, loaded: &Loaded) -> Result<(), Error> {
     let since = Utc::now();
     let narrator = Narrator::new(play::STEPS);
     play::cycle(client, store, &narrator).await?;

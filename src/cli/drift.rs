@@ -71,7 +71,9 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
         let store = context::migrated(&loaded.config).await?;
         match command {
             Command::List { format } => list(&store, format).await,
-            Command::Restore { ids } => each(&store, &loaded, &Verb::Do(Action::Restore), ids).await,
+            Command::Restore { ids } => {
+                each(&store, &loaded, &Verb::Do(Action::Restore), ids).await
+            }
             Command::Adopt { ids } => {
                 each(&store, &loaded, &Verb::Do(Action::Adopt), ids).await?;
                 output::remark("Entra overwrites what was adopted when it next changes there.");
@@ -90,12 +92,7 @@ enum Verb {
 }
 
 /// Every finding in a transaction of its own: one that can't be mended doesn't keep the others.
-async fn each(
-    store: &Store,
-    loaded: &Loaded,
-    verb: &Verb,
-    ids: Vec<String>,
-) -> Result<(), Error> {
+async fn each(store: &Store, loaded: &Loaded, verb: &Verb, ids: Vec<String>) -> Result<(), Error> {
     let layout = context::layout(store, loaded).await?;
     let (all, mut failed) = (ids.len(), 0);
     for id in ids {

@@ -19,8 +19,10 @@ use crate::report::{self, Format, Report};
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 clean, 2 drift found, 3 incomplete, 4 blocked by a threshold; \
-                        1 error, 64 usage or configuration.")]
+#[command(
+    after_help = "Exit codes: 0 clean, 2 drift found, 3 incomplete, 4 blocked by a threshold; \
+                        1 error, 64 usage or configuration."
+)]
 pub struct Args {
     /// An export of Entra itself to compare with: Microsoft Graph's /users as JSON, or the portal's
     /// CSV

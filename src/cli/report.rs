@@ -76,7 +76,9 @@ async fn chosen(store: &Store, wanted: &str) -> Result<RunRow, Error> {
         .map_err(unreadable)?;
     match (found.pop(), found.is_empty()) {
         (Some(run), true) => Ok(run),
-        (Some(_), false) => Err(Error::refused(format!("more than one run begins with `{wanted}`"))),
+        (Some(_), false) => {
+            Err(Error::refused(format!("more than one run begins with `{wanted}`")))
+        }
         (None, _) if wanted == "latest" => {
             Err(Error::refused("there is no run yet: `kpifire-scim reconcile` makes one"))
         }

@@ -7,42 +7,75 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::finding::{Finding, Kind};
-use crate::report::{Count, Item, Rows, Verdict};
+use super::snapshot::percent;
+use crate::report::{Count, Item, Scope, Verdict};
 
-/// Why the rows read can't be believed, a sentence each; empty when they can. `before` are the last
-/// complete run's, `asserted` what Entra asserted, `floor` a share in percent.
+/// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
+/// complete run's, `floor` a share in percent.
 #[must_use]
-pub fn implausible(now: Rows, before: Option<Rows>, asserted: Rows, floor: f64) -> Vec<String> {
-    let before = before.unwrap_or_default();
+pub fn implausible(now: &Scope, before: Option<&Scope>, floor: f64) -> Vec<String> {
+    let (rows, asserted) = (now.rows, now.asserted);
+    let (rows_then, asserted_then) =
+        before.map(|scope| (scope.rows, scope.asserted)).unwrap_or_default();
     let tables = [
-        ("users", now.users, before.users, asserted.users),
-        ("teams", now.teams, before.teams, asserted.teams),
-        ("memberships", now.members, before.members, asserted.members),
+        Table {
+            name: "users",
+            rows: rows.users,
+            rows_then: rows_then.users,
+            asserted: asserted.users,
+            asserted_then: asserted_then.users,
+        },
+        Table {
+            name: "teams",
+            rows: rows.teams,
+            rows_then: rows_then.teams,
+            asserted: asserted.teams,
+            asserted_then: asserted_then.teams,
+        },
+        Table {
+            name: "memberships",
+            rows: rows.members,
+            rows_then: rows_then.members,
+            asserted: asserted.members,
+            asserted_then: asserted_then.members,
+        },
     ];
-    tables.into_iter().filter_map(|table| suspicion(table, floor)).collect()
+    tables.iter().filter_map(|table| table.suspicion(floor)).collect()
 }
 
-fn suspicion((name, now, before, asserted): (&str, u64, u64, u64), floor: f64) -> Option<String> {
-    // An install without a team has no team; one without a user is no install.
-    if now == 0 && (name == "users" || before > 0 || asserted > 0) {
-        return Some(format!(
-            "kpifire's {name} table is empty{}: is this the right database?",
-            if before > 0 {
-                format!(", and had {before} rows at the last run")
-            } else {
-                String::new()
-            }
-        ));
+/// One table's rows, and how many of them Entra asserted; now and at the last complete run.
+struct Table {
+    name: &'static str,
+    rows: u64,
+    rows_then: u64,
+    asserted: u64,
+    asserted_then: u64,
+}
+
+impl Table {
+    fn suspicion(&self, floor: f64) -> Option<String> {
+        let Self { name, rows, rows_then, .. } = self;
+        // An install without a team has no team; one without a user is no install.
+        if *rows == 0 && (*name == "users" || *rows_then > 0 || self.asserted > 0) {
+            let had = match rows_then {
+                0 => String::new(),
+                n => format!(", and had {n} rows at the last complete run"),
+            };
+            return Some(format!(
+                "kpifire's {name} table is empty{had}: is this the right database?"
+            ));
+        }
+        // What Entra itself took away since is not lost.
+        let expected = rows_then.saturating_sub(self.asserted_then.saturating_sub(self.asserted));
+        let share = percent(*rows, expected);
+        (share < floor).then(|| {
+            format!(
+                "kpifire's {name} fell from {expected} rows to {rows} since the last complete run: \
+                 {share:.0} % is under reconcile.floor ({floor} %). If that is right, run once with \
+                 KPIFIRE_SCIM__RECONCILE__FLOOR=0"
+            )
+        })
     }
-    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-    let share = if before == 0 { 100.0 } else { now as f64 * 100.0 / before as f64 };
-    (share < floor).then(|| {
-        format!(
-            "kpifire's {name} fell from {before} rows to {now} since the last complete run: \
-             {share:.0} % is under reconcile.floor ({floor} %). If that is right, run once with \
-             KPIFIRE_SCIM__RECONCILE__FLOOR=0"
-        )
-    })
 }
 
 /// The finding that nothing was heard from Entra for too long.
@@ -122,17 +155,25 @@ pub fn counts(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Rows;
 
     #[test]
     fn an_empty_or_fallen_table_is_not_believed() {
-        let rows = |users, teams, members| Rows { users, teams, members };
-        let none = rows(0, 0, 0);
-        assert!(implausible(rows(5, 0, 0), None, none, 90.0).is_empty());
-        assert_eq!(implausible(rows(0, 0, 0), None, none, 90.0).len(), 1);
-        assert_eq!(implausible(rows(5, 0, 0), None, rows(5, 2, 9), 90.0).len(), 2);
-        assert_eq!(implausible(rows(89, 3, 10), Some(rows(100, 3, 10)), none, 90.0).len(), 1);
-        assert!(implausible(rows(90, 3, 10), Some(rows(100, 3, 10)), none, 90.0).is_empty());
-        assert!(implausible(rows(1, 0, 0), Some(rows(100, 0, 0)), none, 0.0).is_empty());
+        let scope = |rows: [u64; 3], asserted: [u64; 3]| {
+            let of = |[users, teams, members]: [u64; 3]| Rows { users, teams, members };
+            Scope { rows: of(rows), asserted: of(asserted), ..Scope::default() }
+        };
+        let none = [0; 3];
+        assert!(implausible(&scope([5, 0, 0], none), None, 90.0).is_empty());
+        assert_eq!(implausible(&scope(none, none), None, 90.0).len(), 1);
+        assert_eq!(implausible(&scope([5, 0, 0], [5, 2, 9]), None, 90.0).len(), 2);
+        let before = scope([100, 3, 10], [50, 3, 10]);
+        assert_eq!(implausible(&scope([89, 3, 10], [50, 3, 10]), Some(&before), 90.0).len(), 1);
+        assert!(implausible(&scope([90, 3, 10], [50, 3, 10]), Some(&before), 90.0).is_empty());
+        assert!(implausible(&scope([1, 3, 10], [50, 3, 10]), Some(&before), 0.0).is_empty());
+        // Entra took five members out of their teams.
+        assert!(implausible(&scope([100, 3, 5], [50, 3, 5]), Some(&before), 90.0).is_empty());
+        assert_eq!(implausible(&scope([100, 3, 4], [50, 3, 5]), Some(&before), 90.0).len(), 1);
     }
 
     #[test]

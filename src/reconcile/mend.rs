@@ -16,8 +16,8 @@ use crate::mapper::{self, Cell, Layout, Record};
 use crate::scim::ResourceType;
 use crate::service::{Error, audit, stamp};
 use crate::store::audit::{self as audit_rows, AuditRow};
-use crate::store::resources::{self, Lock};
 use crate::store::findings::{self, Stored};
+use crate::store::resources::{self, Lock};
 use crate::store::{Store, Tx, edges};
 
 pub use adopt::adopt;

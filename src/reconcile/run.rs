@@ -60,7 +60,9 @@ async fn leased(
     progress: Arc<Progress>,
     lease: Lease,
 ) -> Result<Report, Error> {
-    let started = clock();
+    // As precise as it is kept, so that a report reads the same from memory and from its row.
+    let kept = || stamp(clock()).and_utc();
+    let started = kept();
     let id = Uuid::now_v7().to_string();
     let question = settings.question(started);
     let seen = store
@@ -75,7 +77,7 @@ async fn leased(
     }
     outcome.scope.config_hash.clone_from(&settings.hash);
     outcome.slot.clone_from(&occasion.slot);
-    outcome.run = Run { id, started, finished: clock() };
+    outcome.run = Run { id, started, finished: kept() };
     let outcome = Arc::new(outcome);
     let writing = Arc::clone(&outcome);
     let written = store
@@ -169,11 +171,10 @@ impl Outcome {
 async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc>) -> Outcome {
     let before = store.read(|tx| Box::pin(runs::last_complete(tx))).await;
     let before = match before {
-        Ok(before) => before.map(|run| stored::scope(&run).rows),
+        Ok(before) => before.map(|run| stored::scope(&run)),
         Err(error) => return Outcome::unreadable(&error),
     };
-    let floor = settings.reconcile.floor;
-    let incomplete = judge::implausible(seen.scope.rows, before, seen.asserted, floor);
+    let incomplete = judge::implausible(&seen.scope, before.as_ref(), settings.reconcile.floor);
     let mut found = BTreeMap::new();
     if incomplete.is_empty() {
         let heard = seen.scope.last_contact.is_some();

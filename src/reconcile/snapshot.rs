@@ -62,8 +62,6 @@ pub struct Seen {
     pub findings: Vec<Finding>,
     /// When Entra was last heard of, or could first have been.
     pub silent_since: DateTime<Utc>,
-    /// Links, by resource type, and memberships that Entra asserted: what an empty table belies.
-    pub asserted: Rows,
 }
 
 /// Looks at everything, in a snapshot's transaction.
@@ -111,6 +109,7 @@ pub async fn take(tx: &mut Tx, question: &Question, progress: &Progress) -> Resu
         },
         scope: Scope {
             rows: Rows { users: users.rows, teams: teams.rows, members },
+            asserted,
             protected: users.protected,
             tolerated: findings.tolerated,
             last_contact: contact.map(|time| time.and_utc()),
@@ -120,7 +119,6 @@ pub async fn take(tx: &mut Tx, question: &Question, progress: &Progress) -> Resu
         grace: Grace { waiting, strip_due, stripped, anonymise_due, anonymised },
         findings: findings.list,
         silent_since: contact.unwrap_or(made).and_utc(),
-        asserted,
     })
 }
 

@@ -173,6 +173,7 @@ impl Job {
             .await?
             .filter(|record| !record.deleted())
             .ok_or_else(|| read::missing(kind, id))?;
+        refuse_recycled(layout, kind, &record)?;
         if self.request.conditions.stated() {
             let projection = &self.request.projection;
             let records = std::slice::from_ref(&record);
@@ -240,6 +241,25 @@ impl Job {
         let body = shown.projected(projection, kind);
         Ok(Reply::Resource { status, body, etag, location })
     }
+}
+
+/// A key that belongs to another row than the link was made for is frozen: a write meant for one
+/// person would hit another.
+fn refuse_recycled(layout: &Layout, kind: ResourceType, record: &Record) -> Result<(), Error> {
+    let name = kind.name_attribute();
+    let asserted = record.link.as_ref().and_then(|link| link.baseline.as_ref());
+    let asserted = asserted.and_then(|baseline| baseline.get(name)).and_then(Value::as_str);
+    let now = mapper::attributes(layout, kind, record);
+    let now = now.get(name).and_then(Value::as_str);
+    if !mapper::recycled(record, asserted, now) {
+        return Ok(());
+    }
+    Err(scim::Error::conflict(format!(
+        "kpifire uses the id `{}` for another {kind} now; nothing is written to it until an operator \
+         lets the old link go (kpifire-scim drift)",
+        record.id()
+    ))
+    .into())
 }
 
 /// The matching attribute's value, which every resource needs.

@@ -11,10 +11,7 @@ DELETE FROM team_members WHERE user_id = (SELECT user_id FROM users WHERE email 
 INSERT OR IGNORE INTO team_members (team_id, user_id, member_role, joined_at)
   SELECT t.team_id, u.user_id, 'Member', CURRENT_TIMESTAMP FROM teams t, users u
   WHERE t.name = 'Kaizen Core' AND u.email = 'hugo.martin@plant.example';
--- A contractor gets an account that Entra knows nothing of, and one person gets a second.
+-- A contractor gets an account that Entra knows nothing of.
 INSERT INTO users (email, first_name, last_name, department_id, license_type, status, password_hash, created_at, updated_at)
   SELECT 'contractor@plant.example', 'Con', 'Tractor', 2, 'View Only License', 'Active', '$2y$10$local', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
   WHERE NOT EXISTS (SELECT 1 FROM users WHERE email = 'contractor@plant.example');
-INSERT INTO users (email, first_name, last_name, department_id, license_type, status, password_hash, created_at, updated_at)
-  SELECT 'EMIL.SORENSEN@plant.example', 'Emil', 'Sørensen', 5, 'View Only License', 'Active', '$2y$10$local', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
-  WHERE NOT EXISTS (SELECT 1 FROM users WHERE email = 'EMIL.SORENSEN@plant.example');
