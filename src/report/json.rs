@@ -1,0 +1,170 @@
+//! The report for programs: one object (JSON), or a line for the run and one for each finding
+//! (NDJSON). Owns the keys, which are the format's version 1.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::model::{Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
+use super::words::rfc3339;
+
+/// Changes when a key changes its meaning or goes away.
+const VERSION: u32 = 1;
+
+/// One object, for reading too.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let findings = report.findings.iter().map(FindingKeys::of).collect();
+    let whole = ReportKeys { findings: Some(findings), ..ReportKeys::of(report) };
+    // What is written here has text for keys, and nothing else could fail.
+    serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+}
+
+/// The run, `"type": "run"`, then a line for each finding, `"type": "finding"`; each ends with a
+/// line break.
+pub fn lines(report: &Report) -> impl Iterator<Item = String> + '_ {
+    let run = line("run", &ReportKeys::of(report));
+    let findings = report.findings.iter().map(|item| line("finding", &FindingKeys::of(item)));
+    std::iter::once(run).chain(findings)
+}
+
+fn line(kind: &str, rest: &impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Line<'a, T> {
+        r#type: &'a str,
+        #[serde(flatten)]
+        rest: &'a T,
+    }
+    serde_json::to_string(&Line { r#type: kind, rest }).unwrap_or_default() + "\n"
+}
+
+#[derive(Serialize)]
+struct ReportKeys<'a> {
+    version: u32,
+    run: RunKeys<'a>,
+    verdict: &'static str,
+    reasons: &'a [String],
+    scope: &'a Scope,
+    coverage: Coverage,
+    counts: Vec<CountKeys>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<Vec<FindingKeys<'a>>>,
+    trend: Vec<TrendKeys<'a>>,
+    cleanup: CleanupKeys,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RunKeys<'a> {
+    id: &'a str,
+    started: String,
+    finished: String,
+}
+
+#[derive(Serialize)]
+struct CleanupKeys {
+    grace: Grace,
+}
+
+#[derive(Serialize)]
+struct CountKeys {
+    kind: &'static str,
+    now: u64,
+    before: u64,
+    new: u64,
+    persisting: u64,
+    resolved: u64,
+    oldest: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FindingKeys<'a> {
+    id: &'a str,
+    kind: &'static str,
+    severity: &'static str,
+    resource: Option<&'static str>,
+    scim_id: Option<&'a str>,
+    external_id: Option<&'a str>,
+    name: Option<&'a str>,
+    attribute: Option<&'a str>,
+    expected: &'a Value,
+    actual: &'a Value,
+    first_seen: String,
+    new: bool,
+    why: &'a str,
+    command: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TrendKeys<'a> {
+    at: String,
+    #[serde(serialize_with = "by_name")]
+    counts: &'a TrendPoint,
+}
+
+impl<'a> ReportKeys<'a> {
+    /// Everything but the findings.
+    fn of(report: &'a Report) -> Self {
+        Self {
+            version: VERSION,
+            run: RunKeys {
+                id: &report.run.id,
+                started: rfc3339(report.run.started),
+                finished: rfc3339(report.run.finished),
+            },
+            verdict: report.verdict.as_str(),
+            reasons: &report.reasons,
+            scope: &report.scope,
+            coverage: report.coverage,
+            counts: report.counts.iter().map(CountKeys::of).collect(),
+            findings: None,
+            trend: report
+                .trend
+                .iter()
+                .map(|point| TrendKeys { at: rfc3339(point.at), counts: point })
+                .collect(),
+            cleanup: CleanupKeys { grace: report.grace },
+            next: report.next.map(rfc3339),
+        }
+    }
+}
+
+impl CountKeys {
+    fn of(count: &Count) -> Self {
+        Self {
+            kind: count.kind.as_str(),
+            now: count.now,
+            before: count.before,
+            new: count.new,
+            persisting: count.persisting,
+            resolved: count.resolved,
+            oldest: count.oldest.map(rfc3339),
+        }
+    }
+}
+
+impl<'a> FindingKeys<'a> {
+    fn of(item: &'a Item) -> Self {
+        let finding = &item.finding;
+        Self {
+            id: &item.id,
+            kind: finding.kind.as_str(),
+            severity: finding.kind.severity().as_str(),
+            resource: finding.resource.map(crate::scim::ResourceType::as_str),
+            scim_id: finding.scim_id.as_deref(),
+            external_id: finding.external_id.as_deref(),
+            name: finding.name.as_deref(),
+            attribute: finding.attribute.as_deref(),
+            expected: &finding.expected,
+            actual: &finding.actual,
+            first_seen: rfc3339(item.first_seen),
+            new: item.new,
+            why: &finding.why,
+            command: item.command.as_deref(),
+        }
+    }
+}
+
+fn by_name<S: Serializer>(point: &TrendPoint, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(point.counts.iter().map(|(kind, count)| (kind.as_str(), count)))
+}

@@ -1,0 +1,9 @@
+//! Every format of the reports in [`fixture`], as a reader gets it, and what must hold for any.
+
+use crate as kpifire_scim;
+
+mod fixture;
+mod formats;
+mod mask;
+mod properties;
+mod text;
