@@ -31,6 +31,7 @@ pub mod mapper;
 pub mod profile;
 pub mod reconcile;
 pub mod report;
+pub mod scheduler;
 pub mod scim;
 pub mod service;
 pub mod store;

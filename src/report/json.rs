@@ -168,3 +168,10 @@ impl<'a> FindingKeys<'a> {
 fn by_name<S: Serializer>(point: &TrendPoint, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(point.counts.iter().map(|(kind, count)| (kind.as_str(), count)))
 }
+
+/// A finding's object, as the reports have it.
+#[must_use]
+pub fn finding(item: &Item) -> Value {
+    // What is written here has text for keys, and nothing else could fail.
+    serde_json::to_value(FindingKeys::of(item)).unwrap_or_default()
+}

@@ -18,6 +18,7 @@ mod tests;
 
 pub use mask::masked;
 pub use model::{Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};
+pub(crate) use visible::visible;
 
 /// What a report can be rendered as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

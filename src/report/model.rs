@@ -98,6 +98,8 @@ impl Verdict {
 pub struct Scope {
     /// Rows read.
     pub rows: Rows,
+    /// Of these, what Entra asserted: links without tombstones, and desired memberships.
+    pub asserted: Rows,
     /// Links by resource type and state: `{"User": {"managed": 12}}`.
     pub links: BTreeMap<String, BTreeMap<String, u64>>,
     /// Findings that an operator ignores.

@@ -34,6 +34,16 @@ impl Cron {
         }
     }
 
+    /// The times at which the line is due after `after`, one after the other.
+    pub fn upcoming(
+        &self,
+        after: DateTime<Utc>,
+        zone: Tz,
+    ) -> impl Iterator<Item = DateTime<Utc>> + '_ {
+        let next = move |after: &DateTime<Utc>| self.next_after(*after, zone);
+        std::iter::successors(next(&after), next)
+    }
+
     /// The last time at which the line is due after `after` and not after `until`.
     #[must_use]
     pub fn latest_within(

@@ -18,8 +18,7 @@ fn utc(text: &str) -> DateTime<Utc> {
 /// The next times, on the zone's clock.
 fn next(line: &str, zone: Tz, after: &str, count: usize) -> Vec<String> {
     let cron = Cron::parse(line).unwrap();
-    let next = |after: &DateTime<Utc>| cron.next_after(*after, zone);
-    std::iter::successors(next(&utc(after)), next)
+    cron.upcoming(utc(after), zone)
         .take(count)
         .map(|due| due.with_timezone(&zone).format("%a %F %T %Z").to_string())
         .collect()
@@ -354,10 +353,8 @@ proptest! {
         let Ok(cron) = Cron::parse(&line.text()) else { return Ok(()) };
         let after = utc("2026-10-24 12:00");
         let until = after + TimeDelta::minutes(minutes);
-        let next = |after: &DateTime<Utc>| {
-            cron.next_after(*after, Tz::Europe__Berlin).filter(|next| *next <= until)
-        };
-        let walked = std::iter::successors(next(&after), next).last();
+        let upcoming = cron.upcoming(after, Tz::Europe__Berlin);
+        let walked = upcoming.take_while(|due| *due <= until).last();
         prop_assert_eq!(cron.latest_within(after, until, Tz::Europe__Berlin), walked);
     }
 
