@@ -95,9 +95,11 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let base = format!("{origin}{}", loaded.config.base_path);
     output::print(&show::entrance(place, &origin, &base, &token))?;
 
+    let reconciler = serve::reconciler(&loaded.config, &service);
     let serving = tokio::spawn(daemon::run(
         listeners,
         service,
+        reconciler,
         serve::settings(&loaded.config),
         system_clock(),
         stop.clone(),

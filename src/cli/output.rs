@@ -29,15 +29,8 @@ pub fn line(text: &str) -> Result<(), Error> {
 /// # Errors
 /// When it can't be written; then the old content is still there.
 pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
-    let failed = |error| Error::failed(format!("can't write {}", file.display()), error);
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = file.with_file_name(name);
-    std::fs::write(&part, text).map_err(failed)?;
-    std::fs::rename(&part, file).map_err(|error| {
-        drop(std::fs::remove_file(&part));
-        failed(error)
-    })
+    crate::reconcile::scheduled::replace(file, text)
+        .map_err(|error| Error::failed(format!("can't write {}", file.display()), error))
 }
 
 /// Writes a remark to stderr. That nobody reads it is no reason to fail.

@@ -12,8 +12,7 @@ use super::error::Error;
 use super::globals::Globals;
 use super::{output, time};
 use crate::http::system_clock;
-use crate::lease::Leased;
-use crate::reconcile::run::{self, Occasion};
+use crate::reconcile::run::{self, Occasion, Ran};
 use crate::reconcile::snapshot::Progress;
 use crate::report::{self, Format, Report};
 
@@ -98,8 +97,9 @@ async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     // What is aborted has taken its bar away once it is joined.
     drop(watching.await);
     match outcome.map_err(|error| Error::failed("the run failed", error))? {
-        Leased::Ran(report) => Ok(report),
-        Leased::Held { by, until } => Err(Error::refused(format!(
+        Ran::Report(report) => Ok(*report),
+        Ran::Served => Err(Error::refused("another agent ran it")),
+        Ran::Held { by, until } => Err(Error::refused(format!(
             "a run is under way already, by {by} (its lease lasts until {} unless renewed): look at \
              its report with `kpifire-scim report`",
             time::show(until.and_utc())

@@ -12,6 +12,7 @@ pub mod judge;
 pub mod members;
 pub mod mend;
 pub mod run;
+pub mod scheduled;
 mod settings;
 pub mod snapshot;
 pub mod stored;

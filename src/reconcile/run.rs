@@ -32,7 +32,23 @@ pub struct Occasion {
     pub slot: Option<(&'static str, DateTime<Utc>)>,
 }
 
-/// Runs, unless another agent is at it.
+/// What came of wanting a run.
+#[derive(Debug)]
+pub enum Ran {
+    /// It ran.
+    Report(Box<Report>),
+    /// Another agent ran the slot.
+    Served,
+    /// Somebody else is at it.
+    Held {
+        /// Who.
+        by: String,
+        /// Until when, unless renewed; UTC.
+        until: NaiveDateTime,
+    },
+}
+
+/// Runs, unless another agent is at it or has run the slot.
 ///
 /// # Errors
 /// What keeps the lease from being taken or the run's row from being written, but for a connection
@@ -44,12 +60,26 @@ pub async fn run(
     occasion: &Occasion,
     clock: &Clock,
     progress: Arc<Progress>,
-) -> Result<Leased<Report>, Error> {
+) -> Result<Ran, Error> {
     let holder = lease::holder();
-    lease::under_lease(store, LEASE, &holder, |lease| {
-        leased(store, settings, occasion, clock, progress, lease)
+    let leased = lease::under_lease(store, LEASE, &holder, |lease| async {
+        if served(store, occasion).await? {
+            return Ok(Ran::Served);
+        }
+        let report = leased(store, settings, occasion, clock, progress, lease).await?;
+        Ok::<_, Error>(Ran::Report(Box::new(report)))
+    });
+    Ok(match leased.await? {
+        Leased::Ran(ran) => ran,
+        Leased::Held { by, until } => Ran::Held { by, until },
     })
-    .await
+}
+
+/// Whether an agent that held the lease before ran the occasion's slot, or a later one.
+async fn served(store: &Store, occasion: &Occasion) -> Result<bool, Error> {
+    let Some((job, slot)) = occasion.slot else { return Ok(false) };
+    let last = store.read(move |tx| Box::pin(runs::last_slot(tx, job))).await?;
+    Ok(last.is_some_and(|last| last >= stamp(slot)))
 }
 
 async fn leased(

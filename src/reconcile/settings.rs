@@ -61,7 +61,10 @@ impl Settings {
         };
         // Between its grace's end and the next cleanup nobody is late.
         let cleaned = match &self.cleanup_schedule {
-            Some(schedule) => last_before(schedule, now, self.zone).unwrap_or(now),
+            Some(schedule) => {
+                let long_ago = back(now, Duration::from_secs(5 * 366 * 86_400));
+                schedule.latest_within(long_ago, now, self.zone).unwrap_or(long_ago)
+            }
             None => now,
         };
         Question {
@@ -86,23 +89,4 @@ pub fn back(now: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
         .ok()
         .and_then(|duration| now.checked_sub_signed(duration))
         .unwrap_or(DateTime::UNIX_EPOCH)
-}
-
-/// The last time at or before `now` for which a line stood: found from ever further back, so that
-/// a line of every minute costs no more than one of every year.
-fn last_before(schedule: &Cron, now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
-    let mut reach = Duration::from_secs(120);
-    for _ in 0..24 {
-        let mut last = None;
-        let mut at = back(now, reach);
-        while let Some(next) = schedule.next_after(at, zone).filter(|next| *next <= now) {
-            last = Some(next);
-            at = next;
-        }
-        if last.is_some() {
-            return last;
-        }
-        reach *= 2;
-    }
-    None
 }

@@ -7,8 +7,7 @@ use crate::cli::context::{self, Loaded};
 use crate::cli::error::Error;
 use crate::cli::output;
 use crate::http::system_clock;
-use crate::lease::Leased;
-use crate::reconcile::run::{self, Occasion};
+use crate::reconcile::run::{self, Occasion, Ran};
 use crate::report::{self, Format, Report};
 use crate::store::Store;
 use crate::store::demo::execute_script;
@@ -38,8 +37,9 @@ async fn reconcile(store: &Store, loaded: &Loaded) -> Result<Report, Error> {
     let settings = context::settings(store, loaded).await?;
     let (occasion, progress) = (Occasion::default(), Arc::default());
     match run::run(store, &settings, &occasion, &system_clock(), progress).await {
-        Ok(Leased::Ran(report)) => Ok(report),
-        Ok(Leased::Held { by, .. }) => {
+        Ok(Ran::Report(report)) => Ok(*report),
+        Ok(Ran::Served) => Err(Error::refused("another agent ran the reconciler")),
+        Ok(Ran::Held { by, .. }) => {
             Err(Error::refused(format!("{by} runs the reconciler at this moment")))
         }
         Err(error) => Err(Error::failed("the reconciler failed", error)),

@@ -249,6 +249,7 @@ fn scope() -> Scope {
     let states = states.map(|(state, count)| (state.to_owned(), count));
     Scope {
         rows: Rows { users: 12_078, teams: 310, members: 88_412 },
+        asserted: Rows { users: 12_002, teams: 280, members: 84_019 },
         links: BTreeMap::from([
             ("User".to_owned(), BTreeMap::from(states)),
             ("Group".to_owned(), BTreeMap::from([("managed".to_owned(), 280)])),
