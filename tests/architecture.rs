@@ -93,7 +93,7 @@ fn the_pure_rooms_do_no_io_know_no_sql_and_read_no_clock() {
         "reconcile/identity",
         "reconcile/members",
         "reconcile/source",
-        "cleanup/plan",
+        "reconcile/cleanup/plan",
         "report",
     ];
     let pure: Vec<_> = sources.iter().filter(|s| s.is_in(&pure) && !s.is_test()).collect();

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod check;
+pub mod cleanup;
 pub mod context;
 pub mod demo;
 pub mod drift;
@@ -13,6 +14,7 @@ pub mod logging;
 pub mod migrate;
 pub mod output;
 pub mod profile;
+pub mod progress;
 pub mod reconcile;
 pub mod report;
 pub mod serve;
@@ -67,6 +69,9 @@ enum Command {
     /// Show and mend what has drifted
     #[command(subcommand)]
     Drift(drift::Command),
+    /// See to users whom Entra disabled: memberships, what they own, personal data
+    #[command(subcommand)]
+    Cleanup(cleanup::Command),
     /// Show who changed what
     Audit(audit::Args),
     /// Show how things stand, on one screen
@@ -116,6 +121,7 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Token(command) => token::run(command, globals),
         Command::Profile(command) => profile::run(&command, globals),
         Command::Reconcile(args) => return reconcile::run(&args, globals),
+        Command::Cleanup(command) => return cleanup::run(command, globals),
         Command::Report(args) => report::run(&args, globals),
         Command::Drift(command) => drift::run(command, globals),
         Command::Audit(args) => audit::run(args, globals),

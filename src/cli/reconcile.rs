@@ -1,19 +1,14 @@
 //! `reconcile`: one run now, and its report.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
+use super::progress::Watched;
 use super::{output, time};
 use crate::http::system_clock;
 use crate::reconcile::run::{self, Occasion, Ran};
-use crate::reconcile::snapshot::Progress;
 use crate::report::{self, Format, Report};
 
 /// `reconcile`
@@ -89,13 +84,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<u8, Error> {
 async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     let store = context::migrated(&loaded.config).await?;
     let settings = context::settings(&store, loaded).await?;
-    let progress = Arc::new(Progress::default());
-    let watching = tokio::spawn(watch(Arc::clone(&progress)));
-    let occasion = Occasion::default();
+    let watched = Watched::new("rows");
+    let (occasion, progress) = (Occasion::default(), watched.progress());
     let outcome = run::run(&store, &settings, &occasion, &system_clock(), progress).await;
-    watching.abort();
-    // What is aborted has taken its bar away once it is joined.
-    drop(watching.await);
+    watched.end().await;
     match outcome.map_err(|error| Error::failed("the run failed", error))? {
         Ran::Report(report) => Ok(*report),
         Ran::Served => Err(Error::refused("another agent ran it")),
@@ -104,33 +96,5 @@ async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
              its report with `kpifire-scim report`",
             time::show(until.and_utc())
         ))),
-    }
-}
-
-/// Rows read and rows per second, on a terminal.
-async fn watch(progress: Arc<Progress>) {
-    if !std::io::stderr().is_terminal() {
-        return;
-    }
-    // Nothing that is over within a second needs a bar.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let bar = Shown(ProgressBar::new_spinner());
-    if let Ok(style) =
-        ProgressStyle::with_template("{spinner} {human_pos} rows  {per_sec}  {elapsed}")
-    {
-        bar.0.set_style(style);
-    }
-    loop {
-        bar.0.set_position(progress.rows());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// A bar that goes when it is dropped.
-struct Shown(ProgressBar);
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }

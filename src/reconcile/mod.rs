@@ -2,9 +2,10 @@
 //!
 //! `run` reads one consistent [`snapshot`], which `diff`, `identity` and `members` (pure) turn into
 //! findings; it gives the findings their lives, writes the run, and makes the report. `mend` is what
-//! an operator does about a finding.
+//! an operator does about a finding. `cleanup` looks after users whom Entra disabled.
 
 mod auto;
+pub mod cleanup;
 pub mod diff;
 pub mod finding;
 pub mod identity;

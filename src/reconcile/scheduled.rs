@@ -1,4 +1,4 @@
-//! Runs that the schedule begins: by one agent of several, reports kept as files, old records
+//! What the schedule begins, runs of the reconciler and cleanup: by one agent of several, reports kept as files, old records
 //! removed afterwards.
 //!
 //! Owns what a scheduled run does beside running. When it is due is the scheduler's.
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Settings;
+use super::cleanup::apply as cleanup;
 use super::run::{self, Clock, Occasion, Ran};
 use super::settings::back;
 use crate::config::Config;
@@ -42,12 +43,31 @@ impl Reconciler {
         Self { store, settings, reports: config.reports.dir.clone(), clock }
     }
 
-    /// The jobs of the configuration; none where `schedule.reconcile` is empty.
+    /// The jobs of the configuration, without those whose line is empty.
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
         let zone = self.settings.zone;
-        let job = |cron| Job { name: JOB, cron, zone };
-        self.settings.schedule.clone().map(job).into_iter().collect()
+        let lines = [
+            (JOB, self.settings.schedule.clone()),
+            (cleanup::JOB, self.settings.cleanup_schedule.clone()),
+        ];
+        let job = |(name, cron): (_, Option<_>)| Some(Job { name, cron: cron?, zone });
+        lines.into_iter().filter_map(job).collect()
+    }
+
+    async fn reconcile(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
+        let occasion = Occasion { slot: Some((job, slot)) };
+        let progress = Arc::default();
+        match run::run(&self.store, &self.settings, &occasion, &self.clock, progress).await? {
+            Ran::Report(report) => {
+                tell(&report);
+                files::keep(&self.reports, &report);
+                self.forget().await;
+            }
+            Ran::Served => tracing::debug!(job, %slot, "another agent ran it"),
+            Ran::Held { by, .. } => tracing::info!(job, %slot, by, "a run is under way elsewhere"),
+        }
+        Ok(())
     }
 
     /// Removes what is older than `[retention]` says. That it can't is no reason to call the run
@@ -82,18 +102,10 @@ impl Worker for Reconciler {
     }
 
     async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
-        let occasion = Occasion { slot: Some((job, slot)) };
-        let progress = Arc::default();
-        match run::run(&self.store, &self.settings, &occasion, &self.clock, progress).await? {
-            Ran::Report(report) => {
-                tell(&report);
-                files::keep(&self.reports, &report);
-                self.forget().await;
-            }
-            Ran::Served => tracing::debug!(job, %slot, "another agent ran it"),
-            Ran::Held { by, .. } => tracing::info!(job, %slot, by, "a run is under way elsewhere"),
+        if job == cleanup::JOB {
+            return cleanup::scheduled(&self.store, &self.settings, slot, &self.clock).await;
         }
-        Ok(())
+        self.reconcile(job, slot).await
     }
 }
 

@@ -25,10 +25,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Rows read so far.
+    /// Rows read, or steps done, so far.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    /// One more thing is done.
+    pub fn step(&self) {
+        self.add(1);
     }
 
     fn add(&self, rows: usize) {

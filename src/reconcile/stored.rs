@@ -50,6 +50,12 @@ pub fn scope(run: &RunRow) -> Scope {
     part(run, "scope")
 }
 
+/// Why it was incomplete or blocked.
+#[must_use]
+pub fn reasons(run: &RunRow) -> Vec<String> {
+    part(run, "reasons")
+}
+
 /// How much was as Entra asserted.
 #[must_use]
 pub fn coverage(run: &RunRow) -> Coverage {

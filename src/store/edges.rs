@@ -316,6 +316,42 @@ pub async fn desired_of(tx: &mut Tx, group: &str) -> Result<Vec<String>, Error> 
     Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
 }
 
+/// The groups that clients put a user into. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn desired_teams(tx: &mut Tx, user: &str) -> Result<Vec<String>, Error> {
+    let sql = Sql::new("SELECT group_key FROM scim_desired_members WHERE user_key = ").bind(user);
+    Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
+}
+
+/// Remembers that clients put a user into these groups, whatever kpifire has. One statement per
+/// group.
+///
+/// # Errors
+/// The database's.
+pub async fn desire(
+    tx: &mut Tx,
+    groups: &[String],
+    user: &str,
+    now: NaiveDateTime,
+) -> Result<(), Error> {
+    for group in groups {
+        let there = super::dialect::unless_there(tx.database(), "user_key");
+        let sql =
+            Sql::new("INSERT INTO scim_desired_members (group_key, user_key, created) VALUES (")
+                .bind(group.as_str())
+                .raw(", ")
+                .bind(user)
+                .raw(", ")
+                .bind(now)
+                .raw(")")
+                .append(there);
+        tx.execute(sql).await?;
+    }
+    Ok(())
+}
+
 /// Whether kpifire has an edge, and whether a client asserted it. Two statements.
 ///
 /// # Errors

@@ -87,17 +87,46 @@ fn text(object: &Map<String, Value>) -> String {
     serde_json::to_string(object).unwrap_or_default()
 }
 
+/// Sets the columns; who is enabled again is no longer on the way out.
 fn or_update(database: Database) -> String {
-    let set = |take: &dyn Fn(&str) -> String| {
-        COLUMNS.map(|column| format!("{column} = {}", take(column))).join(", ")
+    let set = |table: &str, take: &dyn Fn(&str) -> String| {
+        let columns = COLUMNS.map(|column| format!("{column} = {}", take(column))).join(", ");
+        let disabled = take("disabled_at");
+        format!(
+            "{columns}, cleanup_stage = CASE WHEN {disabled} IS NOT NULL \
+             THEN {table}cleanup_stage END"
+        )
     };
     match database {
         Database::Sqlite | Database::Postgres => format!(
             " ON CONFLICT (resource_type, legacy_key) DO UPDATE SET {}",
-            set(&|column| format!("excluded.{column}"))
+            set("scim_links.", &|column| format!("excluded.{column}"))
         ),
         Database::Mysql => {
-            format!(" ON DUPLICATE KEY UPDATE {}", set(&|column| format!("VALUES({column})")))
+            format!(" ON DUPLICATE KEY UPDATE {}", set("", &|column| format!("VALUES({column})")))
         }
     }
+}
+
+/// How far cleanup has come with a user. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn stage(tx: &mut Tx, key: &str) -> Result<Option<String>, Error> {
+    let sql = Sql::new(
+        "SELECT cleanup_stage FROM scim_links WHERE resource_type = 'User' AND legacy_key = ",
+    );
+    Ok(tx.query(sql.bind(key)).await?.first().and_then(|row| row.text(0)))
+}
+
+/// Notes how far cleanup has come with a user. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn set_stage(tx: &mut Tx, key: &str, stage: Option<&str>) -> Result<(), Error> {
+    let sql = Sql::new("UPDATE scim_links SET cleanup_stage = ")
+        .bind(stage.map(str::to_owned))
+        .raw(" WHERE resource_type = 'User' AND legacy_key = ")
+        .bind(key);
+    tx.execute(sql).await.map(|_| ())
 }

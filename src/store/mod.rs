@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod catalogue;
+pub mod cleanup;
 pub mod demo;
 mod dialect;
 pub mod edges;

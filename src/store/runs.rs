@@ -60,7 +60,7 @@ pub async fn delete(tx: &mut Tx, id: &str) -> Result<(), Error> {
 }
 
 const SELECT: &str = "SELECT id, started, finished, verdict, config_hash, summary, job, slot \
-                      FROM scim_runs WHERE verdict IS NOT NULL";
+                      FROM scim_runs WHERE verdict IS NOT NULL AND (job IS NULL OR job = 'reconcile')";
 
 /// The last run that read everything. One statement.
 ///
@@ -77,6 +77,18 @@ pub async fn last_complete(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
 /// The database's.
 pub async fn last(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
     Ok(runs(tx, Sql::new(SELECT).raw(" ORDER BY started DESC LIMIT 1")).await?.pop())
+}
+
+/// The last run of a job other than the reconciler. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn last_of(tx: &mut Tx, job: &str) -> Result<Option<RunRow>, Error> {
+    let sql = Sql::new(
+        "SELECT id, started, finished, verdict, config_hash, summary, job, slot FROM scim_runs \
+         WHERE job = ",
+    );
+    Ok(runs(tx, sql.bind(job).raw(" ORDER BY started DESC LIMIT 1")).await?.pop())
 }
 
 /// Runs whose id begins so; two at most, which is enough to see that it says too little. One
