@@ -17,6 +17,7 @@
 mod support;
 
 mod architecture;
+mod cleanup;
 mod faults;
 mod http;
 mod reconcile;

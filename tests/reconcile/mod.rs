@@ -4,4 +4,4 @@
 mod kinds;
 mod life;
 mod mend;
-mod plant;
+pub mod plant;
