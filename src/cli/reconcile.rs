@@ -1,6 +1,7 @@
 //! `reconcile`: one run now, and its report.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::context::{self, Loaded};
 use super::error::Error;
@@ -83,7 +84,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<u8, Error> {
 
 async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     let store = context::migrated(&loaded.config).await?;
-    let settings = context::settings(&store, loaded).await?;
+    let settings = Arc::new(context::settings(&store, loaded).await?);
     let watched = Watched::new("rows");
     let (occasion, progress) = (Occasion::default(), watched.progress());
     let outcome = run::run(&store, &settings, &occasion, &system_clock(), progress).await;

@@ -19,21 +19,21 @@ pub fn implausible(now: &Scope, before: Option<&Scope>, floor: f64) -> Vec<Strin
         before.map(|scope| (scope.rows, scope.asserted)).unwrap_or_default();
     let tables = [
         Table {
-            name: "users",
+            name: "user",
             rows: rows.users,
             rows_then: rows_then.users,
             asserted: asserted.users,
             asserted_then: asserted_then.users,
         },
         Table {
-            name: "teams",
+            name: "team",
             rows: rows.teams,
             rows_then: rows_then.teams,
             asserted: asserted.teams,
             asserted_then: asserted_then.teams,
         },
         Table {
-            name: "memberships",
+            name: "membership",
             rows: rows.members,
             rows_then: rows_then.members,
             asserted: asserted.members,
@@ -56,13 +56,13 @@ impl Table {
     fn suspicion(&self, floor: f64) -> Option<String> {
         let Self { name, rows, rows_then, .. } = self;
         // An install without a team has no team; one without a user is no install.
-        if *rows == 0 && (*name == "users" || *rows_then > 0 || self.asserted > 0) {
+        if *rows == 0 && (*name == "user" || *rows_then > 0 || self.asserted > 0) {
             let had = match rows_then {
                 0 => String::new(),
-                n => format!(", and had {n} rows at the last complete run"),
+                n => format!(", and had {n} at the last complete run"),
             };
             return Some(format!(
-                "kpifire's {name} table is empty{had}: is this the right database?"
+                "kpifire has no {name}s{had}: is this the right database?"
             ));
         }
         // What Entra itself took away since is not lost.
@@ -70,7 +70,7 @@ impl Table {
         let share = percent(*rows, expected);
         (share < floor).then(|| {
             format!(
-                "kpifire's {name} fell from {expected} rows to {rows} since the last complete run: \
+                "kpifire's {name}s fell from {expected} rows to {rows} since the last complete run: \
                  {share:.0} % is under reconcile.floor ({floor} %). If that is right, run once with \
                  KPIFIRE_SCIM__RECONCILE__FLOOR=0"
             )

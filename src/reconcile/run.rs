@@ -56,7 +56,7 @@ pub enum Ran {
 /// report.
 pub async fn run(
     store: &Store,
-    settings: &Settings,
+    settings: &Arc<Settings>,
     occasion: &Occasion,
     clock: &Clock,
     progress: Arc<Progress>,
@@ -84,7 +84,7 @@ async fn served(store: &Store, occasion: &Occasion) -> Result<bool, Error> {
 
 async fn leased(
     store: &Store,
-    settings: &Settings,
+    settings: &Arc<Settings>,
     occasion: &Occasion,
     clock: &Clock,
     progress: Arc<Progress>,
@@ -94,9 +94,11 @@ async fn leased(
     let kept = || stamp(clock()).and_utc();
     let started = kept();
     let id = Uuid::now_v7().to_string();
-    let question = settings.question(started);
+    let looking = Arc::clone(settings);
     let seen = store
-        .snapshot(move |tx| Box::pin(async move { snapshot::take(tx, &question, &progress).await }))
+        .snapshot(move |tx| {
+            Box::pin(async move { snapshot::take(tx, &looking, started, &progress).await })
+        })
         .await;
     let mut outcome = match seen {
         Ok(seen) => weigh(store, settings, seen, started).await,
@@ -138,6 +140,7 @@ pub(super) struct Outcome {
     scope: crate::report::Scope,
     coverage: crate::report::Coverage,
     grace: crate::report::Grace,
+    cleanup: crate::report::CleanupPlan,
     /// By fingerprint.
     pub found: BTreeMap<String, Finding>,
     incomplete: Vec<String>,
@@ -191,6 +194,7 @@ impl Outcome {
             findings: items,
             trend,
             grace: self.grace,
+            cleanup: self.cleanup.clone(),
             next: None,
             zone: chrono_tz::UTC,
         }
@@ -213,8 +217,8 @@ async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc
         let all = seen.findings.into_iter().chain(silence);
         found = all.map(|finding| (finding.fingerprint(), finding)).collect();
     }
-    let Seen { scope, coverage, grace, .. } = seen;
-    Outcome { scope, coverage, grace, found, incomplete, ..Outcome::default() }
+    let Seen { scope, coverage, grace, cleanup, .. } = seen;
+    Outcome { scope, coverage, grace, cleanup, found, incomplete, ..Outcome::default() }
 }
 
 /// What is known of earlier runs.

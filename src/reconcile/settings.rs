@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use super::snapshot::Question;
 use crate::config::{Cleanup, Config, Cron, Reconcile, Retention};
 use crate::mapper::Layout;
 use crate::service::stamp;
@@ -52,27 +51,22 @@ impl Settings {
         }
     }
 
-    /// What a run that begins now looks for.
+    /// Until when each stage of cleanup is due at a time.
     #[must_use]
-    pub fn question(&self, now: DateTime<Utc>) -> Question {
-        let due = |at: DateTime<Utc>| Due {
-            strip: stamp(back(at, self.cleanup.strip_after)),
-            anonymise: stamp(back(at, self.cleanup.anonymise_after)),
-        };
-        // Between its grace's end and the next cleanup nobody is late.
-        let cleaned = match &self.cleanup_schedule {
-            Some(schedule) => {
-                let long_ago = back(now, Duration::from_secs(5 * 366 * 86_400));
-                schedule.latest_within(long_ago, now, self.zone).unwrap_or(long_ago)
-            }
-            None => now,
-        };
-        Question {
-            layout: Arc::clone(&self.layout),
-            tolerate: self.reconcile.tolerate.clone(),
-            due: due(now),
-            overdue: due(cleaned),
+    pub fn due(&self, now: DateTime<Utc>) -> Due {
+        Due {
+            strip: stamp(back(now, self.cleanup.strip_after)),
+            anonymise: stamp(back(now, self.cleanup.anonymise_after)),
         }
+    }
+
+    /// Until when it was due at the last time that cleanup stood on the schedule: between its
+    /// grace's end and the next cleanup nobody is late.
+    #[must_use]
+    pub fn overdue(&self, now: DateTime<Utc>) -> Due {
+        let Some(schedule) = &self.cleanup_schedule else { return self.due(now) };
+        let long_ago = back(now, Duration::from_secs(5 * 366 * 86_400));
+        self.due(schedule.latest_within(long_ago, now, self.zone).unwrap_or(long_ago))
     }
 
     /// When the next scheduled run is.

@@ -2,20 +2,22 @@
 //! counts. Memory grows with what differs, not with the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::Settings;
+use super::cleanup::plan::Plan;
+use super::cleanup::read as cleanup;
 use super::diff::{self, Findings, Lens, Look};
 use super::finding::{Finding, Kind};
 use super::identity;
 use super::members::{self, Differing, Gone, Labels};
 use crate::mapper::{Layout, LinkState};
-use crate::report::{Coverage, Grace, Rows, Scope};
-use crate::scim::{AttributePath, ResourceType, fold};
-use crate::store::snapshot::{self as rows, Due, Observed, Pages, Stranded};
+use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
+use crate::scim::{ResourceType, fold};
+use crate::store::snapshot::{self as rows, Observed, Pages, Stranded};
 use crate::store::{Error, Tx};
 
 /// How far a run has read, for whoever watches.
@@ -41,19 +43,6 @@ impl Progress {
     }
 }
 
-/// What to look for.
-#[derive(Debug, Clone)]
-pub struct Question {
-    /// The install.
-    pub layout: Arc<Layout>,
-    /// `reconcile.tolerate`
-    pub tolerate: BTreeSet<AttributePath>,
-    /// When each stage of cleanup is due, for the grace funnel.
-    pub due: Due,
-    /// When it was due at the last time that cleanup ran, for what is overdue.
-    pub overdue: Due,
-}
-
 /// What was seen.
 #[derive(Debug)]
 pub struct Seen {
@@ -63,6 +52,8 @@ pub struct Seen {
     pub coverage: Coverage,
     /// Disabled users on their way out.
     pub grace: Grace,
+    /// What cleanup would do.
+    pub cleanup: CleanupPlan,
     /// What differs.
     pub findings: Vec<Finding>,
     /// When Entra was last heard of, or could first have been.
@@ -73,12 +64,17 @@ pub struct Seen {
 ///
 /// # Errors
 /// The database's.
-pub async fn take(tx: &mut Tx, question: &Question, progress: &Progress) -> Result<Seen, Error> {
-    let layout = &*question.layout;
+pub async fn take(
+    tx: &mut Tx,
+    settings: &Settings,
+    now: DateTime<Utc>,
+    progress: &Progress,
+) -> Result<Seen, Error> {
+    let layout = &*settings.layout;
     rows::prepare(tx).await?;
     let mut findings = Findings::default();
-    let users = stream(tx, question, ResourceType::User, progress, &mut findings).await?;
-    let teams = stream(tx, question, ResourceType::Group, progress, &mut findings).await?;
+    let users = stream(tx, settings, ResourceType::User, progress, &mut findings).await?;
+    let teams = stream(tx, settings, ResourceType::Group, progress, &mut findings).await?;
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
     findings.list.extend(named(tx, layout, &stranded_users, users.unmanaged).await?);
@@ -90,12 +86,13 @@ pub async fn take(tx: &mut Tx, question: &Question, progress: &Progress) -> Resu
     let members = rows::count_edges(tx, layout).await?;
     findings.list.extend(memberships(tx, layout, &gone).await?);
     progress.add(usize::try_from(members).unwrap_or_default());
-    findings.list.extend(overdue(tx, question).await?);
+    let plan = cleanup::plan_now(tx, settings, now).await?;
+    findings.list.extend(overdue(tx, settings, &plan, now).await?);
 
     let links = rows::links(tx).await?;
     let (contact, made) = rows::last_contact(tx).await?;
     let [waiting, strip_due, stripped, anonymise_due, anonymised] =
-        rows::grace(tx, question.due).await?;
+        rows::grace(tx, layout, settings.due(now)).await?;
     let live = |kind: ResourceType| {
         let states = links.get(kind.as_str()).into_iter().flatten();
         states.filter(|(state, _)| *state != LinkState::Deleted.as_str()).map(|(_, n)| n).sum()
@@ -121,6 +118,7 @@ pub async fn take(tx: &mut Tx, question: &Question, progress: &Progress) -> Resu
             links,
             ..Scope::default()
         },
+        cleanup: CleanupPlan::of(&plan, cleanup::next_due(tx, settings, now).await?),
         grace: Grace { waiting, strip_due, stripped, anonymise_due, anonymised },
         findings: findings.list,
         silent_since: contact.unwrap_or(made).and_utc(),
@@ -150,12 +148,12 @@ struct Streamed {
 /// Every row of a resource type, a page at a time.
 async fn stream(
     tx: &mut Tx,
-    question: &Question,
+    settings: &Settings,
     kind: ResourceType,
     progress: &Progress,
     findings: &mut Findings,
 ) -> Result<Streamed, Error> {
-    let layout = &*question.layout;
+    let layout = &*settings.layout;
     let mut lens = Lens::new(layout, kind);
     let mut pages = Pages::new(kind);
     let mut streamed = Streamed::default();
@@ -191,7 +189,7 @@ async fn stream(
             if let Some(link) = &mut record.link {
                 link.baseline = Some(baseline.clone());
             }
-            let tolerate = &question.tolerate;
+            let tolerate = &settings.reconcile.tolerate;
             if diff::examine(layout, kind, &record, &baseline, tolerate, findings) {
                 streamed.equal += 1;
             }
@@ -249,33 +247,49 @@ async fn memberships(tx: &mut Tx, layout: &Layout, gone: &Gone) -> Result<Vec<Fi
     Ok(members::findings(&differing, &labels, gone))
 }
 
-async fn overdue(tx: &mut Tx, question: &Question) -> Result<Vec<Finding>, Error> {
-    let layout = &*question.layout;
-    let late = rows::overdue(tx, layout, question.overdue).await?;
+async fn overdue(
+    tx: &mut Tx,
+    settings: &Settings,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Result<Vec<Finding>, Error> {
+    let layout = &*settings.layout;
+    let late = rows::overdue(tx, layout, settings.overdue(now)).await?;
     let ids: Vec<String> = late.iter().map(|it| it.id.clone()).collect();
     let labels: BTreeMap<_, _> = rows::labels(tx, layout, ResourceType::User, &ids).await?;
+    let reasons: BTreeMap<&str, &str> =
+        plan.deferred.iter().map(|it| (it.scim_id.as_str(), it.reason.as_str())).collect();
+    let otherwise = why_late(settings, plan);
     Ok(late
         .into_iter()
         .map(|it| {
             let label = labels.get(&it.id).cloned().unwrap_or_default();
             let since = it.disabled_at.and_utc().format("%Y-%m-%d");
-            let (what, kept) = match it.stage {
-                "strip" => ("memberships", "they are still there"),
-                _ => ("personal data", "it is still there"),
-            };
+            let what = if it.stage == "strip" { "memberships" } else { "personal data" };
+            let reason = reasons.get(it.id.as_str()).copied().unwrap_or(&otherwise);
             Finding {
                 kind: Kind::OverdueCleanup,
                 resource: Some(ResourceType::User),
-                scim_id: Some(it.id),
                 attribute: Some(it.stage.to_owned()),
                 external_id: label.external_id,
                 name: label.name,
                 expected: Value::Null,
                 actual: Value::Null,
-                why: format!(
-                    "disabled by Entra on {since}; the grace for {what} is over and {kept}"
-                ),
+                why: format!("disabled by Entra on {since}, {what} still there: {reason}"),
+                scim_id: Some(it.id),
             }
         })
         .collect())
+}
+
+/// Why cleanup has left accounts that nothing is wrong with.
+fn why_late(settings: &Settings, plan: &Plan) -> String {
+    if settings.cleanup_schedule.is_none() {
+        return "cleanup is not scheduled (schedule.cleanup is empty)".to_owned();
+    }
+    if !plan.reasons.is_empty() {
+        return format!("cleanup is blocked: {}", plan.reasons.join("; "));
+    }
+    "cleanup did not do it when it last stood on the schedule: see `kpifire-scim cleanup plan`"
+        .to_owned()
 }

@@ -35,6 +35,7 @@ pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> Run
             "scope": report.scope,
             "coverage": report.coverage,
             "grace": report.grace,
+            "cleanup": report.cleanup,
             "now": by_kind(|count| count.now),
             "before": by_kind(|count| count.before),
             "resolved": by_kind(|count| count.resolved),
@@ -129,6 +130,7 @@ pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error
         findings: items,
         trend: trend.filter_map(trend_point).collect(),
         grace: part(run, "grace"),
+        cleanup: part(run, "cleanup"),
         next: None,
         zone,
     })

@@ -209,6 +209,21 @@ pub async fn users(
     Ok(found)
 }
 
+/// When the first of the users was disabled whom Entra disabled after a time. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn first_disabled(
+    tx: &mut Tx,
+    after: NaiveDateTime,
+) -> Result<Option<NaiveDateTime>, Error> {
+    let sql = Sql::new(
+        "SELECT MIN(disabled_at) FROM scim_links WHERE resource_type = 'User' \
+         AND state = 'managed' AND disabled_at > ",
+    );
+    Ok(tx.query(sql.bind(after)).await?.first().and_then(|row| row.time(0)))
+}
+
 /// How many users Entra manages. One statement.
 ///
 /// # Errors

@@ -485,34 +485,42 @@ pub struct Due {
 ///
 /// # Errors
 /// The database's.
-pub async fn grace(tx: &mut Tx, due: Due) -> Result<[u64; 5], Error> {
+pub async fn grace(tx: &mut Tx, layout: &Layout, due: Due) -> Result<[u64; 5], Error> {
     let database = tx.database();
-    let count = |condition: Sql| {
-        Sql::new("COALESCE(SUM(CASE WHEN ").append(condition).raw(" THEN 1 ELSE 0 END), 0)")
-    };
-    let live = "state = 'managed' AND disabled_at IS NOT NULL AND ";
+    let members = &layout.profile.members;
+    let user = layout.column(&members.table, &members.user);
+    let member = Sql::new("EXISTS (SELECT 1 FROM ")
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", &members.user)
+        .raw(" = ")
+        .append(text_key(database, user, Sql::new("l.legacy_key")))
+        .raw(")");
     let at = |text: &str, time: NaiveDateTime| {
-        Sql::new(live).raw(text).append(timestamp(database, time))
+        Sql::new("l.state = 'managed' AND l.disabled_at ")
+            .raw(text)
+            .append(timestamp(database, time))
+    };
+    let between = |condition: Sql| {
+        at("<= ", due.strip)
+            .raw(" AND l.disabled_at > ")
+            .append(timestamp(database, due.anonymise))
+            .raw(" AND ")
+            .append(condition)
     };
     let conditions = [
-        at("cleanup_stage IS NULL AND disabled_at > ", due.strip),
-        at("cleanup_stage IS NULL AND disabled_at <= ", due.strip)
-            .raw(" AND disabled_at > ")
-            .append(timestamp(database, due.anonymise)),
-        at("cleanup_stage IS NOT NULL AND disabled_at > ", due.anonymise),
-        at("disabled_at <= ", due.anonymise),
-        Sql::new("cleanup_stage IN ('anonymise', 'delete')"),
+        at("> ", due.strip),
+        between(member.clone()),
+        between(Sql::new("NOT ").append(member)),
+        at("<= ", due.anonymise),
+        Sql::new("l.cleanup_stage IN ('anonymise', 'delete')"),
     ];
+    let count = |condition: Sql| Sql::new("COUNT(CASE WHEN ").append(condition).raw(" THEN 1 END)");
     let sql = Sql::new("SELECT ")
         .list(", ", conditions.map(count))
-        .raw(" FROM scim_links WHERE resource_type = 'User'");
+        .raw(" FROM scim_links l WHERE l.resource_type = 'User' AND l.disabled_at IS NOT NULL");
     let rows = tx.query(sql).await?;
-    let row = rows.first();
-    // PostgreSQL sums to numeric, MariaDB to decimal: both may come as text.
-    let at = |index: usize| {
-        let cell = row.map(|row| row.cell(index));
-        cell.and_then(Cell::to_int).map_or(0, unsigned)
-    };
+    let at = |index: usize| rows.first().map_or(0, |row| unsigned(row.int(index)));
     Ok([at(0), at(1), at(2), at(3), at(4)])
 }
 

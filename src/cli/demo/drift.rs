@@ -34,7 +34,7 @@ pub async fn show(store: &Store, place: &Place, loaded: &Loaded) -> Result<(), E
 }
 
 async fn reconcile(store: &Store, loaded: &Loaded) -> Result<Report, Error> {
-    let settings = context::settings(store, loaded).await?;
+    let settings = Arc::new(context::settings(store, loaded).await?);
     let (occasion, progress) = (Occasion::default(), Arc::default());
     match run::run(store, &settings, &occasion, &system_clock(), progress).await {
         Ok(Ran::Report(report)) => Ok(*report),

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::reconcile::snapshot::percent;
 
 /// A step on a disabled user's way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// kpifire's memberships go; the desired ones stay.
@@ -136,7 +136,7 @@ pub struct Step {
 }
 
 /// A step that is due and can't be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deferral {
     /// What.
@@ -150,14 +150,25 @@ pub struct Deferral {
 }
 
 /// A limit and how much of it the plan takes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// Which.
-    pub name: &'static str,
+    pub name: String,
     /// Accounts, or their share in percent.
+    #[serde(serialize_with = "short")]
     pub count: f64,
     /// At most.
+    #[serde(serialize_with = "short")]
     pub limit: f64,
+}
+
+/// A whole number without a point.
+fn short<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+        return serializer.serialize_i64(*number as i64);
+    }
+    serializer.serialize_f64(*number)
 }
 
 impl Threshold {
@@ -167,10 +178,11 @@ impl Threshold {
 }
 
 /// Whether a plan may be applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Readiness {
     /// Nothing is due.
+    #[default]
     Empty,
     /// It may.
     Ready,
@@ -359,16 +371,19 @@ fn thresholds(steps: &[Step], policy: &Policy, usage: &Usage) -> Vec<Threshold> 
         usage.week.iter().map(String::as_str).chain(accounts.iter().copied()).collect();
     let (now, week) = (accounts.len() as u64, week.len() as u64);
     #[expect(clippy::cast_precision_loss, reason = "accounts are far below 2^52")]
-    let count =
-        |name, count: u64| Threshold { name, count: count as f64, limit: policy.max_count as f64 };
+    let count = |name: &str, count: u64| Threshold {
+        name: name.to_owned(),
+        count: count as f64,
+        limit: policy.max_count as f64,
+    };
     let mut thresholds = vec![
         count("cleanup.max_count in this run", now),
         count("cleanup.max_count in 7 days", week),
     ];
     if usage.managed >= MANY {
-        let share = |name, count| {
+        let share = |name: &str, count| {
             let percent = (percent(count, usage.managed) * 10.0).round() / 10.0;
-            Threshold { name, count: percent, limit: policy.max_percent }
+            Threshold { name: name.to_owned(), count: percent, limit: policy.max_percent }
         };
         thresholds.push(share("cleanup.max_percent in this run", now));
         thresholds.push(share("cleanup.max_percent in 7 days", week));

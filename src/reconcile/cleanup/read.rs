@@ -33,6 +33,27 @@ pub async fn plan_now(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> R
     Ok(plan(&candidates, &policy, &usage, now))
 }
 
+/// When the next stage of any account falls due; `None` where nobody is on the way.
+///
+/// # Errors
+/// The database's.
+pub async fn next_due(
+    tx: &mut Tx,
+    settings: &Settings,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let policy = policy(settings);
+    let stages = [Some(policy.strip_after), policy.anonymise_after, policy.delete_after];
+    let mut next: Option<DateTime<Utc>> = None;
+    for after in stages.into_iter().flatten() {
+        let first = cleanup::first_disabled(tx, stamp(back(now, after))).await?;
+        let due = first
+            .and_then(|first| first.and_utc().checked_add_signed(TimeDelta::from_std(after).ok()?));
+        next = next.into_iter().chain(due).min();
+    }
+    Ok(next)
+}
+
 fn policy(settings: &Settings) -> Policy {
     let cleanup = &settings.cleanup;
     let anonymises = !settings.layout.profile.anonymise.is_empty();
