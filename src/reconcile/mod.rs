@@ -1,0 +1,3 @@
+//! Drift between kpifire and what Entra asserted: found, explained, mended.
+
+pub mod source;
