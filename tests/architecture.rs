@@ -88,6 +88,7 @@ fn the_pure_rooms_do_no_io_know_no_sql_and_read_no_clock() {
         "mapper",
         "profile/model",
         "profile/catalogue",
+        "reconcile/compare",
         "reconcile/diff",
         "reconcile/finding",
         "reconcile/identity",

@@ -1,6 +1,6 @@
 //! `reconcile`: one run now, and its report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::{self, Loaded};
@@ -9,7 +9,9 @@ use super::globals::Globals;
 use super::progress::Watched;
 use super::{output, time};
 use crate::http::system_clock;
+use crate::reconcile::compare::Export;
 use crate::reconcile::run::{self, Occasion, Ran};
+use crate::reconcile::source::Source;
 use crate::report::{self, Format, Report};
 
 /// `reconcile`
@@ -85,8 +87,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<u8, Error> {
 async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     let store = context::migrated(&loaded.config).await?;
     let settings = Arc::new(context::settings(&store, loaded).await?);
+    let export = args.source.as_deref().map(export).transpose()?.map(Arc::new);
     let watched = Watched::new("rows");
-    let (occasion, progress) = (Occasion::default(), watched.progress());
+    let (occasion, progress) = (Occasion { export, slot: None }, watched.progress());
     let outcome = run::run(&store, &settings, &occasion, &system_clock(), progress).await;
     watched.end().await;
     match outcome.map_err(|error| Error::failed("the run failed", error))? {
@@ -98,4 +101,15 @@ async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
             time::show(until.and_utc())
         ))),
     }
+}
+
+/// Reads an export of Entra; a part of one would make everybody else look lost.
+fn export(file: &Path) -> Result<Export, Error> {
+    let named = |error: &dyn std::fmt::Display| {
+        Error::refused(format!("--source {}: {error}", file.display()))
+    };
+    let input = std::fs::File::open(file).map_err(|error| named(&error))?;
+    let source = Source::read(input).map_err(|error| named(&error))?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Export { file: name, source })
 }

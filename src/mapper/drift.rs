@@ -94,7 +94,7 @@ pub fn agrees(
         Reading::Value(value) => Some(value),
     };
     if asserted.is_null() || asserted.as_str() == Some("") {
-        return actual.is_none();
+        return actual.is_none() || holds_constant(layout, kind, path, mapping, record);
     }
     if actual == Some(asserted) {
         return true;
@@ -123,6 +123,21 @@ pub fn agrees(
             }
         }
     }
+}
+
+/// Whether the column holds the profile's `[insert]` constant, which stands for nothing.
+fn holds_constant(
+    layout: &Layout,
+    kind: ResourceType,
+    path: &AttributePath,
+    mapping: &Mapping,
+    record: &Record,
+) -> bool {
+    let table = layout.profile.table(kind);
+    let Some(constant) = table.insert.get(&mapping.column) else { return false };
+    let cell = table.attributes.keys().zip(&record.cells).find(|(other, _)| *other == path);
+    let held = record.lookup_keys.get(&mapping.column).or(cell.map(|(_, cell)| cell));
+    held.is_some_and(|held| held.is(constant))
 }
 
 /// Whether the row at the link's key is another one than the link was made for: created after it,

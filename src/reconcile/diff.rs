@@ -132,7 +132,8 @@ pub struct Findings {
 }
 
 impl Findings {
-    fn push(&mut self, finding: Finding, tolerate: &BTreeSet<AttributePath>) {
+    /// Adds a finding, or counts it where its attribute is tolerated.
+    pub fn push(&mut self, finding: Finding, tolerate: &BTreeSet<AttributePath>) {
         let tolerable = matches!(
             finding.kind,
             Kind::Attribute | Kind::TeamAttribute | Kind::InvalidValue | Kind::SourceAttribute

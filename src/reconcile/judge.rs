@@ -61,9 +61,7 @@ impl Table {
                 0 => String::new(),
                 n => format!(", and had {n} at the last complete run"),
             };
-            return Some(format!(
-                "kpifire has no {name}s{had}: is this the right database?"
-            ));
+            return Some(format!("kpifire has no {name}s{had}: is this the right database?"));
         }
         // What Entra itself took away since is not lost.
         let expected = rows_then.saturating_sub(self.asserted_then.saturating_sub(self.asserted));

@@ -2,10 +2,12 @@
 //!
 //! `run` reads one consistent [`snapshot`], which `diff`, `identity` and `members` (pure) turn into
 //! findings; it gives the findings their lives, writes the run, and makes the report. `mend` is what
-//! an operator does about a finding. `cleanup` looks after users whom Entra disabled.
+//! an operator does about a finding. `source` reads an export of Entra itself, and `compare` lays the
+//! tables beside it. `cleanup` looks after users whom Entra disabled.
 
 mod auto;
 pub mod cleanup;
+pub mod compare;
 pub mod diff;
 pub mod finding;
 pub mod identity;
@@ -16,6 +18,7 @@ pub mod run;
 pub mod scheduled;
 mod settings;
 pub mod snapshot;
+pub mod source;
 pub mod stored;
 
 pub use settings::Settings;

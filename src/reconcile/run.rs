@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use uuid::Uuid;
 
+use super::compare::Export;
 use super::finding::{Finding, Kind};
 use super::snapshot::{self, Progress, Seen};
 use super::{Settings, auto, judge, stored};
@@ -30,6 +31,8 @@ pub const LEASE: &str = "reconcile";
 pub struct Occasion {
     /// The schedule and the time for which it began the run; `None`: a person did.
     pub slot: Option<(&'static str, DateTime<Utc>)>,
+    /// An export of Entra itself to compare with.
+    pub export: Option<Arc<Export>>,
 }
 
 /// What came of wanting a run.
@@ -94,10 +97,12 @@ async fn leased(
     let kept = || stamp(clock()).and_utc();
     let started = kept();
     let id = Uuid::now_v7().to_string();
-    let looking = Arc::clone(settings);
+    let (looking, export) = (Arc::clone(settings), occasion.export.clone());
     let seen = store
         .snapshot(move |tx| {
-            Box::pin(async move { snapshot::take(tx, &looking, started, &progress).await })
+            Box::pin(async move {
+                snapshot::take(tx, &looking, export.as_deref(), started, &progress).await
+            })
         })
         .await;
     let mut outcome = match seen {

@@ -56,7 +56,7 @@ impl Reconciler {
     }
 
     async fn reconcile(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
-        let occasion = Occasion { slot: Some((job, slot)) };
+        let occasion = Occasion { slot: Some((job, slot)), ..Occasion::default() };
         let progress = Arc::default();
         match run::run(&self.store, &self.settings, &occasion, &self.clock, progress).await? {
             Ran::Report(report) => {

@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::Settings;
 use super::cleanup::plan::Plan;
 use super::cleanup::read as cleanup;
+use super::compare::{self, Comparison, Export};
 use super::diff::{self, Findings, Lens, Look};
 use super::finding::{Finding, Kind};
 use super::identity;
 use super::members::{self, Differing, Gone, Labels};
-use crate::mapper::{Layout, LinkState};
+use crate::mapper::{Layout, LinkState, Record};
 use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
 use crate::scim::{ResourceType, fold};
 use crate::store::snapshot::{self as rows, Observed, Pages, Stranded};
@@ -67,17 +68,28 @@ pub struct Seen {
 pub async fn take(
     tx: &mut Tx,
     settings: &Settings,
+    export: Option<&Export>,
     now: DateTime<Utc>,
     progress: &Progress,
 ) -> Result<Seen, Error> {
     let layout = &*settings.layout;
     rows::prepare(tx).await?;
     let mut findings = Findings::default();
-    let users = stream(tx, settings, ResourceType::User, progress, &mut findings).await?;
-    let teams = stream(tx, settings, ResourceType::Group, progress, &mut findings).await?;
+    let mut comparison = export.map(|export| Comparison::new(export, layout));
+    let mut visit = |record: &Record| {
+        if let Some(comparison) = &mut comparison {
+            comparison.row(record);
+        }
+    };
+    let kind = ResourceType::User;
+    let users = stream(tx, settings, kind, progress, &mut findings, &mut visit).await?;
+    let kind = ResourceType::Group;
+    let teams = stream(tx, settings, kind, progress, &mut findings, &mut |_| ()).await?;
+    let compared = comparison.map(Comparison::finish).unwrap_or_default();
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
-    findings.list.extend(named(tx, layout, &stranded_users, users.unmanaged).await?);
+    let named = named(tx, layout, &stranded_users, users.unmanaged, compared.ambiguous).await?;
+    findings.list.extend(named);
     findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
     let gone = Gone {
         teams: stranded_teams.iter().map(|it| it.id.clone()).collect(),
@@ -88,6 +100,10 @@ pub async fn take(
     progress.add(usize::try_from(members).unwrap_or_default());
     let plan = cleanup::plan_now(tx, settings, now).await?;
     findings.list.extend(overdue(tx, settings, &plan, now).await?);
+    let compared = compare::without_known(compared.found, &findings.list);
+    for finding in compared {
+        findings.push(finding, &settings.reconcile.tolerate);
+    }
 
     let links = rows::links(tx).await?;
     let (contact, made) = rows::last_contact(tx).await?;
@@ -112,6 +128,7 @@ pub async fn take(
         scope: Scope {
             rows: Rows { users: users.rows, teams: teams.rows, members },
             asserted,
+            source: export.map(Export::scope),
             protected: users.protected,
             tolerated: findings.tolerated,
             last_contact: contact.map(|time| time.and_utc()),
@@ -152,6 +169,7 @@ async fn stream(
     kind: ResourceType,
     progress: &Progress,
     findings: &mut Findings,
+    visit: &mut (dyn FnMut(&Record) + Send),
 ) -> Result<Streamed, Error> {
     let layout = &*settings.layout;
     let mut lens = Lens::new(layout, kind);
@@ -166,6 +184,7 @@ async fn stream(
         let mut suspects: Vec<&Observed> = Vec::new();
         for observed in &page {
             let record = &observed.record;
+            visit(record);
             streamed.rows += 1;
             streamed.live += u64::from(!record.deleted());
             match lens.look(observed) {
@@ -204,6 +223,7 @@ async fn named(
     layout: &Layout,
     stranded: &[Stranded],
     unmanaged: Vec<Finding>,
+    ambiguous: BTreeSet<String>,
 ) -> Result<Vec<Finding>, Error> {
     let names: Vec<String> = stranded
         .iter()
@@ -212,11 +232,9 @@ async fn named(
         .collect();
     let candidates = rows::named(tx, layout, &names).await?;
     let mut found = identity::missing(ResourceType::User, stranded, &candidates);
-    let ambiguous: BTreeSet<String> = found
-        .iter()
-        .filter(|it| it.kind == Kind::Ambiguous)
-        .filter_map(|it| it.name.as_deref().map(fold))
-        .collect();
+    let of_links = found.iter().filter(|it| it.kind == Kind::Ambiguous);
+    let of_links = of_links.filter_map(|it| it.name.as_deref().map(fold));
+    let ambiguous: BTreeSet<String> = of_links.chain(ambiguous).collect();
     let same = rows::same_named(tx, layout).await?;
     found.extend(identity::duplicates(&same, &ambiguous));
     // A row of a set is part of that set's finding.
