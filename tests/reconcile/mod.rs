@@ -5,3 +5,4 @@ mod kinds;
 mod life;
 mod mend;
 pub mod plant;
+mod source;
