@@ -5,7 +5,9 @@
 //! [`words`] holds what the formats for people say alike, [`visible`] what keeps a stranger's text
 //! from doing anything but being read.
 
+mod charts;
 pub mod csv;
+pub mod html;
 pub mod json;
 pub mod mask;
 pub mod model;
@@ -57,6 +59,6 @@ pub fn render(report: &Report, format: Format) -> String {
         Format::Json => json::render(report),
         Format::Ndjson => json::lines(report).collect(),
         Format::Csv => csv::render(report),
-        Format::Html => String::new(),
+        Format::Html => html::render(report),
     }
 }

@@ -56,10 +56,7 @@ fn verdict(report: &Report) -> Vec<String> {
 
 fn scope(report: &Report) -> Vec<String> {
     let Report { run, scope, coverage, .. } = report;
-    let finished = match words::local(run.finished, report.zone) {
-        Some(local) => format!("{}, {local}", words::utc(run.finished)),
-        None => words::utc(run.finished),
-    };
+    let finished = words::when(run.finished, report.zone);
     let mut lines = Vec::new();
     lines.push(labelled("Run", &visible(&run.id)));
     lines.push(labelled("Finished", &format!("{finished}, took {}", words::took(run))));
@@ -117,10 +114,6 @@ fn counts(report: &Report) -> Vec<String> {
 }
 
 fn count_row(report: &Report, count: &Count) -> [String; 8] {
-    let oldest = count.oldest.map(|oldest| match count.persisting {
-        0 => "new".to_owned(),
-        _ => words::age(oldest, report.run.finished),
-    });
     [
         count.kind.as_str().to_owned(),
         count.kind.severity().as_str().to_owned(),
@@ -129,7 +122,7 @@ fn count_row(report: &Report, count: &Count) -> [String; 8] {
         words::number(count.now),
         words::number(count.before),
         words::number(count.resolved),
-        oldest.unwrap_or_default(),
+        words::oldest(report, count),
     ]
 }
 
@@ -169,7 +162,7 @@ fn findings(report: &Report, room: usize) -> Vec<String> {
     if report.findings.is_empty() {
         return vec![String::new(), words::no_findings(report).to_owned()];
     }
-    let title = "Findings: age, name, attribute, Entra's value → kpifire's, why, what mends it";
+    let title = "Findings: age, name, attribute, expected → actual, why, what mends it";
     let mut lines = vec![String::new(), title.to_owned()];
     let legend = wrapped(words::LEGEND, COLUMNS, 3);
     // What is kept back: the legend, and the two lines that say how many more there are.
@@ -319,16 +312,9 @@ fn footer(report: &Report) -> Vec<String> {
         (grace.anonymised, "anonymised"),
     ];
     let stages = stages.map(|(count, stage)| format!("{} {stage}", words::number(count)));
-    let next = report.next.map_or_else(
-        || "not scheduled".to_owned(),
-        |next| match words::local(next, report.zone) {
-            Some(local) => format!("{}, {local}", words::utc(next)),
-            None => words::utc(next),
-        },
-    );
     let mut lines = vec![String::new()];
     lines.extend(labelled_lines("Disabled", &stages.join(", ")));
     lines.extend(cleanup(report));
-    lines.push(labelled("Next run", &next));
+    lines.push(labelled("Next run", &words::next(report)));
     lines
 }

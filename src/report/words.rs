@@ -260,12 +260,34 @@ pub(super) fn took(run: &Run) -> String {
 }
 
 /// A time to the minute, with its weekday.
-pub(super) fn utc(time: DateTime<Utc>) -> String {
+fn utc(time: DateTime<Utc>) -> String {
     time.format("%a %Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// In UTC and in the zone, where that is another.
+pub(super) fn when(time: DateTime<Utc>, zone: Tz) -> String {
+    match local(time, zone) {
+        Some(local) => format!("{}, {local}", utc(time)),
+        None => utc(time),
+    }
+}
+
+/// When the next run is.
+pub(super) fn next(report: &Report) -> String {
+    report.next.map_or_else(|| "not scheduled".to_owned(), |next| when(next, report.zone))
+}
+
+/// How long the oldest finding of a kind has been open.
+pub(super) fn oldest(report: &Report, count: &Count) -> String {
+    match count.oldest {
+        None => String::new(),
+        Some(_) if count.persisting == 0 => "new".to_owned(),
+        Some(oldest) => age(oldest, report.run.finished),
+    }
+}
+
 /// The same in a zone: `Mon 2026-11-23 02:17 CET`; `None` where that is UTC.
-pub(super) fn local(time: DateTime<Utc>, zone: Tz) -> Option<String> {
+fn local(time: DateTime<Utc>, zone: Tz) -> Option<String> {
     if zone == Tz::UTC {
         return None;
     }

@@ -388,6 +388,8 @@ pub fn incomplete() -> Report {
     ];
     report.counts.clear();
     report.coverage = Coverage::default();
+    // Only complete runs are in the trend.
+    report.trend.pop();
     report
 }
 

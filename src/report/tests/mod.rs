@@ -4,6 +4,7 @@ use crate as kpifire_scim;
 
 mod fixture;
 mod formats;
+mod html;
 mod mask;
 mod properties;
 mod text;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::fixture;
 use crate::reconcile::finding::Kind;
-use crate::report::{Format, Report, render};
+use crate::report::{Format, Report, masked, render};
 
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -105,4 +105,50 @@ proptest! {
             prop_assert!(!line.contains(acts), "{:?}", line);
         }
     }
+
+    #[test]
+    fn no_value_opens_a_tag_or_turns_the_page(report in any_report()) {
+        let html = render(&report, Format::Html);
+        let tags = |html: &str| html.matches('<').count();
+        prop_assert_eq!(tags(&html), tags(&render(&without_tags(&report), Format::Html)));
+        let acts = |c: char| {
+            (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)
+        };
+        prop_assert!(!html.contains(acts));
+    }
+
+    #[test]
+    fn masked_keeps_what_the_operator_finds_the_rest_with(report in any_report()) {
+        let masked = masked(&report);
+        let (item, plain) = (&masked.findings[0], &report.findings[0]);
+        prop_assert_eq!(&item.id, &plain.id);
+        prop_assert_eq!(&item.command, &plain.command);
+        let name = item.finding.name.as_deref().unwrap();
+        prop_assert!(name.is_empty() || name.chars().count() == 4, "{}", name);
+    }
+}
+
+/// The report with another sign for each `<`: as long, as wide, as empty.
+fn without_tags(report: &Report) -> Report {
+    fn value(value: &Value) -> Value {
+        serde_json::from_str(&value.to_string().replace('<', "‹")).unwrap()
+    }
+    let text = |text: &String| text.replace('<', "‹");
+    let mut report = report.clone();
+    report.reasons = report.reasons.iter().map(text).collect();
+    for item in &mut report.findings {
+        let finding = &mut item.finding;
+        for field in [
+            &mut finding.name,
+            &mut finding.attribute,
+            &mut finding.scim_id,
+            &mut finding.external_id,
+        ] {
+            *field = field.as_ref().map(text);
+        }
+        finding.why = text(&finding.why);
+        finding.expected = value(&finding.expected);
+        finding.actual = value(&finding.actual);
+    }
+    report
 }

@@ -1,0 +1,321 @@
+//! The report as one page that needs nothing else: style and script are in it, and its own policy
+//! forbids everything but these two. Owns what stands on the page; `templates/` owns how.
+//!
+//! Readable without script. Every stranger's text goes through [`visible`] and the template's
+//! escaping; nothing of it ever reaches the style or the script.
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::charts::{self, Bars, Trend};
+use super::model::{Count, Item, Report, Verdict};
+use super::visible::{cut, visible};
+use super::words;
+use crate::reconcile::finding::{Kind, Severity};
+
+const STYLE: &str = include_str!("templates/report.css");
+const SCRIPT: &str = include_str!("templates/report.js");
+/// Characters of a value or reason that are shown; the rest is in the other formats.
+const LONGEST: usize = 400;
+/// Columns of a name, and of two values that begin alike.
+const WIDEST: usize = 160;
+
+/// The page.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let page = Page::of(report);
+    let mut html = String::with_capacity(64 * 1024 + report.findings.len() * 1024);
+    // Writing into a String can't fail, and no value of the page has an error of its own.
+    match page.render_into(&mut html) {
+        Ok(()) => html,
+        Err(error) => format!("<!doctype html><title>No report</title><p>{error}"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    style: &'static str,
+    script: &'static str,
+    policy: String,
+    title: String,
+    verdict: &'static str,
+    /// What the verdict is called in the style sheet.
+    class: &'static str,
+    headline: String,
+    summary: String,
+    reasons: Vec<String>,
+    /// Said instead of a list of findings.
+    no_findings: &'static str,
+    finished: String,
+    took: String,
+    tiles: Vec<Tile>,
+    facts: Vec<(&'static str, String)>,
+    counts: Vec<CountRow>,
+    sums: Option<CountRow>,
+    cleanup: Vec<(&'static str, String)>,
+    deferred: Vec<String>,
+    trend: Option<Trend>,
+    bars: Vec<Bars>,
+    severities: Vec<(Severity, String)>,
+    kinds: Vec<Kind>,
+    rows: Vec<Row>,
+    run: String,
+    next: String,
+}
+
+/// A number to see first.
+struct Tile {
+    label: &'static str,
+    value: String,
+    note: String,
+    /// Which findings it counts: `new`, `persisting`, or none of the listed.
+    age: &'static str,
+    class: &'static str,
+}
+
+struct CountRow {
+    kind: String,
+    meaning: &'static str,
+    severity: &'static str,
+    /// The first finding of the kind.
+    first: Option<String>,
+    new: String,
+    persisting: String,
+    now: String,
+    before: String,
+    resolved: String,
+    oldest: String,
+}
+
+struct Row {
+    id: String,
+    kind: &'static str,
+    severity: &'static str,
+    rank: usize,
+    new: bool,
+    name: String,
+    resource: String,
+    external_id: String,
+    attribute: String,
+    expected: String,
+    actual: String,
+    /// Whether there are two values to compare.
+    differs: bool,
+    seen: String,
+    seen_day: String,
+    age: String,
+    why: String,
+    command: String,
+}
+
+impl Page {
+    fn of(report: &Report) -> Self {
+        let incomplete = report.verdict == Verdict::Incomplete;
+        let listed: &[Item] = if incomplete { &[] } else { &report.findings };
+        let counts: &[Count] = if incomplete { &[] } else { &report.counts };
+        let mut bars = Vec::new();
+        if !listed.is_empty() {
+            bars.extend([charts::kinds(report), charts::ages(report)]);
+        }
+        bars.push(charts::grace(report));
+        let severities = words::severities(report).into_iter();
+        let severities = severities.map(|(severity, count)| (severity, words::number(count)));
+        let verdict = report.verdict.as_str();
+        let day = charts::day(report.run.finished);
+        Self {
+            style: STYLE,
+            script: SCRIPT,
+            policy: policy(),
+            title: format!("{verdict} on {day}: kpifire-scim drift report"),
+            verdict,
+            class: class(report.verdict),
+            headline: words::headline(report),
+            summary: if incomplete { String::new() } else { words::summary(report) },
+            reasons: report.reasons.iter().map(|reason| shown(reason)).collect(),
+            no_findings: if listed.is_empty() { words::no_findings(report) } else { "" },
+            finished: words::when(report.run.finished, report.zone),
+            took: words::took(&report.run),
+            tiles: tiles(report),
+            facts: facts(report),
+            counts: counts.iter().map(|count| CountRow::of(report, count)).collect(),
+            sums: (counts.len() > 1).then(|| CountRow::sum(counts)),
+            cleanup: cleanup(report),
+            deferred: report.cleanup.deferred.iter().map(words::deferral).collect(),
+            trend: charts::trend(report),
+            bars,
+            severities: severities.collect(),
+            kinds: counts.iter().filter(|c| c.now > 0).map(|c| c.kind).collect(),
+            rows: listed.iter().map(|item| Row::of(report, item)).collect(),
+            run: shown(&report.run.id),
+            next: words::next(report),
+        }
+    }
+}
+
+/// Only what this page brings with it may run or style it, and nothing is ever fetched.
+fn policy() -> String {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Clean => "clean",
+        Verdict::Drift => "drift",
+        Verdict::Incomplete => "incomplete",
+        Verdict::Blocked => "blocked",
+    }
+}
+
+fn tiles(report: &Report) -> Vec<Tile> {
+    if report.verdict == Verdict::Incomplete {
+        return Vec::new();
+    }
+    let (new, persisting, resolved) = words::movement(&report.counts);
+    let first = words::is_first(report);
+    let since = if first { "this is the first run" } else { "since the last run" };
+    let linked = |age, count| if count == 0 { "" } else { age };
+    let tile = |label, count, note: &str, age, class| Tile {
+        label,
+        value: words::number(count),
+        note: note.to_owned(),
+        age: linked(age, count),
+        class: if count == 0 { "none" } else { class },
+    };
+    let coverage = &report.coverage;
+    let share = words::percent(coverage);
+    let note = format!("{}; {}", words::coverage_of(coverage), words::change(coverage));
+    let class = if coverage.equal >= coverage.users { "good" } else { "old" };
+    vec![
+        tile("New", new, since, "new", "new"),
+        tile("Persisting", persisting, "seen before, still open", "persisting", "old"),
+        tile("Resolved", resolved, since, "", "good"),
+        Tile { label: "Coverage", value: share, note, age: "", class },
+    ]
+}
+
+fn facts(report: &Report) -> Vec<(&'static str, String)> {
+    let scope = &report.scope;
+    let mut facts = vec![
+        ("Run", shown(&report.run.id)),
+        ("Read", words::rows_read(scope)),
+        ("Links", words::links(scope)),
+        ("Left out", words::left_out(scope)),
+        ("Entra", words::contact(report)),
+    ];
+    if let Some(source) = &scope.source {
+        let users = words::plural(source.users, "user");
+        facts.push(("Export", format!("{users} in {}", shown(&source.file))));
+    }
+    facts.push(("Config", shown(&scope.config_hash)));
+    if report.verdict == Verdict::Incomplete {
+        facts.push(("Coverage", "not known".to_owned()));
+    }
+    facts
+}
+
+fn cleanup(report: &Report) -> Vec<(&'static str, String)> {
+    let plan = &report.cleanup;
+    if plan.hash.is_empty() {
+        // Nothing was read that one could be made from.
+        return vec![("Plan", "not known".to_owned())];
+    }
+    let mut facts = vec![("Plan", words::cleanup(report))];
+    facts.extend(plan.reasons.iter().map(|reason| ("Blocked", shown(reason))));
+    facts.extend(plan.thresholds.iter().map(|it| ("Limit", words::threshold(it))));
+    let command = format!("kpifire-scim cleanup plan ({})", plan.hash);
+    facts.push(("Account by account", command));
+    facts
+}
+
+impl CountRow {
+    fn of(report: &Report, count: &Count) -> Self {
+        let first = report.findings.iter().find(|item| item.finding.kind == count.kind);
+        Self {
+            kind: count.kind.as_str().to_owned(),
+            meaning: count.kind.meaning(),
+            severity: count.kind.severity().as_str(),
+            first: first.map(|item| anchor(&item.id)),
+            new: words::number(count.new),
+            persisting: words::number(count.persisting),
+            now: words::number(count.now),
+            before: words::number(count.before),
+            resolved: words::number(count.resolved),
+            oldest: words::oldest(report, count),
+        }
+    }
+
+    fn sum(counts: &[Count]) -> Self {
+        let sum = |of: fn(&Count) -> u64| words::number(counts.iter().map(of).sum());
+        Self {
+            kind: "all".to_owned(),
+            meaning: "",
+            severity: "",
+            first: None,
+            new: sum(|c| c.new),
+            persisting: sum(|c| c.persisting),
+            now: sum(|c| c.now),
+            before: sum(|c| c.before),
+            resolved: sum(|c| c.resolved),
+            oldest: String::new(),
+        }
+    }
+}
+
+impl Row {
+    fn of(report: &Report, item: &Item) -> Self {
+        let finding = &item.finding;
+        let severity = finding.kind.severity();
+        let (expected, actual) = words::values(item);
+        let (expected, actual) = words::from_the_difference(expected, actual, WIDEST);
+        let attribute = shown(finding.attribute.as_deref().unwrap_or_default());
+        let name = finding.name.as_deref().unwrap_or("kpifire");
+        Self {
+            id: anchor(&item.id),
+            kind: finding.kind.as_str(),
+            severity: severity.as_str(),
+            rank: Severity::ALL.iter().position(|other| *other == severity).unwrap_or(0),
+            new: item.new,
+            name: cut(&visible(name), WIDEST).into_owned(),
+            resource: words::resource(item),
+            external_id: shown(finding.external_id.as_deref().unwrap_or_default()),
+            differs: !attribute.is_empty() || finding.expected != finding.actual,
+            attribute,
+            expected: shorten(expected),
+            actual: shorten(actual),
+            seen: words::rfc3339(item.first_seen),
+            seen_day: charts::day(item.first_seen),
+            age: words::age(item.first_seen, report.run.finished),
+            why: shown(&finding.why),
+            command: visible(item.command.as_deref().unwrap_or_default()).into_owned(),
+        }
+    }
+}
+
+/// What a link to a finding names; an id is hexadecimal, and anything else is left out.
+fn anchor(id: &str) -> String {
+    let id = id.chars().filter(char::is_ascii_alphanumeric);
+    format!("f-{}", id.collect::<String>())
+}
+
+fn shown(text: &str) -> String {
+    shorten(visible(text).into_owned())
+}
+
+fn shorten(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((end, _)) => {
+            let all = words::number(text.chars().count() as u64);
+            format!("{}… ({all} characters)", text.get(..end).unwrap_or_default())
+        }
+    }
+}
