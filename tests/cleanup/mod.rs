@@ -4,5 +4,6 @@
 mod crash;
 mod guard;
 mod safety;
+mod schedule;
 mod stages;
 mod yard;
