@@ -6,4 +6,5 @@ mod kinds;
 mod life;
 mod mend;
 pub mod plant;
+mod schedule;
 mod source;
