@@ -63,17 +63,17 @@ pub struct Config {
     pub admin: Admin,
     /// `[auth]`
     pub auth: Auth,
-    /// `[schedule]` (reserved for the scheduler)
+    /// `[schedule]`
     pub schedule: Schedule,
-    /// `[reconcile]` (reserved for the reconciler)
+    /// `[reconcile]`
     pub reconcile: Reconcile,
     /// `[cleanup]` (reserved for cleanup)
     pub cleanup: Cleanup,
     /// `[notify]` (reserved for notification)
     pub notify: Notify,
-    /// `[reports]` (reserved for reports)
+    /// `[reports]`
     pub reports: Reports,
-    /// `[retention]` (reserved for the scheduler)
+    /// `[retention]`
     pub retention: Retention,
     /// `[log]`
     pub log: Log,

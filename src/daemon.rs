@@ -1,12 +1,16 @@
-//! The running daemon: listeners until a shutdown, then a drain. Takes both from its caller, so
+//! The running daemon: listeners and the schedule until a shutdown, then a drain. Takes both from its caller, so
 //! that a test binds port 0 and stops when it likes; reads no configuration file.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 
 use crate::http::{App, Clock, Settings, Surface, listener};
+use crate::reconcile::scheduled::Reconciler;
+use crate::scheduler;
 use crate::service::Service;
 
 /// How a daemon ended.
@@ -21,16 +25,18 @@ pub struct Listeners {
     pub admin: Vec<TcpListener>,
 }
 
-/// Serves on every listener until `shutdown` resolves; then accepts nothing more, lets the requests
-/// under way finish within `limits.drain`, and returns.
+/// Serves on every listener, and runs the reconciler on its schedule, until `shutdown` resolves; then accepts nothing more, lets the requests
+/// under way finish within `limits.drain`, and returns. A run of the
+/// reconciler that is under way then has as long.
 pub async fn run(
     listeners: Listeners,
     service: Service,
+    reconciler: Reconciler,
     settings: Settings,
     clock: Clock,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let app = App::new(service, settings, clock);
+    let app = App::new(service, settings, Arc::clone(&clock));
     let limits = app.limits().clone();
     let shutdown = shutdown.shared();
     let serve = |sockets, surface| {
@@ -38,8 +44,11 @@ pub async fn run(
         let handler = move |request, peer| app.clone().handle(request, peer, surface);
         listener::serve(sockets, handler, &limits, shutdown.clone())
     };
-    let drained =
-        tokio::join!(serve(listeners.scim, Surface::Scim), serve(listeners.admin, Surface::Admin));
+    let drained = tokio::join!(
+        serve(listeners.scim, Surface::Scim),
+        serve(listeners.admin, Surface::Admin),
+        schedule(&reconciler, clock, limits.drain, shutdown.clone()),
+    );
     let drained = drained.0.and(drained.1);
     match drained {
         Drained::Clean => tracing::info!("stopped; every request under way was answered"),
@@ -49,6 +58,24 @@ pub async fn run(
         }
     }
     drained
+}
+
+/// Runs the jobs until the shutdown; one that is under way then is left after `drain`: it has
+/// written nothing, and whoever comes next begins it anew.
+async fn schedule(
+    reconciler: &Reconciler,
+    clock: Clock,
+    drain: Duration,
+    shutdown: impl Future<Output = ()> + Clone,
+) {
+    let cut_off = async {
+        shutdown.clone().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        () = scheduler::run(reconciler.jobs(), reconciler, clock, shutdown.clone()) => {}
+        () = cut_off => tracing::warn!("a job was cut off at shutdown; its slot is caught up later"),
+    }
 }
 
 /// Resolves when the process is asked to stop: SIGTERM (systemd, `kill`) or SIGINT (Ctrl-C).

@@ -88,8 +88,13 @@ fn the_pure_rooms_do_no_io_know_no_sql_and_read_no_clock() {
         "mapper",
         "profile/model",
         "profile/catalogue",
+        "reconcile/compare",
         "reconcile/diff",
-        "cleanup/plan",
+        "reconcile/finding",
+        "reconcile/identity",
+        "reconcile/members",
+        "reconcile/source",
+        "reconcile/cleanup/plan",
         "report",
     ];
     let pure: Vec<_> = sources.iter().filter(|s| s.is_in(&pure) && !s.is_test()).collect();

@@ -17,6 +17,8 @@
 mod support;
 
 mod architecture;
+mod cleanup;
 mod faults;
 mod http;
+mod reconcile;
 mod store;

@@ -5,7 +5,7 @@ use chrono::Utc;
 use super::context;
 use super::error::Error;
 use super::globals::Globals;
-use super::output;
+use super::{output, status};
 use crate::profile::proof::{Finding, Severity, prove};
 
 /// Prints a line for each thing proved, with its reason and its fix where it isn't as it should be.
@@ -15,6 +15,9 @@ use crate::profile::proof::{Finding, Severity, prove};
 pub fn run(globals: &Globals) -> Result<(), Error> {
     let loaded = context::load(globals)?;
     output::line(&format!("ok     configuration, with the profile {}", loaded.profile.origin))?;
+    let schedule = &loaded.config.schedule;
+    let next = status::next_runs(schedule, Utc::now());
+    output::line(&format!("ok     schedule.reconcile: next {next}"))?;
     let findings = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);
         let store = context::store(&loaded.config)?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::error::Error;
 use super::globals::{DEFAULT_CONFIG, Globals};
 use crate::config::{self, Config, Database};
+use crate::mapper::Layout;
 use crate::profile::{self, Profile};
+use crate::reconcile::Settings;
 use crate::store::{Store, migrate};
 
 /// A validated configuration with its profile.
@@ -58,7 +60,15 @@ pub fn open(globals: &Globals) -> Result<Store, Error> {
 /// # Errors
 /// As [`open`]; 1 when the database doesn't answer or the sidecar tables aren't up to date.
 pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
-    let store = open(globals)?;
+    migrated(&load_config(globals)?).await
+}
+
+/// The database of a configuration, which must have the sidecar tables.
+///
+/// # Errors
+/// 1 when the database doesn't answer or the sidecar tables aren't up to date.
+pub async fn migrated(config: &Config) -> Result<Store, Error> {
+    let store = store(config)?;
     let pending = store
         .read(|tx| Box::pin(migrate::pending(tx)))
         .await
@@ -67,6 +77,28 @@ pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
         return Ok(store);
     }
     Err(Error::refused("the sidecar tables are missing or out of date: run `kpifire-scim migrate`"))
+}
+
+/// The profile laid over the live database.
+///
+/// # Errors
+/// 1 when the database doesn't answer or doesn't fit the profile.
+pub async fn layout(store: &Store, loaded: &Loaded) -> Result<Arc<Layout>, Error> {
+    let catalogue = store
+        .catalogue()
+        .await
+        .map_err(|error| Error::failed("the database's tables can't be read", error))?;
+    Layout::new(Arc::clone(&loaded.profile), &catalogue)
+        .map(Arc::new)
+        .map_err(|error| Error::failed("the profile doesn't fit the database", error))
+}
+
+/// What runs of the reconciler need to know.
+///
+/// # Errors
+/// As [`layout`].
+pub async fn settings(store: &Store, loaded: &Loaded) -> Result<Settings, Error> {
+    Ok(Settings::new(&loaded.config, layout(store, loaded).await?))
 }
 
 /// Makes ready to use the database of a configuration.

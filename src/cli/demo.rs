@@ -5,6 +5,7 @@
 //! Entra provision. Everything goes through the same functions as the other subcommands, and none
 //! of them knows of the demo.
 
+mod drift;
 mod entra;
 mod narrate;
 mod place;
@@ -94,9 +95,11 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let base = format!("{origin}{}", loaded.config.base_path);
     output::print(&show::entrance(place, &origin, &base, &token))?;
 
+    let reconciler = serve::reconciler(&loaded.config, &service);
     let serving = tokio::spawn(daemon::run(
         listeners,
         service,
+        reconciler,
         serve::settings(&loaded.config),
         system_clock(),
         stop.clone(),
@@ -105,7 +108,7 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
         let client = Client::new(&base, &token)
             .map_err(|error| Error::failed("the demo's Entra can't call", error))?;
         tokio::select! {
-            played = tell(&client, &store) => played?,
+            played = tell(&client, &store, place, loaded) => played?,
             () = stop.clone() => {}
         }
     }
@@ -117,14 +120,15 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     ended.map(|_| ())
 }
 
-/// Entra's cycle, and what came of it.
-async fn tell(client: &Client, store: &Store) -> Result<(), Error> {
+/// Entra's cycle and what came of it; then what drifted from it.
+async fn tell(client: &Client, store: &Store, place: &Place, loaded: &Loaded) -> Result<(), Error> {
     let since = Utc::now();
     let narrator = Narrator::new(play::STEPS);
     play::cycle(client, store, &narrator).await?;
     // The bar goes before the tables come.
     drop(narrator);
-    output::print(&show::outcome(store, since).await?)
+    output::print(&show::outcome(store, since).await?)?;
+    drift::show(store, place, loaded).await
 }
 
 /// kpifire's own tables and rows where they are missing, then the sidecar's.

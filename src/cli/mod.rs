@@ -4,14 +4,19 @@
 
 pub mod audit;
 pub mod check;
+pub mod cleanup;
 pub mod context;
 pub mod demo;
+pub mod drift;
 pub mod error;
 pub mod globals;
 pub mod logging;
 pub mod migrate;
 pub mod output;
 pub mod profile;
+pub mod progress;
+pub mod reconcile;
+pub mod report;
 pub mod serve;
 pub mod status;
 pub mod time;
@@ -31,7 +36,8 @@ pub use globals::Globals;
     name = "kpifire-scim",
     version,
     about = "SCIM 2.0 service provider that lets Microsoft Entra ID provision into kpifire",
-    after_help = "Exit codes: 0 done, 1 error, 64 usage or configuration.",
+    after_help = "Exit codes: 0 done or clean, 1 error, 2 drift found, 3 incomplete, 4 blocked by a \
+                  threshold, 64 usage or configuration.",
     arg_required_else_help = true,
     subcommand_required = true
 )]
@@ -56,6 +62,16 @@ enum Command {
     /// Propose a profile for a database, or show the one in use
     #[command(subcommand)]
     Profile(profile::Command),
+    /// Compare kpifire's tables with what Entra asserted, now
+    Reconcile(reconcile::Args),
+    /// Show the report of a run
+    Report(report::Args),
+    /// Show and mend what has drifted
+    #[command(subcommand)]
+    Drift(drift::Command),
+    /// See to users whom Entra disabled: memberships, what they own, personal data
+    #[command(subcommand)]
+    Cleanup(cleanup::Command),
     /// Show who changed what
     Audit(audit::Args),
     /// Show how things stand, on one screen
@@ -67,7 +83,7 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(arguments) {
         Ok((command, globals)) => match execute(command, &globals) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => ExitCode::from(code),
             Err(error) => {
                 output::remark(&format!("kpifire-scim: {error}"));
                 ExitCode::from(error.code())
@@ -91,7 +107,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, Glob
     Ok((cli.command, globals))
 }
 
-fn execute(command: Command, globals: &Globals) -> Result<(), Error> {
+/// The exit code of a command that did what it was asked.
+fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
     // The daemon's commands set up the log themselves, once they know the configuration.
     if !matches!(command, Command::Demo(_) | Command::Serve) {
         logging::init(globals, None);
@@ -103,9 +120,14 @@ fn execute(command: Command, globals: &Globals) -> Result<(), Error> {
         Command::Migrate(args) => migrate::run(&args, globals),
         Command::Token(command) => token::run(command, globals),
         Command::Profile(command) => profile::run(&command, globals),
+        Command::Reconcile(args) => return reconcile::run(&args, globals),
+        Command::Cleanup(command) => return cleanup::run(command, globals),
+        Command::Report(args) => report::run(&args, globals),
+        Command::Drift(command) => drift::run(command, globals),
         Command::Audit(args) => audit::run(args, globals),
         Command::Status => status::run(globals),
     }
+    .map(|()| 0)
 }
 
 #[cfg(test)]

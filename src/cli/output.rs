@@ -1,6 +1,7 @@
 //! What commands print. stdout gets the result and nothing else; stderr the remarks.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use super::error::Error;
 
@@ -21,6 +22,15 @@ pub fn print(text: &str) -> Result<(), Error> {
 /// As [`print()`].
 pub fn line(text: &str) -> Result<(), Error> {
     print(&format!("{text}\n"))
+}
+
+/// Writes a file as a whole: whoever reads it sees the old content or the new, never half of one.
+///
+/// # Errors
+/// When it can't be written; then the old content is still there.
+pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
+    crate::reconcile::scheduled::replace(file, text)
+        .map_err(|error| Error::failed(format!("can't write {}", file.display()), error))
 }
 
 /// Writes a remark to stderr. That nobody reads it is no reason to fail.

@@ -12,6 +12,7 @@ use super::logging;
 use crate::config::Config;
 use crate::daemon::{self, Listeners};
 use crate::http::{Settings, system_clock};
+use crate::reconcile::scheduled::Reconciler;
 use crate::service::{Paging, Service};
 
 /// Serves until SIGTERM or SIGINT.
@@ -32,7 +33,8 @@ async fn serve(loaded: &Loaded) -> Result<(), Error> {
         daemon::stop_signal().map_err(|error| Error::failed("can't listen for signals", error))?;
     let service = start(loaded).await?;
     let listeners = bind(config).await?;
-    daemon::run(listeners, service, settings(config), system_clock(), stop).await;
+    let reconciler = reconciler(config, &service);
+    daemon::run(listeners, service, reconciler, settings(config), system_clock(), stop).await;
     Ok(())
 }
 
@@ -46,6 +48,13 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     Service::start(context::store(&loaded.config)?, Arc::clone(&loaded.profile), paging)
         .await
         .map_err(|error| Error::service("can't start", error))
+}
+
+/// What the schedule runs, over the database that the service serves.
+#[must_use]
+pub fn reconciler(config: &Config, service: &Service) -> Reconciler {
+    let layout = Arc::clone(service.layout());
+    Reconciler::new(service.store().clone(), layout, config, system_clock())
 }
 
 /// What the configuration has for the wire.

@@ -8,6 +8,7 @@ use super::context;
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, time, token};
+use crate::config::{Config, Schedule};
 use crate::service::{self, tokens};
 use crate::store::Status;
 
@@ -27,13 +28,13 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         } else {
             Vec::new()
         };
-        let database = config.database.url.to_string();
-        output::print(&render(&database, &status, &tokens, now))
+        output::print(&render(&config, &status, &tokens, now))
     })
 }
 
-fn render(database: &str, status: &Status, tokens: &[tokens::Row], now: DateTime<Utc>) -> String {
-    let mut rows = vec![pair("database", format!("{database} ({})", status.version))];
+fn render(config: &Config, status: &Status, tokens: &[tokens::Row], now: DateTime<Utc>) -> String {
+    let database = format!("{} ({})", config.database.url, status.version);
+    let mut rows = vec![pair("database", database)];
     if !status.pending.is_empty() {
         let pending = status.pending.join(", ");
         rows.push(pair("sidecar", format!("not up to date: {pending}; run kpifire-scim migrate")));
@@ -57,9 +58,30 @@ fn render(database: &str, status: &Status, tokens: &[tokens::Row], now: DateTime
     ));
     let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
     rows.push(pair("links", counts(links)));
+    rows.push(pair("last run", last_run(status)));
+    rows.push(pair("next runs", next_runs(&config.schedule, now)));
     let mut text = output::table(&rows);
     let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
     text
+}
+
+fn last_run(status: &Status) -> String {
+    status.last_run.as_ref().map_or_else(
+        || "never".to_owned(),
+        |(at, verdict)| format!("{}, {verdict}", time::show(at.and_utc())),
+    )
+}
+
+/// The next three times at which the reconciler runs, in the schedule's own zone.
+pub fn next_runs(schedule: &Schedule, now: DateTime<Utc>) -> String {
+    let Some(cron) = &schedule.reconcile else {
+        return "never: schedule.reconcile is empty".to_owned();
+    };
+    let zone = schedule.timezone;
+    let next = cron.upcoming(now, zone).take(3);
+    let shown: Vec<String> =
+        next.map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string()).collect();
+    shown.join(", ")
 }
 
 fn pair(name: &str, value: String) -> Vec<String> {

@@ -1,11 +1,13 @@
 //! A legacy value, as it lies in a column, on its way to or from SCIM.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use serde::{Deserialize, Serialize};
 
 use crate::profile::model::Scalar;
 
-/// One database value.
-#[derive(Debug, Clone, PartialEq)]
+/// One database value. As JSON it keeps its type: `{"text": "a"}`, `{"int": 7}`, `"null"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Cell {
     /// SQL NULL.
     Null,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::convert::to_legacy;
 use super::{Cell, Layout, Link, whole_second};
@@ -225,6 +226,12 @@ pub fn baseline(
         }
     }
     baseline
+}
+
+/// The hash that tells two baselines apart: SHA-256 (hex) of the JSON text, whose keys are sorted.
+#[must_use]
+pub fn baseline_hash(json: &str) -> String {
+    format!("{:x}", Sha256::digest(json))
 }
 
 /// Whether the resource says it is active; `None` when it says nothing.

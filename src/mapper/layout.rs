@@ -28,6 +28,8 @@ pub struct Layout {
     pub database: Database,
     columns: BTreeMap<TableName, BTreeMap<String, Column>>,
     references: BTreeMap<(TableName, ResourceType), Vec<String>>,
+    primary_keys: BTreeMap<TableName, Vec<String>>,
+    inbound: Vec<(TableName, String)>,
 }
 
 impl Layout {
@@ -37,6 +39,7 @@ impl Layout {
     /// The first table or column that isn't there.
     pub fn new(profile: Arc<Profile>, catalogue: &Catalogue) -> Result<Self, LayoutError> {
         let mut columns = BTreeMap::new();
+        let mut primary_keys = BTreeMap::new();
         for (table, wanted) in named(&profile) {
             let missing = |what: String| LayoutError { origin: profile.origin.clone(), what };
             let found = catalogue
@@ -48,10 +51,13 @@ impl Layout {
                 }
             }
             let by_name = found.columns.iter().map(|it| (it.name.clone(), it.clone())).collect();
+            primary_keys.insert(table.clone(), found.primary_key.clone());
             columns.insert(table, by_name);
         }
         let references = references(&profile, catalogue);
-        Ok(Self { profile, database: catalogue.database, columns, references })
+        let inbound = inbound(&profile, catalogue);
+        let database = catalogue.database;
+        Ok(Self { profile, database, columns, references, primary_keys, inbound })
     }
 
     /// What the catalogue says of a column; `None` only for a column the profile doesn't name.
@@ -71,6 +77,23 @@ impl Layout {
             }];
         }
         self.references.get(&(table.clone(), kind)).cloned().unwrap_or_default()
+    }
+
+    /// Every column of a table of the profile, in the order of their names.
+    pub fn columns(&self, table: &TableName) -> impl Iterator<Item = &Column> {
+        self.columns.get(table).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The primary key's columns of a table of the profile; empty when it has none.
+    #[must_use]
+    pub fn primary_key(&self, table: &TableName) -> &[String] {
+        self.primary_keys.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The columns, of whatever table, by which a foreign key points at a user's row.
+    #[must_use]
+    pub fn pointing_at_users(&self) -> &[(TableName, String)] {
+        &self.inbound
     }
 
     /// The type family of a column.
@@ -154,6 +177,18 @@ fn references(
         }
     }
     found
+}
+
+/// Foreign keys that point at the users' table, in the catalogue's order.
+fn inbound(profile: &Profile, catalogue: &Catalogue) -> Vec<(TableName, String)> {
+    let Some(users) = catalogue.table(&profile.users.table) else { return Vec::new() };
+    catalogue
+        .tables
+        .values()
+        .flat_map(|table| &table.foreign_keys)
+        .filter(|key| key.target == users.name)
+        .filter_map(|key| Some((key.table.clone(), key.columns.first()?.clone())))
+        .collect()
 }
 
 /// Every table the profile names, with the columns it names there.

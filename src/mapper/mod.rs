@@ -5,6 +5,7 @@
 mod cell;
 mod change;
 mod convert;
+mod drift;
 mod filter;
 mod layout;
 mod predicate;
@@ -14,9 +15,10 @@ mod render;
 
 pub use cell::Cell;
 pub use change::{
-    Assignment, NewValue, Stamp, active, baseline, for_delete, for_insert, for_update, kept,
-    stamps, undelete,
+    Assignment, NewValue, Stamp, active, baseline, baseline_hash, for_delete, for_insert,
+    for_update, kept, stamps, undelete,
 };
+pub use drift::{Reading, agrees, readings, recycled};
 pub use filter::{matching_name, predicate, sort_field};
 pub use layout::{Layout, LayoutError, fit, whole_second};
 pub use predicate::{Field, Operand, Operator, Predicate};

@@ -30,7 +30,7 @@ pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resou
 
 /// Whether a client cleared the attribute and the column, which takes no NULL, holds the profile's
 /// `[insert]` constant in its place: the attribute is absent, as the client wants it.
-fn cleared_to_constant(
+pub(super) fn cleared_to_constant(
     table: &ResourceTable,
     record: &Record,
     path: &AttributePath,

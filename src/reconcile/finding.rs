@@ -238,14 +238,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Names the finding from run to run: kind, resource and field, not the values. 16 hexadecimal
-    /// digits of SHA-256.
+    /// Names the finding from run to run: kind, resource (by Entra's id where kpifire has none) and
+    /// field, not the values. 16 hexadecimal digits of SHA-256.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let resource = self.resource.map_or("", ResourceType::as_str);
         let parts = [self.kind.as_str(), resource];
-        let optional = [self.scim_id.as_deref(), self.attribute.as_deref()];
+        let id = self.scim_id.as_deref().or(self.external_id.as_deref());
+        let optional = [id, self.attribute.as_deref()];
         for part in parts.into_iter().chain(optional.map(Option::unwrap_or_default)) {
             // The length keeps `a` + `bc` apart from `ab` + `c`.
             hash.update(format!("{}:{part}\n", part.len()));

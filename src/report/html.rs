@@ -13,6 +13,7 @@ use super::charts::{self, Bars, Trend};
 use super::model::{Count, Item, Report, Verdict};
 use super::visible::{cut, visible};
 use super::words;
+use crate::reconcile::cleanup::plan::Readiness;
 use crate::reconcile::finding::{Kind, Severity};
 
 const STYLE: &str = include_str!("templates/report.css");
@@ -60,6 +61,8 @@ struct Page {
     severities: Vec<(Severity, String)>,
     kinds: Vec<Kind>,
     rows: Vec<Row>,
+    /// What cleanup would do, where that is known.
+    cleanup: Option<Cleanup>,
     run: String,
     next: String,
 }
@@ -109,6 +112,24 @@ struct Row {
     command: String,
 }
 
+struct Cleanup {
+    class: &'static str,
+    sentence: String,
+    reasons: Vec<String>,
+    thresholds: String,
+    deferred: Vec<Deferred>,
+    /// How many deferred accounts aren't listed.
+    more: String,
+    hash: String,
+}
+
+struct Deferred {
+    name: String,
+    id: String,
+    stage: &'static str,
+    reason: String,
+}
+
 impl Page {
     fn of(report: &Report) -> Self {
         let incomplete = report.verdict == Verdict::Incomplete;
@@ -145,6 +166,7 @@ impl Page {
             severities: severities.collect(),
             kinds: counts.iter().filter(|c| c.now > 0).map(|c| c.kind).collect(),
             rows: listed.iter().map(|item| Row::of(report, item)).collect(),
+            cleanup: Cleanup::of(report),
             run: shown(&report.run.id),
             next: words::next(report),
         }
@@ -279,6 +301,37 @@ impl Row {
             why: shown(&finding.why),
             command: visible(item.command.as_deref().unwrap_or_default()).into_owned(),
         }
+    }
+}
+
+impl Cleanup {
+    fn of(report: &Report) -> Option<Self> {
+        let plan = &report.cleanup;
+        // Without a hash nothing was read that a plan could be made from.
+        if plan.hash.is_empty() {
+            return None;
+        }
+        let thresholds: Vec<String> = plan.thresholds.iter().map(words::threshold).collect();
+        let deferred = plan.deferred.iter().map(|deferral| Deferred {
+            name: shown(deferral.name.as_deref().unwrap_or_default()),
+            id: shown(&deferral.scim_id),
+            stage: deferral.stage.as_str(),
+            reason: shown(&deferral.reason),
+        });
+        let more = plan.deferred_count.saturating_sub(plan.deferred.len() as u64);
+        Some(Self {
+            class: if plan.verdict == Readiness::Blocked { "blocked" } else { "" },
+            sentence: words::cleanup(report),
+            reasons: plan.reasons.iter().map(|reason| shown(reason)).collect(),
+            thresholds: shown(&thresholds.join("; ")),
+            deferred: deferred.collect(),
+            more: if more == 0 {
+                String::new()
+            } else {
+                format!("and {} more", words::number(more))
+            },
+            hash: shown(&plan.hash),
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::model::{Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
+use super::model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
 use super::words::rfc3339;
 
 /// Changes when a key changes its meaning or goes away.
@@ -49,7 +49,7 @@ struct ReportKeys<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<Vec<FindingKeys<'a>>>,
     trend: Vec<TrendKeys<'a>>,
-    cleanup: CleanupKeys,
+    cleanup: CleanupKeys<'a>,
     next: Option<String>,
 }
 
@@ -61,7 +61,9 @@ struct RunKeys<'a> {
 }
 
 #[derive(Serialize)]
-struct CleanupKeys {
+struct CleanupKeys<'a> {
+    #[serde(flatten)]
+    plan: &'a CleanupPlan,
     grace: Grace,
 }
 
@@ -123,7 +125,7 @@ impl<'a> ReportKeys<'a> {
                 .iter()
                 .map(|point| TrendKeys { at: rfc3339(point.at), counts: point })
                 .collect(),
-            cleanup: CleanupKeys { grace: report.grace },
+            cleanup: CleanupKeys { plan: &report.cleanup, grace: report.grace },
             next: report.next.map(rfc3339),
         }
     }
@@ -167,4 +169,11 @@ impl<'a> FindingKeys<'a> {
 
 fn by_name<S: Serializer>(point: &TrendPoint, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(point.counts.iter().map(|(kind, count)| (kind.as_str(), count)))
+}
+
+/// A finding's object, as the reports have it.
+#[must_use]
+pub fn finding(item: &Item) -> Value {
+    // What is written here has text for keys, and nothing else could fail.
+    serde_json::to_value(FindingKeys::of(item)).unwrap_or_default()
 }

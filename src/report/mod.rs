@@ -19,7 +19,8 @@ mod words;
 mod tests;
 
 pub use mask::masked;
-pub use model::{Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};
+pub use model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};
+pub(crate) use visible::visible;
 
 /// What a report can be rendered as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

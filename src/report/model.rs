@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::reconcile::cleanup::plan::{Deferral, Plan, Readiness, Stage, Threshold, by_stage};
 use crate::reconcile::finding::{Finding, Kind};
 
 /// A whole report.
@@ -30,6 +31,8 @@ pub struct Report {
     pub trend: Vec<TrendPoint>,
     /// Disabled users by how far they are on their way out.
     pub grace: Grace,
+    /// What cleanup would do now.
+    pub cleanup: CleanupPlan,
     /// When the next scheduled run is.
     pub next: Option<DateTime<Utc>>,
     /// `schedule.timezone`: whose local time is shown beside UTC.
@@ -37,7 +40,7 @@ pub struct Report {
 }
 
 /// A run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Run {
     /// A UUID that sorts by time.
     pub id: String,
@@ -98,6 +101,8 @@ impl Verdict {
 pub struct Scope {
     /// Rows read.
     pub rows: Rows,
+    /// Of these, what Entra asserted: links without tombstones, and desired memberships.
+    pub asserted: Rows,
     /// Links by resource type and state: `{"User": {"managed": 12}}`.
     pub links: BTreeMap<String, BTreeMap<String, u64>>,
     /// Findings that an operator ignores.
@@ -208,6 +213,49 @@ pub struct Grace {
     pub anonymise_due: u64,
     /// Anonymised.
     pub anonymised: u64,
+}
+
+/// What cleanup would do at the time of the run, in numbers; `cleanup plan` has it account by
+/// account.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CleanupPlan {
+    /// Names the plan.
+    pub hash: String,
+    /// Whether it may be applied.
+    pub verdict: Readiness,
+    /// Why not, a sentence each.
+    pub reasons: Vec<String>,
+    /// Accounts by the stage that is due.
+    pub due: BTreeMap<Stage, u64>,
+    /// Accounts with a stage that is due and can't be done: the first hundred.
+    pub deferred: Vec<Deferral>,
+    /// How many there are.
+    pub deferred_count: u64,
+    /// When the next stage of any account falls due.
+    pub next_due: Option<DateTime<Utc>>,
+    /// The limits.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// How many deferrals a report lists.
+const DEFERRALS: usize = 100;
+
+impl CleanupPlan {
+    /// The numbers of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan, next_due: Option<DateTime<Utc>>) -> Self {
+        Self {
+            hash: plan.hash.clone(),
+            verdict: plan.verdict,
+            reasons: plan.reasons.clone(),
+            due: by_stage(&plan.steps),
+            deferred: plan.deferred.iter().take(DEFERRALS).cloned().collect(),
+            deferred_count: plan.deferred.len() as u64,
+            next_due,
+            thresholds: plan.thresholds.clone(),
+        }
+    }
 }
 
 /// The order of findings in every format: the worst first, kind by kind, new ones first, then by

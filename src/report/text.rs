@@ -278,6 +278,30 @@ fn what(item: &Item) -> Vec<String> {
     vec![who, format!("{field}{expected} → {actual}")]
 }
 
+/// Deferrals listed at most.
+const DEFERRALS: usize = 3;
+
+fn cleanup(report: &Report) -> Vec<String> {
+    let plan = &report.cleanup;
+    if plan.hash.is_empty() {
+        // Nothing was read that one could be made from.
+        return vec![labelled("Cleanup", "not known")];
+    }
+    let mut lines = labelled_lines("Cleanup", &words::cleanup(report));
+    for reason in &plan.reasons {
+        lines.extend(labelled_lines("", &visible(reason)));
+    }
+    let thresholds: Vec<String> = plan.thresholds.iter().map(words::threshold).collect();
+    if !thresholds.is_empty() {
+        lines.extend(labelled_lines("Limits", &thresholds.join("; ")));
+    }
+    for deferral in plan.deferred.iter().take(DEFERRALS) {
+        lines.extend(labelled_lines("Deferred", &words::deferral(deferral)));
+    }
+    lines.push(labelled("Plan", &format!("{}, see kpifire-scim cleanup plan", plan.hash)));
+    lines
+}
+
 fn footer(report: &Report) -> Vec<String> {
     let grace = &report.grace;
     let stages = [
@@ -290,6 +314,7 @@ fn footer(report: &Report) -> Vec<String> {
     let stages = stages.map(|(count, stage)| format!("{} {stage}", words::number(count)));
     let mut lines = vec![String::new()];
     lines.extend(labelled_lines("Disabled", &stages.join(", ")));
+    lines.extend(cleanup(report));
     lines.push(labelled("Next run", &words::next(report)));
     lines
 }

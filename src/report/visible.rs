@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
 /// The text with every character that can't be seen, or does something, written out.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let mut before = None;
     let plain = !text.chars().any(|c| {
         let hidden = is_hidden(c, before);

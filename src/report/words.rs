@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::model::{Count, Coverage, Item, Report, Run, Scope, Verdict};
 use super::visible::{spelled_out, visible};
+use crate::reconcile::cleanup::plan::{Deferral, Threshold};
 use crate::reconcile::finding::Severity;
 
 /// Nothing where a value could be.
@@ -356,4 +357,29 @@ pub(super) fn from_the_difference(one: String, other: String, columns: usize) ->
     }
     let rest = |text: &str| format!("…{}", text.chars().skip(skip).collect::<String>());
     (rest(&one), rest(&other))
+}
+
+/// What cleanup would do: `READY: 2 strip, 1 anonymise due; 2 deferred; next due …`.
+pub(super) fn cleanup(report: &Report) -> String {
+    let plan = &report.cleanup;
+    let due: Vec<String> =
+        plan.due.iter().map(|(stage, n)| format!("{} {}", number(*n), stage.as_str())).collect();
+    let due = if due.is_empty() { "nothing".to_owned() } else { due.join(", ") };
+    let next = plan.next_due.map_or_else(String::new, |at| format!("; next due {}", utc(at)));
+    let deferred = number(plan.deferred_count);
+    format!("{}: {due} due; {deferred} deferred{next}", plan.verdict.as_str())
+}
+
+/// A threshold: `cleanup.max_count in 7 days 12 of 25`, `… 1.4 % of 5 %`.
+pub(super) fn threshold(threshold: &Threshold) -> String {
+    let unit = if threshold.name.contains("percent") { " %" } else { "" };
+    let Threshold { name, count, limit } = threshold;
+    format!("{name} {count}{unit} of {limit}{unit}")
+}
+
+/// A deferral: `ivo@plant.example (User 811) strip: held: a lawsuit`.
+pub(super) fn deferral(deferral: &Deferral) -> String {
+    let Deferral { stage, scim_id, name, reason } = deferral;
+    let name = name.as_deref().unwrap_or("-");
+    visible(&format!("{name} (User {scim_id}) {}: {reason}", stage.as_str())).into_owned()
 }

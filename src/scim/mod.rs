@@ -82,6 +82,15 @@ impl ResourceType {
         }
     }
 
+    /// The attribute that names a resource and that Entra matches by.
+    #[must_use]
+    pub const fn name_attribute(self) -> &'static str {
+        match self {
+            Self::User => "userName",
+            Self::Group => "displayName",
+        }
+    }
+
     /// The core schema's URN.
     #[must_use]
     pub const fn schema(self) -> &'static str {

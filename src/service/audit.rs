@@ -134,7 +134,7 @@ pub(super) fn done(caller: &Caller, event: Event<'_>) -> AuditRow {
 }
 
 /// Splits two states into the values that differ, before and after.
-pub(super) fn differences(
+pub(crate) fn differences(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
 ) -> (Map<String, Value>, Map<String, Value>) {

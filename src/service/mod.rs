@@ -208,6 +208,18 @@ impl Service {
         self.store.ping().await.map_err(Error::from)
     }
 
+    /// The install that it serves.
+    #[must_use]
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// The database that it serves.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// What discovery says of this install.
     #[must_use]
     pub fn advertised(&self) -> &Advertised {

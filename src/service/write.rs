@@ -173,6 +173,7 @@ impl Job {
             .await?
             .filter(|record| !record.deleted())
             .ok_or_else(|| read::missing(kind, id))?;
+        refuse_recycled(layout, kind, &record)?;
         if self.request.conditions.stated() {
             let projection = &self.request.projection;
             let records = std::slice::from_ref(&record);
@@ -242,12 +243,28 @@ impl Job {
     }
 }
 
+/// A key that belongs to another row than the link was made for is frozen: a write meant for one
+/// person would hit another.
+fn refuse_recycled(layout: &Layout, kind: ResourceType, record: &Record) -> Result<(), Error> {
+    let name = kind.name_attribute();
+    let asserted = record.link.as_ref().and_then(|link| link.baseline.as_ref());
+    let asserted = asserted.and_then(|baseline| baseline.get(name)).and_then(Value::as_str);
+    let now = mapper::attributes(layout, kind, record);
+    let now = now.get(name).and_then(Value::as_str);
+    if !mapper::recycled(record, asserted, now) {
+        return Ok(());
+    }
+    Err(scim::Error::conflict(format!(
+        "kpifire uses the id `{}` for another {kind} now; nothing is written to it until an operator \
+         lets the old link go (kpifire-scim drift)",
+        record.id()
+    ))
+    .into())
+}
+
 /// The matching attribute's value, which every resource needs.
 fn required_name(kind: ResourceType, resource: &Resource) -> Result<String, Error> {
-    let attribute = match kind {
-        ResourceType::User => "userName",
-        ResourceType::Group => "displayName",
-    };
+    let attribute = kind.name_attribute();
     resource
         .get(attribute)
         .and_then(Value::as_str)
@@ -267,10 +284,7 @@ fn external_id(resource: &Resource) -> Result<Option<String>, Error> {
 }
 
 fn taken(kind: ResourceType, name: &str) -> Error {
-    let attribute = match kind {
-        ResourceType::User => "userName",
-        ResourceType::Group => "displayName",
-    };
+    let attribute = kind.name_attribute();
     scim::Error::uniqueness(format!("{attribute}: `{name}` is taken by another {kind}")).into()
 }
 

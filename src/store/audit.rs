@@ -99,6 +99,29 @@ pub async fn ids_named(tx: &mut Tx, user_name: &str) -> Result<Vec<String>, Erro
     Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
 }
 
+/// How many rows of an operation somebody left since a time; their detail begins with who. One
+/// statement.
+///
+/// # Errors
+/// The database's.
+pub async fn count_by(
+    tx: &mut Tx,
+    operation: &str,
+    by: &str,
+    since: NaiveDateTime,
+) -> Result<u64, Error> {
+    let pattern = format!("{}:%", super::dialect::like_literal(by));
+    let sql = Sql::new("SELECT COUNT(*) FROM scim_audit WHERE at >= ")
+        .bind(since)
+        .raw(" AND operation = ")
+        .bind(operation)
+        .raw(" AND detail LIKE ")
+        .bind(pattern)
+        .raw(" ESCAPE '!'");
+    let rows = tx.query(sql).await?;
+    Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
+}
+
 /// Rows in the order they were written, after the row `after`, at most `limit`.
 ///
 /// # Errors

@@ -95,6 +95,25 @@ pub(super) fn for_update(database: Database, alias: &str) -> Sql {
     }
 }
 
+/// The database's clock: UTC, as the sidecar's times are.
+pub(super) fn now(database: Database) -> Sql {
+    Sql::new(match database {
+        Database::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+        Database::Postgres => "CAST(clock_timestamp() AS timestamp)",
+        Database::Mysql => "UTC_TIMESTAMP(6)",
+    })
+}
+
+/// Appended to an INSERT of a row that may be there already, `key` being a column of its key: then
+/// nothing is done.
+pub(super) fn unless_there(database: Database, key: &str) -> Sql {
+    match database {
+        Database::Sqlite | Database::Postgres => Sql::new(" ON CONFLICT DO NOTHING"),
+        // INSERT IGNORE would leave out other errors too.
+        Database::Mysql => Sql::new(" ON DUPLICATE KEY UPDATE ").ident(key).raw(" = ").ident(key),
+    }
+}
+
 /// The rows of a list of texts, as a derived table with one column `item`.
 ///
 /// One text is bound alone, so that planners see one row; more are bound as one JSON array, so that

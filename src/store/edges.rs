@@ -294,13 +294,92 @@ pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<()
     tx.execute(sql).await.map(|_| ())
 }
 
-/// Forgets a group's desired edges. One statement.
+/// Forgets the desired edges of a group or user. One statement.
 ///
 /// # Errors
 /// The database's.
-pub async fn forget_group(tx: &mut Tx, group: &Cell) -> Result<(), Error> {
-    let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ").bind(group.to_text());
+pub async fn forget(tx: &mut Tx, kind: ResourceType, id: &str) -> Result<(), Error> {
+    let column = match kind {
+        ResourceType::Group => "group_key = ",
+        ResourceType::User => "user_key = ",
+    };
+    let sql = Sql::new("DELETE FROM scim_desired_members WHERE ").raw(column).bind(id);
     tx.execute(sql).await.map(|_| ())
+}
+
+/// The users whom clients put into a group. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn desired_of(tx: &mut Tx, group: &str) -> Result<Vec<String>, Error> {
+    let sql = Sql::new("SELECT user_key FROM scim_desired_members WHERE group_key = ").bind(group);
+    Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
+}
+
+/// The groups that clients put a user into. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn desired_teams(tx: &mut Tx, user: &str) -> Result<Vec<String>, Error> {
+    let sql = Sql::new("SELECT group_key FROM scim_desired_members WHERE user_key = ").bind(user);
+    Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
+}
+
+/// Remembers that clients put a user into these groups, whatever kpifire has. One statement per
+/// group.
+///
+/// # Errors
+/// The database's.
+pub async fn desire(
+    tx: &mut Tx,
+    groups: &[String],
+    user: &str,
+    now: NaiveDateTime,
+) -> Result<(), Error> {
+    for group in groups {
+        let there = super::dialect::unless_there(tx.database(), "user_key");
+        let sql =
+            Sql::new("INSERT INTO scim_desired_members (group_key, user_key, created) VALUES (")
+                .bind(group.as_str())
+                .raw(", ")
+                .bind(user)
+                .raw(", ")
+                .bind(now)
+                .raw(")")
+                .append(there);
+        tx.execute(sql).await?;
+    }
+    Ok(())
+}
+
+/// Whether kpifire has an edge, and whether a client asserted it. Two statements.
+///
+/// # Errors
+/// The database's.
+pub async fn exists(
+    tx: &mut Tx,
+    layout: &Layout,
+    group: &Cell,
+    user: &str,
+) -> Result<(bool, bool), Error> {
+    let members = &layout.profile.members;
+    let key = layout.key(ResourceType::User, user).unwrap_or(Cell::Null);
+    let legacy = Sql::new("SELECT 1 FROM ")
+        .table(&members.table)
+        .raw(" WHERE ")
+        .ident(&members.group)
+        .raw(" = ")
+        .append(value(layout, &members.table, &members.group, group.clone()))
+        .raw(" AND ")
+        .ident(&members.user)
+        .raw(" = ")
+        .append(value(layout, &members.table, &members.user, key));
+    let desired = Sql::new("SELECT 1 FROM scim_desired_members WHERE group_key = ")
+        .bind(group.to_text())
+        .raw(" AND user_key = ")
+        .bind(user);
+    let legacy = !tx.query(legacy).await?.is_empty();
+    Ok((legacy, !tx.query(desired).await?.is_empty()))
 }
 
 /// Puts every desired edge of a user back into kpifire's table, where the group still is. One

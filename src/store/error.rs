@@ -36,6 +36,12 @@ impl Error {
         Self { kind, context: context.to_owned(), message: message.into() }
     }
 
+    /// Whether the database went away.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.kind == ErrorKind::Lost
+    }
+
     /// The sort of the failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

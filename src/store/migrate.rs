@@ -33,9 +33,21 @@ macro_rules! migration {
     };
 }
 
-const SQLITE: &[Migration] = &[migration!("sqlite", "2026-11-24-000001_sidecar")];
-const POSTGRES: &[Migration] = &[migration!("postgres", "2026-11-24-000001_sidecar")];
-const MYSQL: &[Migration] = &[migration!("mysql", "2026-11-24-000001_sidecar")];
+const SQLITE: &[Migration] = &[
+    migration!("sqlite", "2026-11-24-000001_sidecar"),
+    migration!("sqlite", "2026-11-24-000002_reconciler"),
+    migration!("sqlite", "2026-11-24-000003_cleanup"),
+];
+const POSTGRES: &[Migration] = &[
+    migration!("postgres", "2026-11-24-000001_sidecar"),
+    migration!("postgres", "2026-11-24-000002_reconciler"),
+    migration!("postgres", "2026-11-24-000003_cleanup"),
+];
+const MYSQL: &[Migration] = &[
+    migration!("mysql", "2026-11-24-000001_sidecar"),
+    migration!("mysql", "2026-11-24-000002_reconciler"),
+    migration!("mysql", "2026-11-24-000003_cleanup"),
+];
 
 const BOOKS: &str = "CREATE TABLE IF NOT EXISTS scim_migrations \
     (version VARCHAR(64) NOT NULL PRIMARY KEY, applied VARCHAR(32) NOT NULL)";

@@ -8,10 +8,13 @@
 
 pub mod audit;
 mod catalogue;
+pub mod cleanup;
 pub mod demo;
 mod dialect;
 pub mod edges;
 mod error;
+pub mod findings;
+pub mod lease;
 pub mod links;
 pub mod migrate;
 mod pool;
@@ -19,6 +22,8 @@ mod predicate;
 mod prove;
 pub mod resources;
 mod row;
+pub mod runs;
+pub mod snapshot;
 mod sql;
 mod status;
 mod tls;
@@ -91,6 +96,19 @@ impl Store {
         E: Failure,
     {
         transaction::read(&self.pool, work).await
+    }
+
+    /// Runs `work` on one state of the database, without writing: a run's snapshot. Not tried again.
+    ///
+    /// # Errors
+    /// What `work` returns, or the database's failure.
+    pub async fn snapshot<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx) -> Work<'a, T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Failure,
+    {
+        transaction::snapshot(&self.pool, work).await
     }
 
     /// What the live database says of its tables.

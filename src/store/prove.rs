@@ -18,7 +18,7 @@ use crate::profile::proof::{Finding, Severity};
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
 
-const SIDECAR: [&str; 10] = [
+const SIDECAR: [&str; 11] = [
     "scim_links",
     "scim_desired_members",
     "scim_tokens",
@@ -28,6 +28,7 @@ const SIDECAR: [&str; 10] = [
     "scim_findings",
     "scim_cleanup_journal",
     "scim_lease",
+    "scim_holds",
     "scim_migrations",
 ];
 

@@ -380,7 +380,16 @@ async fn lookup_key(
 
 const LIVE: &str = " WHERE (l.state IS NULL OR l.state <> 'deleted') AND ";
 
+/// The link's columns, as [`link`] reads them.
+pub(super) const LINK: &str = "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
+                    l.disabled_at, l.deleted_at";
+
 fn select(layout: &Layout, kind: ResourceType) -> Sql {
+    from(Sql::new("SELECT ").append(columns(layout, kind)).raw(", ").raw(LINK), layout, kind)
+}
+
+/// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`LINK`].
+pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
     let table = layout.profile.table(kind);
     let mut columns = vec![Sql::default().column("r", &table.key)];
     for mapping in table.attributes.values() {
@@ -405,11 +414,7 @@ fn select(layout: &Layout, kind: ResourceType) -> Sql {
     for stamp in [table.touch.created.first(), table.touch.modified.first()] {
         columns.push(stamp.map_or_else(|| Sql::new("NULL"), |it| Sql::default().column("r", it)));
     }
-    columns.push(Sql::new(
-        "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
-         l.disabled_at, l.deleted_at",
-    ));
-    from(Sql::new("SELECT ").list(", ", columns), layout, kind)
+    Sql::default().list(", ", columns)
 }
 
 fn lookups(layout: &Layout, kind: ResourceType) -> impl Iterator<Item = &Mapping> {
@@ -417,7 +422,8 @@ fn lookups(layout: &Layout, kind: ResourceType) -> impl Iterator<Item = &Mapping
     attributes.filter(|mapping| matches!(mapping.encoding, Encoding::Lookup(_)))
 }
 
-fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
+/// `… FROM rows r LEFT JOIN links l`.
+pub(super) fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
     let table = layout.profile.table(kind);
     let key = key_text(layout.database, Sql::default().column("r", &table.key));
     select
@@ -429,7 +435,8 @@ fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
         .append(key)
 }
 
-fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Error> {
+/// A row of [`columns`] and the link's.
+pub(super) fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Error> {
     let keys = layout.profile.table(kind).attributes.len() + 1;
     let lookup_keys: BTreeMap<String, Cell> = lookups(layout, kind)
         .enumerate()
@@ -447,7 +454,8 @@ fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Erro
     })
 }
 
-fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
+/// A link of [`LINK`], whose columns after the state begin at `at`.
+pub(super) fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
     let corrupt = |what: &str| Error::new(ErrorKind::Other, "scim_links", what);
     let time = |index: usize| row.time(index).ok_or_else(|| corrupt("a link without its times"));
     Ok(Link {

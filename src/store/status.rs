@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use super::error::Error;
 use super::sql::Sql;
 use super::transaction::Tx;
-use super::{Store, migrate};
+use super::{Store, migrate, runs};
 
 /// What the sidecar tables say of the agent's work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +22,8 @@ pub struct Status {
     pub last_write: Option<(NaiveDateTime, Option<String>)>,
     /// Audited writes and refusals since the time asked for.
     pub outcomes: BTreeMap<String, i64>,
+    /// The reconciler's last run: when it was over, and its verdict.
+    pub last_run: Option<(NaiveDateTime, String)>,
 }
 
 impl Store {
@@ -62,5 +64,6 @@ async fn read(tx: &mut Tx, since: NaiveDateTime) -> Result<Status, Error> {
     for row in tx.query(sql).await? {
         status.outcomes.insert(row.text(0).unwrap_or_default(), row.int(1));
     }
+    status.last_run = runs::last(tx).await?.map(|run| (run.finished, run.verdict));
     Ok(status)
 }

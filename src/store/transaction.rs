@@ -98,6 +98,29 @@ impl Tx {
         .map_err(Error::from)
     }
 
+    async fn begin_snapshot(&mut self) -> Result<(), Error> {
+        match &mut self.connection {
+            // The first read pins the state that all others see (WAL).
+            Connection::Sqlite(it) => SqliteTransactions::begin_transaction(&mut **it).await,
+            Connection::Postgres(it) => {
+                AnsiTransactionManager::begin_transaction_sql(
+                    &mut **it,
+                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                )
+                .await
+            }
+            Connection::Mysql(it) => {
+                it.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+                AnsiTransactionManager::begin_transaction_sql(
+                    &mut **it,
+                    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+                )
+                .await
+            }
+        }
+        .map_err(Error::from)
+    }
+
     async fn commit(&mut self) -> Result<(), Error> {
         match &mut self.connection {
             Connection::Sqlite(it) => SqliteTransactions::commit_transaction(&mut **it).await,
@@ -192,6 +215,34 @@ where
             pause(attempt).await;
             attempt += 1;
         }
+    })
+    .await
+}
+
+/// Runs `work` in one read-only transaction that sees one state of the database from its first
+/// statement to its last. Not tried again: what it read before is of no use after.
+///
+/// # Errors
+/// What `work` returns, or the database's failure.
+pub(super) async fn snapshot<T, E, F>(pool: &Pool, work: F) -> Result<T, E>
+where
+    F: for<'a> FnOnce(&'a mut Tx) -> Work<'a, T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Failure,
+{
+    let pool = pool.clone();
+    detached(async move {
+        let mut tx = open(&pool, Purpose::Read).await?;
+        if let Err(error) = tx.begin_snapshot().await {
+            tx.connection.discard();
+            return Err(error.into());
+        }
+        let outcome = work(&mut tx).await;
+        let broken = outcome.as_ref().is_err_and(lost);
+        if broken || tx.rollback().await.is_err() {
+            tx.connection.discard();
+        }
+        outcome
     })
     .await
 }

@@ -1,9 +1,10 @@
 //! What is in the database afterwards: audit, links, revocation, protection, foreign installs,
-//! migrations.
+//! migrations, leases.
 
 mod audit;
 mod check;
 mod installs;
+mod lease;
 mod links;
 mod migrations;
 mod protect;

@@ -25,7 +25,15 @@ async fn begin(dir: &std::path::Path) -> Running {
     let (stop, stopped) = oneshot::channel();
     let settings = serve::settings(&loaded.config);
     let stopped = stopped.map(|_| ());
-    let serving = tokio::spawn(daemon::run(listeners, service, settings, system_clock(), stopped));
+    let reconciler = serve::reconciler(&loaded.config, &service);
+    let serving = tokio::spawn(daemon::run(
+        listeners,
+        service,
+        reconciler,
+        settings,
+        system_clock(),
+        stopped,
+    ));
     let client = Client::new(&format!("http://{bound}/scim/v2"), &token).unwrap();
     Running { client, store, token, stop, serving }
 }

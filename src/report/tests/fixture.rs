@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
+use super::kpifire_scim::reconcile::cleanup::plan::{Deferral, Readiness, Stage, Threshold};
 use super::kpifire_scim::reconcile::finding::{Finding, Kind, member_field};
 use super::kpifire_scim::report::model::{
-    Count, Coverage, Grace, Item, Report, Rows, Run, Scope, SourceScope, TrendPoint, Verdict, sort,
+    CleanupPlan, Count, Coverage, Grace, Item, Report, Rows, Run, Scope, SourceScope, TrendPoint,
+    Verdict, sort,
 };
 use super::kpifire_scim::scim::ResourceType;
 
@@ -239,8 +241,41 @@ pub fn drift(mut findings: Vec<Item>) -> Report {
             anonymise_due: 1,
             anonymised: 904,
         },
+        cleanup: cleanup(),
         next: Some("2026-11-24T01:17:00Z".parse().unwrap()),
         zone: chrono_tz::Europe::Berlin,
+    }
+}
+
+fn cleanup() -> CleanupPlan {
+    let threshold = |name: &str, count, limit| Threshold { name: name.to_owned(), count, limit };
+    let deferral = |stage, id: &str, name: &str, reason: &str| Deferral {
+        stage,
+        scim_id: id.to_owned(),
+        name: Some(name.to_owned()),
+        reason: reason.to_owned(),
+    };
+    CleanupPlan {
+        hash: "0f1e2d3c4b5a6978".to_owned(),
+        verdict: Readiness::Ready,
+        reasons: Vec::new(),
+        due: BTreeMap::from([(Stage::Strip, 2), (Stage::Anonymise, 1)]),
+        deferred: vec![
+            deferral(Stage::Strip, "811", "ivo@plant.example", "held: a lawsuit"),
+            deferral(
+                Stage::Transfer,
+                "812",
+                "<b>jo</b>@plant.example",
+                "owns 2 projects, and has no manager in kpifire",
+            ),
+        ],
+        deferred_count: 2,
+        next_due: Some(finished() + Duration::days(3)),
+        thresholds: vec![
+            threshold("cleanup.max_count in this run", 3.0, 25.0),
+            threshold("cleanup.max_count in 7 days", 12.0, 25.0),
+            threshold("cleanup.max_percent in 7 days", 1.4, 5.0),
+        ],
     }
 }
 
@@ -249,6 +284,7 @@ fn scope() -> Scope {
     let states = states.map(|(state, count)| (state.to_owned(), count));
     Scope {
         rows: Rows { users: 12_078, teams: 310, members: 88_412 },
+        asserted: Rows { users: 12_002, teams: 280, members: 84_019 },
         links: BTreeMap::from([
             ("User".to_owned(), BTreeMap::from(states)),
             ("Group".to_owned(), BTreeMap::from([("managed".to_owned(), 280)])),

@@ -26,7 +26,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
         resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
         edges::remove_user(tx, layout, &key).await?;
     } else {
-        edges::forget_group(tx, &key).await?;
+        edges::forget(tx, kind, id).await?;
     }
     if let Some(assignments) = mapper::for_delete(layout, kind, job.now())? {
         let mut columns = job.columns(tx, assignments).await?;

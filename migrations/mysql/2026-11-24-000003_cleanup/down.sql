@@ -1,0 +1,2 @@
+DROP INDEX scim_cleanup_journal_at ON scim_cleanup_journal;
+DROP TABLE scim_holds;

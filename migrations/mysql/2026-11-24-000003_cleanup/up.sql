@@ -1,0 +1,8 @@
+-- Accounts that cleanup leaves alone until an operator releases them, and when each was last
+-- cleaned: the thresholds count accounts by time.
+CREATE TABLE scim_holds (
+  legacy_key VARCHAR(191) NOT NULL PRIMARY KEY,
+  since      DATETIME(6) NOT NULL,
+  reason     VARCHAR(1000) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE INDEX scim_cleanup_journal_at ON scim_cleanup_journal (at);

@@ -1,0 +1,2 @@
+DROP INDEX scim_cleanup_journal_at;
+DROP TABLE scim_holds;

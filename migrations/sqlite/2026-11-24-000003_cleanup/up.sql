@@ -1,0 +1,8 @@
+-- Accounts that cleanup leaves alone until an operator releases them, and when each was last
+-- cleaned: the thresholds count accounts by time.
+CREATE TABLE scim_holds (
+  legacy_key VARCHAR(191) NOT NULL PRIMARY KEY,
+  since      TIMESTAMP NOT NULL,
+  reason     VARCHAR(1000) NOT NULL
+);
+CREATE INDEX scim_cleanup_journal_at ON scim_cleanup_journal (at);

@@ -1,0 +1,367 @@
+//! `cleanup`: what is due for users whom Entra disabled, read first, then done; holds; undoing.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+
+use chrono::Utc;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::context;
+use super::error::Error;
+use super::globals::Globals;
+use super::progress::Watched;
+use super::{output, time};
+use crate::http::system_clock;
+use crate::mapper::{Layout, Record};
+use crate::reconcile::Settings;
+use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
+use crate::reconcile::cleanup::plan::{Plan, Readiness, Stage, by_stage};
+use crate::reconcile::cleanup::{read, undo};
+use crate::report::{Verdict, csv, visible};
+use crate::service::stamp;
+use crate::store::{Store, cleanup};
+
+/// `cleanup …`
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Show what is due now, and whether it may be done; writes nothing
+    #[command(after_help = "Exit codes: 0 nothing is due or it may be done, 4 blocked.")]
+    Plan {
+        /// What the plan looks like
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Do what a plan says, if it would still say the same
+    #[command(
+        after_help = "Exit codes: 0 done or nothing is due, 1 the plan differs now, 4 blocked."
+    )]
+    Apply {
+        /// The plan's hash, as `cleanup plan` prints it
+        #[arg(long, value_name = "HASH")]
+        plan: String,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Leave an account alone until it is released
+    Hold {
+        /// A userName or id
+        user: String,
+        /// Why, for those who come after
+        #[arg(long, value_name = "REASON")]
+        reason: String,
+    },
+    /// Let cleanup have an account again
+    Release {
+        /// A userName or id
+        user: String,
+    },
+    /// Take a run back: memberships, owners and personal data, where nothing changed since
+    Undo {
+        /// The run, as `cleanup apply` printed it
+        run: String,
+    },
+}
+
+/// How `cleanup plan` looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person
+    Text,
+    /// One object
+    Json,
+    /// The plan on the first line, then a step or deferral a line
+    Ndjson,
+    /// A row a step or deferral (RFC 4180)
+    Csv,
+}
+
+/// Does it; the exit code says how it came out.
+///
+/// # Errors
+/// 64 for the configuration; 1 for the database, a user who isn't there, a plan that differs.
+pub fn run(command: Command, globals: &Globals) -> Result<u8, Error> {
+    context::block_on(async {
+        let loaded = context::load(globals)?;
+        let store = context::migrated(&loaded.config).await?;
+        let settings = Arc::new(context::settings(&store, &loaded).await?);
+        match command {
+            Command::Plan { format } => plan(&store, &settings, format).await,
+            Command::Apply { plan, yes } => {
+                let consent = if yes { Consent::Given } else { Consent::Asked };
+                apply(&store, &settings, &plan, consent).await
+            }
+            Command::Hold { user, reason } => hold(&store, &settings, &user, &reason).await,
+            Command::Release { user } => release(&store, &settings, &user).await,
+            Command::Undo { run } => undo(&store, &settings, &run).await,
+        }
+    })
+}
+
+fn failed(error: crate::store::Error) -> Error {
+    Error::failed("cleanup failed", error)
+}
+
+async fn plan(store: &Store, settings: &Arc<Settings>, format: Format) -> Result<u8, Error> {
+    let plan = apply::current(store, settings, Utc::now()).await.map_err(failed)?;
+    output::print(&render(&plan, format))?;
+    Ok(code(plan.verdict))
+}
+
+fn code(verdict: Readiness) -> u8 {
+    match verdict {
+        Readiness::Empty | Readiness::Ready => 0,
+        Readiness::Blocked => Verdict::Blocked.exit_code(),
+    }
+}
+
+fn render(plan: &Plan, format: Format) -> String {
+    match format {
+        Format::Text => text(plan),
+        Format::Json => format!("{:#}\n", json!(plan)),
+        Format::Ndjson => {
+            let mut whole = json!(plan);
+            let mut lists = Vec::new();
+            if let Some(object) = whole.as_object_mut() {
+                for (list, kind) in [("steps", "step"), ("deferred", "deferral")] {
+                    lists.push((kind, object.remove(list).unwrap_or_default()));
+                }
+                object.insert("type".to_owned(), "plan".into());
+            }
+            let lines = lists.into_iter().flat_map(|(kind, list)| typed(kind, list));
+            std::iter::once(whole).chain(lines).map(|line| format!("{line}\n")).collect()
+        }
+        Format::Csv => {
+            let heading = ["stage", "scimId", "name", "due", "detail", "deferred"];
+            let steps = plan.steps.iter().map(|step| {
+                let name = step.name.clone().unwrap_or_default();
+                let [stage, due] = [step.stage.as_str().to_owned(), time::show(step.due)];
+                csv::line([
+                    stage,
+                    step.scim_id.clone(),
+                    name,
+                    due,
+                    step.detail.clone(),
+                    String::new(),
+                ])
+            });
+            let deferred = plan.deferred.iter().map(|it| {
+                let name = it.name.clone().unwrap_or_default();
+                let stage = it.stage.as_str().to_owned();
+                let none = String::new();
+                csv::line([stage, it.scim_id.clone(), name, none.clone(), none, it.reason.clone()])
+            });
+            std::iter::once(csv::line(heading)).chain(steps).chain(deferred).collect()
+        }
+    }
+}
+
+fn typed(kind: &str, list: Value) -> Vec<Value> {
+    let Value::Array(list) = list else { return Vec::new() };
+    list.into_iter()
+        .map(|mut item| {
+            if let Some(object) = item.as_object_mut() {
+                object.insert("type".to_owned(), kind.into());
+            }
+            item
+        })
+        .collect()
+}
+
+fn text(plan: &Plan) -> String {
+    let mut text = format!("{}  plan {}\n", plan.verdict.as_str(), plan.hash);
+    for reason in &plan.reasons {
+        text += &format!("  {reason}\n");
+    }
+    for threshold in &plan.thresholds {
+        let unit = if threshold.name.contains("percent") { " %" } else { "" };
+        let (count, limit) = (threshold.count, threshold.limit);
+        text += &format!("  {}: {count}{unit} of {limit}{unit}\n", threshold.name);
+    }
+    let counted: Vec<String> = by_stage(&plan.steps)
+        .iter()
+        .map(|(stage, count)| format!("{count} {}", stage.as_str()))
+        .collect();
+    if plan.steps.is_empty() {
+        text += "\nNothing is due.\n";
+    } else {
+        text += &format!("\nDue: {}\n{}", counted.join(", "), steps(plan));
+    }
+    if !plan.deferred.is_empty() {
+        let heading = ["STAGE", "ID", "NAME", "DEFERRED BECAUSE"].map(str::to_owned).to_vec();
+        let rows = plan.deferred.iter().map(|it| {
+            [it.stage.as_str(), &it.scim_id, it.name.as_deref().unwrap_or("-"), &it.reason]
+                .map(|cell| visible(cell).into_owned())
+                .to_vec()
+        });
+        let rows: Vec<_> = std::iter::once(heading).chain(rows).collect();
+        text += &format!("\n{}", output::table(&rows));
+    }
+    if plan.verdict == Readiness::Ready {
+        text += &format!("\nTo do this: kpifire-scim cleanup apply --plan {}\n", plan.hash);
+    }
+    text
+}
+
+fn steps(plan: &Plan) -> String {
+    let heading = ["STAGE", "ID", "NAME", "DUE SINCE", "WHAT"].map(str::to_owned).to_vec();
+    let rows = plan.steps.iter().map(|step| {
+        let due = time::show(step.due);
+        let name = step.name.as_deref().unwrap_or("-");
+        [step.stage.as_str(), &step.scim_id, name, &due, &step.detail]
+            .map(|cell| visible(cell).into_owned())
+            .to_vec()
+    });
+    output::table(&std::iter::once(heading).chain(rows).collect::<Vec<_>>())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    Given,
+    Asked,
+}
+
+async fn apply(
+    store: &Store,
+    settings: &Arc<Settings>,
+    hash: &str,
+    consent: Consent,
+) -> Result<u8, Error> {
+    if consent == Consent::Asked && !asked(hash)? {
+        return Err(Error::refused("nothing was done"));
+    }
+    let watched = Watched::new("steps");
+    let progress = watched.progress();
+    let outcome = apply::apply(store, settings, hash, &system_clock(), &progress).await;
+    watched.end().await;
+    match outcome.map_err(failed)? {
+        Outcome::Empty => {
+            output::line("Nothing is due.")?;
+            Ok(0)
+        }
+        Outcome::Differs(now) => Err(Error::refused(format!(
+            "the plan would now be another one ({now}): read it with `kpifire-scim cleanup plan`; \
+             nothing was done"
+        ))),
+        Outcome::Blocked(plan) => {
+            output::print(&text(&plan))?;
+            Ok(code(plan.verdict))
+        }
+        Outcome::Held { by, until } => Err(Error::refused(format!(
+            "cleanup is under way already, by {by} (its lease lasts until {} unless renewed)",
+            time::show(until.and_utc())
+        ))),
+        Outcome::Applied(applied) => {
+            output::print(&outcome_text(&applied))?;
+            match applied.stopped {
+                Some(why) => Err(Error::refused(format!("stopped before the end: {why}"))),
+                None => Ok(0),
+            }
+        }
+    }
+}
+
+/// Asks on a terminal; whoever has none must say `--yes`.
+fn asked(hash: &str) -> Result<bool, Error> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::usage("nobody can be asked here: add --yes to apply the plan"));
+    }
+    drop(write!(std::io::stderr(), "Apply the plan {hash}? [y/N] "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn outcome_text(applied: &Applied) -> String {
+    let counted: Vec<String> = by_stage(&applied.done)
+        .iter()
+        .map(|(stage, count)| format!("{count} {}", stage.as_str()))
+        .collect();
+    let counted = if counted.is_empty() { "nothing".to_owned() } else { counted.join(", ") };
+    let mut text = format!("done: {counted}\n");
+    for it in &applied.deferred {
+        let name = it.name.as_deref().unwrap_or("-");
+        let line = format!("{} {} {name}: {}", it.stage.as_str(), it.scim_id, it.reason);
+        text += &format!("deferred: {}\n", visible(&line));
+    }
+    if applied.done.iter().any(|step| step.stage != Stage::Delete) {
+        text += &format!("\nTo take it back: kpifire-scim cleanup undo {}\n", applied.run);
+    }
+    text
+}
+
+/// The one user that an operator means.
+async fn user(store: &Store, layout: &Arc<Layout>, wanted: &str) -> Result<String, Error> {
+    let (layout, name) = (Arc::clone(layout), wanted.to_owned());
+    let found = store
+        .read(move |tx| {
+            let (layout, name) = (Arc::clone(&layout), name.clone());
+            Box::pin(async move { read::find_user(tx, &layout, &name).await })
+        })
+        .await
+        .map_err(failed)?;
+    match found.as_slice() {
+        [one] => Ok(one.id()),
+        [] => Err(Error::refused(format!("kpifire has no user `{wanted}`"))),
+        more => {
+            let ids: Vec<String> = more.iter().map(Record::id).collect();
+            let ids = ids.join(", ");
+            Err(Error::refused(format!(
+                "more than one user is called `{wanted}`: name an id ({ids})"
+            )))
+        }
+    }
+}
+
+async fn hold(store: &Store, settings: &Settings, wanted: &str, reason: &str) -> Result<u8, Error> {
+    let id = user(store, &settings.layout, wanted).await?;
+    let work = (id.clone(), reason.to_owned());
+    store
+        .write(move |tx| {
+            let (id, reason) = work.clone();
+            Box::pin(async move { cleanup::hold(tx, &id, &reason, stamp(Utc::now())).await })
+        })
+        .await
+        .map_err(failed)?;
+    output::line(&format!("user {id} is on hold: {}", visible(reason)))?;
+    Ok(0)
+}
+
+async fn release(store: &Store, settings: &Settings, wanted: &str) -> Result<u8, Error> {
+    let id = user(store, &settings.layout, wanted).await?;
+    let released = id.clone();
+    let was = store
+        .write(move |tx| {
+            let id = released.clone();
+            Box::pin(async move { cleanup::release(tx, &id).await })
+        })
+        .await
+        .map_err(failed)?;
+    output::line(&format!("user {id} {}", if was { "is released" } else { "was not on hold" }))?;
+    Ok(0)
+}
+
+async fn undo(store: &Store, settings: &Arc<Settings>, run: &str) -> Result<u8, Error> {
+    let undone = undo::undo(store, settings, run, Utc::now())
+        .await
+        .map_err(|error| Error::service("undoing failed", error))?;
+    if undone.is_empty() {
+        return Err(Error::refused(format!("cleanup has no run `{run}`")));
+    }
+    let mut refused = 0;
+    for step in &undone {
+        let outcome = match &step.refused {
+            None => "undone; the account is on hold".to_owned(),
+            Some(why) => {
+                refused += 1;
+                format!("left as it is: {why}")
+            }
+        };
+        output::line(&format!("{} {}: {}", step.step, step.id, visible(&outcome)))?;
+    }
+    if refused == 0 {
+        return Ok(0);
+    }
+    Err(Error::refused(format!("{refused} of {} steps were left as they are", undone.len())))
+}

@@ -1,0 +1,47 @@
+//! The demo's second half: rows edited behind the agent's back, and the report that finds them out.
+
+use std::sync::Arc;
+
+use super::place::Place;
+use crate::cli::context::{self, Loaded};
+use crate::cli::error::Error;
+use crate::cli::output;
+use crate::http::system_clock;
+use crate::reconcile::run::{self, Occasion, Ran};
+use crate::report::{self, Format, Report};
+use crate::store::Store;
+use crate::store::demo::execute_script;
+
+/// Edits kpifire's tables natively, runs the reconciler, prints its report and keeps it as a page.
+///
+/// # Errors
+/// 1 for the database, and for a page that can't be written.
+pub async fn show(store: &Store, place: &Place, loaded: &Loaded) -> Result<(), Error> {
+    execute_script(store, include_str!("behind.sql"))
+        .await
+        .map_err(|error| Error::failed("can't edit kpifire's rows", error))?;
+    output::line("Somebody edits kpifire's own tables; then the reconciler runs:\n")?;
+    let report = reconcile(store, loaded).await?;
+    output::print(&report::render(&report, Format::Text))?;
+    let page = place.reports.join(format!("{}.html", report.run.id));
+    output::replace(&page, &report::render(&report, Format::Html))?;
+    let config = place.config.display();
+    output::print(&format!(
+        "\nThe same as a page: {}\n\
+         Mend what you choose: kpifire-scim drift restore ID… --config '{config}'\n\n",
+        page.display()
+    ))
+}
+
+async fn reconcile(store: &Store, loaded: &Loaded) -> Result<Report, Error> {
+    let settings = Arc::new(context::settings(store, loaded).await?);
+    let (occasion, progress) = (Occasion::default(), Arc::default());
+    match run::run(store, &settings, &occasion, &system_clock(), progress).await {
+        Ok(Ran::Report(report)) => Ok(*report),
+        Ok(Ran::Served) => Err(Error::refused("another agent ran the reconciler")),
+        Ok(Ran::Held { by, .. }) => {
+            Err(Error::refused(format!("{by} runs the reconciler at this moment")))
+        }
+        Err(error) => Err(Error::failed("the reconciler failed", error)),
+    }
+}

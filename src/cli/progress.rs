@@ -1,0 +1,65 @@
+//! A bar for what takes longer than a second, on a terminal; nothing otherwise.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::task::JoinHandle;
+
+use crate::reconcile::snapshot::Progress;
+
+/// Work that is being watched.
+pub struct Watched {
+    progress: Arc<Progress>,
+    watching: JoinHandle<()>,
+}
+
+impl Watched {
+    /// Begins to watch; `what` is counted.
+    #[must_use]
+    pub fn new(what: &'static str) -> Self {
+        let progress = Arc::new(Progress::default());
+        let watching = tokio::spawn(watch(Arc::clone(&progress), what));
+        Self { progress, watching }
+    }
+
+    /// What the work counts on.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Takes the bar away.
+    pub async fn end(self) {
+        self.watching.abort();
+        // What is aborted has taken its bar away once it is joined.
+        drop(self.watching.await);
+    }
+}
+
+async fn watch(progress: Arc<Progress>, what: &'static str) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    // Nothing that is over within a second needs a bar.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let bar = Shown(ProgressBar::new_spinner());
+    let template = format!("{{spinner}} {{human_pos}} {what}  {{per_sec}}  {{elapsed}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.0.set_style(style);
+    }
+    loop {
+        bar.0.set_position(progress.rows());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A bar that goes when it is dropped.
+struct Shown(ProgressBar);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

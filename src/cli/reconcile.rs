@@ -1,0 +1,115 @@
+//! `reconcile`: one run now, and its report.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::context::{self, Loaded};
+use super::error::Error;
+use super::globals::Globals;
+use super::progress::Watched;
+use super::{output, time};
+use crate::http::system_clock;
+use crate::reconcile::compare::Export;
+use crate::reconcile::run::{self, Occasion, Ran};
+use crate::reconcile::source::Source;
+use crate::report::{self, Format, Report};
+
+/// `reconcile`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 clean, 2 drift found, 3 incomplete, 4 blocked by a threshold; \
+                        1 error, 64 usage or configuration."
+)]
+pub struct Args {
+    /// An export of Entra itself to compare with: Microsoft Graph's /users as JSON, or the portal's
+    /// CSV
+    #[arg(long, value_name = "FILE")]
+    source: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Where a report goes, and how it looks.
+#[derive(Debug, clap::Args)]
+pub struct Output {
+    /// How the report looks; by the file's extension when it isn't said, or else text
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write the report to a file, which is replaced whole, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Output {
+    /// Writes a report there.
+    ///
+    /// # Errors
+    /// 1 when the file can't be written or stdout is closed.
+    pub fn write(&self, report: &Report) -> Result<(), Error> {
+        let format = self.format.unwrap_or_else(|| self.by_extension());
+        let text = report::render(report, format);
+        match &self.out {
+            None => output::print(&text),
+            Some(file) => {
+                output::replace(file, &text)?;
+                output::remark(&format!("{} {}", report.verdict.as_str(), file.display()));
+                Ok(())
+            }
+        }
+    }
+
+    fn by_extension(&self) -> Format {
+        let extension = self.out.as_ref().and_then(|file| file.extension());
+        match extension.and_then(|it| it.to_str()) {
+            Some("json") => Format::Json,
+            Some("ndjson") => Format::Ndjson,
+            Some("csv") => Format::Csv,
+            Some("html" | "htm") => Format::Html,
+            _ => Format::Text,
+        }
+    }
+}
+
+/// Runs, prints the report; the exit code says the verdict.
+///
+/// # Errors
+/// 64 for the configuration; 1 for an export that can't be read, for a run that is under way
+/// elsewhere, and when the database can't be had at all.
+pub fn run(args: &Args, globals: &Globals) -> Result<u8, Error> {
+    context::block_on(async {
+        let loaded = context::load(globals)?;
+        let report = now(&loaded, args).await?;
+        args.output.write(&report)?;
+        Ok(report.verdict.exit_code())
+    })
+}
+
+async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
+    let store = context::migrated(&loaded.config).await?;
+    let settings = Arc::new(context::settings(&store, loaded).await?);
+    let export = args.source.as_deref().map(export).transpose()?.map(Arc::new);
+    let watched = Watched::new("rows");
+    let (occasion, progress) = (Occasion { export, slot: None }, watched.progress());
+    let outcome = run::run(&store, &settings, &occasion, &system_clock(), progress).await;
+    watched.end().await;
+    match outcome.map_err(|error| Error::failed("the run failed", error))? {
+        Ran::Report(report) => Ok(*report),
+        Ran::Served => Err(Error::refused("another agent ran it")),
+        Ran::Held { by, until } => Err(Error::refused(format!(
+            "a run is under way already, by {by} (its lease lasts until {} unless renewed): look at \
+             its report with `kpifire-scim report`",
+            time::show(until.and_utc())
+        ))),
+    }
+}
+
+/// Reads an export of Entra; a part of one would make everybody else look lost.
+fn export(file: &Path) -> Result<Export, Error> {
+    let named = |error: &dyn std::fmt::Display| {
+        Error::refused(format!("--source {}: {error}", file.display()))
+    };
+    let input = std::fs::File::open(file).map_err(|error| named(&error))?;
+    let source = Source::read(input).map_err(|error| named(&error))?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Export { file: name, source })
+}

@@ -1,0 +1,103 @@
+//! `report`: the reports of earlier runs, as things stood then.
+
+use super::context::{self, Loaded};
+use super::error::Error;
+use super::globals::Globals;
+use super::reconcile::Output;
+use super::{output, time};
+use crate::reconcile::stored;
+use crate::report::Report;
+use crate::store::runs::{self, RunRow};
+use crate::store::{self, Store};
+
+/// `report`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A run's id or how it begins, `latest`, or `list` for the runs there are
+    #[arg(value_name = "RUN", default_value = "latest")]
+    run: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Prints it.
+///
+/// # Errors
+/// 64 for the configuration; 1 when there is no such run, and for the database.
+pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
+    context::block_on(async {
+        let loaded = context::load(globals)?;
+        let store = context::migrated(&loaded.config).await?;
+        if args.run == "list" {
+            return output::print(&list(&store).await?);
+        }
+        let run = chosen(&store, &args.run).await?;
+        args.output.write(&report(&store, &loaded, run).await?)
+    })
+}
+
+fn unreadable(error: store::Error) -> Error {
+    Error::failed("the runs can't be read", error)
+}
+
+async fn list(store: &Store) -> Result<String, Error> {
+    let beginning = chrono::DateTime::UNIX_EPOCH.naive_utc();
+    let rows = store
+        .read(move |tx| Box::pin(async move { runs::since(tx, beginning).await }))
+        .await
+        .map_err(unreadable)?;
+    let heading = ["RUN", "STARTED", "VERDICT", "FINDINGS", "BEGUN BY"].map(str::to_owned);
+    let lines = rows.iter().rev().map(|run| {
+        let findings: u64 = stored::counts(run).values().sum();
+        vec![
+            run.id.clone(),
+            time::show(run.started.and_utc()),
+            run.verdict.clone(),
+            findings.to_string(),
+            run.job.clone().map_or_else(|| "a person".to_owned(), |job| format!("schedule.{job}")),
+        ]
+    });
+    Ok(output::table(&std::iter::once(heading.to_vec()).chain(lines).collect::<Vec<_>>()))
+}
+
+async fn chosen(store: &Store, wanted: &str) -> Result<RunRow, Error> {
+    let id = wanted.to_owned();
+    let mut found = store
+        .read(move |tx| {
+            let id = id.clone();
+            Box::pin(async move {
+                match id.as_str() {
+                    "latest" => Ok(runs::last(tx).await?.into_iter().collect()),
+                    id => runs::beginning(tx, id).await,
+                }
+            })
+        })
+        .await
+        .map_err(unreadable)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(run), true) => Ok(run),
+        (Some(_), false) => {
+            Err(Error::refused(format!("more than one run begins with `{wanted}`")))
+        }
+        (None, _) if wanted == "latest" => {
+            Err(Error::refused("there is no run yet: `kpifire-scim reconcile` makes one"))
+        }
+        (None, _) => Err(Error::refused(format!(
+            "there is no run `{wanted}`: `kpifire-scim report list` shows those there are"
+        ))),
+    }
+}
+
+async fn report(store: &Store, loaded: &Loaded, run: RunRow) -> Result<Report, Error> {
+    let schedule = &loaded.config.schedule;
+    let zone = schedule.timezone;
+    let next = schedule.reconcile.as_ref().and_then(|it| it.next_after(chrono::Utc::now(), zone));
+    let report = store
+        .read(move |tx| {
+            let run = run.clone();
+            Box::pin(async move { stored::report(tx, &run, zone).await })
+        })
+        .await
+        .map_err(unreadable)?;
+    Ok(Report { next, ..report })
+}

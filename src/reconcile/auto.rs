@@ -1,0 +1,122 @@
+//! `reconcile.auto`: findings of chosen kinds are restored by the run itself, each in its own
+//! transaction, and only when all of them fit the thresholds: over one, nothing at all is written.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::finding::Finding;
+use super::mend::{self, Hand, Mended};
+use super::run::{Clock, Outcome};
+use super::{Settings, snapshot};
+use crate::service::{Error, stamp};
+use crate::store::{Store, audit, findings};
+
+/// Who, in the audit.
+const BY: &str = "reconcile.auto";
+
+/// From so many managed users on the percentage counts: of a few, one is many percent.
+const MANY: u64 = 100;
+
+/// Restores what may be; what was restored is taken out of what was found.
+pub(super) async fn restore(
+    store: &Store,
+    settings: &Settings,
+    run: &str,
+    outcome: &mut Outcome,
+    clock: &Clock,
+) {
+    let due: Vec<(String, Finding)> = outcome
+        .found
+        .iter()
+        .filter(|(_, finding)| settings.reconcile.auto.contains(finding.kind.as_str()))
+        .map(|(id, finding)| (id.clone(), finding.clone()))
+        .collect();
+    if due.is_empty() {
+        return;
+    }
+    let due = match spared(store, due).await {
+        Ok(due) => due,
+        Err(error) => return outcome.blocked.push(format!("nothing was restored: {error}")),
+    };
+    match over(store, settings, &due, outcome.managed_users(), clock).await {
+        Ok(None) => {}
+        Ok(Some(why)) => return outcome.blocked.push(why),
+        Err(error) => return outcome.blocked.push(format!("nothing was restored: {error}")),
+    }
+    for (id, finding) in due {
+        let hand = Hand {
+            layout: Arc::clone(&settings.layout),
+            now: clock(),
+            occasion: run.to_owned(),
+            by: BY,
+        };
+        match one(store, hand, id.clone(), finding).await {
+            Ok(Mended::Done(_) | Mended::NoLonger(_)) => outcome.restored(&id),
+            Ok(Mended::Refused(why)) => tracing::warn!(finding = id, why, "not restored"),
+            Err(error) => tracing::warn!(finding = id, %error, "not restored"),
+        }
+    }
+}
+
+/// Without those that an operator ignores.
+async fn spared(
+    store: &Store,
+    due: Vec<(String, Finding)>,
+) -> Result<Vec<(String, Finding)>, crate::store::Error> {
+    let open = store.read(|tx| Box::pin(findings::open(tx))).await?;
+    let ignored = |id: &str| open.iter().any(|it| it.id == id && it.ignored.is_some());
+    Ok(due.into_iter().filter(|(id, _)| !ignored(id)).collect())
+}
+
+/// The threshold that restoring all of them would break.
+async fn over(
+    store: &Store,
+    settings: &Settings,
+    due: &[(String, Finding)],
+    managed: u64,
+    clock: &Clock,
+) -> Result<Option<String>, crate::store::Error> {
+    let week = stamp(clock() - TimeDelta::days(7));
+    let before = store
+        .read(move |tx| Box::pin(async move { audit::count_by(tx, "restore", BY, week).await }))
+        .await?;
+    let count = due.len() as u64 + before;
+    let cleanup = &settings.cleanup;
+    let of = format!("{} to restore now and {before} in the last 7 days", due.len());
+    if count > cleanup.max_count {
+        return Ok(Some(format!(
+            "reconcile.auto restored nothing: {count} ({of}) of {} (cleanup.max_count); read the \
+             report and restore by hand",
+            cleanup.max_count
+        )));
+    }
+    let percent = snapshot::percent(count, managed);
+    if managed >= MANY && percent > cleanup.max_percent {
+        return Ok(Some(format!(
+            "reconcile.auto restored nothing: {percent:.1} % of the managed users ({of}) of {} % \
+             (cleanup.max_percent); read the report and restore by hand",
+            cleanup.max_percent
+        )));
+    }
+    Ok(None)
+}
+
+async fn one(store: &Store, hand: Hand, id: String, finding: Finding) -> Result<Mended, Error> {
+    let work = Arc::new((hand, id, finding));
+    store
+        .write(move |tx| {
+            let work = Arc::clone(&work);
+            Box::pin(async move {
+                let (hand, id, finding) = &*work;
+                let mended = mend::restore(tx, hand, finding).await?;
+                if matches!(mended, Mended::Done(_)) {
+                    let ids = std::slice::from_ref(id);
+                    findings::resolve(tx, ids, "restored", stamp(hand.now)).await?;
+                }
+                Ok::<_, Error>(mended)
+            })
+        })
+        .await
+        .map_err(Error::explained)
+}

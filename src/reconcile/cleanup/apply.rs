@@ -1,0 +1,304 @@
+//! Carrying out a plan, and nothing but a plan: under a lease, step by step, each in a transaction
+//! of its own, until it is done or too much goes wrong.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::plan::{Deferral, Plan, Readiness, Step, by_stage};
+use super::read::plan_now;
+use super::steps::{self, Hand};
+use crate::lease::{self, Lease, Leased};
+use crate::reconcile::Settings;
+use crate::reconcile::run::Clock;
+use crate::reconcile::snapshot::Progress;
+use crate::service::{self, stamp};
+use crate::store::lease::require;
+use crate::store::runs::{self, RunRow};
+use crate::store::{Error, Store};
+
+/// The lease of cleanup, and its job's name.
+pub const JOB: &str = "cleanup";
+
+/// So many accounts in a row that can't be cleaned stop the run.
+const ERRORS_IN_A_ROW: usize = 5;
+/// From so many accounts on, errors on more than a tenth of them stop the run.
+const ENOUGH_TO_TELL: usize = 10;
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// Names the run: what `cleanup undo` takes.
+    pub run: String,
+    /// Steps done.
+    pub done: Vec<Step>,
+    /// Steps of the plan that could not be done, and why.
+    pub deferred: Vec<Deferral>,
+    /// Why the run stopped before its end.
+    pub stopped: Option<String>,
+}
+
+/// What became of wanting to apply.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was done, as far as it could be.
+    Applied(Applied),
+    /// Nothing is due.
+    Empty,
+    /// The plan would now be another one: it has this hash.
+    Differs(String),
+    /// Nothing was written.
+    Blocked(Plan),
+    /// Somebody else is at it.
+    Held {
+        /// Who.
+        by: String,
+        /// Until when, unless renewed; UTC.
+        until: NaiveDateTime,
+    },
+}
+
+/// Applies the plan of this hash.
+///
+/// # Errors
+/// The database's, before the first step.
+pub async fn apply(
+    store: &Store,
+    settings: &Arc<Settings>,
+    hash: &str,
+    clock: &Clock,
+    progress: &Progress,
+) -> Result<Outcome, Error> {
+    under_lease(store, |lease| async move {
+        let plan = current(store, settings, clock()).await?;
+        if plan.verdict == Readiness::Empty {
+            return Ok(Outcome::Empty);
+        }
+        if plan.hash != hash {
+            return Ok(Outcome::Differs(plan.hash));
+        }
+        if plan.verdict == Readiness::Blocked {
+            return Ok(Outcome::Blocked(plan));
+        }
+        let run = Uuid::now_v7().to_string();
+        let applied = carry_out(store, settings, &plan, &run, &lease, clock, progress).await;
+        let verdict = if applied.stopped.is_some() { "STOPPED" } else { "DONE" };
+        record(store, settings, &plan, Some(&applied), verdict, None, clock()).await?;
+        Ok(Outcome::Applied(applied))
+    })
+    .await
+}
+
+/// What the schedule does at its slot: applies what fits the thresholds; the first time with a
+/// configuration or profile it only plans.
+///
+/// # Errors
+/// The database's, before the first step.
+pub async fn scheduled(
+    store: &Store,
+    settings: &Arc<Settings>,
+    slot: DateTime<Utc>,
+    clock: &Clock,
+) -> Result<(), Error> {
+    let outcome = under_lease(store, |lease| async move {
+        let last = store.read(|tx| Box::pin(runs::last_of(tx, JOB))).await?;
+        if last.as_ref().and_then(|run| run.slot).is_some_and(|last| last >= stamp(slot)) {
+            return Ok(Outcome::Empty);
+        }
+        let started = clock();
+        let plan = current(store, settings, started).await?;
+        let known = last.is_some_and(|run| run.config_hash == settings.hash);
+        let (applied, verdict) = match plan.verdict {
+            Readiness::Empty => (None, "EMPTY"),
+            Readiness::Blocked => (None, "BLOCKED"),
+            Readiness::Ready if !known => (None, "PLANNED"),
+            Readiness::Ready => {
+                let run = Uuid::now_v7().to_string();
+                let progress = Progress::default();
+                let applied =
+                    carry_out(store, settings, &plan, &run, &lease, clock, &progress).await;
+                let verdict = if applied.stopped.is_some() { "STOPPED" } else { "DONE" };
+                (Some(applied), verdict)
+            }
+        };
+        tell(&plan, applied.as_ref(), verdict);
+        record(store, settings, &plan, applied.as_ref(), verdict, Some(slot), started).await?;
+        Ok(Outcome::Empty)
+    });
+    if let Outcome::Held { by, .. } = outcome.await? {
+        tracing::info!(by, "cleanup is under way elsewhere");
+    }
+    Ok(())
+}
+
+async fn under_lease<Run>(store: &Store, work: impl FnOnce(Lease) -> Run) -> Result<Outcome, Error>
+where
+    Run: Future<Output = Result<Outcome, Error>>,
+{
+    Ok(match lease::under_lease(store, JOB, &lease::holder(), work).await? {
+        Leased::Ran(outcome) => outcome,
+        Leased::Held { by, until } => Outcome::Held { by, until },
+    })
+}
+
+/// The plan as of now.
+///
+/// # Errors
+/// The database's.
+pub async fn current(
+    store: &Store,
+    settings: &Arc<Settings>,
+    now: DateTime<Utc>,
+) -> Result<Plan, Error> {
+    let settings = Arc::clone(settings);
+    store.snapshot(move |tx| Box::pin(async move { plan_now(tx, &settings, now).await })).await
+}
+
+async fn carry_out(
+    store: &Store,
+    settings: &Arc<Settings>,
+    plan: &Plan,
+    run: &str,
+    lease: &Lease,
+    clock: &Clock,
+    progress: &Progress,
+) -> Applied {
+    let mut applied =
+        Applied { run: run.to_owned(), done: Vec::new(), deferred: Vec::new(), stopped: None };
+    // Accounts with a step that could not be done: what comes after it waits.
+    let (mut left, mut failed) = (BTreeSet::new(), BTreeSet::new());
+    let mut tried = BTreeSet::new();
+    let mut in_a_row = 0;
+    for step in &plan.steps {
+        progress.step();
+        if left.contains(&step.scim_id) {
+            continue;
+        }
+        tried.insert(step.scim_id.clone());
+        let hand = Hand { settings: Arc::clone(settings), run: run.to_owned(), now: clock() };
+        let reason = match one(store, hand, step, lease).await {
+            Ok(Ok(())) => {
+                in_a_row = 0;
+                applied.done.push(step.clone());
+                continue;
+            }
+            Ok(Err(reason)) => reason,
+            Err(error) => {
+                in_a_row += 1;
+                failed.insert(step.scim_id.clone());
+                format!("error: {}", explained(error))
+            }
+        };
+        left.insert(step.scim_id.clone());
+        applied.deferred.push(Deferral {
+            stage: step.stage,
+            scim_id: step.scim_id.clone(),
+            name: step.name.clone(),
+            reason: reason.clone(),
+        });
+        applied.stopped = too_much(in_a_row, failed.len(), tried.len());
+        if applied.stopped.is_some() {
+            break;
+        }
+    }
+    applied
+}
+
+fn too_much(in_a_row: usize, failed: usize, tried: usize) -> Option<String> {
+    if in_a_row >= ERRORS_IN_A_ROW {
+        return Some(format!("{in_a_row} accounts in a row could not be cleaned"));
+    }
+    (tried >= ENOUGH_TO_TELL && failed * 10 > tried)
+        .then(|| format!("{failed} of {tried} accounts could not be cleaned, which is over 10 %"))
+}
+
+async fn one(
+    store: &Store,
+    hand: Hand,
+    step: &Step,
+    lease: &Lease,
+) -> Result<Result<(), String>, service::Error> {
+    let work = Arc::new((hand, step.clone(), lease.clone()));
+    store
+        .write(move |tx| {
+            let work = Arc::clone(&work);
+            Box::pin(async move {
+                let (hand, step, lease) = &*work;
+                // An agent that was thought dead must not work beside its successor.
+                require(tx, lease).await?;
+                steps::run(tx, hand, step).await
+            })
+        })
+        .await
+}
+
+/// An operator may be told what the database said.
+fn explained(error: service::Error) -> String {
+    match error {
+        service::Error::Refused(error) => error.to_string(),
+        service::Error::Internal(source) | service::Error::Unavailable { source, .. } => {
+            source.to_string()
+        }
+        service::Error::Scim(error) => error.detail,
+    }
+}
+
+/// The run's row.
+async fn record(
+    store: &Store,
+    settings: &Settings,
+    plan: &Plan,
+    applied: Option<&Applied>,
+    verdict: &str,
+    slot: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let row = RunRow {
+        id: applied.map_or_else(|| Uuid::now_v7().to_string(), |applied| applied.run.clone()),
+        started: stamp(now),
+        finished: stamp(now),
+        verdict: verdict.to_owned(),
+        config_hash: settings.hash.clone(),
+        summary: json!({
+            "hash": plan.hash,
+            "reasons": plan.reasons,
+            "planned": plan.steps.len(),
+            "deferred": plan.deferred.len() + applied.map_or(0, |it| it.deferred.len()),
+            "done": applied.map_or(0, |applied| applied.done.len()),
+            "stopped": applied.and_then(|applied| applied.stopped.clone()),
+        }),
+        job: Some(JOB.to_owned()),
+        slot: slot.map(stamp),
+    };
+    store
+        .write(move |tx| {
+            let row = row.clone();
+            Box::pin(async move {
+                runs::delete(tx, &row.id).await?;
+                runs::insert(tx, &row).await
+            })
+        })
+        .await
+}
+
+/// What a scheduled cleanup came to: names stay in the plan.
+fn tell(plan: &Plan, applied: Option<&Applied>, verdict: &str) {
+    let planned: Vec<String> = by_stage(&plan.steps)
+        .iter()
+        .map(|(stage, count)| format!("{count} {}", stage.as_str()))
+        .collect();
+    let planned = planned.join(", ");
+    let done = applied.map_or(0, |applied| applied.done.len());
+    let deferred = plan.deferred.len() + applied.map_or(0, |applied| applied.deferred.len());
+    let mut reasons = plan.reasons.clone();
+    reasons.extend(applied.and_then(|applied| applied.stopped.clone()));
+    let reasons = reasons.join("; ");
+    if reasons.is_empty() {
+        tracing::info!(verdict, planned, done, deferred, "cleanup");
+    } else {
+        tracing::warn!(verdict, planned, done, deferred, reasons, "cleanup");
+    }
+}

@@ -1,0 +1,230 @@
+//! From the tables to a plan: who is disabled, what hangs on them, and what stands in the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::plan::{Candidate, Plan, Policy, Successor, Usage, plan};
+use crate::mapper::{self, Layout, Reading, Record};
+use crate::reconcile::settings::back;
+use crate::reconcile::{Settings, judge, stored};
+use crate::report::Verdict;
+use crate::scim::{ResourceType, schema};
+use crate::service::stamp;
+use crate::store::cleanup::{self, Leaver, Wanted};
+use crate::store::resources::{self, Window};
+use crate::store::{Error, Tx, runs, snapshot};
+
+/// The plan as of now.
+///
+/// # Errors
+/// The database's.
+pub async fn plan_now(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> Result<Plan, Error> {
+    let policy = policy(settings);
+    let candidates = candidates(tx, settings, &policy, now).await?;
+    let week = stamp(now - TimeDelta::days(7));
+    let usage = Usage {
+        week: cleanup::accounts_since(tx, week).await?,
+        managed: cleanup::managed(tx).await?,
+        obstacles: obstacles(tx, settings, now).await?,
+    };
+    Ok(plan(&candidates, &policy, &usage, now))
+}
+
+/// When the next stage of any account falls due; `None` where nobody is on the way.
+///
+/// # Errors
+/// The database's.
+pub async fn next_due(
+    tx: &mut Tx,
+    settings: &Settings,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let policy = policy(settings);
+    let stages = [Some(policy.strip_after), policy.anonymise_after, policy.delete_after];
+    let mut next: Option<DateTime<Utc>> = None;
+    for after in stages.into_iter().flatten() {
+        let first = cleanup::first_disabled(tx, stamp(back(now, after))).await?;
+        let due = first
+            .and_then(|first| first.and_utc().checked_add_signed(TimeDelta::from_std(after).ok()?));
+        next = next.into_iter().chain(due).min();
+    }
+    Ok(next)
+}
+
+fn policy(settings: &Settings) -> Policy {
+    let cleanup = &settings.cleanup;
+    let anonymises = !settings.layout.profile.anonymise.is_empty();
+    Policy {
+        strip_after: cleanup.strip_after,
+        anonymise_after: anonymises.then_some(cleanup.anonymise_after),
+        delete_after: cleanup.delete_after,
+        max_count: cleanup.max_count,
+        max_percent: cleanup.max_percent,
+        hash: settings.hash.clone(),
+    }
+}
+
+async fn candidates(
+    tx: &mut Tx,
+    settings: &Settings,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Vec<Candidate>, Error> {
+    let layout = &*settings.layout;
+    let before = |after: Duration| stamp(back(now, after));
+    let wanted = Wanted {
+        strip: before(policy.strip_after),
+        anonymise: policy.anonymise_after.map(before),
+        delete: policy.delete_after.map(before),
+    };
+    let leavers = cleanup::leavers(tx, layout, wanted).await?;
+    let managers: BTreeSet<String> = leavers
+        .iter()
+        .filter(|leaver| leaver.owned.iter().any(|rows| *rows > 0))
+        .filter_map(|leaver| manager(&leaver.record))
+        .collect();
+    let managers: Vec<String> = managers.into_iter().collect();
+    let managers = cleanup::users(tx, layout, &managers).await?;
+    let heir = heir(tx, settings).await?;
+    Ok(leavers.iter().map(|leaver| candidate(layout, leaver, &managers, &heir)).collect())
+}
+
+fn candidate(
+    layout: &Layout,
+    leaver: &Leaver,
+    managers: &BTreeMap<String, Record>,
+    heir: &Successor,
+) -> Candidate {
+    let record = &leaver.record;
+    let name = name(layout, record);
+    let owned = layout.profile.ownership.iter().zip(&leaver.owned);
+    let pointing = layout.pointing_at_users().iter().zip(&leaver.pointed_at);
+    let mut referenced_by: Vec<String> =
+        pointing.filter(|(_, there)| **there).map(|((table, _), _)| table.to_string()).collect();
+    referenced_by.dedup();
+    Candidate {
+        id: record.id(),
+        protected: mapper::protected(&layout.profile.protect, &record.id(), name.as_deref()),
+        name,
+        disabled_at: disabled_at(record).unwrap_or_default().and_utc(),
+        reactivated: active(layout, record),
+        // The plan reads no baselines: the step that would change the row does.
+        recycled: false,
+        held: leaver.held.clone(),
+        anonymised: leaver.stage.as_deref() == Some("anonymise"),
+        memberships: leaver.memberships,
+        owned: owned.map(|(it, rows)| (it.table.to_string(), *rows)).collect(),
+        successor: successor(layout, record, managers, heir),
+        referenced_by,
+    }
+}
+
+/// When Entra disabled the user.
+pub(super) fn disabled_at(record: &Record) -> Option<NaiveDateTime> {
+    record.link.as_ref().and_then(|link| link.disabled_at)
+}
+
+/// Whether kpifire has the user active.
+pub(super) fn active(layout: &Layout, record: &Record) -> bool {
+    reading(layout, record, "active") == Some(Reading::Value(Value::Bool(true)))
+}
+
+/// The userName that kpifire has.
+pub(super) fn name(layout: &Layout, record: &Record) -> Option<String> {
+    match reading(layout, record, "userName")? {
+        Reading::Value(Value::String(name)) => Some(name),
+        _ => None,
+    }
+}
+
+fn reading(layout: &Layout, record: &Record, attribute: &str) -> Option<Reading> {
+    let attributes = layout.profile.users.attributes.keys();
+    let readings = mapper::readings(layout, ResourceType::User, record);
+    let found = attributes.zip(readings).find(|(path, _)| path.to_string() == attribute);
+    found.map(|(_, reading)| reading)
+}
+
+/// The id of the manager whom Entra wrote.
+fn manager(record: &Record) -> Option<String> {
+    let kept = &record.link.as_ref()?.kept;
+    let id = kept.get(schema::ENTERPRISE_USER)?.get("manager")?.get("value")?.as_str()?;
+    (id != record.id()).then(|| id.to_owned())
+}
+
+fn successor(
+    layout: &Layout,
+    record: &Record,
+    managers: &BTreeMap<String, Record>,
+    heir: &Successor,
+) -> Successor {
+    let manager = manager(record).and_then(|id| managers.get(&id));
+    match (manager.and_then(|it| able(layout, it)), heir) {
+        (Some(successor), _) => successor,
+        (None, Successor::User(id, _)) if *id == record.id() => {
+            Successor::None("cleanup.transfer_to names the leaver".to_owned())
+        }
+        (None, heir) => heir.clone(),
+    }
+}
+
+/// Whoever takes over must be there and be able to sign in.
+fn able(layout: &Layout, record: &Record) -> Option<Successor> {
+    let able = !record.deleted() && disabled_at(record).is_none() && active(layout, record);
+    let name = name(layout, record).unwrap_or_default();
+    able.then(|| Successor::User(record.id(), name))
+}
+
+/// Who takes over where no manager can: `cleanup.transfer_to`.
+async fn heir(tx: &mut Tx, settings: &Settings) -> Result<Successor, Error> {
+    let layout = &*settings.layout;
+    let Some(wanted) = &settings.cleanup.transfer_to else {
+        let why = "has no manager in kpifire, and cleanup.transfer_to names nobody";
+        return Ok(Successor::None(why.to_owned()));
+    };
+    let found = find_user(tx, layout, wanted).await?;
+    Ok(found.iter().find_map(|record| able(layout, record)).unwrap_or_else(|| {
+        Successor::None(format!("cleanup.transfer_to: `{wanted}` is no active user of kpifire"))
+    }))
+}
+
+/// The live users that an operator may mean: of this id, or of this userName.
+///
+/// # Errors
+/// The database's.
+pub async fn find_user(tx: &mut Tx, layout: &Layout, user: &str) -> Result<Vec<Record>, Error> {
+    let kind = ResourceType::User;
+    if let Some(key) = layout.key(kind, user)
+        && let Some(record) =
+            resources::by_key(tx, layout, kind, &key, resources::Lock::None).await?
+    {
+        return Ok(vec![record]);
+    }
+    let Ok(named) = mapper::matching_name(layout, kind, user) else { return Ok(Vec::new()) };
+    let window = Window { sort: None, offset: 0, limit: 3 };
+    resources::find(tx, layout, kind, &named, &window).await
+}
+
+/// Why nothing may be written at all.
+async fn obstacles(
+    tx: &mut Tx,
+    settings: &Settings,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, Error> {
+    let mut obstacles = Vec::new();
+    let (contact, made) = snapshot::last_contact(tx).await?;
+    let silent_since = contact.unwrap_or(made).and_utc();
+    let limit = settings.reconcile.stale_after;
+    if let Some(silence) = judge::silence(silent_since, contact.is_some(), now, limit) {
+        obstacles.push(format!("stale source: {}", silence.why));
+    }
+    if let Some(last) = runs::last(tx).await?
+        && last.verdict == Verdict::Incomplete.as_str()
+    {
+        let why = stored::reasons(&last).join("; ");
+        obstacles.push(format!("the last run of the reconciler was incomplete: {why}"));
+    }
+    Ok(obstacles)
+}

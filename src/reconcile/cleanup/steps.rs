@@ -1,0 +1,286 @@
+//! One step of one account, in the caller's transaction: the row is locked and read again, and only
+//! what still holds is done, written into the journal with what it replaces, and audited.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::plan::{Stage, Step};
+use super::read;
+use crate::mapper::{self, Cell, Layout, Link, LinkState, Record};
+use crate::profile::model::Scalar;
+use crate::reconcile::Settings;
+use crate::scim::ResourceType;
+use crate::service::{Error, stamp};
+use crate::store::audit::{self, AuditRow};
+use crate::store::cleanup::{self, Before, Entry};
+use crate::store::resources::{self, Lock};
+use crate::store::{Tx, edges, links};
+
+/// Which run does the step, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Hand {
+    pub settings: Arc<Settings>,
+    pub run: String,
+    pub now: DateTime<Utc>,
+}
+
+/// Does the step; a reason where it can't be done any more.
+pub(super) async fn run(
+    tx: &mut Tx,
+    hand: &Hand,
+    step: &Step,
+) -> Result<Result<(), String>, Error> {
+    let layout = &*hand.settings.layout;
+    let kind = ResourceType::User;
+    let Some(key) = layout.key(kind, &step.scim_id) else {
+        return Ok(Err("error: the id is no key".to_owned()));
+    };
+    let Some(record) = resources::by_key(tx, layout, kind, &key, Lock::Update).await? else {
+        return Ok(Err("gone: the row is no longer there".to_owned()));
+    };
+    if let Some(reason) = barred(tx, hand, step, &record).await? {
+        return Ok(Err(reason));
+    }
+    let mut before = Before {
+        disabled_at: step.disabled_at.naive_utc(),
+        removed: BTreeMap::new(),
+        changed: BTreeMap::new(),
+        set: BTreeMap::new(),
+        link: None,
+        stage: links::stage(tx, &step.scim_id).await?,
+        desired: Vec::new(),
+    };
+    match step.stage {
+        Stage::Strip => strip(tx, layout, &record, &mut before).await?,
+        Stage::Transfer => {
+            if let Err(reason) = transfer(tx, hand, step, &record, &mut before).await? {
+                return Ok(Err(reason));
+            }
+        }
+        Stage::Anonymise => anonymise(tx, hand, &record, &mut before).await?,
+        Stage::Delete => {
+            if let Err(reason) = delete(tx, layout, &record, &mut before).await? {
+                return Ok(Err(reason));
+            }
+        }
+    }
+    if step.stage != Stage::Transfer {
+        links::set_stage(tx, &step.scim_id, Some(step.stage.as_str())).await?;
+    }
+    let entry = Entry {
+        run: hand.run.clone(),
+        id: step.scim_id.clone(),
+        step: step.stage.as_str().to_owned(),
+        at: stamp(hand.now),
+        before,
+        outcome: "done".to_owned(),
+    };
+    cleanup::journal(tx, &entry).await?;
+    note(tx, hand, step.stage.as_str(), &step.scim_id, &step.detail).await?;
+    Ok(Ok(()))
+}
+
+/// Why the step isn't to be done, as things stand under the lock.
+async fn barred(
+    tx: &mut Tx,
+    hand: &Hand,
+    step: &Step,
+    record: &Record,
+) -> Result<Option<String>, Error> {
+    let layout = &*hand.settings.layout;
+    let Some(link) = &record.link else {
+        return Ok(Some("changed: Entra no longer knows the user".to_owned()));
+    };
+    let anonymised = step.stage == Stage::Delete && link.state == LinkState::Deleted;
+    if link.state != LinkState::Managed && !anonymised {
+        return Ok(Some("changed: Entra deleted the user in the meantime".to_owned()));
+    }
+    if link.disabled_at.map(|at| at.and_utc()) != Some(step.disabled_at) {
+        return Ok(Some("changed: Entra enabled the user in the meantime".to_owned()));
+    }
+    if !still_due(hand, step) {
+        return Ok(Some("early: not due by the clock as it is now".to_owned()));
+    }
+    if let Some(reason) = cleanup::held(tx, &step.scim_id).await? {
+        return Ok(Some(format!("held: {reason}")));
+    }
+    let name = read::name(layout, record);
+    if mapper::protected(&layout.profile.protect, &step.scim_id, name.as_deref()) {
+        return Ok(Some("protected".to_owned()));
+    }
+    if read::active(layout, record) {
+        return Ok(Some("reactivated: kpifire has the user active".to_owned()));
+    }
+    let asserted = link.baseline.as_ref().and_then(|it| it.get("userName")?.as_str());
+    if mapper::recycled(record, asserted, name.as_deref()) {
+        return Ok(Some("recycled: the key belongs to another person's row".to_owned()));
+    }
+    Ok(None)
+}
+
+fn still_due(hand: &Hand, step: &Step) -> bool {
+    let cleanup = &hand.settings.cleanup;
+    let after = match step.stage {
+        Stage::Strip => Some(cleanup.strip_after),
+        Stage::Transfer | Stage::Anonymise => Some(cleanup.anonymise_after),
+        Stage::Delete => cleanup.delete_after,
+    };
+    let due = after
+        .and_then(|after| TimeDelta::from_std(after).ok())
+        .and_then(|after| step.disabled_at.checked_add_signed(after));
+    due.is_some_and(|due| due <= hand.now)
+}
+
+/// kpifire's memberships go; the desired ones stay, so that enabling brings them back.
+async fn strip(
+    tx: &mut Tx,
+    layout: &Layout,
+    record: &Record,
+    before: &mut Before,
+) -> Result<(), Error> {
+    let members = &layout.profile.members;
+    let (table, column) = (&members.table, &members.user);
+    let rows = cleanup::rows_of(tx, layout, table, column, &record.key, &[]).await?;
+    before.removed.insert(table.to_string(), rows);
+    Ok(resources::delete_where(tx, layout, table, column, &record.key).await?)
+}
+
+/// What the user owns becomes the successor's.
+async fn transfer(
+    tx: &mut Tx,
+    hand: &Hand,
+    step: &Step,
+    record: &Record,
+    before: &mut Before,
+) -> Result<Result<(), String>, Error> {
+    let layout = &*hand.settings.layout;
+    let kind = ResourceType::User;
+    let successor = step.successor.as_deref().unwrap_or_default();
+    let heir = match layout.key(kind, successor) {
+        Some(key) => resources::by_key(tx, layout, kind, &key, Lock::None).await?,
+        None => None,
+    };
+    let able = |heir: &Record| {
+        !heir.deleted() && read::disabled_at(heir).is_none() && read::active(layout, heir)
+    };
+    let Some(heir) = heir.filter(able) else {
+        return Ok(Err(format!("changed: user {successor} can't take over any more")));
+    };
+    for ownership in &layout.profile.ownership {
+        let (table, owner) = (&ownership.table, &ownership.owner);
+        let mut kept = layout.primary_key(table).to_vec();
+        kept.push(owner.clone());
+        let rows = cleanup::rows_of(tx, layout, table, owner, &record.key, &kept).await?;
+        if rows.is_empty() {
+            continue;
+        }
+        let set = BTreeMap::from([(owner.clone(), heir.key.clone())]);
+        let own = BTreeMap::from([(owner.clone(), record.key.clone())]);
+        cleanup::set_where(tx, layout, table, &set, &own).await?;
+        before.changed.insert(table.to_string(), rows);
+        before.set.insert(table.to_string(), set);
+    }
+    Ok(Ok(()))
+}
+
+/// Personal data is replaced; the link keeps externalId and a tombstone.
+async fn anonymise(
+    tx: &mut Tx,
+    hand: &Hand,
+    record: &Record,
+    before: &mut Before,
+) -> Result<(), Error> {
+    let layout = &*hand.settings.layout;
+    let users = &layout.profile.users;
+    let id = record.id();
+    let set: BTreeMap<String, Cell> = layout
+        .profile
+        .anonymise
+        .iter()
+        .map(|(column, scalar)| (column.clone(), pseudonym(scalar, &id, hand.now)))
+        .collect();
+    let mut kept: Vec<String> = set.keys().cloned().collect();
+    kept.push(users.key.clone());
+    let rows = cleanup::rows_of(tx, layout, &users.table, &users.key, &record.key, &kept).await?;
+    let mut columns: Vec<(String, Cell)> = set.clone().into_iter().collect();
+    let touch = &users.touch;
+    columns.extend(mapper::stamps(touch, mapper::Stamp::Modified, stamp(hand.now)));
+    resources::update(tx, layout, ResourceType::User, &record.key, &columns).await?;
+    before.changed.insert(users.table.to_string(), rows);
+    before.set.insert(users.table.to_string(), set);
+    before.desired = edges::desired_teams(tx, &id).await?;
+    edges::forget(tx, ResourceType::User, &id).await?;
+    let Some(link) = &record.link else { return Ok(()) };
+    before.link = Some(json!({
+        "state": link.state.as_str(),
+        "baseline": link.baseline,
+        "kept": link.kept,
+        "deletedAt": link.deleted_at,
+    }));
+    let tombstone = Link {
+        state: LinkState::Deleted,
+        baseline: None,
+        kept: Map::new(),
+        version: link.version + 1,
+        modified: stamp(hand.now),
+        deleted_at: Some(stamp(hand.now)),
+        ..link.clone()
+    };
+    Ok(links::put(tx, ResourceType::User, &id, &tombstone).await?)
+}
+
+/// A constant of `[anonymise]`, with `{id}` replaced by the user's key.
+fn pseudonym(scalar: &Scalar, id: &str, now: DateTime<Utc>) -> Cell {
+    match scalar {
+        Scalar::Text(template) => Cell::Text(template.replace("{id}", id)),
+        other => Cell::of(other, mapper::whole_second(stamp(now))),
+    }
+}
+
+/// The row goes, where nothing points at it.
+async fn delete(
+    tx: &mut Tx,
+    layout: &Layout,
+    record: &Record,
+    before: &mut Before,
+) -> Result<Result<(), String>, Error> {
+    let users = &layout.profile.users;
+    for (table, column) in layout.pointing_at_users() {
+        if cleanup::points(tx, layout, table, column, &record.key).await? {
+            return Ok(Err(format!("referenced: foreign keys of {table} point at the row")));
+        }
+    }
+    let (table, key) = (&users.table, &users.key);
+    let rows = cleanup::rows_of(tx, layout, table, key, &record.key, &[]).await?;
+    before.removed.insert(table.to_string(), rows);
+    resources::delete(tx, layout, ResourceType::User, &record.key).await?;
+    Ok(Ok(()))
+}
+
+/// Leaves the trace of a step: what was done to whom, without the data that went.
+pub(super) async fn note(
+    tx: &mut Tx,
+    hand: &Hand,
+    operation: &str,
+    id: &str,
+    detail: &str,
+) -> Result<(), Error> {
+    let row = AuditRow {
+        id: Uuid::now_v7().to_string(),
+        time: stamp(hand.now),
+        request_id: hand.run.clone(),
+        token: None,
+        operation: operation.to_owned(),
+        resource_type: Some(ResourceType::User.as_str().to_owned()),
+        resource: Some(id.to_owned()),
+        before: Map::new(),
+        after: Map::from_iter([("cleanup".to_owned(), Value::from(detail))]),
+        outcome: "done".to_owned(),
+        detail: Some("cleanup".to_owned()),
+    };
+    Ok(audit::append(tx, &row).await?)
+}

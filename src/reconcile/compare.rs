@@ -1,0 +1,260 @@
+//! kpifire's users beside an export of Entra itself: who is missing, who is too many, what differs.
+//! Pure: rows come in as the snapshot streams them.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::finding::{Finding, Kind};
+use super::source::{Source, SourceUser};
+use crate::mapper::{self, Layout, LinkState, Reading, Record};
+use crate::report::model::SourceScope;
+use crate::scim::{ResourceType, fold};
+
+/// An export, and what it is called.
+#[derive(Debug)]
+pub struct Export {
+    /// The file's name, without its folder.
+    pub file: String,
+    /// Its users.
+    pub source: Source,
+}
+
+impl Export {
+    /// What a report says of it.
+    #[must_use]
+    pub fn scope(&self) -> SourceScope {
+        SourceScope { file: self.file.clone(), users: self.source.users().len() as u64 }
+    }
+}
+
+/// A comparison under way.
+pub struct Comparison<'a> {
+    export: &'a Export,
+    layout: &'a Layout,
+    /// For each user of the export, the rows that may be theirs.
+    seen: Vec<Seen>,
+    found: Vec<Finding>,
+}
+
+/// The rows that may be a user's.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// With a link: Entra knows them.
+    linked: u8,
+    /// Without one.
+    unlinked: u8,
+}
+
+/// What a comparison came to.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// The findings.
+    pub found: Vec<Finding>,
+    /// Folded userNames that more than one unmanaged row has, and one user of the export.
+    pub ambiguous: BTreeSet<String>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Begins.
+    #[must_use]
+    pub fn new(export: &'a Export, layout: &'a Layout) -> Self {
+        let seen = vec![Seen::default(); export.source.users().len()];
+        Self { export, layout, seen, found: Vec::new() }
+    }
+
+    /// Looks at a row of kpifire's users.
+    pub fn row(&mut self, record: &Record) {
+        if record.deleted() {
+            return;
+        }
+        let row = Row::of(self.layout, record);
+        let by_id = row.external_id.and_then(|id| self.export.source.by_id(id));
+        let by_name = || row.name.as_deref().and_then(|it| self.export.source.by_user_name(it));
+        let Some(at) = by_id.or_else(by_name) else {
+            self.found.extend(row.too_many());
+            return;
+        };
+        if let Some(seen) = self.seen.get_mut(at) {
+            let count = if record.link.is_some() { &mut seen.linked } else { &mut seen.unlinked };
+            *count = count.saturating_add(1);
+        }
+        // What Entra doesn't manage is a finding of its own.
+        if record.link.is_some()
+            && let Some(user) = self.export.source.users().get(at)
+        {
+            self.found.extend(row.differing(user));
+        }
+    }
+
+    /// What the rows seen leave to be said of the export's users.
+    #[must_use]
+    pub fn finish(self) -> Compared {
+        let mut compared = Compared { found: self.found, ..Compared::default() };
+        for (user, seen) in self.export.source.users().iter().zip(&self.seen) {
+            match (seen.linked, seen.unlinked) {
+                (0, 0) if user.active() != Some(false) => compared.found.push(missing(user)),
+                (0, rows) if rows > 1 => {
+                    compared.ambiguous.insert(fold(user.user_name()));
+                    compared.found.push(ambiguous(user, rows));
+                }
+                _ => {}
+            }
+        }
+        compared
+    }
+}
+
+/// A row of kpifire's, read.
+struct Row<'a> {
+    layout: &'a Layout,
+    record: &'a Record,
+    external_id: Option<&'a str>,
+    name: Option<String>,
+    readings: Vec<Reading>,
+}
+
+impl<'a> Row<'a> {
+    fn of(layout: &'a Layout, record: &'a Record) -> Self {
+        let readings = mapper::readings(layout, ResourceType::User, record);
+        let mut row = Self {
+            layout,
+            record,
+            external_id: record.link.as_ref().and_then(|link| link.external_id.as_deref()),
+            name: None,
+            readings,
+        };
+        row.name = match row.reading("userName") {
+            Some(Reading::Value(Value::String(name))) => Some(name.clone()),
+            _ => None,
+        };
+        row
+    }
+
+    fn reading(&self, attribute: &str) -> Option<&Reading> {
+        let attributes = self.layout.profile.users.attributes.keys();
+        let found = attributes.zip(&self.readings).find(|(path, _)| path.to_string() == attribute);
+        found.map(|(_, reading)| reading)
+    }
+
+    /// A user whom Entra provisioned, who can sign in, and whom the export doesn't have.
+    fn too_many(&self) -> Option<Finding> {
+        let active = self.reading("active") == Some(&Reading::Value(Value::Bool(true)));
+        let state = self.record.link.as_ref().map(|link| link.state);
+        let provisioned = matches!(state, Some(LinkState::Managed | LinkState::Matched));
+        (active && provisioned).then(|| {
+            self.finding(
+                Kind::SourceExtra,
+                None,
+                Value::Null,
+                self.name.clone().into(),
+                "Entra provisioned the user, the export doesn't have them, and they can sign in: \
+                 deleted or out of scope, and not disabled here"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// What the row says otherwise than the export.
+    fn differing(&self, user: &SourceUser) -> Vec<Finding> {
+        let mut asserted: Vec<(&str, Value)> =
+            user.attributes().map(|(path, value)| (path, value.into())).collect();
+        asserted.push(("userName", user.user_name().into()));
+        asserted.extend(user.active().map(|active| ("active", Value::from(active))));
+        let mappings = self.layout.profile.users.attributes.iter().zip(&self.readings);
+        mappings
+            .filter_map(|((path, mapping), reading)| {
+                let name = path.to_string();
+                let (_, wanted) = asserted.iter().find(|(attribute, _)| *attribute == name)?;
+                let kind = ResourceType::User;
+                let (layout, record) = (self.layout, self.record);
+                if mapper::agrees(layout, kind, path, mapping, wanted, record, reading) {
+                    return None;
+                }
+                let why = format!(
+                    "line {} of the export: provisioning on demand in Entra writes it",
+                    user.line()
+                );
+                let (kind, actual) = (Kind::SourceAttribute, reading.to_value());
+                Some(self.finding(kind, Some(name), wanted.clone(), actual, why))
+            })
+            .collect()
+    }
+
+    fn finding(
+        &self,
+        kind: Kind,
+        attribute: Option<String>,
+        expected: Value,
+        actual: Value,
+        why: String,
+    ) -> Finding {
+        Finding {
+            kind,
+            resource: Some(ResourceType::User),
+            scim_id: Some(self.record.id()),
+            attribute,
+            external_id: self.external_id.map(str::to_owned),
+            name: self.name.clone(),
+            expected,
+            actual,
+            why,
+        }
+    }
+}
+
+fn missing(user: &SourceUser) -> Finding {
+    of_user(
+        user,
+        Kind::SourceMissing,
+        Value::Null,
+        format!(
+            "line {} of the export: kpifire has nobody of this name; is the user assigned to the \
+             application in Entra?",
+            user.line()
+        ),
+    )
+}
+
+fn ambiguous(user: &SourceUser, rows: u8) -> Finding {
+    of_user(
+        user,
+        Kind::Ambiguous,
+        rows.into(),
+        format!("line {} of the export: {rows} rows of kpifire could be the user", user.line()),
+    )
+}
+
+/// A finding of a user who has no row: the export's id stands in the place of the row's.
+fn of_user(user: &SourceUser, kind: Kind, actual: Value, why: String) -> Finding {
+    Finding {
+        kind,
+        resource: Some(ResourceType::User),
+        scim_id: None,
+        attribute: Some("userName".to_owned()),
+        external_id: Some(user.id().to_owned()),
+        name: Some(user.user_name().to_owned()),
+        expected: user.user_name().into(),
+        actual,
+        why,
+    }
+}
+
+/// Leaves out what another finding says already: one cause gives one finding.
+#[must_use]
+pub fn without_known(found: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
+    let attributes: BTreeSet<(Option<&str>, Option<&str>)> =
+        known.iter().map(|it| (it.scim_id.as_deref(), it.attribute.as_deref())).collect();
+    let whole: BTreeSet<Option<&str>> = known
+        .iter()
+        .filter(|it| matches!(it.kind, Kind::Reactivated | Kind::Recycled))
+        .map(|it| it.scim_id.as_deref())
+        .collect();
+    found
+        .into_iter()
+        .filter(|it| {
+            let (id, attribute) = (it.scim_id.as_deref(), it.attribute.as_deref());
+            id.is_none() || !attributes.contains(&(id, attribute)) && !whole.contains(&id)
+        })
+        .collect()
+}

@@ -1,0 +1,332 @@
+//! From what the tables hold to findings. Pure: rows come in, findings go out; nothing is read or
+//! written here, and no clock is looked at.
+//!
+//! Rows are looked at twice: [`Lens::look`] tells by the baseline's hash which rows say just what
+//! Entra asserted, which is nearly all of them, and never sees a baseline; [`examine`] explains the
+//! rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::finding::{Finding, Kind};
+use crate::mapper::{self, Cell, Layout, LinkState, Reading, Record, baseline_hash};
+use crate::profile::model::Delete;
+use crate::scim::{AttributePath, ResourceType};
+use crate::store::snapshot::Observed;
+
+/// How many sets of asserted attributes are remembered: clients assert a handful of them.
+const SHAPES: usize = 16;
+
+/// What a first look at a row tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing is wrong with it.
+    Fine,
+    /// It says just what Entra asserted.
+    Equal,
+    /// Entra knows nothing of it.
+    Unmanaged,
+    /// It must be examined beside its baseline.
+    Suspect,
+}
+
+/// Tells equal rows from suspect ones, by hash.
+pub struct Lens<'a> {
+    layout: &'a Layout,
+    kind: ResourceType,
+    /// Attribute paths as a baseline's JSON writes them, with their place among the readings; in
+    /// the order of that JSON.
+    names: Vec<(String, usize)>,
+    /// Sets of asserted attributes, as places in `names`.
+    shapes: Vec<Vec<usize>>,
+}
+
+impl<'a> Lens<'a> {
+    /// A lens for one resource type.
+    #[must_use]
+    pub fn new(layout: &'a Layout, kind: ResourceType) -> Self {
+        let attributes = layout.profile.table(kind).attributes.keys();
+        let mut names: Vec<(String, usize)> =
+            attributes.enumerate().map(|(at, path)| (path.to_string(), at)).collect();
+        names.sort();
+        let everything = (0..names.len()).collect();
+        Self { layout, kind, names, shapes: vec![everything] }
+    }
+
+    /// Looks at a row.
+    #[must_use]
+    pub fn look(&self, observed: &Observed) -> Look {
+        let Some(link) = &observed.record.link else {
+            return if self.unreadable(&observed.record) { Look::Suspect } else { Look::Unmanaged };
+        };
+        match link.state {
+            LinkState::Deleted => Look::Suspect,
+            LinkState::Matched if self.unreadable(&observed.record) => Look::Suspect,
+            LinkState::Matched => Look::Fine,
+            LinkState::Managed => {
+                let readings = mapper::readings(self.layout, self.kind, &observed.record);
+                let unreadable = readings.iter().any(|it| matches!(it, Reading::Unreadable(_)));
+                let equal = observed.baseline_hash.as_ref().is_some_and(|hash| {
+                    self.shapes.iter().any(|shape| *hash == self.hash(shape, &readings))
+                });
+                if equal && !unreadable { Look::Equal } else { Look::Suspect }
+            }
+        }
+    }
+
+    /// Whether `[protect]` names the row.
+    #[must_use]
+    pub fn protected(&self, record: &Record) -> bool {
+        let protect = &self.layout.profile.protect;
+        if self.kind != ResourceType::User || protect.keys.len() + protect.user_names.len() == 0 {
+            return false;
+        }
+        let name = self.names.iter().find(|(name, _)| name == self.kind.name_attribute());
+        let cell = name.and_then(|(_, at)| record.cells.get(*at));
+        let name = cell.and_then(Cell::to_text);
+        mapper::protected(protect, &record.id(), name.as_deref())
+    }
+
+    /// Remembers which attributes a baseline asserts.
+    pub fn learn(&mut self, baseline: &Map<String, Value>) {
+        let shape: Vec<usize> = self
+            .names
+            .iter()
+            .enumerate()
+            .filter(|(_, (name, _))| baseline.contains_key(name))
+            .map(|(at, _)| at)
+            .collect();
+        if self.shapes.len() < SHAPES && !self.shapes.contains(&shape) {
+            self.shapes.push(shape);
+        }
+    }
+
+    fn unreadable(&self, record: &Record) -> bool {
+        mapper::readings(self.layout, self.kind, record)
+            .iter()
+            .any(|reading| matches!(reading, Reading::Unreadable(_)))
+    }
+
+    /// The hash of the baseline that would assert just what the row says.
+    fn hash(&self, shape: &[usize], readings: &[Reading]) -> String {
+        let members: Vec<String> = shape
+            .iter()
+            .filter_map(|at| self.names.get(*at))
+            .map(|(name, at)| {
+                let value = readings.get(*at).map_or(Value::Null, Reading::to_value);
+                format!("{}:{value}", Value::from(name.as_str()))
+            })
+            .collect();
+        baseline_hash(&format!("{{{}}}", members.join(",")))
+    }
+}
+
+/// What a run found so far.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// The findings.
+    pub list: Vec<Finding>,
+    /// Those of attributes that `reconcile.tolerate` names, by attribute.
+    pub tolerated: BTreeMap<String, u64>,
+}
+
+impl Findings {
+    /// Adds a finding, or counts it where its attribute is tolerated.
+    pub fn push(&mut self, finding: Finding, tolerate: &BTreeSet<AttributePath>) {
+        let tolerable = matches!(
+            finding.kind,
+            Kind::Attribute | Kind::TeamAttribute | Kind::InvalidValue | Kind::SourceAttribute
+        );
+        let attribute = finding.attribute.as_deref().unwrap_or_default();
+        if tolerable && tolerate.iter().any(|path| path.to_string() == attribute) {
+            *self.tolerated.entry(attribute.to_owned()).or_default() += 1;
+        } else {
+            self.list.push(finding);
+        }
+    }
+}
+
+/// Explains a suspect row; whether it turned out to say what Entra asserted after all.
+pub fn examine(
+    layout: &Layout,
+    kind: ResourceType,
+    record: &Record,
+    baseline: &Map<String, Value>,
+    tolerate: &BTreeSet<AttributePath>,
+    findings: &mut Findings,
+) -> bool {
+    let before = findings.list.len();
+    let subject = Subject::of(layout, kind, record, baseline);
+    let state = record.link.as_ref().map(|link| link.state);
+    if state == Some(LinkState::Deleted) {
+        findings.list.extend(revived(layout, kind, &subject));
+        return false;
+    }
+    let asserted = baseline.get(kind.name_attribute()).and_then(Value::as_str);
+    if mapper::recycled(record, asserted, subject.name.as_deref()) {
+        findings.list.push(subject.recycled(asserted));
+        return false;
+    }
+    let attributes = &layout.profile.table(kind).attributes;
+    for ((path, mapping), reading) in attributes.iter().zip(&subject.readings) {
+        let name = path.to_string();
+        let value = baseline.get(&name);
+        if let Reading::Unreadable(text) = reading {
+            findings.push(subject.unreadable(&name, value, text), tolerate);
+            continue;
+        }
+        let Some(value) = value else { continue };
+        if !mapper::agrees(layout, kind, path, mapping, value, record, reading) {
+            findings.push(subject.differs(&name, value, reading), tolerate);
+        }
+    }
+    state == Some(LinkState::Managed) && findings.list.len() == before
+}
+
+/// A tombstone whose row is in use again.
+fn revived(layout: &Layout, kind: ResourceType, subject: &Subject) -> Option<Finding> {
+    if matches!(layout.profile.table(kind).delete, Delete::Delete { .. }) {
+        return Some(subject.finding(
+            Kind::Recycled,
+            None,
+            Value::Null,
+            subject.name.clone().into(),
+            "Entra deleted what had this key, and kpifire uses the key for another row: Entra's \
+             next write to it would hit the wrong one"
+                .to_owned(),
+        ));
+    }
+    if subject.reading("active") != Some(&Reading::Value(Value::Bool(true))) {
+        return None;
+    }
+    Some(subject.finding(
+        Kind::Reactivated,
+        Some("active"),
+        false.into(),
+        true.into(),
+        "Entra deleted the user, and kpifire has it active again".to_owned(),
+    ))
+}
+
+/// The resource that findings are about.
+struct Subject {
+    kind: ResourceType,
+    id: String,
+    external_id: Option<String>,
+    name: Option<String>,
+    names: Vec<String>,
+    readings: Vec<Reading>,
+}
+
+impl Subject {
+    fn of(
+        layout: &Layout,
+        kind: ResourceType,
+        record: &Record,
+        baseline: &Map<String, Value>,
+    ) -> Self {
+        let readings = mapper::readings(layout, kind, record);
+        let names: Vec<String> =
+            layout.profile.table(kind).attributes.keys().map(ToString::to_string).collect();
+        let mut subject = Self {
+            kind,
+            id: record.id(),
+            external_id: record.link.as_ref().and_then(|link| link.external_id.clone()),
+            name: None,
+            names,
+            readings,
+        };
+        let name = kind.name_attribute();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        subject.name = match subject.reading(name) {
+            Some(Reading::Value(value)) => text(value),
+            _ => baseline.get(name).and_then(text),
+        };
+        subject
+    }
+
+    fn reading(&self, attribute: &str) -> Option<&Reading> {
+        let named = self.names.iter().zip(&self.readings);
+        named.into_iter().find(|(name, _)| *name == attribute).map(|(_, reading)| reading)
+    }
+
+    fn finding(
+        &self,
+        kind: Kind,
+        attribute: Option<&str>,
+        expected: Value,
+        actual: Value,
+        why: String,
+    ) -> Finding {
+        Finding {
+            kind,
+            resource: Some(self.kind),
+            scim_id: Some(self.id.clone()),
+            attribute: attribute.map(str::to_owned),
+            external_id: self.external_id.clone(),
+            name: self.name.clone(),
+            expected,
+            actual,
+            why,
+        }
+    }
+
+    fn recycled(&self, asserted: Option<&str>) -> Finding {
+        self.finding(
+            Kind::Recycled,
+            Some(self.kind.name_attribute()),
+            asserted.into(),
+            self.name.clone().into(),
+            "the row was made after Entra's link, under another name: nothing is written to it \
+             until the link lets go of it"
+                .to_owned(),
+        )
+    }
+
+    fn unreadable(&self, attribute: &str, asserted: Option<&Value>, text: &str) -> Finding {
+        self.finding(
+            Kind::InvalidValue,
+            Some(attribute),
+            asserted.cloned().unwrap_or_default(),
+            text.into(),
+            format!("the profile has no meaning for the value; correct it in kpifire, or add it to the profile's `{attribute}`"),
+        )
+    }
+
+    fn differs(&self, attribute: &str, asserted: &Value, reading: &Reading) -> Finding {
+        let actual = reading.to_value();
+        let (kind, why) = match (self.kind, attribute, asserted, &actual) {
+            (ResourceType::User, "active", Value::Bool(false), Value::Bool(true)) => (
+                Kind::Reactivated,
+                "Entra disabled the user, and kpifire enabled it again: the person can sign in",
+            ),
+            (ResourceType::User, "active", Value::Bool(true), Value::Bool(false)) => (
+                Kind::WronglyDisabled,
+                "Entra has the user active, and kpifire locked it: the person can't sign in",
+            ),
+            (ResourceType::User, ..) => {
+                (Kind::Attribute, "changed in kpifire; Entra will not write it again by itself")
+            }
+            (ResourceType::Group, ..) => {
+                (Kind::TeamAttribute, "changed in kpifire; Entra will not write it again by itself")
+            }
+        };
+        self.finding(kind, Some(attribute), asserted.clone(), actual, why.to_owned())
+    }
+}
+
+/// A user row that Entra neither matched nor wrote.
+#[must_use]
+pub fn unmanaged(layout: &Layout, record: &Record) -> Finding {
+    let subject = Subject::of(layout, ResourceType::User, record, &Map::new());
+    let active = subject.reading("active").map(Reading::to_value).unwrap_or_default();
+    let why = if active == Value::Bool(false) {
+        "no one of Entra's; inactive in kpifire"
+    } else {
+        "no one of Entra's, and can sign in: assign the person in Entra, or name the account in the \
+         profile's [protect] if it is a service account"
+    };
+    let name = subject.name.clone();
+    subject.finding(Kind::Unmanaged, None, Value::Null, name.into(), why.to_owned())
+}

@@ -1,0 +1,186 @@
+//! Whether a snapshot can be believed, and what a run came to. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::finding::{Finding, Kind};
+use super::snapshot::percent;
+use crate::report::{Count, Item, Scope, Verdict};
+
+/// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
+/// complete run's, `floor` a share in percent.
+#[must_use]
+pub fn implausible(now: &Scope, before: Option<&Scope>, floor: f64) -> Vec<String> {
+    let (rows, asserted) = (now.rows, now.asserted);
+    let (rows_then, asserted_then) =
+        before.map(|scope| (scope.rows, scope.asserted)).unwrap_or_default();
+    let tables = [
+        Table {
+            name: "user",
+            rows: rows.users,
+            rows_then: rows_then.users,
+            asserted: asserted.users,
+            asserted_then: asserted_then.users,
+        },
+        Table {
+            name: "team",
+            rows: rows.teams,
+            rows_then: rows_then.teams,
+            asserted: asserted.teams,
+            asserted_then: asserted_then.teams,
+        },
+        Table {
+            name: "membership",
+            rows: rows.members,
+            rows_then: rows_then.members,
+            asserted: asserted.members,
+            asserted_then: asserted_then.members,
+        },
+    ];
+    tables.iter().filter_map(|table| table.suspicion(floor)).collect()
+}
+
+/// One table's rows, and how many of them Entra asserted; now and at the last complete run.
+struct Table {
+    name: &'static str,
+    rows: u64,
+    rows_then: u64,
+    asserted: u64,
+    asserted_then: u64,
+}
+
+impl Table {
+    fn suspicion(&self, floor: f64) -> Option<String> {
+        let Self { name, rows, rows_then, .. } = self;
+        // An install without a team has no team; one without a user is no install.
+        if *rows == 0 && (*name == "user" || *rows_then > 0 || self.asserted > 0) {
+            let had = match rows_then {
+                0 => String::new(),
+                n => format!(", and had {n} at the last complete run"),
+            };
+            return Some(format!("kpifire has no {name}s{had}: is this the right database?"));
+        }
+        // What Entra itself took away since is not lost.
+        let expected = rows_then.saturating_sub(self.asserted_then.saturating_sub(self.asserted));
+        let share = percent(*rows, expected);
+        (share < floor).then(|| {
+            format!(
+                "kpifire's {name}s fell from {expected} rows to {rows} since the last complete run: \
+                 {share:.0} % is under reconcile.floor ({floor} %). If that is right, run once with \
+                 KPIFIRE_SCIM__RECONCILE__FLOOR=0"
+            )
+        })
+    }
+}
+
+/// The finding that nothing was heard from Entra for too long.
+#[must_use]
+pub fn silence(
+    silent_since: DateTime<Utc>,
+    heard: bool,
+    now: DateTime<Utc>,
+    stale_after: Duration,
+) -> Option<Finding> {
+    let silent = now.signed_duration_since(silent_since);
+    let limit = TimeDelta::from_std(stale_after).unwrap_or(TimeDelta::MAX);
+    if silent <= limit {
+        return None;
+    }
+    let hours = silent.num_hours();
+    let since = silent_since.format("%Y-%m-%d %H:%M UTC");
+    let why = if heard {
+        format!("Entra was last heard of at {since}, {hours} h ago")
+    } else {
+        format!("Entra was never heard of since the agent was installed at {since}, {hours} h ago")
+    };
+    Some(Finding {
+        kind: Kind::StaleSource,
+        resource: None,
+        scim_id: None,
+        attribute: None,
+        external_id: None,
+        name: None,
+        expected: Value::Null,
+        actual: Value::Null,
+        why: format!(
+            "{why}: look at the provisioning job in Entra (stopped, in quarantine, token expired?)"
+        ),
+    })
+}
+
+/// The verdict of a complete run.
+#[must_use]
+pub fn verdict(findings: &[Item], blocked: &[String]) -> Verdict {
+    if !blocked.is_empty() {
+        Verdict::Blocked
+    } else if findings.is_empty() {
+        Verdict::Clean
+    } else {
+        Verdict::Drift
+    }
+}
+
+/// The findings by kind, in the order of reports; kinds of which there is nothing to say left out.
+#[must_use]
+pub fn counts(
+    findings: &[Item],
+    before: &BTreeMap<Kind, u64>,
+    resolved: &BTreeMap<Kind, u64>,
+) -> Vec<Count> {
+    Kind::ALL
+        .into_iter()
+        .map(|kind| {
+            let of_kind = || findings.iter().filter(|item| item.finding.kind == kind);
+            let new = of_kind().filter(|item| item.new).count() as u64;
+            let now = of_kind().count() as u64;
+            Count {
+                kind,
+                now,
+                before: before.get(&kind).copied().unwrap_or_default(),
+                new,
+                persisting: now - new,
+                resolved: resolved.get(&kind).copied().unwrap_or_default(),
+                oldest: of_kind().map(|item| item.first_seen).min(),
+            }
+        })
+        .filter(|count| count.now + count.before + count.resolved > 0)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Rows;
+
+    #[test]
+    fn an_empty_or_fallen_table_is_not_believed() {
+        let scope = |rows: [u64; 3], asserted: [u64; 3]| {
+            let of = |[users, teams, members]: [u64; 3]| Rows { users, teams, members };
+            Scope { rows: of(rows), asserted: of(asserted), ..Scope::default() }
+        };
+        let none = [0; 3];
+        assert!(implausible(&scope([5, 0, 0], none), None, 90.0).is_empty());
+        assert_eq!(implausible(&scope(none, none), None, 90.0).len(), 1);
+        assert_eq!(implausible(&scope([5, 0, 0], [5, 2, 9]), None, 90.0).len(), 2);
+        let before = scope([100, 3, 10], [50, 3, 10]);
+        assert_eq!(implausible(&scope([89, 3, 10], [50, 3, 10]), Some(&before), 90.0).len(), 1);
+        assert!(implausible(&scope([90, 3, 10], [50, 3, 10]), Some(&before), 90.0).is_empty());
+        assert!(implausible(&scope([1, 3, 10], [50, 3, 10]), Some(&before), 0.0).is_empty());
+        // Entra took five members out of their teams.
+        assert!(implausible(&scope([100, 3, 5], [50, 3, 5]), Some(&before), 90.0).is_empty());
+        assert_eq!(implausible(&scope([100, 3, 4], [50, 3, 5]), Some(&before), 90.0).len(), 1);
+    }
+
+    #[test]
+    fn silence_is_measured_from_the_last_word_or_from_installation() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (then, now) = (at("2026-11-21T00:00:00Z"), at("2026-11-23T00:00:00Z"));
+        let day = Duration::from_secs(86_400);
+        assert_eq!(silence(then, true, now, 2 * day), None);
+        let found = silence(then, false, now, day).unwrap();
+        assert!(found.why.starts_with("Entra was never heard of since"), "{}", found.why);
+    }
+}

@@ -1,0 +1,138 @@
+//! `adopt`: what kpifire has becomes what Entra asserted. Entra overwrites it at its next change.
+
+use serde_json::{Map, Value};
+
+use super::{Hand, Mended, locked, membership, note, only};
+use crate::mapper::{self, Reading, Record};
+use crate::reconcile::finding::{Finding, Kind};
+use crate::scim::ResourceType;
+use crate::service::Error;
+use crate::store::{Tx, edges, links};
+
+/// Adopts one finding in the caller's transaction, which must be rolled back on an error.
+///
+/// # Errors
+/// The database's.
+pub async fn adopt(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    match finding.kind {
+        Kind::Reactivated | Kind::Attribute | Kind::WronglyDisabled | Kind::TeamAttribute => {
+            attribute(tx, hand, finding).await
+        }
+        Kind::Missing | Kind::TeamMissing => {
+            if locked(tx, hand, finding).await?.is_some() {
+                return Ok(Mended::no_longer("the row is there"));
+            }
+            forget(tx, hand, finding).await
+        }
+        Kind::Recycled => {
+            if locked(tx, hand, finding).await?.is_none_or(|record| record.link.is_none()) {
+                return Ok(Mended::no_longer("no link points at the row"));
+            }
+            forget(tx, hand, finding).await
+        }
+        Kind::MemberExtra => add_member(tx, hand, finding).await,
+        Kind::MemberMissing => remove_member(tx, hand, finding).await,
+        Kind::OrphanMember => Ok(Mended::refused(
+            "a membership of nothing can't be adopted: `drift restore` removes it",
+        )),
+        Kind::InvalidValue => Ok(Mended::refused(
+            "the agent can't read the value, so it can't take it over: correct it in kpifire, or \
+             give it a meaning in the profile's `values`",
+        )),
+        Kind::Duplicate
+        | Kind::Ambiguous
+        | Kind::Unmanaged
+        | Kind::OverdueCleanup
+        | Kind::StaleSource
+        | Kind::SourceMissing
+        | Kind::SourceExtra
+        | Kind::SourceAttribute => {
+            Ok(Mended::refused("there is nothing to take over: `drift ignore` it instead"))
+        }
+    }
+}
+
+async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
+    let name = finding.attribute.as_deref().unwrap_or_default();
+    let Some(record) = locked(tx, hand, finding).await? else {
+        return Ok(Mended::no_longer("the row is gone"));
+    };
+    if record.deleted() {
+        // Entra no longer knows the user: the row becomes one that nobody manages.
+        return forget(tx, hand, finding).await;
+    }
+    let Some(value) = differing(hand, kind, &record, name) else {
+        return Ok(Mended::no_longer("kpifire has what Entra asserted"));
+    };
+    let (Reading::Value(_) | Reading::Absent) = value else {
+        return Ok(Mended::refused("the agent can't read the value"));
+    };
+    let value = value.to_value();
+    let Record { link: Some(mut link), .. } = record else {
+        return Ok(Mended::no_longer("there is no link to it any more"));
+    };
+    let mut baseline = link.baseline.unwrap_or_default();
+    let before = baseline.insert(name.to_owned(), value.clone()).unwrap_or_default();
+    link.baseline = Some(baseline);
+    if finding.kind == Kind::Reactivated {
+        link.disabled_at = None;
+        edges::restore_user(tx, layout, &record.key, hand.stamp()).await?;
+    }
+    link.version += 1;
+    link.modified = hand.stamp();
+    links::put(tx, kind, finding.scim_id.as_deref().unwrap_or_default(), &link).await?;
+    note(tx, hand, "adopt", finding, only(name, &before), only(name, &value)).await?;
+    Ok(Mended::done(format!("{name}: {value} is now what Entra is taken to have asserted")))
+}
+
+/// What the row says of an asserted attribute, where it isn't what was asserted.
+fn differing(hand: &Hand, kind: ResourceType, record: &Record, name: &str) -> Option<Reading> {
+    let layout = &hand.layout;
+    let asserted = record.link.as_ref()?.baseline.as_ref()?.get(name)?;
+    let readings = mapper::readings(layout, kind, record);
+    let mappings = layout.profile.table(kind).attributes.iter().zip(readings);
+    let ((path, mapping), reading) =
+        mappings.into_iter().find(|((path, _), _)| path.to_string() == name)?;
+    let agrees = mapper::agrees(layout, kind, path, mapping, asserted, record, &reading);
+    (!agrees).then_some(reading)
+}
+
+/// Lets the link go: Entra's next lookup finds no such resource, or the row under its own name.
+async fn forget(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let kind = finding.resource.unwrap_or(ResourceType::User);
+    let id = finding.scim_id.as_deref().unwrap_or_default();
+    let Some(link) = links::get(tx, kind, id).await? else {
+        return Ok(Mended::no_longer("there is no link to it any more"));
+    };
+    links::remove(tx, kind, id).await?;
+    edges::forget(tx, kind, id).await?;
+    let mut before = only("state", &link.state.as_str().into());
+    before.insert("externalId".to_owned(), link.external_id.into());
+    before.insert("baseline".to_owned(), link.baseline.map_or(Value::Null, Value::Object));
+    note(tx, hand, "forget", finding, before, Map::new()).await?;
+    Ok(Mended::done("Entra's link to it is forgotten"))
+}
+
+async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let it = membership(tx, hand, finding).await?;
+    if it.desired || !it.legacy {
+        return Ok(Mended::no_longer("the membership no longer differs"));
+    }
+    let ids = std::slice::from_ref(&it.user);
+    edges::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
+    let after = only("desiredMembers", &vec![it.user.clone()].into());
+    note(tx, hand, "adopt", finding, Map::new(), after).await?;
+    Ok(Mended::done(format!("user {} is now taken to be asserted by Entra", it.user)))
+}
+
+async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let it = membership(tx, hand, finding).await?;
+    if !it.desired || it.legacy {
+        return Ok(Mended::no_longer("the membership no longer differs"));
+    }
+    edges::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    let before = only("desiredMembers", &vec![it.user.clone()].into());
+    note(tx, hand, "adopt", finding, before, Map::new()).await?;
+    Ok(Mended::done(format!("user {} is no longer taken to be asserted by Entra", it.user)))
+}

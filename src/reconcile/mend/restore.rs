@@ -1,0 +1,313 @@
+//! `restore`: kpifire's tables as Entra asserted them.
+
+use serde_json::{Map, Value};
+
+use super::{Hand, Mended, key, locked, membership, note, only, value_of};
+use crate::mapper::{self, Assignment, Cell, LinkState, NewValue, Record, Stamp};
+use crate::reconcile::finding::{Finding, Kind};
+use crate::scim::{AttributePath, Resource, ResourceType};
+use crate::service::Error;
+use crate::store::resources::{self, Lock, UnknownLabel};
+use crate::store::{Tx, edges, links};
+
+/// Mends one finding in the caller's transaction, which must be rolled back on an error.
+///
+/// # Errors
+/// The database's.
+pub async fn restore(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    match finding.kind {
+        Kind::Reactivated | Kind::Attribute | Kind::WronglyDisabled | Kind::TeamAttribute => {
+            attribute(tx, hand, finding).await
+        }
+        Kind::Missing | Kind::TeamMissing => recreate(tx, hand, finding).await,
+        Kind::MemberExtra => remove_member(tx, hand, finding).await,
+        Kind::MemberMissing => add_member(tx, hand, finding).await,
+        Kind::OrphanMember => purge(tx, hand, finding).await,
+        Kind::Recycled => Ok(Mended::refused(
+            "the row is another one now: `drift adopt` lets Entra's link go of it",
+        )),
+        Kind::InvalidValue => Ok(Mended::refused(
+            "correct the value in kpifire, or give it a meaning in the profile's `values`",
+        )),
+        Kind::Duplicate | Kind::Ambiguous => {
+            Ok(Mended::refused("merge or rename the rows in kpifire: the agent can't choose"))
+        }
+        Kind::Unmanaged => Ok(Mended::refused(
+            "Entra asserts nothing of this row: name a service account in the profile's [protect], \
+             assign a person in Entra, or `drift ignore` it",
+        )),
+        Kind::OverdueCleanup => Ok(Mended::refused("cleanup mends it: see the reason")),
+        Kind::StaleSource => {
+            Ok(Mended::refused("look at the provisioning job in Entra: the agent waits for it"))
+        }
+        Kind::SourceMissing | Kind::SourceExtra | Kind::SourceAttribute => {
+            Ok(Mended::refused("Entra mends it: provision the user on demand there"))
+        }
+    }
+}
+
+/// Writes the baseline's value of one attribute.
+async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
+    let name = finding.attribute.as_deref().unwrap_or_default();
+    let Some(record) = locked(tx, hand, finding).await? else {
+        return Ok(Mended::no_longer("the row is gone"));
+    };
+    if record.deleted() {
+        return lock_again(tx, hand, finding, &record).await;
+    }
+    let Some(wanted) = asserted(&record, name) else {
+        return Ok(Mended::no_longer("Entra asserts nothing of it any more"));
+    };
+    let mappings = &layout.profile.table(kind).attributes;
+    let Some((path, mapping)) = mappings.iter().find(|(path, _)| path.to_string() == name) else {
+        return Ok(Mended::refused("the profile no longer maps the attribute"));
+    };
+    let readings = mapper::readings(layout, kind, &record);
+    let reading = mappings.keys().zip(&readings).find(|(other, _)| *other == path);
+    let Some((_, reading)) = reading else { return Ok(Mended::no_longer("it is not mapped")) };
+    if mapper::agrees(layout, kind, path, mapping, &wanted, &record, reading) {
+        return Ok(Mended::no_longer("kpifire has what Entra asserted"));
+    }
+    if let Some(refused) = refused(tx, hand, finding, &record, path, &wanted).await? {
+        return Ok(refused);
+    }
+    let old = mapper::attributes(layout, kind, &record);
+    let mut new = old.clone();
+    path.set(&mut new, Some(wanted.clone()).filter(|value| !value.is_null()));
+    let now = hand.stamp();
+    let assignments: Vec<Assignment> = mapper::for_update(layout, kind, &old, &new, now)?
+        .into_iter()
+        .filter(|assignment| assignment.column == mapping.column)
+        .collect();
+    let columns = match columns(tx, hand, assignments).await? {
+        Ok(columns) => columns,
+        Err(refused) => return Ok(refused),
+    };
+    write(tx, hand, kind, &record, columns).await?;
+    if kind == ResourceType::User && name == "active" {
+        match wanted {
+            Value::Bool(true) => edges::restore_user(tx, layout, &record.key, now).await?,
+            _ => resources::revoke(tx, layout, &record.key, mapper::whole_second(now)).await?,
+        }
+    }
+    let before = only(name, &reading.to_value());
+    note(tx, hand, "restore", finding, before, only(name, &wanted)).await?;
+    Ok(Mended::done(format!("{name}: {} → {wanted}", reading.to_value())))
+}
+
+/// Why this row isn't to be written, if so.
+async fn refused(
+    tx: &mut Tx,
+    hand: &Hand,
+    finding: &Finding,
+    record: &Record,
+    path: &AttributePath,
+    wanted: &Value,
+) -> Result<Option<Mended>, Error> {
+    let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
+    let name = value_of(hand, kind, record, kind.name_attribute());
+    let asserted = asserted(record, kind.name_attribute());
+    let asserted = asserted.as_ref().and_then(Value::as_str);
+    if mapper::recycled(record, asserted, name.as_str()) {
+        return Ok(Some(Mended::refused("the key belongs to another row now (recycled)")));
+    }
+    let disables = path.to_string() == "active" && *wanted == Value::Bool(false);
+    let protect = &layout.profile.protect;
+    if disables && mapper::protected(protect, &record.id(), name.as_str()) {
+        return Ok(Some(Mended::refused("the profile protects the user from being disabled")));
+    }
+    if path.to_string() == kind.name_attribute()
+        && let Some(wanted) = wanted.as_str()
+        && let Some(other) = holder(tx, hand, kind, wanted, &record.key).await?
+    {
+        return Ok(Some(Mended::refused(format!("row {other} has the name `{wanted}`"))));
+    }
+    Ok(None)
+}
+
+/// Another live row of this name; the name is ours until the transaction ends.
+async fn holder(
+    tx: &mut Tx,
+    hand: &Hand,
+    kind: ResourceType,
+    name: &str,
+    own: &Cell,
+) -> Result<Option<String>, Error> {
+    let named = mapper::matching_name(&hand.layout, kind, name)?;
+    resources::lock_name(tx, kind, name).await?;
+    let others = resources::by_name(tx, &hand.layout, kind, &named).await?;
+    let other = others.iter().find(|other| other.key != *own && !other.deleted());
+    Ok(other.map(Record::id))
+}
+
+/// Locks a user whom Entra deleted and kpifire enabled again.
+async fn lock_again(
+    tx: &mut Tx,
+    hand: &Hand,
+    finding: &Finding,
+    record: &Record,
+) -> Result<Mended, Error> {
+    let (layout, kind) = (&hand.layout, ResourceType::User);
+    if value_of(hand, kind, record, "active") != Value::Bool(true) {
+        return Ok(Mended::no_longer("the user is inactive"));
+    }
+    let name = value_of(hand, kind, record, kind.name_attribute());
+    if mapper::protected(&layout.profile.protect, &record.id(), name.as_str()) {
+        return Ok(Mended::refused("the profile protects the user from being disabled"));
+    }
+    let Some(assignments) = mapper::for_delete(layout, kind, hand.stamp())? else {
+        return Ok(Mended::refused("the profile deletes rows: the row is another one now"));
+    };
+    let columns = match columns(tx, hand, assignments).await? {
+        Ok(columns) => columns,
+        Err(refused) => return Ok(refused),
+    };
+    write(tx, hand, kind, record, columns).await?;
+    resources::revoke(tx, layout, &record.key, mapper::whole_second(hand.stamp())).await?;
+    let (before, after) = (only("active", &true.into()), only("active", &false.into()));
+    note(tx, hand, "restore", finding, before, after).await?;
+    Ok(Mended::done("locked again"))
+}
+
+async fn columns(
+    tx: &mut Tx,
+    hand: &Hand,
+    assignments: Vec<Assignment>,
+) -> Result<Result<Vec<(String, Cell)>, Mended>, Error> {
+    let resolved = resources::resolve_lookups(tx, &hand.layout, assignments, hand.stamp()).await?;
+    Ok(resolved.map_err(|UnknownLabel { attribute, label }| {
+        Mended::refused(format!("{attribute}: kpifire has no `{label}`"))
+    }))
+}
+
+async fn write(
+    tx: &mut Tx,
+    hand: &Hand,
+    kind: ResourceType,
+    record: &Record,
+    mut columns: Vec<(String, Cell)>,
+) -> Result<(), Error> {
+    let touch = &hand.layout.profile.table(kind).touch;
+    columns.extend(mapper::stamps(touch, Stamp::Modified, hand.stamp()));
+    Ok(resources::update(tx, &hand.layout, kind, &record.key, &columns).await?)
+}
+
+fn asserted(record: &Record, attribute: &str) -> Option<Value> {
+    record.link.as_ref()?.baseline.as_ref()?.get(attribute).cloned()
+}
+
+/// Makes a row that is gone again, under its old key, as Entra asserted it.
+async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
+    let id = finding.scim_id.as_deref().unwrap_or_default();
+    let key = key(hand, kind, id)?;
+    if locked(tx, hand, finding).await?.is_some() {
+        return Ok(Mended::no_longer("the row is there"));
+    }
+    let Some(mut link) = links::get(tx, kind, id).await? else {
+        return Ok(Mended::no_longer("there is no link to it any more"));
+    };
+    if link.state == LinkState::Deleted {
+        return Ok(Mended::no_longer("Entra deleted it in the meantime"));
+    }
+    let mut resource: Resource = link.kept.clone();
+    for path in layout.profile.table(kind).attributes.keys() {
+        let value = link.baseline.as_ref().and_then(|it| it.get(&path.to_string()));
+        path.set(&mut resource, value.cloned().filter(|value| !value.is_null()));
+    }
+    let Some(name) = resource.get(kind.name_attribute()).and_then(Value::as_str) else {
+        return Ok(Mended::refused(
+            "Entra only looked it up and never said what it is: provision it on demand in Entra, or \
+             `drift adopt` its absence",
+        ));
+    };
+    if let Some(other) = holder(tx, hand, kind, name, &key).await? {
+        return Ok(Mended::refused(format!(
+            "row {other} has the name `{name}`: `drift adopt` forgets the lost row, and Entra then \
+             finds that one"
+        )));
+    }
+    let now = hand.stamp();
+    let mut assignments = mapper::for_insert(layout, kind, &resource, now)?;
+    let column = layout.profile.table(kind).key.clone();
+    assignments.push(Assignment { column, value: NewValue::Cell(key.clone()) });
+    let columns = match columns(tx, hand, assignments).await? {
+        Ok(columns) => columns,
+        Err(refused) => return Ok(refused),
+    };
+    resources::insert(tx, layout, kind, &columns).await?;
+    // The link is as old as its row: the row isn't another's that came after it.
+    link.created = now;
+    link.modified = now;
+    link.version += 1;
+    links::put(tx, kind, id, &link).await?;
+    match kind {
+        ResourceType::User if link.disabled_at.is_none() => {
+            edges::restore_user(tx, layout, &key, now).await?;
+        }
+        ResourceType::User => {}
+        ResourceType::Group => {
+            let users = edges::desired_of(tx, id).await?;
+            let gone = edges::unknown_users(tx, layout, &users).await?;
+            let users: Vec<String> = users.into_iter().filter(|it| !gone.contains(it)).collect();
+            edges::add(tx, layout, &key, &users, now).await?;
+        }
+    }
+    note(tx, hand, "recreate", finding, Map::new(), resource).await?;
+    Ok(Mended::done("made again under its old key"))
+}
+
+async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let it = membership(tx, hand, finding).await?;
+    if it.desired {
+        return Ok(Mended::no_longer("Entra asserts the membership now"));
+    }
+    if !it.legacy {
+        return Ok(Mended::no_longer("kpifire has no such membership"));
+    }
+    edges::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    let before = only("members", &vec![it.user.clone()].into());
+    note(tx, hand, "restore", finding, before, Map::new()).await?;
+    Ok(Mended::done(format!("user {} taken out of the team", it.user)))
+}
+
+async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let it = membership(tx, hand, finding).await?;
+    if !it.desired {
+        return Ok(Mended::no_longer("Entra no longer asserts the membership"));
+    }
+    if it.legacy {
+        return Ok(Mended::no_longer("kpifire has the membership"));
+    }
+    let user = key(hand, ResourceType::User, &it.user)?;
+    let users = ResourceType::User;
+    let record = resources::by_key(tx, &hand.layout, users, &user, Lock::Update).await?;
+    let Some(record) = record.filter(|record| !record.deleted()) else {
+        return Ok(Mended::refused(format!("there is no user {}: `drift adopt` it", it.user)));
+    };
+    if record.link.is_some_and(|link| link.disabled_at.is_some()) {
+        return Ok(Mended::no_longer("Entra disabled the user in the meantime"));
+    }
+    let ids = std::slice::from_ref(&it.user);
+    edges::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
+    let after = only("members", &vec![it.user.clone()].into());
+    note(tx, hand, "restore", finding, Map::new(), after).await?;
+    Ok(Mended::done(format!("user {} put back into the team", it.user)))
+}
+
+/// Removes a membership that points at nothing.
+async fn purge(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let it = membership(tx, hand, finding).await?;
+    let user = key(hand, ResourceType::User, &it.user)?;
+    let layout = &hand.layout;
+    let users = resources::by_key(tx, layout, ResourceType::User, &user, Lock::None).await?;
+    let teams = resources::by_key(tx, layout, ResourceType::Group, &it.team, Lock::None).await?;
+    if !it.legacy || users.is_some() && teams.is_some() {
+        return Ok(Mended::no_longer("the membership is gone or points at rows that exist"));
+    }
+    edges::remove(tx, layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    let before = only("members", &vec![it.user.clone()].into());
+    note(tx, hand, "purge", finding, before, Map::new()).await?;
+    Ok(Mended::done("removed"))
+}

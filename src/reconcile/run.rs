@@ -1,0 +1,277 @@
+//! One run, from the first row read to the report: snapshot → findings → `reconcile.auto` → their
+//! lives and the run's row, in one transaction → report.
+//!
+//! A run that can't read everything, or can't believe what it read, is `INCOMPLETE`: it lists
+//! nothing, ends no finding and writes nothing but its own row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use uuid::Uuid;
+
+use super::compare::Export;
+use super::finding::{Finding, Kind};
+use super::snapshot::{self, Progress, Seen};
+use super::{Settings, auto, judge, stored};
+use crate::lease::{self, Lease, Leased};
+use crate::report::{Item, Report, Run, Verdict, model};
+use crate::service::stamp;
+use crate::store::lease::require;
+use crate::store::{Error, Store, Tx, findings, runs};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The lease of runs.
+pub const LEASE: &str = "reconcile";
+
+/// What began a run.
+#[derive(Debug, Clone, Default)]
+pub struct Occasion {
+    /// The schedule and the time for which it began the run; `None`: a person did.
+    pub slot: Option<(&'static str, DateTime<Utc>)>,
+    /// An export of Entra itself to compare with.
+    pub export: Option<Arc<Export>>,
+}
+
+/// What came of wanting a run.
+#[derive(Debug)]
+pub enum Ran {
+    /// It ran.
+    Report(Box<Report>),
+    /// Another agent ran the slot.
+    Served,
+    /// Somebody else is at it.
+    Held {
+        /// Who.
+        by: String,
+        /// Until when, unless renewed; UTC.
+        until: NaiveDateTime,
+    },
+}
+
+/// Runs, unless another agent is at it or has run the slot.
+///
+/// # Errors
+/// What keeps the lease from being taken or the run's row from being written, but for a connection
+/// lost on the way: that, and everything that keeps the tables from being read, is an `INCOMPLETE`
+/// report.
+pub async fn run(
+    store: &Store,
+    settings: &Arc<Settings>,
+    occasion: &Occasion,
+    clock: &Clock,
+    progress: Arc<Progress>,
+) -> Result<Ran, Error> {
+    let holder = lease::holder();
+    let leased = lease::under_lease(store, LEASE, &holder, |lease| async {
+        if served(store, occasion).await? {
+            return Ok(Ran::Served);
+        }
+        let report = leased(store, settings, occasion, clock, progress, lease).await?;
+        Ok::<_, Error>(Ran::Report(Box::new(report)))
+    });
+    Ok(match leased.await? {
+        Leased::Ran(ran) => ran,
+        Leased::Held { by, until } => Ran::Held { by, until },
+    })
+}
+
+/// Whether an agent that held the lease before ran the occasion's slot, or a later one.
+async fn served(store: &Store, occasion: &Occasion) -> Result<bool, Error> {
+    let Some((job, slot)) = occasion.slot else { return Ok(false) };
+    let last = store.read(move |tx| Box::pin(runs::last_slot(tx, job))).await?;
+    Ok(last.is_some_and(|last| last >= stamp(slot)))
+}
+
+async fn leased(
+    store: &Store,
+    settings: &Arc<Settings>,
+    occasion: &Occasion,
+    clock: &Clock,
+    progress: Arc<Progress>,
+    lease: Lease,
+) -> Result<Report, Error> {
+    // As precise as it is kept, so that a report reads the same from memory and from its row.
+    let kept = || stamp(clock()).and_utc();
+    let started = kept();
+    let id = Uuid::now_v7().to_string();
+    let (looking, export) = (Arc::clone(settings), occasion.export.clone());
+    let seen = store
+        .snapshot(move |tx| {
+            Box::pin(async move {
+                snapshot::take(tx, &looking, export.as_deref(), started, &progress).await
+            })
+        })
+        .await;
+    let mut outcome = match seen {
+        Ok(seen) => weigh(store, settings, seen, started).await,
+        Err(error) => Outcome::unreadable(&error),
+    };
+    if outcome.incomplete.is_empty() {
+        auto::restore(store, settings, &id, &mut outcome, clock).await;
+    }
+    outcome.scope.config_hash.clone_from(&settings.hash);
+    outcome.slot.clone_from(&occasion.slot);
+    outcome.run = Run { id, started, finished: kept() };
+    let outcome = Arc::new(outcome);
+    let writing = Arc::clone(&outcome);
+    let written = store
+        .write(move |tx| {
+            let (outcome, lease) = (Arc::clone(&writing), lease.clone());
+            Box::pin(async move {
+                // An agent that was thought dead must not write over its successor's run.
+                require(tx, &lease).await?;
+                write(tx, &outcome).await
+            })
+        })
+        .await;
+    let report = match written {
+        // The database went away: the report doesn't depend on being kept.
+        Err(error) if error.is_lost() => {
+            let lost = Outcome { run: outcome.run.clone(), ..Outcome::unreadable(&error) };
+            lost.report(Vec::new(), Past::default())
+        }
+        written => written?,
+    };
+    Ok(Report { next: settings.next(outcome.run.finished), zone: settings.zone, ..report })
+}
+
+/// What a run came to, before it is written.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    run: Run,
+    scope: crate::report::Scope,
+    coverage: crate::report::Coverage,
+    grace: crate::report::Grace,
+    cleanup: crate::report::CleanupPlan,
+    /// By fingerprint.
+    pub found: BTreeMap<String, Finding>,
+    incomplete: Vec<String>,
+    /// Why nothing was restored.
+    pub blocked: Vec<String>,
+    slot: Option<(&'static str, DateTime<Utc>)>,
+}
+
+impl Outcome {
+    fn unreadable(error: &Error) -> Self {
+        let why = format!("the database could not be read to the end: {error}");
+        Self { incomplete: vec![why], ..Self::default() }
+    }
+
+    /// How many users Entra manages.
+    pub fn managed_users(&self) -> u64 {
+        let states = self.scope.links.get("User");
+        states.and_then(|states| states.get("managed")).copied().unwrap_or_default()
+    }
+
+    /// A finding was mended by the run itself.
+    pub fn restored(&mut self, id: &str) {
+        self.found.remove(id);
+        self.scope.restored += 1;
+    }
+
+    fn report(&self, mut items: Vec<Item>, past: Past) -> Report {
+        model::sort(&mut items);
+        let complete = self.incomplete.is_empty();
+        let mut coverage = self.coverage;
+        coverage.change = past.percent.map(|before| coverage.percent - before);
+        let mut trend = past.trend;
+        let mut counts = Vec::new();
+        if complete {
+            counts = judge::counts(&items, &past.counts, &past.resolved);
+            let now = counts.iter().filter(|count| count.now > 0);
+            let now = now.map(|count| (count.kind, count.now)).collect();
+            trend.push(model::TrendPoint { at: self.run.finished, counts: now });
+        }
+        Report {
+            run: self.run.clone(),
+            verdict: if complete {
+                judge::verdict(&items, &self.blocked)
+            } else {
+                Verdict::Incomplete
+            },
+            reasons: self.incomplete.iter().chain(&self.blocked).cloned().collect(),
+            scope: self.scope.clone(),
+            coverage,
+            counts,
+            findings: items,
+            trend,
+            grace: self.grace,
+            cleanup: self.cleanup.clone(),
+            next: None,
+            zone: chrono_tz::UTC,
+        }
+    }
+}
+
+/// Weighs what was read against the last complete run.
+async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc>) -> Outcome {
+    let before = store.read(|tx| Box::pin(runs::last_complete(tx))).await;
+    let before = match before {
+        Ok(before) => before.map(|run| stored::scope(&run)),
+        Err(error) => return Outcome::unreadable(&error),
+    };
+    let incomplete = judge::implausible(&seen.scope, before.as_ref(), settings.reconcile.floor);
+    let mut found = BTreeMap::new();
+    if incomplete.is_empty() {
+        let heard = seen.scope.last_contact.is_some();
+        let limit = settings.reconcile.stale_after;
+        let silence = judge::silence(seen.silent_since, heard, now, limit);
+        let all = seen.findings.into_iter().chain(silence);
+        found = all.map(|finding| (finding.fingerprint(), finding)).collect();
+    }
+    let Seen { scope, coverage, grace, cleanup, .. } = seen;
+    Outcome { scope, coverage, grace, cleanup, found, incomplete, ..Outcome::default() }
+}
+
+/// What is known of earlier runs.
+#[derive(Default)]
+struct Past {
+    /// Findings by kind after the last complete run.
+    counts: BTreeMap<Kind, u64>,
+    /// Those that ended since.
+    resolved: BTreeMap<Kind, u64>,
+    /// Its coverage.
+    percent: Option<f64>,
+    trend: Vec<model::TrendPoint>,
+}
+
+/// The findings' lives and the run's row. Run twice it does the same, so that an unknown outcome of
+/// its commit needs no proof.
+async fn write(tx: &mut Tx, outcome: &Outcome) -> Result<Report, Error> {
+    let run = &outcome.run;
+    let (started, finished) = (stamp(run.started), stamp(run.finished));
+    runs::delete(tx, &run.id).await?;
+    let mut items = Vec::new();
+    let mut ignored = 0;
+    let complete = outcome.incomplete.is_empty();
+    if complete {
+        findings::save(tx, &run.id, started, finished, &outcome.found).await?;
+        for open in findings::open(tx).await? {
+            if open.ignored.is_some() {
+                ignored += 1;
+            } else {
+                items.push(stored::item(open, started));
+            }
+        }
+    }
+    let past = past(tx, run.started, finished).await?;
+    let mut report = outcome.report(items, past);
+    report.scope.ignored = ignored;
+    runs::insert(tx, &stored::row(&report, outcome.slot.as_ref())).await?;
+    Ok(report)
+}
+
+async fn past(tx: &mut Tx, started: DateTime<Utc>, finished: NaiveDateTime) -> Result<Past, Error> {
+    let since = stamp(started - chrono::TimeDelta::days(90));
+    let trend = runs::since(tx, since).await?;
+    let Some(last) = runs::last_complete(tx).await? else { return Ok(Past::default()) };
+    Ok(Past {
+        counts: stored::counts(&last),
+        resolved: findings::resolved_since(tx, last.finished, finished).await?,
+        percent: Some(stored::coverage(&last).percent),
+        trend: trend.iter().filter_map(stored::trend_point).collect(),
+    })
+}

@@ -1,0 +1,123 @@
+//! What the schedule begins, runs of the reconciler and cleanup: by one agent of several, reports kept as files, old records
+//! removed afterwards.
+//!
+//! Owns what a scheduled run does beside running. When it is due is the scheduler's.
+
+mod files;
+
+pub use files::replace;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::Settings;
+use super::cleanup::apply as cleanup;
+use super::run::{self, Clock, Occasion, Ran};
+use super::settings::back;
+use crate::config::Config;
+use crate::mapper::Layout;
+use crate::report::Report;
+use crate::scheduler::{Job, Worker};
+use crate::service::stamp;
+use crate::store::{Error, Store, runs};
+
+/// The job's name in the log and in `scim_runs.job`.
+pub const JOB: &str = "reconcile";
+
+/// What the schedule needs to run the reconciler.
+#[derive(Clone)]
+pub struct Reconciler {
+    store: Store,
+    settings: Arc<Settings>,
+    reports: PathBuf,
+    clock: Clock,
+}
+
+impl Reconciler {
+    /// A reconciler over this database.
+    #[must_use]
+    pub fn new(store: Store, layout: Arc<Layout>, config: &Config, clock: Clock) -> Self {
+        let settings = Arc::new(Settings::new(config, layout));
+        Self { store, settings, reports: config.reports.dir.clone(), clock }
+    }
+
+    /// The jobs of the configuration, without those whose line is empty.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<Job> {
+        let zone = self.settings.zone;
+        let lines = [
+            (JOB, self.settings.schedule.clone()),
+            (cleanup::JOB, self.settings.cleanup_schedule.clone()),
+        ];
+        let job = |(name, cron): (_, Option<_>)| Some(Job { name, cron: cron?, zone });
+        lines.into_iter().filter_map(job).collect()
+    }
+
+    async fn reconcile(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
+        let occasion = Occasion { slot: Some((job, slot)), ..Occasion::default() };
+        let progress = Arc::default();
+        match run::run(&self.store, &self.settings, &occasion, &self.clock, progress).await? {
+            Ran::Report(report) => {
+                tell(&report);
+                files::keep(&self.reports, &report);
+                self.forget().await;
+            }
+            Ran::Served => tracing::debug!(job, %slot, "another agent ran it"),
+            Ran::Held { by, .. } => tracing::info!(job, %slot, by, "a run is under way elsewhere"),
+        }
+        Ok(())
+    }
+
+    /// Removes what is older than `[retention]` says. That it can't is no reason to call the run
+    /// a failure: the next one tries again.
+    async fn forget(&self) {
+        let now = (self.clock)();
+        let retention = &self.settings.retention;
+        let before = |duration| stamp(back(now, duration));
+        let [audit, old, findings] =
+            [retention.audit, retention.runs, retention.findings].map(before);
+        let forgotten = self
+            .store
+            .write(move |tx| Box::pin(async move { runs::forget(tx, audit, old, findings).await }))
+            .await;
+        match forgotten {
+            Ok([0, 0, 0]) => {}
+            Ok([audit, runs, findings]) => {
+                tracing::info!(audit, runs, findings, "old records were removed");
+            }
+            Err(error) => tracing::warn!(%error, "old records could not be removed"),
+        }
+        files::forget(&self.reports, back(now, retention.runs));
+    }
+}
+
+impl Worker for Reconciler {
+    type Error = Error;
+
+    async fn last(&self, job: &'static str) -> Result<Option<DateTime<Utc>>, Error> {
+        let last = self.store.read(move |tx| Box::pin(runs::last_slot(tx, job))).await?;
+        Ok(last.map(|slot| slot.and_utc()))
+    }
+
+    async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
+        if job == cleanup::JOB {
+            return cleanup::scheduled(&self.store, &self.settings, slot, &self.clock).await;
+        }
+        self.reconcile(job, slot).await
+    }
+}
+
+/// The verdict, and how many findings: names stay in the report.
+fn tell(report: &Report) {
+    let (run, verdict) = (report.run.id.as_str(), report.verdict.as_str());
+    let findings = report.findings.len();
+    let new = report.findings.iter().filter(|item| item.new).count();
+    if report.reasons.is_empty() {
+        tracing::info!(run, verdict, findings, new, "reconciled");
+    } else {
+        let reasons = report.reasons.join("; ");
+        tracing::warn!(run, verdict, findings, new, reasons, "reconciled");
+    }
+}

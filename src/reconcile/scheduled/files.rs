@@ -1,0 +1,83 @@
+//! The reports as files in `reports.dir`: a page and a JSON file per scheduled run, and the newest
+//! page as `latest.html`. What can't be written is logged: the run's result is in the database.
+
+use std::io;
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use crate::report::{self, Format, Report};
+
+const PREFIX: &str = "drift-";
+const TIME: &str = "%Y%m%dT%H%M%SZ";
+
+/// Writes the report's files.
+pub fn keep(folder: &Path, report: &Report) {
+    if let Err(error) = write_all(folder, report) {
+        let folder = folder.display();
+        tracing::error!(%error, %folder, "the report's files could not be written (reports.dir); \
+                                          `kpifire-scim report` has it");
+    }
+}
+
+fn write_all(folder: &Path, report: &Report) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let name = format!("{PREFIX}{}", report.run.started.format(TIME));
+    let page = report::render(report, Format::Html);
+    replace(&folder.join(format!("{name}.html")), &page)?;
+    replace(&folder.join("latest.html"), &page)?;
+    replace(&folder.join(format!("{name}.json")), &report::render(report, Format::Json))
+}
+
+/// Writes a file as a whole: whoever reads it sees the old content or the new, never half of one.
+///
+/// # Errors
+/// When it can't be written; then the old content is still there.
+pub fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = file.with_file_name(name);
+    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, file));
+    if written.is_err() {
+        drop(std::fs::remove_file(&part));
+    }
+    written
+}
+
+/// Removes the files of runs before a time; whatever else lies in the folder stays.
+pub fn forget(folder: &Path, before: DateTime<Utc>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let old = name.to_str().and_then(began).is_some_and(|began| began < before.naive_utc());
+        if old && let Err(error) = std::fs::remove_file(entry.path()) {
+            let file = entry.path();
+            tracing::warn!(%error, file = %file.display(), "an old report could not be removed");
+        }
+    }
+}
+
+/// When the run of a file began; `None` for files that aren't a run's.
+fn began(name: &str) -> Option<NaiveDateTime> {
+    let (stem, extension) = name.strip_prefix(PREFIX)?.split_once('.')?;
+    let ours = extension == "html" || extension == "json";
+    NaiveDateTime::parse_from_str(stem, TIME).ok().filter(|_| ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_reports_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let names = ["drift-20260101T021700Z.html", "drift-20261101T021700Z.json", "notes.html"];
+        for name in names {
+            replace(&file(name), "x").unwrap();
+        }
+        forget(folder.path(), "2026-06-01T00:00:00Z".parse().unwrap());
+        assert_eq!(names.map(|name| file(name).exists()), [false, true, true]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

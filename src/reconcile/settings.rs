@@ -1,0 +1,86 @@
+//! What a run needs to know of the configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+
+use crate::config::{Cleanup, Config, Cron, Reconcile, Retention};
+use crate::mapper::Layout;
+use crate::service::stamp;
+use crate::store::snapshot::Due;
+
+/// The settings of runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The install.
+    pub layout: Arc<Layout>,
+    /// `[reconcile]`
+    pub reconcile: Reconcile,
+    /// `[cleanup]`
+    pub cleanup: Cleanup,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `schedule.reconcile`
+    pub schedule: Option<Cron>,
+    /// `schedule.cleanup`
+    pub cleanup_schedule: Option<Cron>,
+    /// `schedule.timezone`
+    pub zone: Tz,
+    /// Hash of configuration and profile: two equal ones mean the same behaviour.
+    pub hash: String,
+}
+
+impl Settings {
+    /// Takes from the configuration what runs need.
+    #[must_use]
+    pub fn new(config: &Config, layout: Arc<Layout>) -> Self {
+        let profile = crate::profile::print(&layout.profile);
+        let hash = Sha256::digest(format!("{}\n{profile}", config.hash()));
+        Self {
+            reconcile: config.reconcile.clone(),
+            cleanup: config.cleanup.clone(),
+            retention: config.retention.clone(),
+            schedule: config.schedule.reconcile.clone(),
+            cleanup_schedule: config.schedule.cleanup.clone(),
+            zone: config.schedule.timezone,
+            hash: hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+            layout,
+        }
+    }
+
+    /// Until when each stage of cleanup is due at a time.
+    #[must_use]
+    pub fn due(&self, now: DateTime<Utc>) -> Due {
+        Due {
+            strip: stamp(back(now, self.cleanup.strip_after)),
+            anonymise: stamp(back(now, self.cleanup.anonymise_after)),
+        }
+    }
+
+    /// Until when it was due at the last time that cleanup stood on the schedule: between its
+    /// grace's end and the next cleanup nobody is late.
+    #[must_use]
+    pub fn overdue(&self, now: DateTime<Utc>) -> Due {
+        let Some(schedule) = &self.cleanup_schedule else { return self.due(now) };
+        let long_ago = back(now, Duration::from_secs(5 * 366 * 86_400));
+        self.due(schedule.latest_within(long_ago, now, self.zone).unwrap_or(long_ago))
+    }
+
+    /// When the next scheduled run is.
+    #[must_use]
+    pub fn next(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.schedule.as_ref()?.next_after(now, self.zone)
+    }
+}
+
+/// A time that lies so far back; the calendar's beginning when there is none.
+#[must_use]
+pub fn back(now: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(duration)
+        .ok()
+        .and_then(|duration| now.checked_sub_signed(duration))
+        .unwrap_or(DateTime::UNIX_EPOCH)
+}

@@ -1,0 +1,313 @@
+//! One consistent look at the tables, from the first row to the last membership, as findings and
+//! counts. Memory grows with what differs, not with the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::Settings;
+use super::cleanup::plan::Plan;
+use super::cleanup::read as cleanup;
+use super::compare::{self, Comparison, Export};
+use super::diff::{self, Findings, Lens, Look};
+use super::finding::{Finding, Kind};
+use super::identity;
+use super::members::{self, Differing, Gone, Labels};
+use crate::mapper::{Layout, LinkState, Record};
+use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
+use crate::scim::{ResourceType, fold};
+use crate::store::snapshot::{self as rows, Observed, Pages, Stranded};
+use crate::store::{Error, Tx};
+
+/// How far a run has read, for whoever watches.
+#[derive(Debug, Default)]
+pub struct Progress {
+    rows: AtomicU64,
+}
+
+impl Progress {
+    /// Rows read, or steps done, so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// One more thing is done.
+    pub fn step(&self) {
+        self.add(1);
+    }
+
+    fn add(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// What was looked at.
+    pub scope: Scope,
+    /// How much of it is as Entra asserted; its change isn't known here.
+    pub coverage: Coverage,
+    /// Disabled users on their way out.
+    pub grace: Grace,
+    /// What cleanup would do.
+    pub cleanup: CleanupPlan,
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// When Entra was last heard of, or could first have been.
+    pub silent_since: DateTime<Utc>,
+}
+
+/// Looks at everything, in a snapshot's transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn take(
+    tx: &mut Tx,
+    settings: &Settings,
+    export: Option<&Export>,
+    now: DateTime<Utc>,
+    progress: &Progress,
+) -> Result<Seen, Error> {
+    let layout = &*settings.layout;
+    rows::prepare(tx).await?;
+    let mut findings = Findings::default();
+    let mut comparison = export.map(|export| Comparison::new(export, layout));
+    let mut visit = |record: &Record| {
+        if let Some(comparison) = &mut comparison {
+            comparison.row(record);
+        }
+    };
+    let kind = ResourceType::User;
+    let users = stream(tx, settings, kind, progress, &mut findings, &mut visit).await?;
+    let kind = ResourceType::Group;
+    let teams = stream(tx, settings, kind, progress, &mut findings, &mut |_| ()).await?;
+    let compared = comparison.map(Comparison::finish).unwrap_or_default();
+    let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
+    let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
+    let named = named(tx, layout, &stranded_users, users.unmanaged, compared.ambiguous).await?;
+    findings.list.extend(named);
+    findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
+    let gone = Gone {
+        teams: stranded_teams.iter().map(|it| it.id.clone()).collect(),
+        users: stranded_users.iter().map(|it| it.id.clone()).collect(),
+    };
+    let members = rows::count_edges(tx, layout).await?;
+    findings.list.extend(memberships(tx, layout, &gone).await?);
+    progress.add(usize::try_from(members).unwrap_or_default());
+    let plan = cleanup::plan_now(tx, settings, now).await?;
+    findings.list.extend(overdue(tx, settings, &plan, now).await?);
+    let compared = compare::without_known(compared.found, &findings.list);
+    for finding in compared {
+        findings.push(finding, &settings.reconcile.tolerate);
+    }
+
+    let links = rows::links(tx).await?;
+    let (contact, made) = rows::last_contact(tx).await?;
+    let [waiting, strip_due, stripped, anonymise_due, anonymised] =
+        rows::grace(tx, layout, settings.due(now)).await?;
+    let live = |kind: ResourceType| {
+        let states = links.get(kind.as_str()).into_iter().flatten();
+        states.filter(|(state, _)| *state != LinkState::Deleted.as_str()).map(|(_, n)| n).sum()
+    };
+    let asserted = Rows {
+        users: live(ResourceType::User),
+        teams: live(ResourceType::Group),
+        members: rows::count_desired(tx).await?,
+    };
+    Ok(Seen {
+        coverage: Coverage {
+            users: users.live,
+            equal: users.equal,
+            percent: percent(users.equal, users.live),
+            change: None,
+        },
+        scope: Scope {
+            rows: Rows { users: users.rows, teams: teams.rows, members },
+            asserted,
+            source: export.map(Export::scope),
+            protected: users.protected,
+            tolerated: findings.tolerated,
+            last_contact: contact.map(|time| time.and_utc()),
+            links,
+            ..Scope::default()
+        },
+        cleanup: CleanupPlan::of(&plan, cleanup::next_due(tx, settings, now).await?),
+        grace: Grace { waiting, strip_due, stripped, anonymise_due, anonymised },
+        findings: findings.list,
+        silent_since: contact.unwrap_or(made).and_utc(),
+    })
+}
+
+/// The share in percent; 100 of nothing.
+#[must_use]
+pub fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 100.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
+    let share = part as f64 / whole as f64;
+    share * 100.0
+}
+
+#[derive(Debug, Default)]
+struct Streamed {
+    rows: u64,
+    live: u64,
+    equal: u64,
+    protected: u64,
+    unmanaged: Vec<Finding>,
+}
+
+/// Every row of a resource type, a page at a time.
+async fn stream(
+    tx: &mut Tx,
+    settings: &Settings,
+    kind: ResourceType,
+    progress: &Progress,
+    findings: &mut Findings,
+    visit: &mut (dyn FnMut(&Record) + Send),
+) -> Result<Streamed, Error> {
+    let layout = &*settings.layout;
+    let mut lens = Lens::new(layout, kind);
+    let mut pages = Pages::new(kind);
+    let mut streamed = Streamed::default();
+    loop {
+        let page = pages.next(tx, layout).await?;
+        if page.is_empty() {
+            return Ok(streamed);
+        }
+        progress.add(page.len());
+        let mut suspects: Vec<&Observed> = Vec::new();
+        for observed in &page {
+            let record = &observed.record;
+            visit(record);
+            streamed.rows += 1;
+            streamed.live += u64::from(!record.deleted());
+            match lens.look(observed) {
+                Look::Fine | Look::Unmanaged => {}
+                Look::Equal => streamed.equal += 1,
+                Look::Suspect => suspects.push(observed),
+            }
+            if lens.protected(record) {
+                streamed.protected += 1;
+            } else if kind == ResourceType::User && record.link.is_none() {
+                streamed.unmanaged.push(diff::unmanaged(layout, record));
+            }
+        }
+        let ids: Vec<String> = suspects.iter().map(|it| it.record.id()).collect();
+        let mut baselines = rows::baselines(tx, kind, &ids).await?;
+        for observed in suspects {
+            let baseline = baselines.remove(&observed.record.id()).unwrap_or_default();
+            lens.learn(&baseline);
+            // The row that the lens could not tell is read as its baseline has it.
+            let mut record = observed.record.clone();
+            if let Some(link) = &mut record.link {
+                link.baseline = Some(baseline.clone());
+            }
+            let tolerate = &settings.reconcile.tolerate;
+            if diff::examine(layout, kind, &record, &baseline, tolerate, findings) {
+                streamed.equal += 1;
+            }
+        }
+    }
+}
+
+/// Findings of links without rows and of names that more than one row has, and the unmanaged rows
+/// that none of them speaks of.
+async fn named(
+    tx: &mut Tx,
+    layout: &Layout,
+    stranded: &[Stranded],
+    unmanaged: Vec<Finding>,
+    ambiguous: BTreeSet<String>,
+) -> Result<Vec<Finding>, Error> {
+    let names: Vec<String> = stranded
+        .iter()
+        .filter_map(|link| link.baseline.get("userName").and_then(Value::as_str))
+        .map(str::to_owned)
+        .collect();
+    let candidates = rows::named(tx, layout, &names).await?;
+    let mut found = identity::missing(ResourceType::User, stranded, &candidates);
+    let of_links = found.iter().filter(|it| it.kind == Kind::Ambiguous);
+    let of_links = of_links.filter_map(|it| it.name.as_deref().map(fold));
+    let ambiguous: BTreeSet<String> = of_links.chain(ambiguous).collect();
+    let same = rows::same_named(tx, layout).await?;
+    found.extend(identity::duplicates(&same, &ambiguous));
+    // A row of a set is part of that set's finding.
+    let told: BTreeSet<&str> = same.iter().map(|row| row.id.as_str()).collect();
+    let alone = |finding: &Finding| !told.contains(finding.scim_id.as_deref().unwrap_or_default());
+    found.extend(unmanaged.into_iter().filter(alone));
+    Ok(found)
+}
+
+async fn memberships(tx: &mut Tx, layout: &Layout, gone: &Gone) -> Result<Vec<Finding>, Error> {
+    let differing = Differing {
+        extra: rows::extra_edges(tx, layout).await?,
+        lacking: rows::lacking_edges(tx, layout).await?,
+        userless: rows::orphan_edges(tx, layout, ResourceType::User).await?,
+        teamless: rows::orphan_edges(tx, layout, ResourceType::Group).await?,
+    };
+    let all = [&differing.extra, &differing.lacking, &differing.userless, &differing.teamless];
+    let (mut teams, mut users) = (BTreeSet::new(), BTreeSet::new());
+    for (team, user) in all.into_iter().flatten() {
+        teams.insert(team.clone());
+        users.insert(user.clone());
+    }
+    let ids = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>();
+    let labels = Labels {
+        teams: rows::labels(tx, layout, ResourceType::Group, &ids(teams)).await?,
+        users: rows::labels(tx, layout, ResourceType::User, &ids(users)).await?,
+    };
+    Ok(members::findings(&differing, &labels, gone))
+}
+
+async fn overdue(
+    tx: &mut Tx,
+    settings: &Settings,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Result<Vec<Finding>, Error> {
+    let layout = &*settings.layout;
+    let late = rows::overdue(tx, layout, settings.overdue(now)).await?;
+    let ids: Vec<String> = late.iter().map(|it| it.id.clone()).collect();
+    let labels: BTreeMap<_, _> = rows::labels(tx, layout, ResourceType::User, &ids).await?;
+    let reasons: BTreeMap<&str, &str> =
+        plan.deferred.iter().map(|it| (it.scim_id.as_str(), it.reason.as_str())).collect();
+    let otherwise = why_late(settings, plan);
+    Ok(late
+        .into_iter()
+        .map(|it| {
+            let label = labels.get(&it.id).cloned().unwrap_or_default();
+            let since = it.disabled_at.and_utc().format("%Y-%m-%d");
+            let what = if it.stage == "strip" { "memberships" } else { "personal data" };
+            let reason = reasons.get(it.id.as_str()).copied().unwrap_or(&otherwise);
+            Finding {
+                kind: Kind::OverdueCleanup,
+                resource: Some(ResourceType::User),
+                attribute: Some(it.stage.to_owned()),
+                external_id: label.external_id,
+                name: label.name,
+                expected: Value::Null,
+                actual: Value::Null,
+                why: format!("disabled by Entra on {since}, {what} still there: {reason}"),
+                scim_id: Some(it.id),
+            }
+        })
+        .collect())
+}
+
+/// Why cleanup has left accounts that nothing is wrong with.
+fn why_late(settings: &Settings, plan: &Plan) -> String {
+    if settings.cleanup_schedule.is_none() {
+        return "cleanup is not scheduled (schedule.cleanup is empty)".to_owned();
+    }
+    if !plan.reasons.is_empty() {
+        return format!("cleanup is blocked: {}", plan.reasons.join("; "));
+    }
+    "cleanup did not do it when it last stood on the schedule: see `kpifire-scim cleanup plan`"
+        .to_owned()
+}

@@ -1,0 +1,137 @@
+//! Runs and findings as they are kept, and back: a report of an earlier run is made from its row and
+//! from the findings that were open then.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::finding::Kind;
+use super::judge;
+use crate::report::model::{self, TrendPoint};
+use crate::report::{Coverage, Item, Report, Run, Scope, Verdict};
+use crate::service::stamp;
+use crate::store::findings::{self, Stored};
+use crate::store::runs::{self, RunRow};
+use crate::store::{Error, Tx};
+
+/// A run's row.
+#[must_use]
+pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> RunRow {
+    let by_kind = |of: fn(&model::Count) -> u64| -> Map<String, Value> {
+        let counts = report.counts.iter().filter(|count| of(count) > 0);
+        counts.map(|count| (count.kind.as_str().to_owned(), of(count).into())).collect()
+    };
+    RunRow {
+        id: report.run.id.clone(),
+        started: stamp(report.run.started),
+        finished: stamp(report.run.finished),
+        verdict: report.verdict.as_str().to_owned(),
+        config_hash: report.scope.config_hash.clone(),
+        summary: json!({
+            "reasons": report.reasons,
+            "scope": report.scope,
+            "coverage": report.coverage,
+            "grace": report.grace,
+            "cleanup": report.cleanup,
+            "now": by_kind(|count| count.now),
+            "before": by_kind(|count| count.before),
+            "resolved": by_kind(|count| count.resolved),
+        }),
+        job: slot.map(|(job, _)| (*job).to_owned()),
+        slot: slot.map(|(_, at)| stamp(*at)),
+    }
+}
+
+/// What the run looked at.
+#[must_use]
+pub fn scope(run: &RunRow) -> Scope {
+    part(run, "scope")
+}
+
+/// Why it was incomplete or blocked.
+#[must_use]
+pub fn reasons(run: &RunRow) -> Vec<String> {
+    part(run, "reasons")
+}
+
+/// How much was as Entra asserted.
+#[must_use]
+pub fn coverage(run: &RunRow) -> Coverage {
+    part(run, "coverage")
+}
+
+/// How many findings of each kind it listed.
+#[must_use]
+pub fn counts(run: &RunRow) -> BTreeMap<Kind, u64> {
+    kinds(run, "now")
+}
+
+/// The run as a point of the trend; `None` for one that read too little.
+#[must_use]
+pub fn trend_point(run: &RunRow) -> Option<TrendPoint> {
+    let complete = run.verdict != Verdict::Incomplete.as_str();
+    complete.then(|| TrendPoint { at: run.finished.and_utc(), counts: counts(run) })
+}
+
+/// What a later version wrote and this one can't read is left out, not made up.
+fn part<T: DeserializeOwned + Default>(run: &RunRow, name: &str) -> T {
+    let value = run.summary.get(name).cloned().unwrap_or_default();
+    serde_json::from_value(value).unwrap_or_default()
+}
+
+fn kinds(run: &RunRow, name: &str) -> BTreeMap<Kind, u64> {
+    let counts: BTreeMap<String, u64> = part(run, name);
+    counts.into_iter().filter_map(|(kind, n)| Some((Kind::from_name(&kind)?, n))).collect()
+}
+
+/// A kept finding as a report lists it; `started` is when the run began to read.
+#[must_use]
+pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
+    Item {
+        command: stored.finding.kind.command(&stored.id),
+        new: stored.first_seen == started,
+        first_seen: stored.first_seen.and_utc(),
+        finding: stored.finding,
+        id: stored.id,
+    }
+}
+
+/// The report of a run that is kept, as things stood then.
+///
+/// # Errors
+/// The database's.
+pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error> {
+    let mut items = Vec::new();
+    if run.verdict != Verdict::Incomplete.as_str() {
+        for open in findings::open_at(tx, run.started).await? {
+            if open.ignored.as_ref().is_none_or(|(since, _)| *since > run.finished) {
+                items.push(item(open, run.started));
+            }
+        }
+    }
+    model::sort(&mut items);
+    let since = run.started.and_utc() - TimeDelta::days(90);
+    let trend = runs::since(tx, stamp(since)).await?;
+    let trend = trend.iter().filter(|other| other.started <= run.started);
+    Ok(Report {
+        run: Run {
+            id: run.id.clone(),
+            started: run.started.and_utc(),
+            finished: run.finished.and_utc(),
+        },
+        verdict: Verdict::from_name(&run.verdict).unwrap_or(Verdict::Incomplete),
+        reasons: part(run, "reasons"),
+        scope: scope(run),
+        coverage: coverage(run),
+        counts: judge::counts(&items, &kinds(run, "before"), &kinds(run, "resolved")),
+        findings: items,
+        trend: trend.filter_map(trend_point).collect(),
+        grace: part(run, "grace"),
+        cleanup: part(run, "cleanup"),
+        next: None,
+        zone,
+    })
+}

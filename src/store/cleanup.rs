@@ -1,0 +1,543 @@
+//! What cleanup reads and writes: disabled users with what hangs on them, holds, the journal, and
+//! whole rows of legacy tables, which the journal keeps and `undo` puts back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::dialect::{for_update, key_text, text_key, text_list, value};
+use super::error::{Error, ErrorKind};
+use super::resources::{columns, from, record};
+use super::sql::Sql;
+use super::transaction::Tx;
+use crate::mapper::{Cell, Layout, Record};
+use crate::profile::catalogue::{Database, Kind};
+use crate::profile::model::TableName;
+use crate::scim::ResourceType;
+
+/// Ids named by one statement at most.
+const CHUNK: usize = 1000;
+
+/// A user whom Entra disabled or cleanup anonymised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leaver {
+    /// The row and its link, without a baseline.
+    pub record: Record,
+    /// `scim_links.cleanup_stage`
+    pub stage: Option<String>,
+    /// Memberships in kpifire.
+    pub memberships: u64,
+    /// Why an operator holds the account.
+    pub held: Option<String>,
+    /// Rows owned, in the order of `[ownership]`.
+    pub owned: Vec<u64>,
+    /// Whether rows point at the row, in the order of [`Layout::pointing_at_users`]; empty unless
+    /// asked for.
+    pub pointed_at: Vec<bool>,
+}
+
+/// Which of the expensive columns are wanted: they cost a subquery per row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Users disabled at or before this time lose their memberships.
+    pub strip: NaiveDateTime,
+    /// … their personal data; `None`: never.
+    pub anonymise: Option<NaiveDateTime>,
+    /// … their rows; `None`: never.
+    pub delete: Option<NaiveDateTime>,
+}
+
+/// Every user with something due, the longest disabled first. Two or three statements.
+///
+/// # Errors
+/// The database's.
+pub async fn leavers(tx: &mut Tx, layout: &Layout, wanted: Wanted) -> Result<Vec<Leaver>, Error> {
+    let database = tx.database();
+    // Those to be stripped alone own whatever they own.
+    let strip = Sql::new("l.state = 'managed' AND l.disabled_at <= ")
+        .append(time(database, wanted.strip))
+        .raw(" AND EXISTS (SELECT 1 FROM ")
+        .append(memberships(layout))
+        .raw(")");
+    let strip = match wanted.anonymise {
+        Some(before) => strip.raw(" AND l.disabled_at > ").append(time(database, before)),
+        None => strip,
+    };
+    let mut found = select(tx, layout, strip, Extras::None).await?;
+    if let Some(before) = wanted.anonymise {
+        let condition = Sql::new("l.state = 'managed' AND l.disabled_at <= ");
+        let condition = condition.append(time(database, before));
+        let extras = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
+        found.extend(select(tx, layout, condition, extras).await?);
+    }
+    if let Some(before) = wanted.delete {
+        let state = if wanted.anonymise.is_some() {
+            "l.state = 'deleted' AND l.cleanup_stage = 'anonymise'"
+        } else {
+            "l.state = 'managed'"
+        };
+        let condition =
+            Sql::new(state).raw(" AND l.disabled_at <= ").append(time(database, before));
+        let known: BTreeSet<String> = found.iter().map(|leaver| leaver.record.id()).collect();
+        let more = select(tx, layout, condition, Extras::All).await?;
+        found.retain(|it| {
+            wanted.anonymise.is_some() || !more.iter().any(|m| m.record.key == it.record.key)
+        });
+        found.extend(
+            more.into_iter().filter(|leaver| {
+                wanted.anonymise.is_none() || !known.contains(&leaver.record.id())
+            }),
+        );
+    }
+    found.sort_by_key(|leaver| leaver.record.link.as_ref().and_then(|link| link.disabled_at));
+    Ok(found)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extras {
+    None,
+    Owned,
+    All,
+}
+
+async fn select(
+    tx: &mut Tx,
+    layout: &Layout,
+    condition: Sql,
+    extras: Extras,
+) -> Result<Vec<Leaver>, Error> {
+    let users = &layout.profile.users;
+    let mut sql = Sql::new("SELECT ")
+        .append(columns(layout, ResourceType::User))
+        .raw(
+            ", l.state, l.external_id, NULL, l.kept, l.version, l.created, l.modified, \
+             l.disabled_at, l.deleted_at, l.cleanup_stage, h.reason, (SELECT COUNT(*) FROM ",
+        )
+        .append(memberships(layout))
+        .raw(")");
+    let owned = if extras == Extras::None { &[][..] } else { &layout.profile.ownership[..] };
+    for ownership in owned {
+        sql = sql
+            .raw(", (SELECT COUNT(*) FROM ")
+            .table(&ownership.table)
+            .raw(" o WHERE ")
+            .column("o", &ownership.owner)
+            .raw(" = ")
+            .column("r", &users.key)
+            .raw(")");
+    }
+    let pointing = if extras == Extras::All { layout.pointing_at_users() } else { &[] };
+    for (table, column) in pointing {
+        sql = sql
+            .raw(", CASE WHEN EXISTS (SELECT 1 FROM ")
+            .table(table)
+            .raw(" p WHERE ")
+            .column("p", column)
+            .raw(" = ")
+            .column("r", &users.key)
+            .raw(") THEN 1 ELSE 0 END");
+    }
+    let key = key_text(layout.database, Sql::default().column("r", &users.key));
+    let sql = from(sql, layout, ResourceType::User)
+        .raw(" LEFT JOIN scim_holds h ON h.legacy_key = ")
+        .append(key)
+        .raw(" WHERE ")
+        .append(condition);
+    let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
+    tx.query(sql)
+        .await?
+        .iter()
+        .map(|row| {
+            let after = row.0.len().saturating_sub(3 + owned.len() + pointing.len());
+            let owned_at = after + 3;
+            let pointed_at = owned_at + owned.len();
+            Ok(Leaver {
+                record: record(layout, ResourceType::User, row)?,
+                stage: row.text(after),
+                held: row.text(after + 1),
+                memberships: unsigned(row.int(after + 2)),
+                owned: (owned_at..pointed_at).map(|at| unsigned(row.int(at))).collect(),
+                pointed_at: (pointed_at..row.0.len()).map(|at| row.int(at) != 0).collect(),
+            })
+        })
+        .collect()
+}
+
+/// `members m WHERE m.user = r.key`, of the outer row.
+fn memberships(layout: &Layout) -> Sql {
+    let members = &layout.profile.members;
+    Sql::default()
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", &members.user)
+        .raw(" = ")
+        .column("r", &layout.profile.users.key)
+}
+
+/// Rows with their links, by id. One statement per 1,000.
+///
+/// # Errors
+/// The database's.
+pub async fn users(
+    tx: &mut Tx,
+    layout: &Layout,
+    ids: &[String],
+) -> Result<BTreeMap<String, Record>, Error> {
+    let users = &layout.profile.users;
+    let key = layout.column(&users.table, &users.key);
+    let mut found = BTreeMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User)).raw(
+            ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, \
+             l.disabled_at, l.deleted_at",
+        );
+        let sql = from(select, layout, ResourceType::User)
+            .raw(" WHERE ")
+            .column("r", &users.key)
+            .raw(" IN (SELECT ")
+            .append(text_key(tx.database(), key, Sql::new("i.item")))
+            .raw(" FROM ")
+            .append(text_list(tx.database(), chunk))
+            .raw(" i)");
+        for row in tx.query(sql).await? {
+            let record = record(layout, ResourceType::User, &row)?;
+            found.insert(record.id(), record);
+        }
+    }
+    Ok(found)
+}
+
+/// When the first of the users was disabled whom Entra disabled after a time. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn first_disabled(
+    tx: &mut Tx,
+    after: NaiveDateTime,
+) -> Result<Option<NaiveDateTime>, Error> {
+    let sql = Sql::new(
+        "SELECT MIN(disabled_at) FROM scim_links WHERE resource_type = 'User' \
+         AND state = 'managed' AND disabled_at > ",
+    );
+    Ok(tx.query(sql.bind(after)).await?.first().and_then(|row| row.time(0)))
+}
+
+/// How many users Entra manages. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn managed(tx: &mut Tx) -> Result<u64, Error> {
+    let sql = "SELECT COUNT(*) FROM scim_links WHERE resource_type = 'User' AND state = 'managed'";
+    let rows = tx.query(Sql::new(sql)).await?;
+    Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
+}
+
+/// Puts an account on hold, or changes the reason. Two statements.
+///
+/// # Errors
+/// The database's.
+pub async fn hold(tx: &mut Tx, id: &str, reason: &str, now: NaiveDateTime) -> Result<(), Error> {
+    release(tx, id).await?;
+    let sql = Sql::new("INSERT INTO scim_holds (legacy_key, since, reason) VALUES (")
+        .bind(id)
+        .raw(", ")
+        .bind(now)
+        .raw(", ")
+        .bind(reason)
+        .raw(")");
+    tx.execute(sql).await.map(|_| ())
+}
+
+/// Takes an account off hold; whether it was on. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn release(tx: &mut Tx, id: &str) -> Result<bool, Error> {
+    let sql = Sql::new("DELETE FROM scim_holds WHERE legacy_key = ").bind(id);
+    Ok(tx.execute(sql).await? > 0)
+}
+
+/// Why an account is on hold. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn held(tx: &mut Tx, id: &str) -> Result<Option<String>, Error> {
+    let sql = Sql::new("SELECT reason FROM scim_holds WHERE legacy_key = ").bind(id);
+    Ok(tx.query(sql).await?.first().and_then(|row| row.text(0)))
+}
+
+/// Whole rows of a legacy table, as they lay there: cells by column.
+pub type Rows = Vec<BTreeMap<String, Cell>>;
+
+/// A step that was done, with what it needs to be undone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// When Entra had disabled the user.
+    pub disabled_at: NaiveDateTime,
+    /// Rows that were removed, by table.
+    #[serde(default)]
+    pub removed: BTreeMap<String, Rows>,
+    /// Rows whose columns were set, by table: the primary key and the columns as they were.
+    #[serde(default)]
+    pub changed: BTreeMap<String, Rows>,
+    /// What the changed columns were set to.
+    #[serde(default)]
+    pub set: BTreeMap<String, BTreeMap<String, Cell>>,
+    /// The link as it was.
+    #[serde(default)]
+    pub link: Option<Value>,
+    /// The stage as it was.
+    #[serde(default)]
+    pub stage: Option<String>,
+    /// Teams whose membership Entra asserted.
+    #[serde(default)]
+    pub desired: Vec<String>,
+}
+
+/// A row of `scim_cleanup_journal`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The run.
+    pub run: String,
+    /// The account.
+    pub id: String,
+    /// The stage's name.
+    pub step: String,
+    /// When.
+    pub at: NaiveDateTime,
+    /// What it changed.
+    pub before: Before,
+    /// `done` or `undone`.
+    pub outcome: String,
+}
+
+/// Writes a step down. One statement.
+///
+/// # Errors
+/// [`ErrorKind::Unique`] when the run has done the step already; the database's.
+pub async fn journal(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
+    let before = serde_json::to_string(&entry.before)
+        .map_err(|error| Error::new(ErrorKind::Other, "scim_cleanup_journal", error.to_string()))?;
+    let values = [
+        Sql::default().bind(entry.run.as_str()),
+        Sql::default().bind(entry.id.as_str()),
+        Sql::default().bind(entry.step.as_str()),
+        Sql::default().bind(entry.at),
+        Sql::default().bind(before),
+        Sql::default().bind(entry.outcome.as_str()),
+    ];
+    let sql = Sql::new(
+        "INSERT INTO scim_cleanup_journal (run, legacy_key, step, at, before_values, outcome) \
+         VALUES (",
+    );
+    tx.execute(sql.list(", ", values).raw(")")).await.map(|_| ())
+}
+
+/// The steps of a run, the newest first. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn steps_of(tx: &mut Tx, run: &str) -> Result<Vec<(String, String)>, Error> {
+    let sql = Sql::new("SELECT legacy_key, step FROM scim_cleanup_journal WHERE run = ")
+        .bind(run)
+        .raw(" ORDER BY at DESC, legacy_key DESC, step DESC");
+    let rows = tx.query(sql).await?;
+    Ok(rows.iter().filter_map(|row| Some((row.text(0)?, row.text(1)?))).collect())
+}
+
+/// One step of a run, locked. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn step(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<Option<Entry>, Error> {
+    let sql = Sql::new(
+        "SELECT j.at, j.before_values, j.outcome FROM scim_cleanup_journal j WHERE j.run = ",
+    )
+    .bind(run)
+    .raw(" AND j.legacy_key = ")
+    .bind(id)
+    .raw(" AND j.step = ")
+    .bind(step)
+    .append(for_update(tx.database(), "j"));
+    let rows = tx.query(sql).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let before = serde_json::from_str(&row.text(1).unwrap_or_default())
+        .map_err(|error| Error::new(ErrorKind::Other, "scim_cleanup_journal", error.to_string()))?;
+    Ok(Some(Entry {
+        run: run.to_owned(),
+        id: id.to_owned(),
+        step: step.to_owned(),
+        at: row.time(0).unwrap_or_default(),
+        before,
+        outcome: row.text(2).unwrap_or_default(),
+    }))
+}
+
+/// Notes that a step was undone. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn undone(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<(), Error> {
+    let sql = Sql::new("UPDATE scim_cleanup_journal SET outcome = 'undone' WHERE run = ")
+        .bind(run)
+        .raw(" AND legacy_key = ")
+        .bind(id)
+        .raw(" AND step = ")
+        .bind(step);
+    tx.execute(sql).await.map(|_| ())
+}
+
+/// Accounts that cleanup changed since a time, undone ones left out. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn accounts_since(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeSet<String>, Error> {
+    let sql = Sql::new(
+        "SELECT DISTINCT legacy_key FROM scim_cleanup_journal WHERE outcome = 'done' AND at >= ",
+    );
+    let rows = tx.query(sql.bind(since)).await?;
+    Ok(rows.iter().filter_map(|row| row.text(0)).collect())
+}
+
+/// The rows of a legacy table whose column holds this key: these columns, all of them when none are
+/// named. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn rows_of(
+    tx: &mut Tx,
+    layout: &Layout,
+    table: &TableName,
+    column: &str,
+    key: &Cell,
+    wanted: &[String],
+) -> Result<Rows, Error> {
+    let all: Vec<String>;
+    let names = if wanted.is_empty() {
+        all = layout.columns(table).map(|column| column.name.clone()).collect();
+        &all[..]
+    } else {
+        wanted
+    };
+    let sql = Sql::new("SELECT ")
+        .list(", ", names.iter().map(|name| readable(layout, table, name)))
+        .raw(" FROM ")
+        .table(table)
+        .raw(" WHERE ")
+        .ident(column)
+        .raw(" = ")
+        .append(value(layout, table, column, key.clone()));
+    let rows = tx.query(sql).await?;
+    Ok(rows.into_iter().map(|row| names.iter().cloned().zip(row.0).collect()).collect())
+}
+
+/// A column in a form that can be read and written back: PostgreSQL sends types that the agent
+/// doesn't know (numeric, jsonb, arrays) in their binary forms.
+fn readable(layout: &Layout, table: &TableName, name: &str) -> Sql {
+    let column = Sql::default().ident(name);
+    let known = !matches!(layout.kind(table, name), Kind::Number | Kind::Other);
+    if layout.database != Database::Postgres || known {
+        return column;
+    }
+    Sql::new("CAST(").append(column).raw(" AS text)")
+}
+
+/// Whether a foreign key's column points at a user's row. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn points(
+    tx: &mut Tx,
+    layout: &Layout,
+    table: &TableName,
+    column: &str,
+    key: &Cell,
+) -> Result<bool, Error> {
+    let users = &layout.profile.users;
+    let sql = Sql::new("SELECT 1 FROM ")
+        .table(table)
+        .raw(" WHERE ")
+        .ident(column)
+        .raw(" = ")
+        // The column has the type of the key it points at.
+        .append(value(layout, &users.table, &users.key, key.clone()))
+        .raw(" LIMIT 1");
+    Ok(!tx.query(sql).await?.is_empty())
+}
+
+/// Sets columns of the rows where these columns hold these values; how many there were. One
+/// statement.
+///
+/// # Errors
+/// The database's.
+pub async fn set_where(
+    tx: &mut Tx,
+    layout: &Layout,
+    table: &TableName,
+    set: &BTreeMap<String, Cell>,
+    condition: &BTreeMap<String, Cell>,
+) -> Result<usize, Error> {
+    let assign = |(name, cell): (&String, &Cell)| {
+        Sql::default().ident(name).raw(" = ").append(value(layout, table, name, cell.clone()))
+    };
+    let sql = Sql::new("UPDATE ").table(table).raw(" SET ").list(", ", set.iter().map(assign));
+    tx.execute(sql.raw(" WHERE ").append(holds(layout, table, condition))).await
+}
+
+/// Whether a row of the table has these values. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn has_row(
+    tx: &mut Tx,
+    layout: &Layout,
+    table: &TableName,
+    condition: &BTreeMap<String, Cell>,
+) -> Result<bool, Error> {
+    let sql = Sql::new("SELECT 1 FROM ").table(table).raw(" WHERE ");
+    let sql = sql.append(holds(layout, table, condition)).raw(" LIMIT 1");
+    Ok(!tx.query(sql).await?.is_empty())
+}
+
+fn holds(layout: &Layout, table: &TableName, condition: &BTreeMap<String, Cell>) -> Sql {
+    let terms = condition.iter().map(|(name, cell)| {
+        let column = Sql::default().ident(name);
+        match cell {
+            Cell::Null => column.raw(" IS NULL"),
+            cell => column.raw(" = ").append(value(layout, table, name, cell.clone())),
+        }
+    });
+    Sql::default().list(" AND ", terms)
+}
+
+/// Puts a whole row back. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn put_back(
+    tx: &mut Tx,
+    layout: &Layout,
+    table: &TableName,
+    row: &BTreeMap<String, Cell>,
+) -> Result<(), Error> {
+    let names = row.keys().map(|name| Sql::default().ident(name));
+    let values = row.iter().map(|(name, cell)| value(layout, table, name, cell.clone()));
+    let sql = Sql::new("INSERT INTO ")
+        .table(table)
+        .raw(" (")
+        .list(", ", names)
+        .raw(") VALUES (")
+        .list(", ", values)
+        .raw(")");
+    tx.execute(sql).await.map(|_| ())
+}
+
+fn time(database: Database, time: NaiveDateTime) -> Sql {
+    let bound = Sql::default().bind(time);
+    match database {
+        Database::Postgres => Sql::new("CAST(").append(bound).raw(" AS timestamp)"),
+        Database::Sqlite | Database::Mysql => bound,
+    }
+}

@@ -1,0 +1,6 @@
+//! Cleanup of users whom Entra disabled, from outside: what a plan says, what applying it does, what
+//! keeps it from doing anything, and what undo puts back.
+
+mod safety;
+mod stages;
+mod yard;

@@ -1,0 +1,108 @@
+//! A provisioned install with leavers, and cleanup's commands.
+
+use serde_json::Value;
+
+use crate::reconcile::plant::Plant;
+use crate::support::Engine;
+
+/// A plant whose cleanup acts at once.
+pub struct Yard {
+    /// The plant.
+    pub plant: Plant,
+    /// A team that leavers are in.
+    pub team: String,
+}
+
+/// What `cleanup plan` came to.
+pub struct Planned {
+    /// The exit code.
+    pub code: i32,
+    /// `--format json`.
+    pub plan: Value,
+}
+
+impl Yard {
+    /// With `cleanup.strip_after = "0s"`, and more of `[cleanup]`.
+    pub async fn new(engine: Engine, more: &str) -> Self {
+        let mut plant = Plant::new(engine).await;
+        plant.agent.install.configure(&format!("[cleanup]\nstrip_after = \"0s\"\n{more}\n"));
+        let team = plant.entra.create_group("Line 7").await;
+        Self { plant, team }
+    }
+
+    /// Somebody who is hired, joins the team, and is disabled by Entra; their id.
+    pub async fn leaver(&self, name: &str) -> String {
+        let id = self.plant.hire(name).await;
+        self.plant.entra.add_members(&self.team, &[&id]).await.expect(204);
+        self.plant.entra.disable(&id).await;
+        id
+    }
+
+    /// The plan as of now.
+    #[track_caller]
+    pub fn plan(&self) -> Planned {
+        let output = self.plant.agent.install.run(&["cleanup", "plan", "--format", "json"]);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let plan = serde_json::from_str(&stdout).unwrap_or_else(|error| {
+            panic!("{error}: {stdout}\n{}", String::from_utf8_lossy(&output.stderr))
+        });
+        Planned { code: output.status.code().unwrap(), plan }
+    }
+
+    /// Applies a plan; exit code and what was said.
+    pub fn apply(&self, hash: &str) -> (i32, String) {
+        let arguments = ["cleanup", "apply", "--yes", "--plan", hash];
+        let output = self.plant.agent.install.run(&arguments);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Plans and applies; the run that undo takes.
+    #[track_caller]
+    pub fn clean(&self) -> String {
+        let (code, said) = self.apply(&self.plan().hash());
+        assert_eq!(code, 0, "{said}");
+        let run = said.split("cleanup undo ").nth(1).unwrap_or_else(|| panic!("no run in {said}"));
+        run.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// How many memberships kpifire has of a user.
+    pub async fn memberships(&self, id: &str) -> u64 {
+        self.plant.agent.database().count(&format!("team_members WHERE user_id = {id}")).await
+    }
+
+    /// A column of a user.
+    pub async fn column(&self, column: &str, id: &str) -> Option<String> {
+        let sql = format!("SELECT {column} FROM users WHERE user_id = {id}");
+        self.plant.agent.database().value(&sql).await
+    }
+}
+
+impl Planned {
+    /// Names the plan.
+    pub fn hash(&self) -> String {
+        self.plan["hash"].as_str().unwrap().to_owned()
+    }
+
+    /// `EMPTY`, `READY` or `BLOCKED`.
+    pub fn verdict(&self) -> &str {
+        self.plan["verdict"].as_str().unwrap()
+    }
+
+    /// Steps as `stage id`, in order.
+    pub fn steps(&self) -> Vec<String> {
+        self.list("steps", "stage")
+    }
+
+    /// Deferrals as `reason id`, in order.
+    pub fn deferred(&self) -> Vec<String> {
+        self.list("deferred", "reason")
+    }
+
+    fn list(&self, list: &str, what: &str) -> Vec<String> {
+        let items = self.plan[list].as_array().unwrap().iter();
+        items
+            .map(|it| format!("{} {}", it[what].as_str().unwrap(), it["scimId"].as_str().unwrap()))
+            .collect()
+    }
+}
