@@ -1,6 +1,7 @@
 //! The reconciler, from outside: what `reconcile`, `report` and `drift` say and do about rows that
 //! somebody edited behind the agent's back.
 
+mod browser;
 mod kinds;
 mod life;
 mod mend;

@@ -116,10 +116,12 @@
   }
 
   let waiting;
-  form.addEventListener('input', () => {
+  const later = () => {
     clearTimeout(waiting);
     waiting = setTimeout(filter, 60);
-  });
+  };
+  form.addEventListener('input', later);
+  form.addEventListener('change', later);
   form.addEventListener('reset', () => setTimeout(filter));
   form.addEventListener('submit', (event) => event.preventDefault());
   form.hidden = false;
