@@ -47,7 +47,7 @@ struct Page {
     class: &'static str,
     headline: String,
     summary: String,
-    reasons: Vec<String>,
+    reasons: Vec<Vec<String>>,
     /// Said instead of a list of findings.
     no_findings: &'static str,
     finished: String,
@@ -108,7 +108,7 @@ struct Row {
     seen: String,
     seen_day: String,
     age: String,
-    why: String,
+    why: Vec<String>,
     command: String,
 }
 
@@ -153,7 +153,7 @@ impl Page {
             class: class(report.verdict),
             headline: words::headline(report),
             summary: if incomplete { String::new() } else { words::summary(report) },
-            reasons: report.reasons.iter().map(|reason| shown(reason)).collect(),
+            reasons: report.reasons.iter().map(|reason| pieces(reason)).collect(),
             no_findings: if listed.is_empty() { words::no_findings(report) } else { "" },
             finished: words::when(report.run.finished, report.zone),
             took: words::took(&report.run),
@@ -298,7 +298,7 @@ impl Row {
             seen: words::rfc3339(item.first_seen),
             seen_day: charts::day(item.first_seen),
             age: words::age(item.first_seen, report.run.finished),
-            why: shown(&finding.why),
+            why: pieces(&finding.why),
             command: visible(item.command.as_deref().unwrap_or_default()).into_owned(),
         }
     }
@@ -339,6 +339,13 @@ impl Cleanup {
 fn anchor(id: &str) -> String {
     let id = id.chars().filter(char::is_ascii_alphanumeric);
     format!("f-{}", id.collect::<String>())
+}
+
+/// The text, cut at its backticks: every second piece stood between two.
+fn pieces(text: &str) -> Vec<String> {
+    let text = shown(text);
+    let pieces: Vec<String> = text.split('`').map(str::to_owned).collect();
+    if pieces.len().is_multiple_of(2) { vec![text] } else { pieces }
 }
 
 fn shown(text: &str) -> String {

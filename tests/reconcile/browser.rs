@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 use crate::support::browser::{Browser, ENTER};
 
-#[expect(dead_code, reason = "the unit tests use more of it")]
 #[path = "../../src/report/tests/fixture.rs"]
 mod fixture;
 
@@ -137,7 +136,7 @@ async fn a_command_is_copied() {
     browser.devtools("Browser.grantPermissions", granted).await;
     browser.click(".copy").await;
     browser.wait_for("document.querySelector('.copy').textContent", "copied").await;
-    let command = browser.value("document.querySelector('#list code').textContent").await;
+    let command = browser.value("document.querySelector('#list code.c').textContent").await;
     assert!(command.as_str().unwrap().starts_with("kpifire-scim drift restore "));
     assert_eq!(browser.run("return navigator.clipboard.readText();").await, command);
     page.is_sound().await;

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over WebDriver (W3C) by chromedriver. Knows no page.
+//! A headless Chromium, driven over `WebDriver` (W3C) by chromedriver. Knows no page.
 //!
 //! What is needed of the protocol is a dozen requests over HTTP and JSON, both of which the suite
 //! speaks already. No browser fails the test, it isn't skipped.
@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Where WebDriver puts the id of an element.
+/// Where `WebDriver` puts the id of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// How long a page may take to become what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,8 +31,8 @@ pub struct Browser {
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
     base: String,
     session: String,
-    /// Keeps the folder until the browser is gone.
-    _profile: TempDir,
+    /// The browser's own folder, until it is gone.
+    profile: TempDir,
 }
 
 impl Browser {
@@ -54,8 +54,8 @@ impl Browser {
         let profile = TempDir::new().unwrap();
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
         let base = format!("http://127.0.0.1:{port}/session");
-        let mut browser = Self { driver, http, base, session: String::new(), _profile: profile };
-        let folder = browser._profile.path().display().to_string();
+        let mut browser = Self { driver, http, base, session: String::new(), profile };
+        let folder = browser.profile.path().display().to_string();
         let arguments = [
             "--headless=new".to_owned(),
             // Root may not use the sandbox, and the only pages are the suite's own.

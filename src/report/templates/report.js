@@ -90,7 +90,7 @@
     head.setAttribute('aria-sort', 'none');
   }
 
-  for (const code of body.querySelectorAll('code')) {
+  for (const code of body.querySelectorAll('code.c')) {
     const button = document.createElement('button');
     button.type = 'button';
     button.className = 'copy';
