@@ -13,6 +13,7 @@ use super::charts::{self, Bars, Trend};
 use super::model::{Count, Item, Report, Verdict};
 use super::visible::{cut, visible};
 use super::words;
+use crate::reconcile::cleanup::plan::Readiness;
 use crate::reconcile::finding::{Kind, Severity};
 
 const STYLE: &str = include_str!("templates/report.css");
@@ -46,7 +47,7 @@ struct Page {
     class: &'static str,
     headline: String,
     summary: String,
-    reasons: Vec<String>,
+    reasons: Vec<Vec<String>>,
     /// Said instead of a list of findings.
     no_findings: &'static str,
     finished: String,
@@ -55,13 +56,13 @@ struct Page {
     facts: Vec<(&'static str, String)>,
     counts: Vec<CountRow>,
     sums: Option<CountRow>,
-    cleanup: Vec<(&'static str, String)>,
-    deferred: Vec<String>,
     trend: Option<Trend>,
     bars: Vec<Bars>,
     severities: Vec<(Severity, String)>,
     kinds: Vec<Kind>,
     rows: Vec<Row>,
+    /// What cleanup would do, where that is known.
+    cleanup: Option<Cleanup>,
     run: String,
     next: String,
 }
@@ -107,8 +108,26 @@ struct Row {
     seen: String,
     seen_day: String,
     age: String,
-    why: String,
+    why: Vec<String>,
     command: String,
+}
+
+struct Cleanup {
+    class: &'static str,
+    sentence: String,
+    reasons: Vec<String>,
+    thresholds: String,
+    deferred: Vec<Deferred>,
+    /// How many deferred accounts aren't listed.
+    more: String,
+    hash: String,
+}
+
+struct Deferred {
+    name: String,
+    id: String,
+    stage: &'static str,
+    reason: String,
 }
 
 impl Page {
@@ -134,7 +153,7 @@ impl Page {
             class: class(report.verdict),
             headline: words::headline(report),
             summary: if incomplete { String::new() } else { words::summary(report) },
-            reasons: report.reasons.iter().map(|reason| shown(reason)).collect(),
+            reasons: report.reasons.iter().map(|reason| pieces(reason)).collect(),
             no_findings: if listed.is_empty() { words::no_findings(report) } else { "" },
             finished: words::when(report.run.finished, report.zone),
             took: words::took(&report.run),
@@ -142,13 +161,12 @@ impl Page {
             facts: facts(report),
             counts: counts.iter().map(|count| CountRow::of(report, count)).collect(),
             sums: (counts.len() > 1).then(|| CountRow::sum(counts)),
-            cleanup: cleanup(report),
-            deferred: report.cleanup.deferred.iter().map(words::deferral).collect(),
             trend: charts::trend(report),
             bars,
             severities: severities.collect(),
             kinds: counts.iter().filter(|c| c.now > 0).map(|c| c.kind).collect(),
             rows: listed.iter().map(|item| Row::of(report, item)).collect(),
+            cleanup: Cleanup::of(report),
             run: shown(&report.run.id),
             next: words::next(report),
         }
@@ -222,20 +240,6 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn cleanup(report: &Report) -> Vec<(&'static str, String)> {
-    let plan = &report.cleanup;
-    if plan.hash.is_empty() {
-        // Nothing was read that one could be made from.
-        return vec![("Plan", "not known".to_owned())];
-    }
-    let mut facts = vec![("Plan", words::cleanup(report))];
-    facts.extend(plan.reasons.iter().map(|reason| ("Blocked", shown(reason))));
-    facts.extend(plan.thresholds.iter().map(|it| ("Limit", words::threshold(it))));
-    let command = format!("kpifire-scim cleanup plan ({})", plan.hash);
-    facts.push(("Account by account", command));
-    facts
-}
-
 impl CountRow {
     fn of(report: &Report, count: &Count) -> Self {
         let first = report.findings.iter().find(|item| item.finding.kind == count.kind);
@@ -294,9 +298,40 @@ impl Row {
             seen: words::rfc3339(item.first_seen),
             seen_day: charts::day(item.first_seen),
             age: words::age(item.first_seen, report.run.finished),
-            why: shown(&finding.why),
+            why: pieces(&finding.why),
             command: visible(item.command.as_deref().unwrap_or_default()).into_owned(),
         }
+    }
+}
+
+impl Cleanup {
+    fn of(report: &Report) -> Option<Self> {
+        let plan = &report.cleanup;
+        // Without a hash nothing was read that a plan could be made from.
+        if plan.hash.is_empty() {
+            return None;
+        }
+        let thresholds: Vec<String> = plan.thresholds.iter().map(words::threshold).collect();
+        let deferred = plan.deferred.iter().map(|deferral| Deferred {
+            name: shown(deferral.name.as_deref().unwrap_or_default()),
+            id: shown(&deferral.scim_id),
+            stage: deferral.stage.as_str(),
+            reason: shown(&deferral.reason),
+        });
+        let more = plan.deferred_count.saturating_sub(plan.deferred.len() as u64);
+        Some(Self {
+            class: if plan.verdict == Readiness::Blocked { "blocked" } else { "" },
+            sentence: words::cleanup(report),
+            reasons: plan.reasons.iter().map(|reason| shown(reason)).collect(),
+            thresholds: shown(&thresholds.join("; ")),
+            deferred: deferred.collect(),
+            more: if more == 0 {
+                String::new()
+            } else {
+                format!("and {} more", words::number(more))
+            },
+            hash: shown(&plan.hash),
+        })
     }
 }
 
@@ -304,6 +339,13 @@ impl Row {
 fn anchor(id: &str) -> String {
     let id = id.chars().filter(char::is_ascii_alphanumeric);
     format!("f-{}", id.collect::<String>())
+}
+
+/// The text, cut at its backticks: every second piece stood between two.
+fn pieces(text: &str) -> Vec<String> {
+    let text = shown(text);
+    let pieces: Vec<String> = text.split('`').map(str::to_owned).collect();
+    if pieces.len().is_multiple_of(2) { vec![text] } else { pieces }
 }
 
 fn shown(text: &str) -> String {

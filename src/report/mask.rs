@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::model::{Item, Report};
+use crate::reconcile::finding::Kind;
 
 /// What stands for the rest of a masked text.
 const MASK: &str = "***";
@@ -45,9 +46,16 @@ fn mask_item(item: &mut Item) {
     // Without an attribute, a value names the resource itself.
     if finding.attribute.as_deref().is_none_or(is_personal) {
         let numbers = finding.attribute.is_some();
-        for value in [&mut finding.expected, &mut finding.actual] {
-            mask_value(value, numbers, &mut secrets);
+        mask_value(&mut finding.expected, numbers, &mut secrets);
+        // Of rows that can't be told apart, kpifire's side is their ids.
+        if !matches!(finding.kind, Kind::Duplicate | Kind::Ambiguous) {
+            mask_value(&mut finding.actual, numbers, &mut secrets);
         }
+    }
+    if finding.attribute.as_deref().is_none_or(is_personal) && finding.resource.is_some() {
+        // A reason quotes names that no field has: those of the rows that share one.
+        let quoted = finding.why.split('`').skip(1).step_by(2).map(str::to_owned);
+        secrets.extend(quoted.filter(|text| finding.attribute.as_ref() != Some(text)));
     }
     finding.name = finding.name.as_deref().map(mask);
     // The longest first: a part of a name must not keep the rest of it from being found.

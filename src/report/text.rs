@@ -289,7 +289,7 @@ fn cleanup(report: &Report) -> Vec<String> {
     }
     let mut lines = labelled_lines("Cleanup", &words::cleanup(report));
     for reason in &plan.reasons {
-        lines.extend(labelled_lines("", reason));
+        lines.extend(labelled_lines("", &visible(reason)));
     }
     let thresholds: Vec<String> = plan.thresholds.iter().map(words::threshold).collect();
     if !thresholds.is_empty() {

@@ -2,6 +2,7 @@
 //! somebody edited behind the agent's back.
 
 mod bad_day;
+mod browser;
 mod kinds;
 mod life;
 mod mend;

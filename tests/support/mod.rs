@@ -3,6 +3,7 @@
 //! Knows the product only from outside: its command line, its configuration, its wire.
 
 pub mod agent;
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod entra;

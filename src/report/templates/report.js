@@ -90,7 +90,7 @@
     head.setAttribute('aria-sort', 'none');
   }
 
-  for (const code of body.querySelectorAll('code')) {
+  for (const code of body.querySelectorAll('code.c')) {
     const button = document.createElement('button');
     button.type = 'button';
     button.className = 'copy';
@@ -116,10 +116,12 @@
   }
 
   let waiting;
-  form.addEventListener('input', () => {
+  const later = () => {
     clearTimeout(waiting);
     waiting = setTimeout(filter, 60);
-  });
+  };
+  form.addEventListener('input', later);
+  form.addEventListener('change', later);
   form.addEventListener('reset', () => setTimeout(filter));
   form.addEventListener('submit', (event) => event.preventDefault());
   form.hidden = false;

@@ -71,6 +71,18 @@ fn a_reason_names_nobody() {
 }
 
 #[test]
+fn names_that_a_reason_quotes_are_masked() {
+    let item = mask(|item| {
+        item.finding.kind = Kind::Duplicate;
+        item.finding.attribute = Some("userName".to_owned());
+        item.finding.actual = json!(["7", "12"]);
+        item.finding.why = "rows: 7 `Ａna` (managed), 12 `ana` (unmanaged)".to_owned();
+    });
+    assert_eq!(item.finding.actual, json!(["7", "12"]));
+    assert_eq!(item.finding.why, "rows: 7 `Ａ***` (managed), 12 `a***` (unmanaged)");
+}
+
+#[test]
 fn a_short_name_is_not_found_inside_words() {
     let item = mask(|item| {
         item.finding.name = Some("Al".to_owned());
