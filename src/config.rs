@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 
 pub use cron::Cron;
 pub use error::{Error, Problem};
-pub use jobs::{Cleanup, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook};
+pub use jobs::{Cleanup, Guard, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook};
 pub use sections::{Admin, Auth, Entra, Limits, Log, LogFormat, Tls};
 pub use url::{DatabaseUrl, Secret};
 
@@ -67,8 +67,10 @@ pub struct Config {
     pub schedule: Schedule,
     /// `[reconcile]`
     pub reconcile: Reconcile,
-    /// `[cleanup]` (reserved for cleanup)
+    /// `[cleanup]`
     pub cleanup: Cleanup,
+    /// `[guard]`
+    pub guard: Guard,
     /// `[notify]` (reserved for notification)
     pub notify: Notify,
     /// `[reports]`
@@ -128,6 +130,7 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
     let schedule = Schedule::read(reader);
     let reconcile = Reconcile::read(reader);
     let cleanup = Cleanup::read(reader);
+    let guard = Guard::read(reader);
     let notify = Notify::read(reader, layers);
     let reports = Reports::read(reader);
     let retention = Retention::read(reader);
@@ -145,6 +148,7 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
         schedule: schedule?,
         reconcile: reconcile?,
         cleanup: cleanup?,
+        guard,
         notify: notify?,
         reports: reports?,
         retention: retention?,

@@ -163,7 +163,7 @@ fn render(open: Vec<Stored>, format: Format) -> String {
         }
         Format::Text if items.is_empty() => "No finding is open.\n".to_owned(),
         Format::Text => {
-            let heading = HEADING.map(|it| it.to_uppercase()).to_vec();
+            let heading = HEADING.map(str::to_uppercase).to_vec();
             let lines = items.iter().map(|item| cells(item, reason(&item.id).is_some()).to_vec());
             output::table(&std::iter::once(heading).chain(lines).collect::<Vec<_>>())
         }

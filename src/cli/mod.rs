@@ -10,6 +10,7 @@ pub mod demo;
 pub mod drift;
 pub mod error;
 pub mod globals;
+pub mod guard;
 pub mod logging;
 pub mod migrate;
 pub mod output;
@@ -72,6 +73,9 @@ enum Command {
     /// See to users whom Entra disabled: memberships, what they own, personal data
     #[command(subcommand)]
     Cleanup(cleanup::Command),
+    /// Limits on how many users clients may disable
+    #[command(subcommand)]
+    Guard(guard::Command),
     /// Show who changed what
     Audit(audit::Args),
     /// Show how things stand, on one screen
@@ -122,6 +126,7 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Profile(command) => profile::run(&command, globals),
         Command::Reconcile(args) => return reconcile::run(&args, globals),
         Command::Cleanup(command) => return cleanup::run(command, globals),
+        Command::Guard(command) => guard::run(&command, globals),
         Command::Report(args) => report::run(&args, globals),
         Command::Drift(command) => drift::run(command, globals),
         Command::Audit(args) => audit::run(args, globals),

@@ -47,6 +47,7 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     let paging = Paging { default: limits.page_default, most: limits.page_max };
     Service::start(context::store(&loaded.config)?, Arc::clone(&loaded.profile), paging)
         .await
+        .map(|service| service.guarded(loaded.config.guard))
         .map_err(|error| Error::service("can't start", error))
 }
 

@@ -73,6 +73,7 @@ fn last_run(status: &Status) -> String {
 }
 
 /// The next three times at which the reconciler runs, in the schedule's own zone.
+#[must_use]
 pub fn next_runs(schedule: &Schedule, now: DateTime<Utc>) -> String {
     let Some(cron) = &schedule.reconcile else {
         return "never: schedule.reconcile is empty".to_owned();

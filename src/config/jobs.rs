@@ -165,6 +165,35 @@ impl Cleanup {
     }
 }
 
+/// `[guard]`: how many users a client may disable or delete before somebody looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Guard {
+    /// `guard.max_disables`: users per hour. Absent: no limit.
+    pub max_disables: Option<u64>,
+    /// `guard.max_percent`: the same as a share of the managed users, from 100 users on. Absent: no
+    /// limit.
+    pub max_percent: Option<f64>,
+}
+
+impl Guard {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let max_disables = reader.optional("guard.max_disables", |text| {
+            text.parse::<u64>().ok().filter(|count| *count > 0).ok_or_else(|| {
+                format!(
+                    "must be a number of users, at least 1, not `{text}`; leave it out for no limit"
+                )
+            })
+        });
+        let max_percent = reader.optional("guard.max_percent", |text| {
+            let percent = text.parse::<f64>().ok();
+            percent.filter(|it| *it > 0.0 && *it <= 100.0).ok_or_else(|| {
+                format!("must be a percentage over 0 and up to 100, not `{text}`; leave it out for no limit")
+            })
+        });
+        Self { max_disables, max_percent }
+    }
+}
+
 /// `[notify]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {

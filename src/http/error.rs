@@ -127,7 +127,9 @@ impl From<service::Error> for Failure {
             service::Error::Scim(error) => {
                 // The detail may quote what the client sent, so it stays out of the ordinary log.
                 tracing::debug!(status = error.status, detail = %error.detail, "refused");
-                Self::from(error)
+                // The only refusal that time mends is the guard's.
+                let retry_after = (error.status == 503).then_some(service::guard::RETRY_AFTER);
+                Self { retry_after, ..Self::from(error) }
             }
             service::Error::Unavailable { retry_after, source } => {
                 tracing::error!(causes = %chain(source.as_ref()), "unavailable; answered 503");

@@ -9,6 +9,7 @@ pub use files::replace;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -21,10 +22,14 @@ use crate::mapper::Layout;
 use crate::report::Report;
 use crate::scheduler::{Job, Worker};
 use crate::service::stamp;
-use crate::store::{Error, Store, runs};
+use crate::store::runs::{self, Keep};
+use crate::store::{Error, Store};
 
 /// The job's name in the log and in `scim_runs.job`.
 pub const JOB: &str = "reconcile";
+
+/// A little more than seven days.
+const WEEK: Duration = Duration::from_secs(8 * 86_400);
 
 /// What the schedule needs to run the reconciler.
 #[derive(Clone)]
@@ -76,17 +81,18 @@ impl Reconciler {
         let now = (self.clock)();
         let retention = &self.settings.retention;
         let before = |duration| stamp(back(now, duration));
-        let [audit, old, findings] =
-            [retention.audit, retention.runs, retention.findings].map(before);
-        let forgotten = self
-            .store
-            .write(move |tx| Box::pin(async move { runs::forget(tx, audit, old, findings).await }))
-            .await;
+        let keep = Keep {
+            audit: before(retention.audit),
+            runs: before(retention.runs),
+            // The thresholds count a week back.
+            journal: before(retention.runs.max(WEEK)),
+            findings: before(retention.findings),
+        };
+        let forgotten =
+            self.store.write(move |tx| Box::pin(async move { runs::forget(tx, keep).await })).await;
         match forgotten {
-            Ok([0, 0, 0]) => {}
-            Ok([audit, runs, findings]) => {
-                tracing::info!(audit, runs, findings, "old records were removed");
-            }
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "old records were removed"),
             Err(error) => tracing::warn!(%error, "old records could not be removed"),
         }
         files::forget(&self.reports, back(now, retention.runs));

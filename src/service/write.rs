@@ -12,7 +12,8 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::representation::{edges_of, represent};
-use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, read, stamp};
+use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, guard, read, stamp};
+use crate::config::Guard;
 use crate::mapper::{self, Assignment, Cell, Layout, Predicate, Record};
 use crate::profile::model::Encoding;
 use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
@@ -73,6 +74,7 @@ enum Parsed {
 /// One write inside its transaction.
 struct Job {
     layout: Arc<Layout>,
+    guard: Guard,
     request: Arc<Request>,
     parsed: Parsed,
 }
@@ -87,6 +89,9 @@ pub(super) async fn run(
     let name = operation.name();
     let outcome = attempt(service, Arc::clone(&request), operation).await.map_err(Error::explained);
     if let Err(Error::Scim(error)) = &outcome {
+        if error.status == 503 {
+            tracing::warn!(detail = error.detail, "the guard refused to disable a user");
+        }
         refused(service, &request, name, error).await;
     }
     outcome
@@ -114,7 +119,8 @@ async fn attempt(
         Operation::Patch(body) => Parsed::Patch(scim::parse_patch(request.kind, &body)?),
         Operation::Delete => Parsed::Delete,
     };
-    let job = Arc::new(Job { layout: Arc::clone(&service.layout), request, parsed });
+    let (layout, guard) = (Arc::clone(&service.layout), service.guard);
+    let job = Arc::new(Job { layout, guard, request, parsed });
     service
         .store
         .write(move |tx| {

@@ -14,6 +14,7 @@ mod dialect;
 pub mod edges;
 mod error;
 pub mod findings;
+pub mod guard;
 pub mod lease;
 pub mod links;
 pub mod migrate;

@@ -141,24 +141,33 @@ async fn runs(tx: &mut Tx, sql: Sql) -> Result<Vec<RunRow>, Error> {
         .collect()
 }
 
-/// Removes what is older: audit rows, runs, and findings resolved before. Three statements.
+/// From when on records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Audit rows.
+    pub audit: NaiveDateTime,
+    /// Runs.
+    pub runs: NaiveDateTime,
+    /// Cleanup's journal, and with it the means to undo.
+    pub journal: NaiveDateTime,
+    /// Findings, by when they were resolved.
+    pub findings: NaiveDateTime,
+}
+
+/// Removes what is older; how many rows. Four statements.
 ///
 /// # Errors
 /// The database's.
-pub async fn forget(
-    tx: &mut Tx,
-    audit: NaiveDateTime,
-    runs: NaiveDateTime,
-    findings: NaiveDateTime,
-) -> Result<[usize; 3], Error> {
-    let mut gone = [0; 3];
+pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
     let deletes = [
-        ("DELETE FROM scim_audit WHERE at < ", audit),
-        ("DELETE FROM scim_runs WHERE started < ", runs),
-        ("DELETE FROM scim_findings WHERE resolved IS NOT NULL AND resolved < ", findings),
+        ("DELETE FROM scim_audit WHERE at < ", keep.audit),
+        ("DELETE FROM scim_runs WHERE started < ", keep.runs),
+        ("DELETE FROM scim_cleanup_journal WHERE at < ", keep.journal),
+        ("DELETE FROM scim_findings WHERE resolved IS NOT NULL AND resolved < ", keep.findings),
     ];
-    for ((sql, before), count) in deletes.into_iter().zip(&mut gone) {
-        *count = tx.execute(Sql::new(sql).bind(before)).await?;
+    let mut gone = 0;
+    for (sql, before) in deletes {
+        gone += tx.execute(Sql::new(sql).bind(before)).await?;
     }
     Ok(gone)
 }

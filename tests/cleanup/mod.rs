@@ -1,6 +1,9 @@
 //! Cleanup of users whom Entra disabled, from outside: what a plan says, what applying it does, what
 //! keeps it from doing anything, and what undo puts back.
 
+mod crash;
+mod guard;
 mod safety;
+mod schedule;
 mod stages;
 mod yard;

@@ -53,12 +53,9 @@ async fn an_export_shows_who_is_missing_too_many_or_different(engine: Engine) {
     plant.insert_user("zoe@plant.example").await;
     let mut users = matched();
     users.push(user(ana));
-    users.push(Value::from_iter(user(ben).as_object().unwrap().clone().into_iter().map(
-        |(key, value)| {
-            let value = if key == "department" { "Finance".into() } else { value };
-            (key, value)
-        },
-    )));
+    let mut moved = user(ben);
+    moved["department"] = "Finance".into();
+    users.push(moved);
     let mut renamed = user(dan);
     renamed["userPrincipalName"] = "dan.new@plant.example".into();
     renamed["accountEnabled"] = false.into();

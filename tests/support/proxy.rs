@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,8 @@ pub struct Proxy {
     /// Where it listens.
     pub address: SocketAddr,
     weather: Arc<watch::Sender<Weather>>,
+    answered: Arc<AtomicU64>,
+    cut_at: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -34,16 +37,28 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let weather = Arc::new(watch::Sender::new(Weather::Fair));
         let shared = Arc::clone(&weather);
+        let (answered, cut_at) = (Arc::default(), Arc::new(AtomicU64::new(u64::MAX)));
+        let count = Count { answered: Arc::clone(&answered), cut_at: Arc::clone(&cut_at) };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *shared.borrow() == Weather::Cut {
                     continue;
                 }
                 let Ok(server) = TcpStream::connect(&target).await else { continue };
-                tokio::spawn(carry(client, server, shared.subscribe()));
+                tokio::spawn(carry(client, server, Arc::clone(&shared), count.clone()));
             }
         });
-        Self { address, weather }
+        Self { address, weather, answered, cut_at }
+    }
+
+    /// How many bytes of answers it has carried.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::SeqCst)
+    }
+
+    /// Cuts the line once so many more bytes of answers have been carried.
+    pub fn cut_after(&self, bytes: u64) {
+        self.cut_at.store(self.answered() + bytes, Ordering::SeqCst);
     }
 
     /// Changes what happens to connections, open ones included.
@@ -52,8 +67,21 @@ impl Proxy {
     }
 }
 
+/// Answers carried, and after how many the line is cut.
+#[derive(Debug, Clone)]
+struct Count {
+    answered: Arc<AtomicU64>,
+    cut_at: Arc<AtomicU64>,
+}
+
 /// Carries bytes until either side closes, or the weather cuts the line.
-async fn carry(client: TcpStream, server: TcpStream, mut weather: watch::Receiver<Weather>) {
+async fn carry(
+    client: TcpStream,
+    server: TcpStream,
+    sender: Arc<watch::Sender<Weather>>,
+    count: Count,
+) {
+    let mut weather = sender.subscribe();
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let answers = weather.clone();
@@ -70,6 +98,11 @@ async fn carry(client: TcpStream, server: TcpStream, mut weather: watch::Receive
         while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
             if *answers.borrow() == Weather::Deaf {
                 continue;
+            }
+            let answered = count.answered.fetch_add(read as u64, Ordering::SeqCst) + read as u64;
+            if answered >= count.cut_at.load(Ordering::SeqCst) {
+                sender.send_replace(Weather::Cut);
+                break;
             }
             if to_client.write_all(&buffer[..read]).await.is_err() {
                 break;

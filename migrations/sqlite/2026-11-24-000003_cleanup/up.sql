@@ -6,3 +6,10 @@ CREATE TABLE scim_holds (
   reason     VARCHAR(1000) NOT NULL
 );
 CREATE INDEX scim_cleanup_journal_at ON scim_cleanup_journal (at);
+
+-- The guard against mass disabling: one row, which a request that disables locks before it counts.
+CREATE TABLE scim_guard (
+  name          VARCHAR(32) NOT NULL PRIMARY KEY,
+  allowed_until TIMESTAMP NULL
+);
+INSERT INTO scim_guard (name, allowed_until) VALUES ('disable', NULL);

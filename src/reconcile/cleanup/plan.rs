@@ -56,14 +56,8 @@ pub struct Candidate {
     pub name: Option<String>,
     /// When Entra disabled the user: the clock's start.
     pub disabled_at: DateTime<Utc>,
-    /// Whether kpifire has the user active in spite of that.
-    pub reactivated: bool,
-    /// Whether the key belongs to somebody else's row now.
-    pub recycled: bool,
-    /// Whether the profile protects the user.
-    pub protected: bool,
-    /// Why an operator holds the user.
-    pub held: Option<String>,
+    /// Why nothing may be done to the account, if so: `held: …`, `protected`, `reactivated: …`.
+    pub barred: Option<String>,
     /// Whether personal data is gone already.
     pub anonymised: bool,
     /// Memberships in kpifire.
@@ -163,6 +157,7 @@ pub struct Threshold {
 }
 
 /// A whole number without a point.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn short<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if number.fract() == 0.0 && number.abs() < 1e15 {
         #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
@@ -260,8 +255,8 @@ fn of_account(
 ) {
     let due = due(candidate, policy, now);
     let Some((first, _)) = due.first() else { return };
-    if let Some(reason) = barred(candidate) {
-        deferred.push(defer(candidate, *first, reason));
+    if let Some(reason) = &candidate.barred {
+        deferred.push(defer(candidate, *first, reason.clone()));
         return;
     }
     for (stage, since) in due {
@@ -318,20 +313,6 @@ fn due(candidate: &Candidate, policy: &Policy, now: DateTime<Utc>) -> Vec<(Stage
         stages.push((Stage::Delete, since));
     }
     stages
-}
-
-/// Why nothing at all is done to the account.
-fn barred(candidate: &Candidate) -> Option<String> {
-    if let Some(reason) = &candidate.held {
-        return Some(format!("held: {reason}"));
-    }
-    if candidate.protected {
-        return Some("protected".to_owned());
-    }
-    if candidate.recycled {
-        return Some("recycled: the key belongs to another person's row".to_owned());
-    }
-    candidate.reactivated.then(|| "reactivated: kpifire has the user active".to_owned())
 }
 
 /// What a stage changes; `None` where there is nothing to do.

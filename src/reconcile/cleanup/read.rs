@@ -107,19 +107,37 @@ fn candidate(
     referenced_by.dedup();
     Candidate {
         id: record.id(),
-        protected: mapper::protected(&layout.profile.protect, &record.id(), name.as_deref()),
+        barred: barred(layout, record, name.as_deref(), leaver.held.as_deref()),
         name,
         disabled_at: disabled_at(record).unwrap_or_default().and_utc(),
-        reactivated: active(layout, record),
-        // The plan reads no baselines: the step that would change the row does.
-        recycled: false,
-        held: leaver.held.clone(),
         anonymised: leaver.stage.as_deref() == Some("anonymise"),
         memberships: leaver.memberships,
         owned: owned.map(|(it, rows)| (it.table.to_string(), *rows)).collect(),
         successor: successor(layout, record, managers, heir),
         referenced_by,
     }
+}
+
+/// Why nothing at all may be done to the account. `held` is an operator's reason.
+pub(super) fn barred(
+    layout: &Layout,
+    record: &Record,
+    name: Option<&str>,
+    held: Option<&str>,
+) -> Option<String> {
+    if let Some(reason) = held {
+        return Some(format!("held: {reason}"));
+    }
+    if mapper::protected(&layout.profile.protect, &record.id(), name) {
+        return Some("protected".to_owned());
+    }
+    let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
+    let asserted = baseline.and_then(|baseline| baseline.get("userName")?.as_str());
+    // The plan reads no baselines: there it is the step that finds this out.
+    if mapper::recycled(record, asserted, name) {
+        return Some("recycled: the key belongs to another person's row".to_owned());
+    }
+    active(layout, record).then(|| "reactivated: kpifire has the user active".to_owned())
 }
 
 /// When Entra disabled the user.

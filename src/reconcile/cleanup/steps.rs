@@ -105,21 +105,9 @@ async fn barred(
     if !still_due(hand, step) {
         return Ok(Some("early: not due by the clock as it is now".to_owned()));
     }
-    if let Some(reason) = cleanup::held(tx, &step.scim_id).await? {
-        return Ok(Some(format!("held: {reason}")));
-    }
+    let held = cleanup::held(tx, &step.scim_id).await?;
     let name = read::name(layout, record);
-    if mapper::protected(&layout.profile.protect, &step.scim_id, name.as_deref()) {
-        return Ok(Some("protected".to_owned()));
-    }
-    if read::active(layout, record) {
-        return Ok(Some("reactivated: kpifire has the user active".to_owned()));
-    }
-    let asserted = link.baseline.as_ref().and_then(|it| it.get("userName")?.as_str());
-    if mapper::recycled(record, asserted, name.as_deref()) {
-        return Ok(Some("recycled: the key belongs to another person's row".to_owned()));
-    }
-    Ok(None)
+    Ok(read::barred(layout, record, name.as_deref(), held.as_deref()))
 }
 
 fn still_due(hand: &Hand, step: &Step) -> bool {

@@ -6,7 +6,7 @@ use super::Job;
 use crate::mapper::{self, Link, LinkState, Stamp};
 use crate::profile::model::Delete;
 use crate::scim::{self, ResourceType};
-use crate::service::{Error, Reply};
+use crate::service::{Error, Reply, guard};
 use crate::store::{Tx, edges, links, resources};
 
 pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
@@ -22,6 +22,9 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
                 "the user `{id}` is protected by the profile and can't be deleted"
             ))
             .into());
+        }
+        if record.link.as_ref().is_none_or(|link| link.disabled_at.is_none()) {
+            guard::admit(tx, job.guard, job.now()).await?;
         }
         resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
         edges::remove_user(tx, layout, &key).await?;

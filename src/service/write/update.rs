@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Job, Parsed, external_id, members, needs_reread, required_name, taken};
+use super::{Job, Parsed, external_id, guard, members, needs_reread, required_name, taken};
 use crate::mapper::{self, Cell, Link, LinkState, Record, Stamp};
 use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType, fold};
 use crate::service::{Error, Reply};
@@ -45,6 +45,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let enabling = wanted.active == Some(true) && was_active != Some(true);
     if disabling {
         refuse_protected(job, id, &old)?;
+        guard::admit(tx, job.guard, job.now()).await?;
     }
 
     let assignments = mapper::for_update(layout, kind, &old, &wanted.resource, job.now())?;

@@ -1,0 +1,63 @@
+//! The guard against mass disabling: a wrong scope or an empty group in Entra disables everybody, one
+//! request at a time. Over the limit the answer is 503, which Entra repeats later, until the hour is
+//! over or an operator allows it.
+
+use std::time::Duration;
+
+use chrono::{NaiveDateTime, TimeDelta};
+
+use super::Error;
+use crate::config::Guard;
+use crate::scim;
+use crate::store::{Tx, guard};
+
+/// From so many managed users on the percentage counts: of a few, one is many percent.
+const MANY: u64 = 100;
+
+/// When Entra is asked to come again.
+pub const RETRY_AFTER: Duration = Duration::from_secs(900);
+
+/// Lets one more user be disabled or deleted, or refuses. No statement without a limit; three with
+/// one.
+pub(super) async fn admit(tx: &mut Tx, limits: Guard, now: NaiveDateTime) -> Result<(), Error> {
+    if limits.max_disables.is_none() && limits.max_percent.is_none() {
+        return Ok(());
+    }
+    if guard::locked(tx).await?.is_some_and(|until| until > now) {
+        return Ok(());
+    }
+    let (count, managed) = guard::counts(tx, now - TimeDelta::hours(1)).await?;
+    let Some(limit) = broken(limits, count + 1, managed) else { return Ok(()) };
+    Err(scim::Error::unavailable(format!(
+        "{count} users were disabled or deleted within an hour, and {limit}: is the scope in Entra \
+         right? If it is, `kpifire-scim guard allow` lets the rest through"
+    ))
+    .into())
+}
+
+/// The limit that so many would break.
+fn broken(limits: Guard, count: u64, managed: u64) -> Option<String> {
+    if let Some(most) = limits.max_disables.filter(|most| count > *most) {
+        return Some(format!("guard.max_disables is {most}"));
+    }
+    let most = limits.max_percent.filter(|_| managed >= MANY)?;
+    #[expect(clippy::cast_precision_loss, reason = "users are far below 2^52")]
+    let share = count as f64 * 100.0 / managed as f64;
+    (share > most).then(|| format!("guard.max_percent is {most} % of {managed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_count_users_and_shares() {
+        let guard = |max_disables, max_percent| Guard { max_disables, max_percent };
+        assert_eq!(broken(guard(None, None), 1000, 1000), None);
+        assert_eq!(broken(guard(Some(2), None), 2, 1000), None);
+        assert!(broken(guard(Some(2), None), 3, 1000).is_some());
+        assert_eq!(broken(guard(None, Some(10.0)), 9, 99), None, "too few to tell");
+        assert_eq!(broken(guard(None, Some(10.0)), 10, 100), None);
+        assert!(broken(guard(None, Some(10.0)), 11, 100).is_some());
+    }
+}

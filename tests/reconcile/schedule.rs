@@ -1,0 +1,128 @@
+//! Runs that the schedule begins: one agent of several, missed ones caught up once, reports kept as
+//! files, old records removed.
+
+use std::time::{Duration, Instant};
+
+use super::plant::Plant;
+use crate::support::Engine;
+
+on_every_database!(
+    of_two_agents_one_runs_each_slot,
+    a_missed_slot_is_caught_up_once,
+    old_records_and_reports_go,
+    a_folder_that_cannot_be_written_stops_nothing,
+);
+
+/// Waits until a count is reached.
+async fn until(plant: &Plant, from_where: &str, at_least: u64) {
+    let started = Instant::now();
+    while plant.agent.database().count(from_where).await < at_least {
+        assert!(started.elapsed() < Duration::from_secs(30), "{from_where}: not {at_least}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+const EVERY_SECOND: &str = "[schedule]\nreconcile = \"* * * * * *\"\ncleanup = \"\"\n";
+const SCHEDULED: &str = "scim_runs WHERE job = 'reconcile'";
+
+fn reports(plant: &Plant) -> std::path::PathBuf {
+    plant.agent.database().folder().join("kept")
+}
+
+async fn scheduled(engine: Engine, schedule: &str) -> Plant {
+    let mut plant = Plant::new(engine).await;
+    plant.agent.server.kill();
+    let folder = reports(&plant).display().to_string();
+    plant.agent.install.configure(&format!("{schedule}[reports]\ndir = {folder:?}\n"));
+    plant
+}
+
+async fn of_two_agents_one_runs_each_slot(engine: Engine) {
+    let plant = scheduled(engine, EVERY_SECOND).await;
+    plant.insert_user("robot@plant.example").await;
+    let one = plant.agent.install.serve().await;
+    let two = plant.agent.install.serve().await;
+    until(&plant, SCHEDULED, 4).await;
+    // The second goes on alone.
+    drop(one);
+    plant.natively("UPDATE scim_lease SET holder = ''").await;
+    let before = plant.agent.database().count(SCHEDULED).await;
+    until(&plant, SCHEDULED, before + 2).await;
+    two.terminate();
+    drop(two);
+    let database = plant.agent.database();
+    let doubled = "(SELECT slot FROM scim_runs GROUP BY slot HAVING COUNT(*) > 1) AS doubled";
+    assert_eq!(database.count(doubled).await, 0);
+    assert_eq!(database.count("scim_findings").await, 1);
+    let text = std::fs::read_to_string(reports(&plant).join("latest.html")).unwrap();
+    assert!(text.contains("robot@plant.example"));
+    let kept: Vec<_> = std::fs::read_dir(reports(&plant))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let json = kept.iter().filter(|name| name.ends_with(".json")).count();
+    assert!(json >= 4 && kept.iter().all(|name| !name.contains(".part")), "{kept:?}");
+    let status = plant.agent.install.stdout(&["status"]);
+    assert!(status.contains("last run") && status.contains("DRIFT"), "{status}");
+    let next = status.lines().find(|line| line.starts_with("next runs")).unwrap();
+    assert_eq!(next.matches(" UTC").count(), 3, "{next}");
+}
+
+async fn a_missed_slot_is_caught_up_once(engine: Engine) {
+    // Midnight of New Year's Day: not due while this runs, unless it runs then.
+    let plant = scheduled(engine, "[schedule]\nreconcile = \"0 0 1 1 *\"\ncleanup = \"\"\n").await;
+    let mut server = plant.agent.install.serve().await;
+    server.kill();
+    assert_eq!(plant.agent.database().count("scim_runs").await, 0, "what never ran missed nothing");
+    plant.reconcile();
+    plant.natively("UPDATE scim_runs SET job = 'reconcile', slot = '2020-01-01 00:00:00'").await;
+    let mut server = plant.agent.install.serve().await;
+    until(&plant, SCHEDULED, 2).await;
+    server.kill();
+    let mut server = plant.agent.install.serve().await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(plant.agent.database().count(SCHEDULED).await, 2);
+    server.terminate();
+    assert_eq!(server.exit_code(Duration::from_secs(10)).await, Some(0));
+}
+
+async fn old_records_and_reports_go(engine: Engine) {
+    let mut plant = scheduled(engine, EVERY_SECOND).await;
+    plant
+        .agent
+        .install
+        .configure("[retention]\naudit = \"30d\"\nruns = \"30d\"\nfindings = \"30d\"\n");
+    plant.insert_user("robot@plant.example").await;
+    plant.reconcile();
+    plant
+        .natively(
+            "UPDATE scim_audit SET at = '2020-01-01 00:00:00'; \
+             UPDATE scim_runs SET started = '2020-01-01 00:00:00'; \
+             UPDATE scim_findings SET resolved = '2020-01-01 00:00:00', resolution = 'gone'",
+        )
+        .await;
+    plant.natively("DELETE FROM users WHERE email = 'robot@plant.example'").await;
+    std::fs::create_dir_all(reports(&plant)).unwrap();
+    for name in ["drift-20200101T000000Z.html", "notes.txt"] {
+        std::fs::write(reports(&plant).join(name), "x").unwrap();
+    }
+    let server = plant.agent.install.serve().await;
+    until(&plant, SCHEDULED, 2).await;
+    drop(server);
+    let database = plant.agent.database();
+    assert_eq!(database.count("scim_audit WHERE at < '2021-01-01 00:00:00'").await, 0);
+    assert_eq!(database.count("scim_runs WHERE started < '2021-01-01 00:00:00'").await, 0);
+    assert_eq!(database.count("scim_findings").await, 0);
+    assert!(!reports(&plant).join("drift-20200101T000000Z.html").exists());
+    assert!(reports(&plant).join("notes.txt").exists());
+}
+
+async fn a_folder_that_cannot_be_written_stops_nothing(engine: Engine) {
+    let plant = scheduled(engine, EVERY_SECOND).await;
+    // A file where the folder should be.
+    std::fs::write(reports(&plant), "x").unwrap();
+    let server = plant.agent.install.serve().await;
+    until(&plant, SCHEDULED, 2).await;
+    assert_eq!(server.status("/readyz").await, Some(200));
+    assert!(server.log().contains("reports.dir"), "{}", server.log());
+}
