@@ -1,7 +1,7 @@
 //! The report as one page that needs nothing else: style and script are in it, and its own policy
 //! forbids everything but these two. Owns what stands on the page; `templates/` owns how.
 //!
-//! Readable without script. Every stranger's text goes through [`visible`] and the template's
+//! Readable without script. Every stranger's text goes through `visible` and the template's
 //! escaping; nothing of it ever reaches the style or the script.
 
 use askama::Template;

@@ -2,7 +2,7 @@
 //! the same order everywhere. Pure: a renderer gets the model and returns text; ages are relative
 //! to the end of the run, so that a report reads the same whenever it is rendered.
 //!
-//! [`words`] holds what the formats for people say alike, [`visible`] what keeps a stranger's text
+//! `words` holds what the formats for people say alike, `visible` what keeps a stranger's text
 //! from doing anything but being read.
 
 mod charts;
