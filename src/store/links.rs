@@ -50,7 +50,7 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
         .list(", ", values.into_iter().map(|cell| Sql::default().bind(cell)))
         .raw(")")
         .raw(&or_update(tx.database()));
-    tx.execute(sql).await.map(|_| ())
+    tx.later(sql).await
 }
 
 /// The hash that tells two baselines apart: SHA-256 of the JSON text, whose keys are sorted.

@@ -14,6 +14,7 @@ pub mod edges;
 mod error;
 pub mod links;
 pub mod migrate;
+mod pipeline;
 mod pool;
 mod predicate;
 mod prove;

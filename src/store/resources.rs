@@ -6,15 +6,16 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::dialect::{for_update, key_text, value};
+use super::edges::{self, Desired};
 use super::error::{Error, ErrorKind};
 use super::predicate::Compiler;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{
-    Assignment, Cell, Field, Layout, Link, LinkState, NewValue, Predicate, Record,
+    Assignment, Cell, Field, Group, Groups, Layout, Link, LinkState, NewValue, Predicate, Record,
 };
-use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction};
+use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction, TableName};
 use crate::scim::{ResourceType, SortOrder, fold};
 
 /// Whether the rows are about to be written.
@@ -24,6 +25,15 @@ pub enum Lock {
     None,
     /// Locked until the transaction ends.
     Update,
+}
+
+/// What is read with the row and its link, in the same statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// A user's groups.
+    Groups,
 }
 
 /// Which part of a result is wanted.
@@ -48,8 +58,28 @@ pub async fn by_key(
     key: &Cell,
     lock: Lock,
 ) -> Result<Option<Record>, Error> {
+    by_key_with(tx, layout, kind, key, lock, Beside::Nothing).await
+}
+
+/// As [`by_key`], with what is beside the row. Still one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn by_key_with(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    key: &Cell,
+    lock: Lock,
+    beside: Beside,
+) -> Result<Option<Record>, Error> {
     let compiler = Compiler { layout, kind };
-    let mut sql = select(layout, kind)
+    let groups = match (beside, lock) {
+        (Beside::Nothing, _) => None,
+        (Beside::Groups, Lock::None) => Some(Desired::OfDisabled),
+        (Beside::Groups, Lock::Update) => Some(Desired::Always),
+    };
+    let mut sql = select(layout, kind, groups)
         .raw(" WHERE ")
         .append(compiler.condition(&Predicate::IsKey(key.clone())));
     if lock == Lock::Update {
@@ -73,8 +103,23 @@ pub async fn find(
     predicate: &Predicate,
     window: &Window,
 ) -> Result<Vec<Record>, Error> {
+    find_with(tx, layout, kind, predicate, window, Beside::Nothing).await
+}
+
+/// As [`find`], with what is beside the rows. Still one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn find_with(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    predicate: &Predicate,
+    window: &Window,
+    beside: Beside,
+) -> Result<Vec<Record>, Error> {
     let compiler = Compiler { layout, kind };
-    let sql = select(layout, kind)
+    let sql = select(layout, kind, (beside == Beside::Groups).then_some(Desired::OfDisabled))
         .raw(LIVE)
         .append(compiler.condition(predicate))
         .append(compiler.order(window.sort.as_ref()))
@@ -114,7 +159,7 @@ pub async fn by_name(
     named: &Predicate,
 ) -> Result<Vec<Record>, Error> {
     let compiler = Compiler { layout, kind };
-    let sql = select(layout, kind)
+    let sql = select(layout, kind, None)
         .raw(" WHERE ")
         .append(compiler.condition(named))
         .append(compiler.order(None))
@@ -135,13 +180,8 @@ pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<()
     }
     let digest = Sha256::digest(format!("{}:{}", kind.as_str(), fold(name)));
     let slot = digest.first().copied().unwrap_or_default();
-    tx.query(
-        Sql::new("SELECT slot FROM scim_name_locks WHERE slot = ")
-            .bind(i64::from(slot))
-            .raw(" FOR UPDATE"),
-    )
-    .await
-    .map(|_| ())
+    let sql = Sql::new("SELECT slot FROM scim_name_locks WHERE slot = ").bind(i64::from(slot));
+    tx.later(sql.raw(" FOR UPDATE")).await
 }
 
 /// Inserts a row; its key. One statement, and one or two per lookup label.
@@ -205,7 +245,7 @@ pub async fn update(
         .ident(&table.key)
         .raw(" = ")
         .append(value(layout, &table.table, &table.key, key.clone()));
-    tx.execute(sql).await.map(|_| ())
+    tx.later(sql).await
 }
 
 /// Deletes the row with this key. One statement.
@@ -219,7 +259,8 @@ pub async fn delete(
     key: &Cell,
 ) -> Result<(), Error> {
     let table = layout.profile.table(kind);
-    delete_where(tx, layout, &table.table, &table.key, key).await
+    // At once: who asks may want to know what the foreign keys say.
+    tx.execute(deletion(layout, &table.table, &table.key, key)).await.map(|_| ())
 }
 
 /// Deletes the rows of a table whose column holds this key. One statement.
@@ -229,17 +270,20 @@ pub async fn delete(
 pub async fn delete_where(
     tx: &mut Tx,
     layout: &Layout,
-    table: &crate::profile::model::TableName,
+    table: &TableName,
     column: &str,
     key: &Cell,
 ) -> Result<(), Error> {
-    let sql = Sql::new("DELETE FROM ")
-        .table(table)
-        .raw(" WHERE ")
-        .ident(column)
-        .raw(" = ")
-        .append(value(layout, table, column, key.clone()));
-    tx.execute(sql).await.map(|_| ())
+    tx.later(deletion(layout, table, column, key)).await
+}
+
+fn deletion(layout: &Layout, table: &TableName, column: &str, key: &Cell) -> Sql {
+    Sql::new("DELETE FROM ").table(table).raw(" WHERE ").ident(column).raw(" = ").append(value(
+        layout,
+        table,
+        column,
+        key.clone(),
+    ))
 }
 
 /// Ends a disabled user's access: `[revoke]`. One statement per table of it.
@@ -276,7 +320,7 @@ pub async fn revoke(
                 if let Some(column) = where_null {
                     sql = sql.raw(" AND ").ident(column).raw(" IS NULL");
                 }
-                tx.execute(sql).await?;
+                tx.later(sql).await?;
             }
         }
     }
@@ -378,9 +422,12 @@ async fn lookup_key(
     }
 }
 
+/// How many columns of a SELECT are the stamps and the link's.
+const LINK: usize = 11;
+
 const LIVE: &str = " WHERE (l.state IS NULL OR l.state <> 'deleted') AND ";
 
-fn select(layout: &Layout, kind: ResourceType) -> Sql {
+fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
     let table = layout.profile.table(kind);
     let mut columns = vec![Sql::default().column("r", &table.key)];
     for mapping in table.attributes.values() {
@@ -409,6 +456,9 @@ fn select(layout: &Layout, kind: ResourceType) -> Sql {
         "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
          l.disabled_at, l.deleted_at",
     ));
+    if let Some(desired) = groups {
+        columns.extend(edges::groups_columns(layout, desired));
+    }
     from(Sql::new("SELECT ").list(", ", columns), layout, kind)
 }
 
@@ -438,6 +488,7 @@ fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Erro
     let after = keys + lookup_keys.len();
     let link = row.text(after + 2).map(|state| link(&state, row, after + 3)).transpose()?;
     Ok(Record {
+        groups: groups(row, after + LINK)?,
         key: row.cell(0).clone(),
         cells: row.0.get(1..keys).unwrap_or_default().to_vec(),
         lookup_keys,
@@ -445,6 +496,20 @@ fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Erro
         modified: row.time(after + 1),
         link,
     })
+}
+
+/// The two columns of [`edges::groups_columns`], where the row has them.
+fn groups(row: &Row, at: usize) -> Result<Option<Groups>, Error> {
+    if row.0.len() == at {
+        return Ok(None);
+    }
+    let of = |index: usize| row.text(index).map_or(Ok(Vec::new()), |text| pairs(&text));
+    Ok(Some(Groups { held: of(at)?, desired: of(at + 1)? }))
+}
+
+fn pairs(text: &str) -> Result<Vec<Group>, Error> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::new(ErrorKind::Other, "a user's groups", format!("{error}")))
 }
 
 fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
