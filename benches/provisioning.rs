@@ -41,7 +41,7 @@ async fn all(options: &Options) -> Result<()> {
     // Asked before anything runs, so that a missing URL doesn't show after minutes.
     let servers = options.servers()?;
     print!("{}", table::heading(options));
-    let progress = Progress::new(servers.len());
+    let progress = Progress::new(servers.len(), options);
     for (engine, server) in servers {
         let report = run::measure_all(engine, server.as_deref(), options, &progress).await?;
         progress.suspend(|| print!("{}", table::render(&report)));

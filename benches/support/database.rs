@@ -33,7 +33,15 @@ impl Database {
             None => format!("sqlite:{}", folder.path().join("kpifire.db").display()),
             Some(server) => {
                 execute(engine, server, &format!("CREATE DATABASE {name}")).await?;
-                with_database(server, &name)?
+                // Both sides in the clear: the agent asks for TLS of itself, and PostgreSQL's own
+                // driver, as the bare side uses it, doesn't.
+                let url = with_database(server, &name)?;
+                match engine {
+                    Engine::Postgres if !url.contains("sslmode=") => {
+                        format!("{url}{}sslmode=disable", if url.contains('?') { '&' } else { '?' })
+                    }
+                    _ => url,
+                }
             }
         };
         let server = server.map(str::to_owned);

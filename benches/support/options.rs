@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::Result;
+use super::world::Operation;
 
 /// One of the databases that the agent runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,6 +26,12 @@ pub struct Options {
     /// Only this database; may be given again
     #[arg(long, value_enum)]
     database: Vec<Engine>,
+    /// Only this operation; may be given again
+    #[arg(long, value_enum)]
+    operation: Vec<Operation>,
+    /// Only at this many connections; may be given again
+    #[arg(long, value_name = "N", value_parser = connections)]
+    connections: Vec<usize>,
     /// Seconds per measurement
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
@@ -50,6 +57,19 @@ impl Options {
         (self.users / 2).min(5_000)
     }
 
+    /// What is measured, in this order: users are made last, since more of them are slower to read.
+    pub fn operations(&self) -> Vec<Operation> {
+        use Operation::{BothTeams, Create, Get, Match, Members, SetActive};
+        let all = [Match, Get, SetActive, Members, Create, BothTeams];
+        let wanted = all.into_iter();
+        wanted.filter(|it| self.operation.is_empty() || self.operation.contains(it)).collect()
+    }
+
+    /// At how many connections.
+    pub fn connections(&self) -> Vec<usize> {
+        if self.connections.is_empty() { vec![1, 16] } else { self.connections.clone() }
+    }
+
     /// The databases to measure, with the URLs of their servers.
     ///
     /// # Errors
@@ -61,6 +81,13 @@ impl Options {
             .filter(|engine| self.database.is_empty() || self.database.contains(engine))
             .map(|engine| Ok((engine, engine.server()?)))
             .collect()
+    }
+}
+
+fn connections(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1000) => Ok(number),
+        _ => Err("a number from 1 to 1000".to_owned()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::options::Options;
 use super::run;
 
 /// A bar on stderr; nothing when stderr is no terminal.
@@ -10,8 +11,8 @@ pub struct Progress(ProgressBar);
 
 impl Progress {
     /// A bar over that many databases.
-    pub fn new(databases: usize) -> Self {
-        let bar = ProgressBar::new(run::turns() * databases as u64);
+    pub fn new(databases: usize, options: &Options) -> Self {
+        let bar = ProgressBar::new(run::turns(options) * databases as u64);
         let style = "{elapsed_precise} [{bar:30}] about {eta} left  {msg}";
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);

@@ -13,14 +13,10 @@ use super::progress::Progress;
 use super::world::{Kind, Operation, Team, World};
 use super::{Result, bare, load};
 
-/// At how many connections everything is measured.
-pub const CONNECTIONS: [usize; 2] = [1, 16];
 /// How often the daemon is started.
 const STARTS: usize = 5;
 /// Agent and bare SQL take turns this often, so that noise meets both alike.
 const TURNS: u32 = 2;
-const OPERATIONS: [Operation; 5] =
-    [Operation::Match, Operation::Get, Operation::SetActive, Operation::Members, Operation::Create];
 
 /// What was found on one database.
 #[derive(Debug)]
@@ -49,8 +45,9 @@ pub struct Pair {
 }
 
 /// How many turns one database takes: agent and bare SQL at each operation, the agent at both teams.
-pub fn turns() -> u64 {
-    ((OPERATIONS.len() * 2 + 1) * CONNECTIONS.len()) as u64 * u64::from(TURNS)
+pub fn turns(options: &Options) -> u64 {
+    let sides = options.operations().into_iter().map(|it| 1 + u64::from(it.has_bare_side()));
+    sides.sum::<u64>() * options.connections().len() as u64 * u64::from(TURNS)
 }
 
 /// Measures everything on one database.
@@ -114,7 +111,7 @@ impl Run<'_> {
         daemon: &Daemon,
         token: &str,
     ) -> Result<(Pairs, BTreeMap<usize, Measured>)> {
-        let most = CONNECTIONS.into_iter().max().unwrap_or(1);
+        let most = self.options.connections().into_iter().max().unwrap_or(1);
         let mut agent = Vec::new();
         for _ in 0..most {
             agent.push(Session::Agent(Client::connect(&daemon.address, token).await?));
@@ -124,10 +121,21 @@ impl Run<'_> {
 
         let mut pairs = Pairs::new();
         let mut teams: BTreeMap<usize, Measured> = BTreeMap::new();
-        for connections in CONNECTIONS {
-            for operation in OPERATIONS {
+        for connections in self.options.connections() {
+            for operation in self.options.operations() {
                 for _ in 0..TURNS {
                     let found = self.turn(&mut agent, connections, operation).await?;
+                    if !operation.has_bare_side() {
+                        for (kind, times) in found {
+                            teams
+                                .entry(connections)
+                                .or_default()
+                                .entry(kind)
+                                .or_default()
+                                .merge(times);
+                        }
+                        continue;
+                    }
                     for (kind, times) in found {
                         pairs.entry((kind, connections)).or_default().agent.merge(times);
                     }
@@ -135,13 +143,6 @@ impl Run<'_> {
                     for (kind, times) in found {
                         pairs.entry((kind, connections)).or_default().bare.merge(times);
                     }
-                }
-            }
-            for _ in 0..TURNS {
-                for (kind, times) in
-                    self.turn(&mut agent, connections, Operation::BothTeams).await?
-                {
-                    teams.entry(connections).or_default().entry(kind).or_default().merge(times);
                 }
             }
         }

@@ -146,7 +146,7 @@ impl Step {
 }
 
 /// What a measurement repeats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Operation {
     /// Look users up by userName.
     Match,
@@ -160,6 +160,13 @@ pub enum Operation {
     Members,
     /// The same to the large and the small team in turn, so that noise meets both alike.
     BothTeams,
+}
+
+impl Operation {
+    /// Whether it is measured beside bare SQL; both teams are measured beside each other.
+    pub fn has_bare_side(self) -> bool {
+        self != Self::BothTeams
+    }
 }
 
 /// The state that all callers share.

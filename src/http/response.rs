@@ -29,7 +29,8 @@ pub fn with_body(status: u16, media_type: HeaderValue, body: impl Into<Bytes>) -
 /// A SCIM body.
 #[must_use]
 pub fn scim(status: u16, body: &Value) -> Response {
-    with_body(status, SCIM, body.to_string())
+    // A JSON value always serializes.
+    with_body(status, SCIM, serde_json::to_vec(body).unwrap_or_default())
 }
 
 /// No body, and so no media type.

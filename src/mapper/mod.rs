@@ -23,5 +23,5 @@ pub use filter::{matching_name, predicate, sort_field};
 pub use layout::{Layout, LayoutError, fit, whole_second};
 pub use predicate::{Field, Operand, Operator, Predicate};
 pub use protect::protected;
-pub use record::{Link, LinkState, Record};
+pub use record::{Group, Groups, Link, LinkState, Record};
 pub use render::{advertised, attributes, modified, render};

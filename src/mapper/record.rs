@@ -74,13 +74,47 @@ pub struct Record {
     pub modified: Option<NaiveDateTime>,
     /// The link, once Entra has found or written the resource.
     pub link: Option<Link>,
+    /// A user's groups, where they were asked for.
+    pub groups: Option<Groups>,
 }
+
+/// The live groups of a user, as (group id, display name).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// By kpifire's own edges.
+    pub held: Vec<Group>,
+    /// By desired edges.
+    pub desired: Vec<Group>,
+}
+
+/// A group's id and display name.
+pub type Group = (String, Option<String>);
 
 impl Record {
     /// The SCIM id: the key's exact text.
     #[must_use]
     pub fn id(&self) -> String {
         self.key.to_text().unwrap_or_default()
+    }
+
+    /// The groups that SCIM shows, in the order of their keys: kpifire's edges, and the desired ones
+    /// of a user whom Entra disabled, which cleanup strips. `None` where they weren't asked for.
+    #[must_use]
+    pub fn shown_groups(&self) -> Option<Vec<&Group>> {
+        let groups = self.groups.as_ref()?;
+        let disabled = self.link.as_ref().is_some_and(|link| link.disabled_at.is_some());
+        let desired = groups.desired.iter().filter(|_| disabled);
+        let mut shown: Vec<&Group> = groups.held.iter().chain(desired).collect();
+        shown.sort_by_key(|(id, _)| (id.parse::<i64>().unwrap_or(i64::MAX), id));
+        shown.dedup_by_key(|(id, _)| id);
+        Some(shown)
+    }
+
+    /// Every desired edge is kpifire's again.
+    pub fn restore_groups(&mut self) {
+        if let Some(groups) = &mut self.groups {
+            groups.held.append(&mut groups.desired);
+        }
     }
 
     /// Whether the resource is a tombstone.

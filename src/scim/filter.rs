@@ -39,6 +39,9 @@ pub fn parse_filter(text: &str, limits: FilterLimits) -> Result<Filter, Error> {
             filter_text::excerpt(text)
         ))
     };
+    if let Some(filter) = lookup(text, limits) {
+        return Ok(filter);
+    }
     let canonical = filter_text::normalise(text, limits).map_err(invalid)?;
     let filter: Filter = canonical.parse().map_err(|error| invalid(explain(&canonical, &error)))?;
     let depth = depth(&filter);
@@ -47,6 +50,19 @@ pub fn parse_filter(text: &str, limits: FilterLimits) -> Result<Filter, Error> {
     }
     refuse_nul(&filter)?;
     Ok(filter)
+}
+
+/// `userName eq "…"` and its like, by which Entra looks every resource up. The grammar reads it too,
+/// at a tenth of a whole request's cost: its lexer builds its automata anew for each text.
+fn lookup(text: &str, limits: FilterLimits) -> Option<Filter> {
+    let (name, value) = text.split_once(" eq ")?;
+    let value = value.strip_prefix('"')?.strip_suffix('"')?;
+    let plain = !value.contains(|c: char| c == '"' || c == '\\' || c.is_control());
+    let known = matches!(name, "userName" | "externalId" | "displayName");
+    (plain && known && text.len() <= limits.length && limits.depth > 0).then(|| {
+        let value = CompValue::Str(value.to_owned());
+        Filter::Attr(AttrExp::Comparison(AttrPath::with_name(name), CompareOp::Eq, value))
+    })
 }
 
 /// What a filter's path means. A complex attribute with a `value` and no named part means that

@@ -6,14 +6,14 @@
 //! | request | statements |
 //! |---|---|
 //! | `GET /Users?filter=userName eq …`, nothing found | 1 |
-//! | … one user found | 2: row with link; groups (none with `excludedAttributes=groups`) |
-//! | … found for the first time | 5: and the row under lock, link, audit |
-//! | `GET /Users/{id}` | 2: row with link; groups |
+//! | … one user found | 1: row with link and groups |
+//! | … found for the first time | 4: and the row under lock, link, audit |
+//! | `GET /Users/{id}` | 1: row with link and groups |
 //! | `GET /Groups/{id}` | 2: row with link; members (none with `excludedAttributes=members`) |
-//! | a page of n resources | 2 or 3: rows; groups or members; the count, when the page is full |
-//! | `POST /Users` | 7: name lock (none on `SQLite`); name; insert; link; row; audit; groups; and 1 or 2 per lookup label |
-//! | `PATCH /Users/{id}` | 5: row; update; link; audit; groups; and 1 per `[revoke]` table on disabling, 1 on enabling |
-//! | … that changes nothing | 2: row; groups |
+//! | a page of n resources | 1 to 3: rows, with their groups; members; the count, when the page is full |
+//! | `POST /Users` | 6: name lock (none on `SQLite`); name; insert; link; row with groups; audit; and 1 or 2 per lookup label |
+//! | `PATCH /Users/{id}` | 4: row with groups; update; link; audit; and 1 per `[revoke]` table on disabling, 1 on enabling |
+//! | … that changes nothing | 1: row with groups |
 //! | `PATCH /Groups/{id}`, members added | 7: row; unknown ids; edges; desired edges; update; link; audit |
 //! | … members removed | 6: row; edges and desired edges per 256 ids; update; link; audit |
 //! | `DELETE /Users/{id}` | 6: row; update; edges; desired edges; link; audit; and 1 per `[revoke]` table |

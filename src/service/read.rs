@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::representation::{edges_of, represent};
+use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, stamp};
 use crate::mapper::{self, Field, Link, LinkState, Predicate, Record};
 use crate::scim::filter::{AttrExp, CompareOp, Filter, resolve};
@@ -33,7 +33,9 @@ pub(super) async fn get(
                 (Arc::clone(&layout), key.clone(), base.clone(), id.clone());
             let wanted = Arc::clone(&wanted);
             Box::pin(async move {
-                let record = resources::by_key(tx, &layout, kind, &key, Lock::None).await?;
+                let beside = beside(kind, &wanted);
+                let record =
+                    resources::by_key_with(tx, &layout, kind, &key, Lock::None, beside).await?;
                 let record =
                     record.filter(|record| !record.deleted()).ok_or_else(|| missing(kind, &id))?;
                 let records = std::slice::from_ref(&record);
@@ -52,14 +54,9 @@ pub(super) async fn get(
         ))
         .into());
     }
+    let location = representation.location();
     let body = representation.projected(&projection, kind);
-    let location = location(&body);
     Ok(Reply::Resource { status: 200, body, etag: Some(etag), location })
-}
-
-/// `meta.location`, for the Location header.
-pub(super) fn location(body: &Value) -> Option<String> {
-    body.pointer("/meta/location").and_then(Value::as_str).map(str::to_owned)
 }
 
 pub(super) fn missing(kind: ResourceType, id: &str) -> Error {
@@ -196,7 +193,9 @@ async fn page(tx: &mut Tx, layout: &mapper::Layout, search: &Search) -> Result<V
     }
     let window =
         Window { sort: search.sort.clone(), offset: search.start - 1, limit: search.count };
-    Ok(resources::find(tx, layout, search.kind, &search.predicate, &window).await?)
+    let beside = beside(search.kind, &search.projection);
+    let (kind, predicate) = (search.kind, &search.predicate);
+    Ok(resources::find_with(tx, layout, kind, predicate, &window, beside).await?)
 }
 
 /// How many there are in all: counted only where the page doesn't tell.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Conditions, Error};
 use crate::mapper::{self, Layout, Record};
 use crate::scim::{self, Projection, ResourceType};
+use crate::store::resources::Beside;
 use crate::store::{Tx, edges};
 
 /// A rendered resource, before projection.
@@ -19,24 +20,21 @@ pub(super) struct Representation {
     core: String,
 }
 
-/// What is on the other side of a resource's memberships.
+/// The members of groups, by group; `None` where they weren't asked for: a list of members that
+/// wasn't asked for is absent, not empty.
 #[derive(Default)]
-pub(super) struct Edges {
-    groups: BTreeMap<String, Vec<(String, Option<String>)>>,
-    members: BTreeMap<String, Vec<String>>,
-    /// Whether they were read: a list of members that wasn't asked for is absent, not empty.
-    read: Read,
+pub(super) struct Edges(Option<BTreeMap<String, Vec<String>>>);
+
+/// What is to be read with the rows: groups come with their user.
+pub(super) fn beside(kind: ResourceType, projection: &Projection) -> Beside {
+    match kind {
+        ResourceType::User if projection.wants("groups") => Beside::Groups,
+        ResourceType::User | ResourceType::Group => Beside::Nothing,
+    }
 }
 
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Read {
-    #[default]
-    No,
-    Yes,
-}
-
-/// Reads groups or members of the records in one statement, or in none where the projection
-/// doesn't want them.
+/// Reads the members of groups in one statement; in none where the projection doesn't want them,
+/// nor for users.
 pub(super) async fn edges_of(
     tx: &mut Tx,
     layout: &Layout,
@@ -44,20 +42,11 @@ pub(super) async fn edges_of(
     records: &[Record],
     projection: &Projection,
 ) -> Result<Edges, Error> {
-    let wanted = match kind {
-        ResourceType::User => "groups",
-        ResourceType::Group => "members",
-    };
-    if records.is_empty() || !projection.wants(wanted) {
+    if kind == ResourceType::User || records.is_empty() || !projection.wants("members") {
         return Ok(Edges::default());
     }
     let ids: Vec<String> = records.iter().map(Record::id).collect();
-    let mut edges = Edges { read: Read::Yes, ..Edges::default() };
-    match kind {
-        ResourceType::User => edges.groups = edges::groups_of(tx, layout, &ids).await?,
-        ResourceType::Group => edges.members = edges::members_of(tx, layout, &ids).await?,
-    }
-    Ok(edges)
+    Ok(Edges(Some(edges::members_of(tx, layout, &ids).await?)))
 }
 
 /// Renders one record.
@@ -70,23 +59,23 @@ pub(super) fn represent(
 ) -> Representation {
     let mut body = mapper::render(layout, kind, record, base);
     let id = record.id();
-    let core = digest(&body);
+    let core = digest(&mut body);
     let mut etag = format!("W/\"{core}\"");
-    if edges.read == Read::Yes {
-        let (name, others, ends): (_, Vec<Value>, Vec<String>) = match kind {
-            ResourceType::User => {
-                let groups = edges.groups.get(&id).map(Vec::as_slice).unwrap_or_default();
-                (
-                    "groups",
-                    groups.iter().map(|(key, name)| group(key, name.as_deref(), base)).collect(),
-                    groups.iter().map(|(key, name)| format!("{key} {name:?}")).collect(),
-                )
-            }
-            ResourceType::Group => {
-                let members = edges.members.get(&id).map(Vec::as_slice).unwrap_or_default();
-                ("members", members.iter().map(|key| member(key, base)).collect(), members.to_vec())
-            }
-        };
+    let ends = match kind {
+        ResourceType::User => record.shown_groups().map(|groups| {
+            let shown = groups.iter().map(|(key, name)| group(key, name.as_deref(), base));
+            let ends: Vec<String> =
+                groups.iter().map(|(key, name)| format!("{key} {name:?}")).collect();
+            ("groups", shown.collect(), ends)
+        }),
+        ResourceType::Group => edges.0.as_ref().map(|members| {
+            let members = members.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let shown = members.iter().map(|key| member(key, base));
+            ("members", shown.collect(), members.to_vec())
+        }),
+    };
+    if let Some((name, others, ends)) = ends {
+        let others: Vec<Value> = others;
         etag = format!("W/\"{core}.{}\"", short(&ends.join("\n")));
         if !others.is_empty() {
             body.insert(name.to_owned(), others.into());
@@ -119,20 +108,33 @@ fn member(key: &str, base: &str) -> Value {
 }
 
 /// Of the resource without its edges; the address it was asked at is no part of it.
-fn digest(body: &Map<String, Value>) -> String {
-    let mut content = body.clone();
-    if let Some(Value::Object(meta)) = content.get_mut("meta") {
-        meta.remove("location");
-    }
-    short(&Value::Object(content).to_string())
+fn digest(body: &mut Map<String, Value>) -> String {
+    let meta = |body: &mut Map<String, Value>, change: &mut dyn FnMut(&mut Map<String, Value>)| {
+        if let Some(Value::Object(meta)) = body.get_mut("meta") {
+            change(meta);
+        }
+    };
+    let mut location = None;
+    meta(body, &mut |meta| location = meta.remove_entry("location"));
+    // A map of strings to values always serializes.
+    let digest = short(&serde_json::to_string(body).unwrap_or_default());
+    meta(body, &mut |meta| meta.extend(location.take()));
+    digest
 }
 
 /// Sixty-four bits of SHA-256, in hex: enough to tell versions of one resource apart.
 fn short(text: &str) -> String {
-    format!("{:.16}", format!("{:x}", Sha256::digest(text)))
+    let digest = Sha256::digest(text);
+    let bytes = digest.first_chunk::<8>().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
 impl Representation {
+    /// `meta.location`, for the Location header.
+    pub fn location(&self) -> Option<String> {
+        self.body.get("meta")?.get("location")?.as_str().map(str::to_owned)
+    }
+
     /// The body that the client asked for.
     pub fn projected(mut self, projection: &Projection, kind: ResourceType) -> Value {
         projection.apply(kind, &mut self.body);

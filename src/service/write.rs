@@ -11,13 +11,13 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::representation::{edges_of, represent};
+use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, guard, read, stamp};
 use crate::config::Guard;
 use crate::mapper::{self, Assignment, Cell, Layout, Predicate, Record};
 use crate::profile::model::Encoding;
 use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
-use crate::store::resources::{self, UnknownLabel};
+use crate::store::resources::{self, Beside, UnknownLabel};
 use crate::store::{Tx, audit as audit_rows};
 
 /// Who writes what, on which conditions.
@@ -175,7 +175,8 @@ impl Job {
     async fn current(&self, tx: &mut Tx, id: &str) -> Result<Record, Error> {
         let (kind, layout) = (self.kind(), &self.layout);
         let key = layout.key(kind, id).ok_or_else(|| read::missing(kind, id))?;
-        let record = resources::by_key(tx, layout, kind, &key, resources::Lock::Update)
+        let lock = resources::Lock::Update;
+        let record = resources::by_key_with(tx, layout, kind, &key, lock, self.beside())
             .await?
             .filter(|record| !record.deleted())
             .ok_or_else(|| read::missing(kind, id))?;
@@ -188,6 +189,14 @@ impl Job {
             self.request.conditions.allow(&current)?;
         }
         Ok(record)
+    }
+
+    /// What the answer, or the version that a condition names, needs beside the row.
+    fn beside(&self) -> Beside {
+        match self.parsed {
+            Parsed::Delete if !self.request.conditions.stated() => Beside::Nothing,
+            _ => beside(self.kind(), &self.request.projection),
+        }
     }
 
     /// Assignments as columns; a label that its lookup rejects is the client's fault.
@@ -229,8 +238,9 @@ impl Job {
 
     /// Reads the row back and renders it.
     async fn reread(&self, tx: &mut Tx, key: &Cell) -> Result<Record, Error> {
+        let (kind, lock) = (self.kind(), resources::Lock::None);
         let record =
-            resources::by_key(tx, &self.layout, self.kind(), key, resources::Lock::None).await?;
+            resources::by_key_with(tx, &self.layout, kind, key, lock, self.beside()).await?;
         record.ok_or_else(|| {
             Error::Internal("a row that was just written isn't there: a trigger removed it?".into())
         })
@@ -243,7 +253,7 @@ impl Job {
         let edges = edges_of(tx, &self.layout, kind, records, projection).await?;
         let shown = represent(&self.layout, kind, record, &edges, &self.request.caller.base);
         let etag = Some(shown.etag.clone());
-        let location = read::location(&Value::Object(shown.body.clone()));
+        let location = shown.location();
         let body = shown.projected(projection, kind);
         Ok(Reply::Resource { status, body, etag, location })
     }

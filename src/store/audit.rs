@@ -75,7 +75,7 @@ pub async fn append(tx: &mut Tx, row: &AuditRow) -> Result<(), Error> {
         ],
     )
     .raw(")");
-    tx.execute(sql).await?;
+    tx.later(sql).await?;
     tx.mark(&row.id);
     Ok(())
 }

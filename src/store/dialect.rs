@@ -34,7 +34,7 @@ pub(super) fn exact(database: Database, inner: Sql) -> Sql {
     }
 }
 
-/// A key as text, to meet the sidecar's text columns.
+/// A key or a name as text, to meet the sidecar's text columns.
 pub(super) fn key_text(database: Database, inner: Sql) -> Sql {
     match database {
         Database::Sqlite => Sql::new("CAST(").append(inner).raw(" AS TEXT)"),
@@ -42,6 +42,22 @@ pub(super) fn key_text(database: Database, inner: Sql) -> Sql {
         Database::Mysql => Sql::new("CONVERT(CAST(")
             .append(inner)
             .raw(" AS CHAR) USING utf8mb4) COLLATE utf8mb4_bin"),
+    }
+}
+
+/// An aggregate: pairs of texts as one JSON text, an array of arrays; NULL or `[]` for no row.
+pub(super) fn json_pairs(database: Database, first: Sql, second: Sql) -> Sql {
+    let pair = |function: &str| {
+        let texts = [key_text(database, first), key_text(database, second)];
+        Sql::new(function).raw("(").list(", ", texts).raw(")")
+    };
+    match database {
+        Database::Sqlite => Sql::new("json_group_array(").append(pair("json_array")).raw(")"),
+        Database::Postgres => Sql::new("json_agg(").append(pair("json_build_array")).raw(")"),
+        // Not JSON_ARRAYAGG, which quotes an inner array where it comes out of a temporary table.
+        Database::Mysql => {
+            Sql::new("CONCAT('[', GROUP_CONCAT(").append(pair("JSON_ARRAY")).raw("), ']')")
+        }
     }
 }
 

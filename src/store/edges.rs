@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 
-use super::dialect::{key_text, text_key, text_list, value};
+use super::dialect::{json_pairs, key_text, text_key, text_list, value};
 use super::error::{Error, ErrorKind};
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -27,7 +27,31 @@ pub async fn members_of(
     layout: &Layout,
     groups: &[String],
 ) -> Result<BTreeMap<String, Vec<String>>, Error> {
-    let sql = seen(layout, ResourceType::Group, groups).raw(" ORDER BY 2");
+    let database = layout.database;
+    let members = &layout.profile.members;
+    let group = layout.column(&members.table, &members.group);
+    let user = layout.column(&members.table, &members.user);
+    let sql = Sql::new("SELECT ")
+        .column("m", &members.group)
+        .raw(", ")
+        .column("m", &members.user)
+        .raw(" FROM ")
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", &members.group)
+        .raw(" IN (SELECT ")
+        .append(text_key(database, group, Sql::new("i.item")))
+        .raw(" FROM ")
+        .append(text_list(database, groups))
+        .raw(" i) UNION SELECT ")
+        .append(text_key(database, group, Sql::new("d.group_key")))
+        .raw(", ")
+        .append(text_key(database, user, Sql::new("d.user_key")))
+        .raw(" FROM scim_desired_members d JOIN scim_links s ON ")
+        .raw(DISABLED)
+        .raw(" WHERE d.group_key IN (SELECT i.item FROM ")
+        .append(text_list(database, groups))
+        .raw(" i) ORDER BY 2");
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in tx.query(sql).await? {
         if let (Some(group), Some(user)) = (row.text(0), row.text(1)) {
@@ -37,78 +61,67 @@ pub async fn members_of(
     Ok(found)
 }
 
-/// The live groups of each of these users, as (group id, display name). One statement.
-///
-/// # Errors
-/// The database's.
-pub async fn groups_of(
-    tx: &mut Tx,
-    layout: &Layout,
-    users: &[String],
-) -> Result<BTreeMap<String, Vec<(String, Option<String>)>>, Error> {
-    let groups = &layout.profile.groups;
+/// Two columns of a SELECT over users (alias `r`, the link's `l`): the live groups of kpifire's own
+/// edges, and those of desired ones, as JSON pairs of id and display name.
+pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
+    let database = layout.database;
+    let (groups, members) = (&layout.profile.groups, &layout.profile.members);
+    let group_key = layout.column(&groups.table, &groups.key);
     let name = groups.attributes.iter().find(|(path, _)| path.to_string() == "displayName");
     let name = name.map_or_else(
         || Sql::new("NULL"),
         |(_, mapping)| Sql::default().column("g", &mapping.column),
     );
-    let sql = Sql::new("SELECT m.user_key, m.group_key, ")
-        .append(name)
-        .raw(" FROM (")
-        .append(seen(layout, ResourceType::User, users))
-        .raw(") m JOIN ")
-        .table(&groups.table)
-        .raw(" g ON ")
-        .column("g", &groups.key)
-        .raw(
-            " = m.group_key LEFT JOIN scim_links l ON l.resource_type = 'Group' \
-             AND l.state = 'deleted' AND l.legacy_key = ",
+    let user = Sql::default().column("r", &layout.profile.users.key);
+    let key = Sql::default().column("g", &groups.key);
+    let selected = || {
+        let pairs = json_pairs(database, key.clone(), name.clone());
+        Sql::new("(SELECT ").append(pairs).raw(" FROM ")
+    };
+    let group = || Sql::new(" JOIN ").table(&groups.table).raw(" g ON ").append(key.clone());
+    let live = || {
+        Sql::new(
+            " AND NOT EXISTS (SELECT 1 FROM scim_links t WHERE t.resource_type = 'Group' \
+             AND t.state = 'deleted' AND t.legacy_key = ",
         )
-        .append(key_text(tx.database(), Sql::default().column("g", &groups.key)))
-        .raw(" WHERE l.state IS NULL ORDER BY m.group_key");
-    let mut found: BTreeMap<String, Vec<(String, Option<String>)>> = BTreeMap::new();
-    for row in tx.query(sql).await? {
-        if let (Some(user), Some(group)) = (row.text(0), row.text(1)) {
-            found.entry(user).or_default().push((group, row.text(2)));
+        .append(key_text(database, key.clone()))
+        .raw("))")
+    };
+    let held = selected()
+        .table(&members.table)
+        .raw(" m")
+        .append(group())
+        .raw(" = ")
+        .column("m", &members.group)
+        .raw(" WHERE ")
+        .column("m", &members.user)
+        .raw(" = ")
+        .append(user.clone())
+        .append(live());
+    let wanted = selected()
+        .raw("scim_desired_members d")
+        .append(group())
+        .raw(" = ")
+        .append(text_key(database, group_key, Sql::new("d.group_key")))
+        .raw(" WHERE d.user_key = ")
+        .append(key_text(database, user))
+        .append(live());
+    let wanted = match desired {
+        Desired::Always => wanted,
+        Desired::OfDisabled => {
+            Sql::new("CASE WHEN l.disabled_at IS NOT NULL THEN ").append(wanted).raw(" END")
         }
-    }
-    Ok(found)
+    };
+    [held, wanted]
 }
 
-/// A SELECT of (`group_key`, `user_key`) over the edges of these groups, or of these users, as SCIM
-/// shows them.
-fn seen(layout: &Layout, of: ResourceType, ids: &[String]) -> Sql {
-    let database = layout.database;
-    let members = &layout.profile.members;
-    let group = layout.column(&members.table, &members.group);
-    let user = layout.column(&members.table, &members.user);
-    let (own, own_column, desired) = match of {
-        ResourceType::Group => (&members.group, group, "d.group_key"),
-        ResourceType::User => (&members.user, user, "d.user_key"),
-    };
-    Sql::new("SELECT ")
-        .column("m", &members.group)
-        .raw(" AS group_key, ")
-        .column("m", &members.user)
-        .raw(" AS user_key FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
-        .column("m", own)
-        .raw(" IN (SELECT ")
-        .append(text_key(database, own_column, Sql::new("i.item")))
-        .raw(" FROM ")
-        .append(text_list(database, ids))
-        .raw(" i) UNION SELECT ")
-        .append(text_key(database, group, Sql::new("d.group_key")))
-        .raw(", ")
-        .append(text_key(database, user, Sql::new("d.user_key")))
-        .raw(" FROM scim_desired_members d JOIN scim_links s ON ")
-        .raw(DISABLED)
-        .raw(" WHERE ")
-        .raw(desired)
-        .raw(" IN (SELECT i.item FROM ")
-        .append(text_list(database, ids))
-        .raw(" i)")
+/// Whose desired groups are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Desired {
+    /// Everyone's: the row is about to be written, and may be disabled by that.
+    Always,
+    /// Those of users whom Entra disabled, the only ones that are shown.
+    OfDisabled,
 }
 
 /// Joins a desired edge `d` to the link `s` of its user, where Entra has disabled the user.
@@ -291,7 +304,7 @@ pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<()
     let members = &layout.profile.members;
     super::resources::delete_where(tx, layout, &members.table, &members.user, user).await?;
     let sql = Sql::new("DELETE FROM scim_desired_members WHERE user_key = ").bind(user.to_text());
-    tx.execute(sql).await.map(|_| ())
+    tx.later(sql).await
 }
 
 /// Forgets the desired edges of a group or user. One statement.
@@ -304,7 +317,7 @@ pub async fn forget(tx: &mut Tx, kind: ResourceType, id: &str) -> Result<(), Err
         ResourceType::User => "user_key = ",
     };
     let sql = Sql::new("DELETE FROM scim_desired_members WHERE ").raw(column).bind(id);
-    tx.execute(sql).await.map(|_| ())
+    tx.later(sql).await
 }
 
 /// The users whom clients put into a group. One statement.
@@ -429,7 +442,7 @@ pub async fn restore_user(
         .raw(" = ")
         .append(user_value)
         .raw(")");
-    tx.execute(sql).await.map_err(taken).map(|_| ())
+    tx.later_or(sql, taken).await
 }
 
 fn edges_of(layout: &Layout, group: &Cell) -> Sql {

@@ -49,7 +49,7 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
         .list(", ", values.into_iter().map(|cell| Sql::default().bind(cell)))
         .raw(")")
         .raw(&or_update(tx.database()));
-    tx.execute(sql).await.map(|_| ())
+    tx.later(sql).await
 }
 
 /// The link of a resource, whether or not its row is there; locked. One statement.

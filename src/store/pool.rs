@@ -265,7 +265,8 @@ async fn mysql(
     setup(
         &mut connection,
         "SET time_zone = '+00:00', sql_mode = \
-         'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'; \
+         'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
+         group_concat_max_len = 4294967295; \
          SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     )
     .await?;

@@ -6,15 +6,16 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::dialect::{for_update, key_text, value};
+use super::edges::{self, Desired};
 use super::error::{Error, ErrorKind};
 use super::predicate::Compiler;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{
-    Assignment, Cell, Field, Layout, Link, LinkState, NewValue, Predicate, Record,
+    Assignment, Cell, Field, Group, Groups, Layout, Link, LinkState, NewValue, Predicate, Record,
 };
-use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction};
+use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction, TableName};
 use crate::scim::{ResourceType, SortOrder, fold};
 
 /// Whether the rows are about to be written.
@@ -24,6 +25,15 @@ pub enum Lock {
     None,
     /// Locked until the transaction ends.
     Update,
+}
+
+/// What is read with the row and its link, in the same statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// A user's groups.
+    Groups,
 }
 
 /// Which part of a result is wanted.
@@ -48,8 +58,28 @@ pub async fn by_key(
     key: &Cell,
     lock: Lock,
 ) -> Result<Option<Record>, Error> {
+    by_key_with(tx, layout, kind, key, lock, Beside::Nothing).await
+}
+
+/// As [`by_key`], with what is beside the row. Still one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn by_key_with(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    key: &Cell,
+    lock: Lock,
+    beside: Beside,
+) -> Result<Option<Record>, Error> {
     let compiler = Compiler { layout, kind };
-    let mut sql = select(layout, kind)
+    let groups = match (beside, lock) {
+        (Beside::Nothing, _) => None,
+        (Beside::Groups, Lock::None) => Some(Desired::OfDisabled),
+        (Beside::Groups, Lock::Update) => Some(Desired::Always),
+    };
+    let mut sql = select(layout, kind, groups)
         .raw(" WHERE ")
         .append(compiler.condition(&Predicate::IsKey(key.clone())));
     if lock == Lock::Update {
@@ -57,7 +87,7 @@ pub async fn by_key(
     }
     let row = tx.query(sql).await?.into_iter().next();
     // A case-insensitive collation finds `abc` for `ABC`: an id is the key's exact text.
-    row.map(|row| record(layout, kind, &row))
+    row.map(|row| record_beside(layout, kind, &row, groups))
         .transpose()
         .map(|found| found.filter(|record| record.key.to_text() == key.to_text()))
 }
@@ -73,8 +103,24 @@ pub async fn find(
     predicate: &Predicate,
     window: &Window,
 ) -> Result<Vec<Record>, Error> {
+    find_with(tx, layout, kind, predicate, window, Beside::Nothing).await
+}
+
+/// As [`find`], with what is beside the rows. Still one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn find_with(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    predicate: &Predicate,
+    window: &Window,
+    beside: Beside,
+) -> Result<Vec<Record>, Error> {
     let compiler = Compiler { layout, kind };
-    let sql = select(layout, kind)
+    let groups = (beside == Beside::Groups).then_some(Desired::OfDisabled);
+    let sql = select(layout, kind, groups)
         .raw(LIVE)
         .append(compiler.condition(predicate))
         .append(compiler.order(window.sort.as_ref()))
@@ -82,7 +128,7 @@ pub async fn find(
         .bind(i64::try_from(window.limit).unwrap_or(i64::MAX))
         .raw(" OFFSET ")
         .bind(i64::try_from(window.offset).unwrap_or(i64::MAX));
-    tx.query(sql).await?.iter().map(|row| record(layout, kind, row)).collect()
+    tx.query(sql).await?.iter().map(|row| record_beside(layout, kind, row, groups)).collect()
 }
 
 /// How many live rows satisfy the predicate. One statement.
@@ -114,7 +160,7 @@ pub async fn by_name(
     named: &Predicate,
 ) -> Result<Vec<Record>, Error> {
     let compiler = Compiler { layout, kind };
-    let sql = select(layout, kind)
+    let sql = select(layout, kind, None)
         .raw(" WHERE ")
         .append(compiler.condition(named))
         .append(compiler.order(None))
@@ -135,13 +181,8 @@ pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<()
     }
     let digest = Sha256::digest(format!("{}:{}", kind.as_str(), fold(name)));
     let slot = digest.first().copied().unwrap_or_default();
-    tx.query(
-        Sql::new("SELECT slot FROM scim_name_locks WHERE slot = ")
-            .bind(i64::from(slot))
-            .raw(" FOR UPDATE"),
-    )
-    .await
-    .map(|_| ())
+    let sql = Sql::new("SELECT slot FROM scim_name_locks WHERE slot = ").bind(i64::from(slot));
+    tx.later(sql.raw(" FOR UPDATE")).await
 }
 
 /// Inserts a row; its key. One statement, and one or two per lookup label.
@@ -205,7 +246,7 @@ pub async fn update(
         .ident(&table.key)
         .raw(" = ")
         .append(value(layout, &table.table, &table.key, key.clone()));
-    tx.execute(sql).await.map(|_| ())
+    tx.later(sql).await
 }
 
 /// Deletes the row with this key. One statement.
@@ -219,7 +260,8 @@ pub async fn delete(
     key: &Cell,
 ) -> Result<(), Error> {
     let table = layout.profile.table(kind);
-    delete_where(tx, layout, &table.table, &table.key, key).await
+    // At once: who asks may want to know what the foreign keys say.
+    tx.execute(deletion(layout, &table.table, &table.key, key)).await.map(|_| ())
 }
 
 /// Deletes the rows of a table whose column holds this key. One statement.
@@ -229,17 +271,20 @@ pub async fn delete(
 pub async fn delete_where(
     tx: &mut Tx,
     layout: &Layout,
-    table: &crate::profile::model::TableName,
+    table: &TableName,
     column: &str,
     key: &Cell,
 ) -> Result<(), Error> {
-    let sql = Sql::new("DELETE FROM ")
-        .table(table)
-        .raw(" WHERE ")
-        .ident(column)
-        .raw(" = ")
-        .append(value(layout, table, column, key.clone()));
-    tx.execute(sql).await.map(|_| ())
+    tx.later(deletion(layout, table, column, key)).await
+}
+
+fn deletion(layout: &Layout, table: &TableName, column: &str, key: &Cell) -> Sql {
+    Sql::new("DELETE FROM ").table(table).raw(" WHERE ").ident(column).raw(" = ").append(value(
+        layout,
+        table,
+        column,
+        key.clone(),
+    ))
 }
 
 /// Ends a disabled user's access: `[revoke]`. One statement per table of it.
@@ -276,7 +321,7 @@ pub async fn revoke(
                 if let Some(column) = where_null {
                     sql = sql.raw(" AND ").ident(column).raw(" IS NULL");
                 }
-                tx.execute(sql).await?;
+                tx.later(sql).await?;
             }
         }
     }
@@ -384,8 +429,12 @@ const LIVE: &str = " WHERE (l.state IS NULL OR l.state <> 'deleted') AND ";
 pub(super) const LINK: &str = "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
                     l.disabled_at, l.deleted_at";
 
-fn select(layout: &Layout, kind: ResourceType) -> Sql {
-    from(Sql::new("SELECT ").append(columns(layout, kind)).raw(", ").raw(LINK), layout, kind)
+fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
+    let mut sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(", ").raw(LINK);
+    for column in groups.into_iter().flat_map(|desired| edges::groups_columns(layout, desired)) {
+        sql = sql.raw(", ").append(column);
+    }
+    from(sql, layout, kind)
 }
 
 /// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`LINK`].
@@ -445,6 +494,7 @@ pub(super) fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<R
     let after = keys + lookup_keys.len();
     let link = row.text(after + 2).map(|state| link(&state, row, after + 3)).transpose()?;
     Ok(Record {
+        groups: None,
         key: row.cell(0).clone(),
         cells: row.0.get(1..keys).unwrap_or_default().to_vec(),
         lookup_keys,
@@ -452,6 +502,27 @@ pub(super) fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<R
         modified: row.time(after + 1),
         link,
     })
+}
+
+/// [`record`], and the two columns of [`edges::groups_columns`] where they were asked for.
+fn record_beside(
+    layout: &Layout,
+    kind: ResourceType,
+    row: &Row,
+    groups: Option<Desired>,
+) -> Result<Record, Error> {
+    let mut record = record(layout, kind, row)?;
+    if groups.is_some() {
+        let at = row.0.len().saturating_sub(2);
+        let of = |index: usize| row.text(index).map_or(Ok(Vec::new()), |text| pairs(&text));
+        record.groups = Some(Groups { held: of(at)?, desired: of(at + 1)? });
+    }
+    Ok(record)
+}
+
+fn pairs(text: &str) -> Result<Vec<Group>, Error> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::new(ErrorKind::Other, "a user's groups", format!("{error}")))
 }
 
 /// A link of [`LINK`], whose columns after the state begin at `at`.

@@ -75,9 +75,9 @@ impl Sql {
     #[must_use]
     pub fn append(mut self, other: Self) -> Self {
         for part in other.0 {
-            match part {
-                Part::Raw(raw) => self = self.raw(&raw),
-                part => self.0.push(part),
+            match (self.0.last_mut(), part) {
+                (Some(Part::Raw(last)), Part::Raw(raw)) => last.push_str(&raw),
+                (_, part) => self.0.push(part),
             }
         }
         self

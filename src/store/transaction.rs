@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel_async::{
-    AnsiTransactionManager, RunQueryDsl, SimpleAsyncConnection, TransactionManager,
+    AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+    TransactionManager,
 };
 
 use super::error::{Error, ErrorKind};
+use super::pipeline::{self, Later};
 use super::pool::{Connection, Pool, Purpose};
 use super::row::Row;
 use super::sql::Sql;
@@ -47,6 +49,17 @@ pub struct Tx {
     connection: Connection,
     database: Database,
     marker: Option<String>,
+    state: State,
+    /// Statements that go with the next one.
+    later: Vec<Later>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Each statement by itself.
+    Bare,
+    /// In a transaction.
+    Open,
 }
 
 /// What a unit of work returns.
@@ -61,17 +74,61 @@ impl Tx {
     /// Runs a statement; the number of rows it touched.
     pub(super) async fn execute(&mut self, sql: Sql) -> Result<usize, Error> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
-        each!(&mut self.connection, it => sql.execute(&mut **it).await).map_err(Error::from)
+        self.send(sql).await
     }
 
     /// Runs a query; its rows.
     pub(super) async fn query(&mut self, sql: Sql) -> Result<Vec<Row>, Error> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        if let Connection::Postgres(it) = &self.connection {
+            return pipeline::query(it, std::mem::take(&mut self.later), sql).await;
+        }
+        self.catch_up().await?;
         each!(&mut self.connection, it => sql.load::<Row>(&mut **it).await).map_err(Error::from)
+    }
+
+    /// Runs a statement of which nothing is wanted but that it doesn't fail. In a transaction it
+    /// goes with the next statement or the commit, whose failure its own becomes; otherwise at once.
+    pub(super) async fn later(&mut self, sql: Sql) -> Result<(), Error> {
+        self.later_or(sql, std::convert::identity).await
+    }
+
+    /// As [`Self::later`], and says what a failure means.
+    pub(super) async fn later_or(
+        &mut self,
+        sql: Sql,
+        explain: fn(Error) -> Error,
+    ) -> Result<(), Error> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        match self.state {
+            State::Open => self.later.push(Later { sql, explain }),
+            State::Bare => {
+                self.send(sql).await.map_err(explain)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, sql: Sql) -> Result<usize, Error> {
+        if let Connection::Postgres(it) = &self.connection {
+            return pipeline::execute(it, std::mem::take(&mut self.later), sql).await;
+        }
+        self.catch_up().await?;
+        each!(&mut self.connection, it => sql.execute(&mut **it).await).map_err(Error::from)
+    }
+
+    /// Runs what was put off, one by one.
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        for Later { sql, explain } in std::mem::take(&mut self.later) {
+            each!(&mut self.connection, it => sql.execute(&mut **it).await)
+                .map_err(|error| explain(error.into()))?;
+        }
+        Ok(())
     }
 
     /// Runs literal SQL of several statements.
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        self.catch_up().await?;
         each!(&mut self.connection, it => it.batch_execute(sql).await).map_err(Error::from)
     }
 
@@ -81,6 +138,7 @@ impl Tx {
     }
 
     async fn begin(&mut self) -> Result<(), Error> {
+        self.state = State::Open;
         match &mut self.connection {
             // A deferred transaction that reads first can't become a writer's under contention.
             Connection::Sqlite(it) => {
@@ -92,7 +150,13 @@ impl Tx {
                 })
                 .await
             }
-            Connection::Postgres(it) => AnsiTransactionManager::begin_transaction(&mut **it).await,
+            Connection::Postgres(it) => {
+                // Until it is over, the pool would have to take the connection for a broken one.
+                AnsiTransactionManager::transaction_manager_status_mut(&mut **it).set_in_error();
+                let sql = Sql::new("BEGIN");
+                self.later.push(Later { sql, explain: std::convert::identity });
+                Ok(())
+            }
             Connection::Mysql(it) => AnsiTransactionManager::begin_transaction(&mut **it).await,
         }
         .map_err(Error::from)
@@ -122,24 +186,39 @@ impl Tx {
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
+        if let Connection::Postgres(it) = &mut self.connection {
+            let before = std::mem::take(&mut self.later);
+            pipeline::execute(it, before, Sql::new("COMMIT")).await?;
+            is_over(it);
+            return Ok(());
+        }
+        self.catch_up().await?;
         match &mut self.connection {
             Connection::Sqlite(it) => SqliteTransactions::commit_transaction(&mut **it).await,
-            Connection::Postgres(it) => AnsiTransactionManager::commit_transaction(&mut **it).await,
+            Connection::Postgres(_) => Ok(()),
             Connection::Mysql(it) => AnsiTransactionManager::commit_transaction(&mut **it).await,
         }
         .map_err(Error::from)
     }
 
     async fn rollback(&mut self) -> Result<(), Error> {
+        self.later.clear();
         match &mut self.connection {
             Connection::Sqlite(it) => SqliteTransactions::rollback_transaction(&mut **it).await,
             Connection::Postgres(it) => {
-                AnsiTransactionManager::rollback_transaction(&mut **it).await
+                let done = it.batch_execute("ROLLBACK").await;
+                is_over(it);
+                done
             }
             Connection::Mysql(it) => AnsiTransactionManager::rollback_transaction(&mut **it).await,
         }
         .map_err(Error::from)
     }
+}
+
+/// The pool may have the connection back.
+fn is_over(connection: &mut AsyncPgConnection) {
+    *AnsiTransactionManager::transaction_manager_status_mut(connection) = Default::default();
 }
 
 type SqliteTransactions = diesel_async::sync_connection_wrapper::SyncTransactionManagerWrapper<
@@ -266,10 +345,17 @@ where
         }
         Ok(value) => match tx.commit().await {
             Ok(()) => Ok(value),
+            // A statement that was put off failed, or the commit itself: nothing is committed.
+            Err(error) if error.kind() != ErrorKind::Lost => {
+                if tx.rollback().await.is_err() {
+                    tx.connection.discard();
+                }
+                Err(error.into())
+            }
             Err(error) => {
-                let outcome = match (error.kind(), tx.marker.take()) {
-                    (ErrorKind::Lost, Some(marker)) => committed(pool, marker).await,
-                    _ => Ok(false),
+                let outcome = match tx.marker.take() {
+                    Some(marker) => committed(pool, marker).await,
+                    None => Ok(false),
                 };
                 tx.connection.discard();
                 if outcome? { Ok(value) } else { Err(error.into()) }
@@ -299,7 +385,8 @@ async fn committed(pool: &Pool, marker: String) -> Result<bool, Error> {
 
 async fn open(pool: &Pool, purpose: Purpose) -> Result<Tx, Error> {
     let connection = pool.get(purpose).await?;
-    Ok(Tx { connection, database: pool.database(), marker: None })
+    let (database, state) = (pool.database(), State::Bare);
+    Ok(Tx { connection, database, marker: None, state, later: Vec::new() })
 }
 
 async fn detached<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>

@@ -71,8 +71,11 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     links::put(tx, kind, id, &link).await?;
     let before_state = record.link.as_ref().map(|link| link.state);
     let mut before = old;
-    let updated =
+    let mut updated =
         if reread { job.reread(tx, &key).await? } else { updated(job, record, &columns, link) };
+    if enabling {
+        updated.restore_groups();
+    }
     let mut after = mapper::attributes(layout, kind, &updated);
     changes.note(&mut before, &mut after);
     if before_state != Some(LinkState::Managed) {
