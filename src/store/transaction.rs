@@ -353,11 +353,13 @@ where
                 Err(error.into())
             }
             Err(error) => {
-                let outcome = match tx.marker.take() {
+                let marker = tx.marker.take();
+                // First: looking needs a connection, and this may have been the pool's last.
+                tx.connection.discard();
+                let outcome = match marker {
                     Some(marker) => committed(pool, marker).await,
                     None => Ok(false),
                 };
-                tx.connection.discard();
                 if outcome? { Ok(value) } else { Err(error.into()) }
             }
         },

@@ -28,6 +28,7 @@ pub struct Proxy {
     weather: Arc<watch::Sender<Weather>>,
     answered: Arc<AtomicU64>,
     cut_at: Arc<AtomicU64>,
+    break_at: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -38,7 +39,12 @@ impl Proxy {
         let weather = Arc::new(watch::Sender::new(Weather::Fair));
         let shared = Arc::clone(&weather);
         let (answered, cut_at) = (Arc::default(), Arc::new(AtomicU64::new(u64::MAX)));
-        let count = Count { answered: Arc::clone(&answered), cut_at: Arc::clone(&cut_at) };
+        let break_at = Arc::new(AtomicU64::new(u64::MAX));
+        let count = Count {
+            answered: Arc::clone(&answered),
+            cut_at: Arc::clone(&cut_at),
+            break_at: Arc::clone(&break_at),
+        };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *shared.borrow() == Weather::Cut {
@@ -48,12 +54,23 @@ impl Proxy {
                 tokio::spawn(carry(client, server, Arc::clone(&shared), count.clone()));
             }
         });
-        Self { address, weather, answered, cut_at }
+        Self { address, weather, answered, cut_at, break_at }
     }
 
     /// How many bytes of answers it has carried.
     pub fn answered(&self) -> u64 {
         self.answered.load(Ordering::SeqCst)
+    }
+
+    /// Breaks one connection, once: the one that carries the answers after so many more bytes. What
+    /// it was about to carry is lost; new connections are carried as ever.
+    pub fn break_after(&self, bytes: u64) {
+        self.break_at.store(self.answered() + bytes, Ordering::SeqCst);
+    }
+
+    /// Whether that has come to pass.
+    pub fn broke(&self) -> bool {
+        self.break_at.load(Ordering::SeqCst) == u64::MAX
     }
 
     /// Cuts the line once so many more bytes of answers have been carried.
@@ -67,11 +84,12 @@ impl Proxy {
     }
 }
 
-/// Answers carried, and after how many the line is cut.
+/// Answers carried, and after how many the line is cut, or one connection broken.
 #[derive(Debug, Clone)]
 struct Count {
     answered: Arc<AtomicU64>,
     cut_at: Arc<AtomicU64>,
+    break_at: Arc<AtomicU64>,
 }
 
 /// Carries bytes until either side closes, or the weather cuts the line.
@@ -100,6 +118,10 @@ async fn carry(
                 continue;
             }
             let answered = count.answered.fetch_add(read as u64, Ordering::SeqCst) + read as u64;
+            if answered > count.break_at.load(Ordering::SeqCst) {
+                count.break_at.store(u64::MAX, Ordering::SeqCst);
+                break;
+            }
             if answered >= count.cut_at.load(Ordering::SeqCst) {
                 sender.send_replace(Weather::Cut);
                 break;
