@@ -3,9 +3,14 @@
 
 mod bad_day;
 mod browser;
+mod edges;
+mod hostile;
+mod installs;
 mod kinds;
 mod life;
+mod many;
 mod mend;
 pub mod plant;
+mod races;
 mod schedule;
 mod source;
