@@ -20,7 +20,9 @@ on_every_database!(
 /// Entra looked them up and asserted nothing: whatever kpifire does with them is its own affair.
 async fn matched_rows_may_change(engine: Engine) {
     let plant = Plant::new(engine).await;
-    let one = "email = 'line.one@plant.example'";
+    let one = "email = 'mat@plant.example'";
+    let id = plant.insert_user("mat@plant.example").await;
+    plant.entra.match_user("mat@plant.example").await.expect("the row");
     plant
         .natively(&format!(
             "UPDATE users SET title = 'Boss', status = 'Inactive', first_name = 'X' WHERE {one}"
@@ -29,11 +31,8 @@ async fn matched_rows_may_change(engine: Engine) {
     let run = plant.reconcile();
     run.assert_clean();
     assert_eq!(run.report["coverage"]["equal"], 0);
-    let id = plant.agent.database().value(&format!("SELECT user_id FROM users WHERE {one}")).await;
-    let id = id.unwrap();
     plant.natively(&format!("UPDATE users SET status = 'Odd' WHERE {one}")).await;
     plant.reconcile().assert_findings(&[format!("invalid_value User/{id} active")]);
-    plant.natively(&format!("DELETE FROM team_members WHERE user_id = {id}")).await;
     plant.natively(&format!("UPDATE users SET status = 'Active' WHERE {one}")).await;
     plant.reconcile().assert_clean();
     plant.natively(&format!("DELETE FROM users WHERE {one}")).await;
