@@ -3,6 +3,7 @@
 
 mod bad_day;
 mod browser;
+mod columns;
 mod edges;
 mod hostile;
 mod installs;
