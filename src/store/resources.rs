@@ -166,11 +166,7 @@ pub async fn insert(
         // A row that is made again under its key: PostgreSQL's GENERATED ALWAYS wants it said.
         let keyed = columns.iter().any(|(name, _)| *name == table.key);
         let postgres = tx.database() == crate::profile::catalogue::Database::Postgres;
-        let overriding = if keyed && postgres {
-            " OVERRIDING SYSTEM VALUE"
-        } else {
-            ""
-        };
+        let overriding = if keyed && postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
         sql = sql.raw(" (").list(", ", names).raw(")").raw(overriding);
         sql = sql.raw(" VALUES (").list(", ", values).raw(")");
     }

@@ -79,7 +79,7 @@ async fn values_are_read_to_the_letter(engine: Engine) {
         format!("attribute User/{ben} name.familyName"),
         format!("attribute User/{ben} userName"),
     ]);
-    plant.agent.install.stdout(&["drift", "restore", &run.id("invalid_value")]);
-    let status = format!("SELECT status FROM users WHERE user_id = {ana}");
-    assert_eq!(plant.agent.database().value(&status).await.as_deref(), Some("Active"));
+    // What nobody knows the meaning of is kpifire's to correct.
+    let refused = plant.agent.install.run(&["drift", "restore", &run.id("invalid_value")]);
+    assert_eq!(refused.status.code(), Some(1));
 }

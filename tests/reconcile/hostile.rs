@@ -45,9 +45,7 @@ async fn hostile(engine: Engine) -> Plant {
     for (at, name) in names().iter().enumerate() {
         let id = plant.hire(&format!("user{at}")).await;
         let name = name.replace('\'', "''");
-        plant
-            .natively(&format!("UPDATE users SET title = '{name}' WHERE user_id = {id}"))
-            .await;
+        plant.natively(&format!("UPDATE users SET title = '{name}' WHERE user_id = {id}")).await;
         plant.insert_user(&format!("{name}@plant.example")).await;
     }
     let team = plant.entra.create_group("=1+1<b>\u{202e}").await;

@@ -94,22 +94,24 @@ async fn drifts(engine: Engine, fixture: &str, legacy: &Legacy) {
     assert_eq!(clean.report["coverage"]["equal"], 7, "{:#}", clean.report);
 
     database
-        .execute(&[
-            legacy.set(&ana, legacy.active, legacy.on),
-            legacy.set(&ben, column, "'Typed Over'"),
-            legacy.set(&cy, column, "'Typed Over'"),
-            format!("DELETE FROM {} WHERE {} = '{dan}';", legacy.users, legacy.key),
-            format!("DELETE FROM {} WHERE {} = '{lost}';", legacy.teams, legacy.team_key),
-            format!("DELETE FROM {};", legacy.edge(&line, &fay)),
-            legacy.join(&line, &eve),
-            legacy.insert("GUS"),
-            legacy.insert("zoe"),
-            format!(
-                "UPDATE {} SET {} = 'Line 8' WHERE {} = '{line}'",
-                legacy.teams, legacy.team_name, legacy.team_key
-            ),
-        ]
-        .concat())
+        .execute(
+            &[
+                legacy.set(&ana, legacy.active, legacy.on),
+                legacy.set(&ben, column, "'Typed Over'"),
+                legacy.set(&cy, column, "'Typed Over'"),
+                format!("DELETE FROM {} WHERE {} = '{dan}';", legacy.users, legacy.key),
+                format!("DELETE FROM {} WHERE {} = '{lost}';", legacy.teams, legacy.team_key),
+                format!("DELETE FROM {};", legacy.edge(&line, &fay)),
+                legacy.join(&line, &eve),
+                legacy.insert("GUS"),
+                legacy.insert("zoe"),
+                format!(
+                    "UPDATE {} SET {} = 'Line 8' WHERE {} = '{line}'",
+                    legacy.teams, legacy.team_name, legacy.team_key
+                ),
+            ]
+            .concat(),
+        )
         .await;
     // Where case doesn't matter to the database, the name alone finds both.
     let id = |name: &str| {
