@@ -12,7 +12,7 @@ use super::globals::Globals;
 use super::{output, time};
 use crate::reconcile::mend::{self, Action, Mended};
 use crate::reconcile::stored;
-use crate::report::{csv, json, model};
+use crate::report::{csv, escaped_json, json, model, visible};
 use crate::store::Store;
 use crate::store::findings::{self, Stored};
 
@@ -113,7 +113,7 @@ async fn each(store: &Store, loaded: &Loaded, verb: &Verb, ids: Vec<String>) -> 
                 format!("{id}  failed: {}", Error::service("nothing was written", error))
             }
         };
-        output::line(&said)?;
+        output::line(&visible(&said))?;
     }
     if failed == 0 {
         return Ok(());
@@ -154,17 +154,28 @@ fn render(open: Vec<Stored>, format: Format) -> String {
     match format {
         Format::Json => {
             let all: Vec<Value> = items.iter().map(object).collect();
-            format!("{:#}\n", Value::Array(all))
+            escaped_json(format!("{:#}\n", Value::Array(all)))
         }
-        Format::Ndjson => items.iter().map(|item| object(item).to_string() + "\n").collect(),
+        Format::Ndjson => {
+            items.iter().map(|item| escaped_json(object(item).to_string() + "\n")).collect()
+        }
         Format::Csv => {
-            let lines = items.iter().map(|item| csv::line(cells(item, reason(&item.id).is_some())));
+            let lines = items.iter().map(|item| {
+                let cells = cells(item, reason(&item.id).is_some());
+                csv::line(cells.map(Option::unwrap_or_default))
+            });
             std::iter::once(csv::line(HEADING)).chain(lines).collect()
         }
         Format::Text if items.is_empty() => "No finding is open.\n".to_owned(),
         Format::Text => {
             let heading = HEADING.map(str::to_uppercase).to_vec();
-            let lines = items.iter().map(|item| cells(item, reason(&item.id).is_some()).to_vec());
+            let shown = |cell: Option<String>| match cell {
+                Some(text) => visible(&text).into_owned(),
+                None => "-".to_owned(),
+            };
+            let lines = items
+                .iter()
+                .map(|item| cells(item, reason(&item.id).is_some()).map(shown).to_vec());
             output::table(&std::iter::once(heading).chain(lines).collect::<Vec<_>>())
         }
     }
@@ -173,23 +184,22 @@ fn render(open: Vec<Stored>, format: Format) -> String {
 const HEADING: [&str; 9] =
     ["id", "severity", "kind", "name", "attribute", "expected", "actual", "since", "ignored"];
 
-fn cells(item: &model::Item, ignored: bool) -> [String; 9] {
+fn cells(item: &model::Item, ignored: bool) -> [Option<String>; 9] {
     let finding = &item.finding;
     let text = |value: &Value| match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
     };
     [
-        item.id.clone(),
-        finding.kind.severity().as_str().to_owned(),
-        finding.kind.as_str().to_owned(),
-        finding.name.clone().or_else(|| finding.scim_id.clone()).unwrap_or_else(|| "-".to_owned()),
-        finding.attribute.clone().unwrap_or_else(|| "-".to_owned()),
+        Some(item.id.clone()),
+        Some(finding.kind.severity().as_str().to_owned()),
+        Some(finding.kind.as_str().to_owned()),
+        finding.name.clone().or_else(|| finding.scim_id.clone()),
+        finding.attribute.clone(),
         text(&finding.expected),
         text(&finding.actual),
-        time::show(item.first_seen),
-        if ignored { "ignored" } else { "-" }.to_owned(),
+        Some(time::show(item.first_seen)),
+        ignored.then(|| "ignored".to_owned()),
     ]
-    .map(|cell| crate::report::visible(&cell).into_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike as _, Utc};
 
 use super::context;
 use super::error::Error;
@@ -79,9 +79,14 @@ pub fn next_runs(schedule: &Schedule, now: DateTime<Utc>) -> String {
         return "never: schedule.reconcile is empty".to_owned();
     };
     let zone = schedule.timezone;
-    let next = cron.upcoming(now, zone).take(3);
-    let shown: Vec<String> =
-        next.map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string()).collect();
+    let next: Vec<DateTime<_>> =
+        cron.upcoming(now, zone).take(3).map(|at| at.with_timezone(&zone)).collect();
+    let form = if next.iter().all(|at| at.second() == 0) {
+        "%Y-%m-%d %H:%M %Z"
+    } else {
+        "%Y-%m-%d %H:%M:%S %Z"
+    };
+    let shown: Vec<String> = next.iter().map(|at| at.format(form).to_string()).collect();
     shown.join(", ")
 }
 

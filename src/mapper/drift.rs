@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::convert::{scim_text, to_legacy, to_scim};
 use super::render::cleared_to_constant;
 use super::{Cell, Layout, NewValue, Record, fit};
+use crate::profile::catalogue::Kind;
 use crate::profile::model::{Encoding, Mapping, Missing};
 use crate::scim::{AttributePath, ResourceType, fold};
 
@@ -117,12 +118,21 @@ pub fn agrees(
                 Ok(None) => true,
                 Ok(Some(NewValue::Cell(cell))) => {
                     let kind = layout.kind(&table.table, &mapping.column);
-                    to_scim(path, mapping, &fit(kind, cell)).as_ref() == actual
+                    let kept = to_scim(path, mapping, &fit(kind, cell));
+                    kept.as_ref() == actual
+                        || (kind == Kind::Number && same_number(kept.as_ref(), actual))
                 }
                 Ok(Some(NewValue::Label { .. })) | Err(_) => false,
             }
         }
     }
+}
+
+/// A decimal column gives 12.5 back as 12.50.
+fn same_number(kept: Option<&Value>, actual: Option<&Value>) -> bool {
+    let number = |value: &Value| scim_text(value).parse::<f64>().ok();
+    let (kept, actual) = (kept.and_then(number), actual.and_then(number));
+    kept.zip(actual).is_some_and(|(kept, actual)| kept.total_cmp(&actual).is_eq())
 }
 
 /// Whether the column holds the profile's `[insert]` constant, which stands for nothing.

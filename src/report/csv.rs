@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::model::{Item, Report};
+use super::visible::visible_lines;
 use super::words::rfc3339;
 
 /// The heading.
@@ -98,6 +99,8 @@ pub fn line<C: AsRef<str>>(cells: impl IntoIterator<Item = C>) -> String {
 }
 
 fn push_cell(line: &mut String, cell: &str) {
+    // What acts on a terminal that shows the file is written out.
+    let cell = &*visible_lines(cell);
     let quoted = cell.contains(['"', ',', '\n', '\r']);
     if quoted {
         line.push('"');

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
+use super::visible::escaped_json;
 use super::words::rfc3339;
 
 /// Changes when a key changes its meaning or goes away.
@@ -16,7 +17,7 @@ pub fn render(report: &Report) -> String {
     let findings = report.findings.iter().map(FindingKeys::of).collect();
     let whole = ReportKeys { findings: Some(findings), ..ReportKeys::of(report) };
     // What is written here has text for keys, and nothing else could fail.
-    serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+    escaped_json(serde_json::to_string_pretty(&whole).unwrap_or_default()) + "\n"
 }
 
 /// The run, `"type": "run"`, then a line for each finding, `"type": "finding"`; each ends with a
@@ -34,7 +35,7 @@ fn line(kind: &str, rest: &impl Serialize) -> String {
         #[serde(flatten)]
         rest: &'a T,
     }
-    serde_json::to_string(&Line { r#type: kind, rest }).unwrap_or_default() + "\n"
+    escaped_json(serde_json::to_string(&Line { r#type: kind, rest }).unwrap_or_default()) + "\n"
 }
 
 #[derive(Serialize)]

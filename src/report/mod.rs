@@ -20,7 +20,7 @@ mod tests;
 
 pub use mask::masked;
 pub use model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};
-pub(crate) use visible::visible;
+pub(crate) use visible::{escaped_json, visible};
 
 /// What a report can be rendered as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

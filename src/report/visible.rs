@@ -33,6 +33,43 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The same for a cell of several lines: line breaks and tabs, which a quoted cell may hold, stay.
+pub(super) fn visible_lines(text: &str) -> Cow<'_, str> {
+    if matches!(visible(text), Cow::Borrowed(_)) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for piece in text.split_inclusive(['\n', '\r', '\t']) {
+        let line = piece.trim_end_matches(['\n', '\r', '\t']);
+        shown.push_str(&visible(line));
+        shown.push_str(piece.get(line.len()..).unwrap_or_default());
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON that says the same without such characters: they are escaped, and a program reads them as
+/// they were.
+pub(crate) fn escaped_json(json: String) -> String {
+    let mut before = None;
+    // Those of ASCII are escaped already, but for one; line breaks between the values stay.
+    let acts = |c: char, before| (!c.is_ascii() || c == '\u{7f}') && is_hidden(c, before);
+    if !json.chars().any(|c| acts(c, before.replace(c))) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 64);
+    let mut before = None;
+    for c in json.chars() {
+        if acts(c, before.replace(c)) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
 /// The text in ASCII: every other character written out. Tells apart what looks alike.
 pub(super) fn spelled_out(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() * 2);
@@ -157,6 +194,21 @@ mod tests {
         {
             assert!(matches!(visible(text), Cow::Borrowed(_)), "{text}");
         }
+    }
+
+    #[test]
+    fn json_is_escaped_and_means_the_same() {
+        let text = "a\u{9b}b\u{202e}c\u{7f}\u{e0041}d👩\u{200d}💻";
+        let json = serde_json::to_string(text).unwrap();
+        let escaped = escaped_json(json);
+        assert_eq!(escaped, "\"a\\u009bb\\u202ec\\u007f\\udb40\\udc41d👩\u{200d}💻\"");
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+        assert_eq!(escaped_json("{\n \"a\": 1\n}".to_owned()), "{\n \"a\": 1\n}");
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(visible_lines("a\r\n\u{1b}b\tc\u{202e}"), "a\r\n[U+001B]b\tc[U+202E]");
     }
 
     #[test]

@@ -204,7 +204,12 @@ pub async fn insert(
         let names = columns.iter().map(|(name, _)| Sql::default().ident(name));
         let values =
             columns.iter().map(|(name, cell)| value(layout, &table.table, name, cell.clone()));
-        sql = sql.raw(" (").list(", ", names).raw(") VALUES (").list(", ", values).raw(")");
+        // A row that is made again under its key: PostgreSQL's GENERATED ALWAYS wants it said.
+        let keyed = columns.iter().any(|(name, _)| *name == table.key);
+        let postgres = tx.database() == crate::profile::catalogue::Database::Postgres;
+        let overriding = if keyed && postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
+        sql = sql.raw(" (").list(", ", names).raw(")").raw(overriding);
+        sql = sql.raw(" VALUES (").list(", ", values).raw(")");
     }
     let rows = tx.query(sql.raw(" RETURNING ").ident(&table.key)).await?;
     rows.first()

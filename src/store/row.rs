@@ -4,6 +4,7 @@
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use diesel::backend::Backend;
+use diesel::data_types::PgNumeric;
 use diesel::deserialize::{FromSql, QueryableByName, Result as Decoded};
 use diesel::mysql::{Mysql, MysqlType, MysqlValue};
 use diesel::pg::{Pg, PgValue};
@@ -70,6 +71,7 @@ mod oid {
     pub const DATE: u32 = 1082;
     pub const TIMESTAMP: u32 = 1114;
     pub const TIMESTAMPTZ: u32 = 1184;
+    pub const NUMERIC: u32 = 1700;
     pub const UUID: u32 = 2950;
 }
 
@@ -93,6 +95,9 @@ impl Decode for Pg {
             }
             oid::DATE => {
                 Cell::Time(midnight(<NaiveDate as FromSql<types::Date, Pg>>::from_sql(value)?))
+            }
+            oid::NUMERIC => {
+                Cell::Text(decimal(&<PgNumeric as FromSql<types::Numeric, Pg>>::from_sql(value)?))
             }
             oid::UUID => Cell::Text(uuid::Uuid::from_slice(value.as_bytes())?.to_string()),
             oid::BYTEA => Cell::Bytes(value.as_bytes().to_vec()),
@@ -164,6 +169,59 @@ impl Decode for Sqlite {
     }
 }
 
+/// A decimal as PostgreSQL writes it, with the places that its column has: groups of four digits
+/// come, the first of them `weight` groups before the point.
+fn decimal(number: &PgNumeric) -> String {
+    let (sign, weight, scale, digits) = match number {
+        PgNumeric::NaN => return "NaN".to_owned(),
+        PgNumeric::Positive { weight, scale, digits } => ("", *weight, *scale, digits),
+        PgNumeric::Negative { weight, scale, digits } => ("-", *weight, *scale, digits),
+    };
+    let group = |at: i16| {
+        let at = usize::try_from(weight - at).ok();
+        at.and_then(|at| digits.get(at)).copied().unwrap_or_default()
+    };
+    let whole: String = (0..=weight.max(0)).rev().map(|at| format!("{:04}", group(at))).collect();
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    let places = usize::from(scale);
+    let groups = i16::try_from(places.div_ceil(4)).unwrap_or(i16::MAX);
+    let part: String = (1..=groups).map(|at| format!("{:04}", group(-at))).collect();
+    match part.get(..places) {
+        Some(part) if places > 0 => format!("{sign}{whole}.{part}"),
+        _ => format!("{sign}{whole}"),
+    }
+}
+
 fn midnight(date: NaiveDate) -> NaiveDateTime {
     date.and_time(NaiveTime::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_written_as_postgres_writes_them() {
+        let positive = |weight, scale, digits: &[i16]| PgNumeric::Positive {
+            weight,
+            scale,
+            digits: digits.to_vec(),
+        };
+        for (number, text) in [
+            (positive(0, 2, &[12, 5000]), "12.50"),
+            (positive(0, 0, &[42]), "42"),
+            (positive(1, 0, &[1]), "10000"),
+            (positive(2, 1, &[1, 0, 7, 5000]), "100000007.5"),
+            (positive(-1, 2, &[500]), "0.05"),
+            (positive(-2, 6, &[1200]), "0.000012"),
+            (positive(0, 2, &[]), "0.00"),
+            (PgNumeric::Negative { weight: 0, scale: 1, digits: vec![3, 5000] }, "-3.5"),
+            (PgNumeric::NaN, "NaN"),
+        ] {
+            assert_eq!(decimal(&number), text);
+        }
+    }
 }

@@ -3,9 +3,15 @@
 
 mod bad_day;
 mod browser;
+mod columns;
+mod edges;
+mod hostile;
+mod installs;
 mod kinds;
 mod life;
+mod many;
 mod mend;
 pub mod plant;
+mod races;
 mod schedule;
 mod source;

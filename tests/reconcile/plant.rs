@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::entra::Person;
-use crate::support::{Agent, Dialect, Engine, Entra};
+use crate::support::{Agent, Dialect, Engine, Entra, Install};
 
 /// A provisioned install.
 pub struct Plant {
@@ -30,6 +30,34 @@ impl Plant {
             entra.match_user(&format!("{name}@plant.example")).await.expect("a kpifire user");
         }
         Self { agent, entra }
+    }
+
+    /// An install of another kind, as it is.
+    pub async fn on(install: Install) -> Self {
+        let agent = Agent::on(install).await;
+        let entra = agent.entra(Dialect::Classic);
+        Self { agent, entra }
+    }
+
+    /// Users by the thousand: each managed, its baseline a title and nothing else. `title` is what
+    /// kpifire has.
+    pub async fn crowd(&self, rows: usize, asserted: &str, title: &str) {
+        let (more, text) = match self.agent.database().engine {
+            Engine::Mysql => ("SET max_recursive_iterations = 1000000;", "CHAR"),
+            _ => ("", "VARCHAR(20)"),
+        };
+        self.natively(&format!(
+            "{more} INSERT INTO users (email, first_name, last_name, title, department_id, \
+             license_type, status, password_hash, created_at, updated_at) \
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) \
+             SELECT CONCAT('crowd', i, '@plant.example'), 'Na', 'Tive', '{title}', 1, 'No Access', \
+             'Active', 'x', '2024-01-01 08:00:00', '2024-01-01 08:00:00' FROM n; \
+             INSERT INTO scim_links (resource_type, legacy_key, state, baseline, baseline_hash, \
+             created, modified) SELECT 'User', CAST(user_id AS {text}), 'managed', \
+             '{{\"title\":\"{asserted}\"}}', 'unknown', '2024-01-02 08:00:00', \
+             '2024-01-02 08:00:00' FROM users WHERE email LIKE 'crowd%'"
+        ))
+        .await;
     }
 
     /// Somebody whom Entra creates; their id.

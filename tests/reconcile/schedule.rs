@@ -9,6 +9,7 @@ use crate::support::Engine;
 on_every_database!(
     of_two_agents_one_runs_each_slot,
     a_missed_slot_is_caught_up_once,
+    a_stop_in_mid_run_is_orderly,
     old_records_and_reports_go,
     a_folder_that_cannot_be_written_stops_nothing,
 );
@@ -53,6 +54,9 @@ async fn of_two_agents_one_runs_each_slot(engine: Engine) {
     let database = plant.agent.database();
     let doubled = "(SELECT slot FROM scim_runs GROUP BY slot HAVING COUNT(*) > 1) AS doubled";
     assert_eq!(database.count(doubled).await, 0);
+    let at_once = "scim_runs a JOIN scim_runs b ON a.id < b.id AND a.started < b.finished \
+                   AND b.started < a.finished";
+    assert_eq!(database.count(at_once).await, 0);
     assert_eq!(database.count("scim_findings").await, 1);
     let text = std::fs::read_to_string(reports(&plant).join("latest.html")).unwrap();
     assert!(text.contains("robot@plant.example"));
@@ -66,6 +70,27 @@ async fn of_two_agents_one_runs_each_slot(engine: Engine) {
     assert!(status.contains("last run") && status.contains("DRIFT"), "{status}");
     let next = status.lines().find(|line| line.starts_with("next runs")).unwrap();
     assert_eq!(next.matches(" UTC").count(), 3, "{next}");
+    let times = next.trim_start_matches("next runs").split(',').map(str::trim);
+    assert_eq!(times.collect::<std::collections::BTreeSet<_>>().len(), 3, "{next}");
+}
+
+/// What runs at SIGTERM is finished, or leaves nothing; either way the daemon ends in time and the
+/// next run is right.
+async fn a_stop_in_mid_run_is_orderly(engine: Engine) {
+    let mut plant = scheduled(engine, EVERY_SECOND).await;
+    plant.agent.install.configure("[limits]\ndrain = \"8s\"\n");
+    plant.crowd(4000, "Asserted", "Native").await;
+    let mut server = plant.agent.install.serve().await;
+    until(&plant, "scim_lease WHERE name = 'reconcile' AND holder <> ''", 1).await;
+    server.terminate();
+    assert_eq!(server.exit_code(Duration::from_secs(20)).await, Some(0), "{}", server.log());
+    let database = plant.agent.database();
+    let (runs, found) = (database.count(SCHEDULED).await, database.count("scim_findings").await);
+    assert!(found == if runs == 0 { 0 } else { 4000 }, "{runs} runs, {found} findings");
+    assert_eq!(database.count("scim_runs WHERE verdict IS NULL").await, 0);
+    // A run that was finished gave its lease back: nobody waits for it.
+    assert_eq!(database.count("scim_lease WHERE holder <> ''").await, 0, "{}", server.log());
+    assert_eq!(plant.reconcile().list().len(), 4000);
 }
 
 async fn a_missed_slot_is_caught_up_once(engine: Engine) {

@@ -5,41 +5,13 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Database, Dialect, ENTERPRISE, Engine, Entra, Install};
+use crate::support::{Agent, Dialect, ENTERPRISE, Engine, Entra, installs};
 
 on_every_database!(reserved_words_and_spaces, uuids_in_another_schema, text_keys_and_codes);
 
 /// Makes `fixtures/installs/NAME` and starts an agent on it.
-macro_rules! install {
-    ($engine:expr, $name:literal) => {{
-        let tables = match $engine {
-            Engine::Sqlite => include_str!(concat!("../fixtures/installs/", $name, "/sqlite.sql")),
-            Engine::Postgres => {
-                include_str!(concat!("../fixtures/installs/", $name, "/postgres.sql"))
-            }
-            Engine::Mysql => include_str!(concat!("../fixtures/installs/", $name, "/mysql.sql")),
-        };
-        start(
-            $engine,
-            tables,
-            include_str!(concat!("../fixtures/installs/", $name, "/profile.toml")),
-        )
-        .await
-    }};
-}
-
-async fn start(engine: Engine, tables: &str, profile: &str) -> Agent {
-    let database = Database::empty(engine).await;
-    database.execute(tables).await;
-    let schema = match engine {
-        Engine::Sqlite => "main".to_owned(),
-        Engine::Postgres => "hr".to_owned(),
-        Engine::Mysql => database.value("SELECT database()").await.unwrap(),
-    };
-    let mut install = Install::with_profile(database, &profile.replace("{schema}", &schema));
-    // Of a handful of memberships one is many percent.
-    install.configure("[reconcile]\nfloor = 0\n");
-    Agent::on(install).await
+async fn start(engine: Engine, name: &str) -> Agent {
+    Agent::on(installs::lay(engine, name, &installs::tables(engine, name)).await).await
 }
 
 /// Nothing has drifted; after the edit these kinds have, and restoring all of it mends it.
@@ -155,7 +127,7 @@ async fn first_row(agent: &Agent, sql: &str) -> Vec<String> {
 }
 
 async fn reserved_words_and_spaces(engine: Engine) {
-    let agent = install!(engine, "reserved");
+    let agent = start(engine, "reserved").await;
     let (id, old_id, team) = lifecycle(&agent).await;
     assert_eq!(old_id, "7");
     let off = if engine == Engine::Postgres { "FALSE" } else { "0" };
@@ -198,7 +170,7 @@ async fn reserved_words_and_spaces(engine: Engine) {
 }
 
 async fn uuids_in_another_schema(engine: Engine) {
-    let agent = install!(engine, "uuid");
+    let agent = start(engine, "uuid").await;
     let (id, old_id, team) = lifecycle(&agent).await;
     let schema = if engine == Engine::Postgres { "hr." } else { "" };
     let client = agent.client();
@@ -254,7 +226,7 @@ async fn uuids_in_another_schema(engine: Engine) {
 }
 
 async fn text_keys_and_codes(engine: Engine) {
-    let agent = install!(engine, "textkeys");
+    let agent = start(engine, "textkeys").await;
     let (id, old_id, team) = lifecycle(&agent).await;
     let client = agent.client();
     assert_eq!(old_id, "old-hand");

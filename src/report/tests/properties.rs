@@ -68,6 +68,7 @@ proptest! {
             }
         }
         let disarmed = |text: &str| {
+            let text = &*crate::report::visible::visible_lines(text);
             let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
             if formula { format!("'{text}") } else { text.to_owned() }
         };
