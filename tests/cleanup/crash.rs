@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::yard::Yard;
 use crate::support::Engine;
 
-on_every_database!(a_killed_run_is_resumed, enabling_races_cleanup);
+on_every_database!(a_killed_run_is_resumed, enabling_races_stripping, enabling_races_anonymising);
 
 const LEAVERS: usize = 12;
 
@@ -66,7 +66,7 @@ async fn a_killed_run_is_resumed(engine: Engine) {
 }
 
 /// Entra enables everybody while they are being stripped: who is enabled has their membership.
-async fn enabling_races_cleanup(engine: Engine) {
+async fn enabling_races_stripping(engine: Engine) {
     let yard = Yard::new(engine, "max_count = 100").await;
     let mut ids = Vec::new();
     for at in 0..LEAVERS {
@@ -86,4 +86,40 @@ async fn enabling_races_cleanup(engine: Engine) {
     }
     yard.plant.reconcile().assert_clean();
     assert_eq!(yard.plan().verdict(), "EMPTY");
+}
+
+/// Entra enables everybody while they are being anonymised: whoever it reaches first is whole, the
+/// others are gone, and nobody is in between.
+async fn enabling_races_anonymising(engine: Engine) {
+    let more = "anonymise_after = \"0s\"\ntransfer_to = \"3\"\nmax_count = 100";
+    let yard = Yard::new(engine, more).await;
+    let mut ids = Vec::new();
+    for at in 0..LEAVERS {
+        ids.push(yard.leaver(&format!("leaver{at}")).await);
+    }
+    let hash = yard.plan().hash();
+    let arguments = ["cleanup", "apply", "--yes", "--plan", &hash];
+    let mut command = yard.plant.agent.install.command(&arguments);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let on = serde_json::json!([{ "op": "Replace", "path": "active", "value": "True" }]);
+    let mut enabled = Vec::new();
+    // From the other end than cleanup, so that they meet.
+    for id in ids.iter().rev() {
+        let answer = yard.plant.entra.patch_user(id, &on).await;
+        assert!(answer.status == 200 || answer.status == 404, "{}", answer.text);
+        enabled.push((id, answer.status == 200));
+    }
+    child.wait().unwrap();
+    for (id, enabled) in enabled {
+        let email = yard.column("email", id).await.unwrap();
+        let status = yard.column("status", id).await.unwrap();
+        if enabled {
+            assert!(email.starts_with("leaver") && status == "Active", "{email} {status}");
+            assert_eq!(yard.memberships(id).await, 1);
+        } else {
+            assert_eq!(email, format!("deleted-{id}@invalid"));
+            assert_eq!((status.as_str(), yard.memberships(id).await), ("Inactive", 0));
+        }
+    }
+    yard.plant.reconcile().assert_clean();
 }
