@@ -218,7 +218,8 @@ impl Tx {
 
 /// The pool may have the connection back.
 fn is_over(connection: &mut AsyncPgConnection) {
-    *AnsiTransactionManager::transaction_manager_status_mut(connection) = Default::default();
+    *AnsiTransactionManager::transaction_manager_status_mut(connection) =
+        diesel::connection::TransactionManagerStatus::default();
 }
 
 type SqliteTransactions = diesel_async::sync_connection_wrapper::SyncTransactionManagerWrapper<
