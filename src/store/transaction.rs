@@ -218,7 +218,7 @@ impl Tx {
 
 /// The pool may have the connection back.
 fn is_over(connection: &mut AsyncPgConnection) {
-    *AnsiTransactionManager::transaction_manager_status_mut(connection) = Default::default();
+    std::mem::take(AnsiTransactionManager::transaction_manager_status_mut(connection));
 }
 
 type SqliteTransactions = diesel_async::sync_connection_wrapper::SyncTransactionManagerWrapper<
