@@ -78,6 +78,21 @@ fn leniency() {
     }
 }
 
+/// Entra's lookups don't go through the grammar; brackets around them do.
+#[test]
+fn a_lookup_means_what_the_grammar_says() {
+    for name in ["userName", "externalId", "displayName"] {
+        for value in
+            ["", " a ", "Zoë@plant.example", "a eq b", "x' or 1=1 --", "\u{feff}名\u{1f600}"]
+        {
+            let text = format!("{name} eq \"{value}\"");
+            assert_eq!(canonical(&text), canonical(&format!("({text})")), "{text}");
+        }
+    }
+    assert_eq!(canonical(r#"userName eq "a\"b\\c""#), r#"userName eq "a\"b\\c""#);
+    assert!(parse("userName eq \"a\0b\"").is_err(), "NUL");
+}
+
 #[test]
 fn messages_say_what_and_where() {
     for (text, says) in [
