@@ -2,6 +2,7 @@
 //! Entra asserted last.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -23,26 +24,22 @@ async fn adopt_and_patch_of_one_attribute(engine: Engine) {
 async fn race(engine: Engine, verb: &str) {
     let plant = Plant::new(engine).await;
     let ana = plant.hire("ana").await;
-    for round in 0..5 {
+    // Later and later, so that Entra's one write comes before, within and after the mending.
+    for round in 0..8 {
         let native = format!("UPDATE users SET title = 'Native {round}' WHERE user_id = {ana}");
         plant.natively(&native).await;
         let id = plant.reconcile().id("attribute");
         let mut command = plant.agent.install.command(&["drift", verb, &id]);
-        let mut mending = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Some patches come before the mending, some after it, the last one with luck within it.
-        let mut patches = 0;
-        let mut ended = None;
-        while ended.is_none() {
-            let title = format!("Entra {round}.{patches}");
-            let title = json!([{ "op": "Replace", "path": "title", "value": title }]);
-            plant.entra.patch_user(&ana, &title).await.expect(200);
-            patches += 1;
-            ended = mending.try_wait().unwrap();
-        }
-        assert_eq!(ended.unwrap().code(), Some(0));
-        let title = format!("SELECT title FROM users WHERE user_id = {ana}");
-        let title = plant.agent.database().value(&title).await.unwrap();
-        assert_eq!(title, format!("Entra {round}.{}", patches - 1));
+        let mending = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(10 * round)).await;
+        let title = format!("Entra {round}");
+        let patch = json!([{ "op": "Replace", "path": "title", "value": title }]);
+        plant.entra.patch_user(&ana, &patch).await.expect(200);
+        let output = mending.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let now = format!("SELECT title FROM users WHERE user_id = {ana}");
+        assert_eq!(plant.agent.database().value(&now).await, Some(title));
         plant.reconcile().assert_clean();
     }
 }
