@@ -218,7 +218,7 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
     }
     let Some(name) = resource.get(kind.name_attribute()).and_then(Value::as_str) else {
         return Ok(Mended::refused(
-            "Entra only looked it up and never said what it is: provision it on demand in Entra, or \
+            "Entra never wrote what it is called: provision it on demand in Entra, or \
              `drift adopt` its absence",
         ));
     };
