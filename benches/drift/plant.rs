@@ -40,9 +40,7 @@ pub async fn plant(database: &Database, users: u32) -> Result<BTreeSet<String>> 
     // As whoever edits behind everybody's back would: nothing holds the edits back.
     let unchecked = match database.engine {
         Engine::Postgres => {
-            "ALTER TABLE team_members DROP CONSTRAINT team_members_user_id_fkey; \
-             ALTER TABLE team_members DROP CONSTRAINT team_members_team_id_fkey; \
-             ALTER TABLE users DROP CONSTRAINT users_status_check; \
+            "ALTER TABLE users DROP CONSTRAINT users_status_check; \
              DROP INDEX users_email_folded_key; CREATE INDEX users_email_folded ON users \
              (lower(normalize(btrim(email::text), NFKC) COLLATE \"und-x-icu\")); BEGIN;"
         }
