@@ -93,6 +93,7 @@ fn the_pure_rooms_do_no_io_know_no_sql_and_read_no_clock() {
         "reconcile/finding",
         "reconcile/identity",
         "reconcile/members",
+        "reconcile/names",
         "reconcile/source",
         "reconcile/cleanup/plan",
         "report",

@@ -103,7 +103,8 @@ impl Program {
         Err(format!("kpifire-scim {}: {}\n{said}", arguments.join(" "), output.status).into())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with these arguments, ready to start.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kpifire-scim"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("KPIFIRE_") {

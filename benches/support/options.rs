@@ -101,7 +101,11 @@ impl Engine {
         }
     }
 
-    fn server(self) -> Result<Option<String>> {
+    /// The URL of its server; SQLite has none.
+    ///
+    /// # Errors
+    /// A URL that the environment doesn't have.
+    pub fn server(self) -> Result<Option<String>> {
         let (variable, scheme) = match self {
             Self::Sqlite => return Ok(None),
             Self::Postgres => ("KPIFIRE_TEST_POSTGRES_URL", "postgres"),

@@ -59,9 +59,12 @@ impl Cell {
             Self::Int(seconds) => Some(DateTime::from_timestamp(*seconds, 0)?.naive_utc()),
             Self::Text(text) => {
                 let text = text.trim().trim_end_matches('Z');
-                ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
-                    .iter()
-                    .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+                whole_seconds(text)
+                    .or_else(|| {
+                        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+                            .iter()
+                            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+                    })
                     .or_else(|| {
                         NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)
                     })
@@ -102,6 +105,24 @@ impl Cell {
             Scalar::Now => Self::Time(now),
         }
     }
+}
+
+/// `2026-11-24 08:00:00`, as nearly every time in SQLite is written: reading it by a format takes
+/// ten times as long, which a run over a million rows feels.
+fn whole_seconds(text: &str) -> Option<NaiveDateTime> {
+    let as_written = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        10 => byte == b' ',
+        13 | 16 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    };
+    if text.len() != 19 || !text.bytes().enumerate().all(as_written) {
+        return None;
+    }
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+    let year = i32::try_from(number(0, 4)?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(5, 7)?, number(8, 10)?)?;
+    date.and_hms_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?)
 }
 
 impl From<&str> for Cell {

@@ -48,6 +48,19 @@ pub fn readings(layout: &Layout, kind: ResourceType, record: &Record) -> Vec<Rea
         .collect()
 }
 
+/// Reads one mapped attribute of a row; `None` where the profile doesn't map it.
+#[must_use]
+pub fn reading_of(
+    layout: &Layout,
+    kind: ResourceType,
+    record: &Record,
+    attribute: &str,
+) -> Option<Reading> {
+    let mut mapped = layout.profile.table(kind).attributes.iter().zip(&record.cells);
+    let ((path, mapping), cell) = mapped.find(|((path, _), _)| path.to_string() == attribute)?;
+    Some(reading(layout, kind, record, path, mapping, cell))
+}
+
 fn reading(
     layout: &Layout,
     kind: ResourceType,

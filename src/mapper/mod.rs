@@ -18,7 +18,7 @@ pub use change::{
     Assignment, NewValue, Stamp, active, baseline, baseline_hash, for_delete, for_insert,
     for_update, kept, stamps, undelete,
 };
-pub use drift::{Reading, agrees, readings, recycled};
+pub use drift::{Reading, agrees, reading_of, readings, recycled};
 pub use filter::{matching_name, predicate, sort_field};
 pub use layout::{Layout, LayoutError, fit, whole_second};
 pub use predicate::{Field, Operand, Operator, Predicate};

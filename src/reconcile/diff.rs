@@ -38,7 +38,8 @@ pub struct Lens<'a> {
     /// Attribute paths as a baseline's JSON writes them, with their place among the readings; in
     /// the order of that JSON.
     names: Vec<(String, usize)>,
-    /// Sets of asserted attributes, as places in `names`.
+    /// Sets of asserted attributes, as places in `names`; the one that fitted last first, since
+    /// neighbours were mostly written alike.
     shapes: Vec<Vec<usize>>,
 }
 
@@ -56,7 +57,7 @@ impl<'a> Lens<'a> {
 
     /// Looks at a row.
     #[must_use]
-    pub fn look(&self, observed: &Observed) -> Look {
+    pub fn look(&mut self, observed: &Observed) -> Look {
         let Some(link) = &observed.record.link else {
             return if self.unreadable(&observed.record) { Look::Suspect } else { Look::Unmanaged };
         };
@@ -67,10 +68,11 @@ impl<'a> Lens<'a> {
             LinkState::Managed => {
                 let readings = mapper::readings(self.layout, self.kind, &observed.record);
                 let unreadable = readings.iter().any(|it| matches!(it, Reading::Unreadable(_)));
-                let equal = observed.baseline_hash.as_ref().is_some_and(|hash| {
-                    self.shapes.iter().any(|shape| *hash == self.hash(shape, &readings))
-                });
-                if equal && !unreadable { Look::Equal } else { Look::Suspect }
+                if !unreadable && self.fits(observed, &readings) {
+                    Look::Equal
+                } else {
+                    Look::Suspect
+                }
             }
         }
     }
@@ -108,18 +110,31 @@ impl<'a> Lens<'a> {
             .any(|reading| matches!(reading, Reading::Unreadable(_)))
     }
 
-    /// The hash of the baseline that would assert just what the row says.
-    fn hash(&self, shape: &[usize], readings: &[Reading]) -> String {
-        let members: Vec<String> = shape
+    /// Whether a baseline that asserts just what the row says, in one of the known shapes, has the
+    /// row's hash.
+    fn fits(&mut self, observed: &Observed, readings: &[Reading]) -> bool {
+        let Some(hash) = &observed.baseline_hash else { return false };
+        let members: Vec<String> = self
+            .names
             .iter()
-            .filter_map(|at| self.names.get(*at))
             .map(|(name, at)| {
                 let value = readings.get(*at).map_or(Value::Null, Reading::to_value);
                 format!("{}:{value}", Value::from(name.as_str()))
             })
             .collect();
-        baseline_hash(&format!("{{{}}}", members.join(",")))
+        let fitting = self.shapes.iter().position(|shape| *hash == hash_of(shape, &members));
+        if let Some(at) = fitting {
+            self.shapes.swap(0, at);
+        }
+        fitting.is_some()
     }
+}
+
+/// The hash of the baseline that has these of the members.
+fn hash_of(shape: &[usize], members: &[String]) -> String {
+    let members: Vec<&str> =
+        shape.iter().filter_map(|at| members.get(*at)).map(String::as_str).collect();
+    baseline_hash(&format!("{{{}}}", members.join(",")))
 }
 
 /// What a run found so far.

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod judge;
 pub mod members;
 pub mod mend;
+pub mod names;
 pub mod run;
 pub mod scheduled;
 mod settings;

@@ -15,10 +15,11 @@ use super::diff::{self, Findings, Lens, Look};
 use super::finding::{Finding, Kind};
 use super::identity;
 use super::members::{self, Differing, Gone, Labels};
+use super::names::Names;
 use crate::mapper::{Layout, LinkState, Record};
 use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
 use crate::scim::{ResourceType, fold};
-use crate::store::snapshot::{self as rows, Observed, Pages, Stranded};
+use crate::store::snapshot::{self as rows, Named, Observed, Pages, Stranded};
 use crate::store::{Error, Tx};
 
 /// How far a run has read, for whoever watches.
@@ -76,7 +77,13 @@ pub async fn take(
     rows::prepare(tx).await?;
     let mut findings = Findings::default();
     let mut comparison = export.map(|export| Comparison::new(export, layout));
+    let mut names = Names::default();
+    let name_at =
+        layout.profile.users.attributes.keys().position(|it| it.to_string() == "userName");
     let mut visit = |record: &Record| {
+        if let Some(name) = name_at.and_then(|at| record.cells.get(at)?.to_text()) {
+            names.see(&name);
+        }
         if let Some(comparison) = &mut comparison {
             comparison.row(record);
         }
@@ -88,8 +95,9 @@ pub async fn take(
     let compared = comparison.map(Comparison::finish).unwrap_or_default();
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
-    let named = named(tx, layout, &stranded_users, users.unmanaged, compared.ambiguous).await?;
-    findings.list.extend(named);
+    let same = same_named(tx, layout, names).await?;
+    let lost = (&stranded_users[..], compared.ambiguous);
+    findings.list.extend(named(tx, layout, lost, &same, users.unmanaged).await?);
     findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
     let gone = Gone {
         teams: stranded_teams.iter().map(|it| it.id.clone()).collect(),
@@ -221,9 +229,9 @@ async fn stream(
 async fn named(
     tx: &mut Tx,
     layout: &Layout,
-    stranded: &[Stranded],
+    (stranded, ambiguous): (&[Stranded], BTreeSet<String>),
+    same: &[Named],
     unmanaged: Vec<Finding>,
-    ambiguous: BTreeSet<String>,
 ) -> Result<Vec<Finding>, Error> {
     let names: Vec<String> = stranded
         .iter()
@@ -235,13 +243,26 @@ async fn named(
     let of_links = found.iter().filter(|it| it.kind == Kind::Ambiguous);
     let of_links = of_links.filter_map(|it| it.name.as_deref().map(fold));
     let ambiguous: BTreeSet<String> = of_links.chain(ambiguous).collect();
-    let same = rows::same_named(tx, layout).await?;
-    found.extend(identity::duplicates(&same, &ambiguous));
+    found.extend(identity::duplicates(same, &ambiguous));
     // A row of a set is part of that set's finding.
     let told: BTreeSet<&str> = same.iter().map(|row| row.id.as_str()).collect();
     let alone = |finding: &Finding| !told.contains(finding.scim_id.as_deref().unwrap_or_default());
     found.extend(unmanaged.into_iter().filter(alone));
     Ok(found)
+}
+
+/// The rows whose names more than one row has, each once, though the database may hold two of the
+/// names to be the same. A name that was suspected wrongly has one row alone.
+async fn same_named(tx: &mut Tx, layout: &Layout, names: Names) -> Result<Vec<Named>, Error> {
+    let mut rows = rows::named(tx, layout, &names.suspects()).await?;
+    let mut told = BTreeSet::new();
+    rows.retain(|row| told.insert(row.id.clone()));
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for row in &rows {
+        *counts.entry(fold(&row.name)).or_default() += 1;
+    }
+    rows.retain(|row| counts.get(&fold(&row.name)).is_some_and(|count| *count > 1));
+    Ok(rows)
 }
 
 async fn memberships(tx: &mut Tx, layout: &Layout, gone: &Gone) -> Result<Vec<Finding>, Error> {

@@ -91,7 +91,11 @@ pub async fn leavers(tx: &mut Tx, layout: &Layout, wanted: Wanted) -> Result<Vec
             }),
         );
     }
-    found.sort_by_key(|leaver| leaver.record.link.as_ref().and_then(|link| link.disabled_at));
+    // By key among those disabled at one time: two plans of one state must be the same plan.
+    found.sort_by_cached_key(|leaver| {
+        let link = leaver.record.link.as_ref();
+        (link.and_then(|link| link.disabled_at), leaver.record.id())
+    });
     Ok(found)
 }
 
@@ -148,13 +152,14 @@ async fn select(
     let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
     tx.query(sql)
         .await?
-        .iter()
+        // Each row goes once it is read: there may be very many.
+        .into_iter()
         .map(|row| {
             let after = row.0.len().saturating_sub(3 + owned.len() + pointing.len());
             let owned_at = after + 3;
             let pointed_at = owned_at + owned.len();
             Ok(Leaver {
-                record: record(layout, ResourceType::User, row)?,
+                record: record(layout, ResourceType::User, &row)?,
                 stage: row.text(after),
                 held: row.text(after + 1),
                 memberships: unsigned(row.int(after + 2)),

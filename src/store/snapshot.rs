@@ -216,32 +216,6 @@ pub async fn named(tx: &mut Tx, layout: &Layout, names: &[String]) -> Result<Vec
     Ok(found)
 }
 
-/// User rows that share their folded userName with another row, tombstones left out, in the key's
-/// order. One statement, and another where there are any.
-///
-/// # Errors
-/// The database's.
-pub async fn same_named(tx: &mut Tx, layout: &Layout) -> Result<Vec<Named>, Error> {
-    let Some(name) = name_column(layout, ResourceType::User) else { return Ok(Vec::new()) };
-    let users = &layout.profile.users;
-    let folded = fold(tx.database(), Sql::default().column("r", name));
-    let sets = Sql::new("SELECT ")
-        .append(folded.clone())
-        .raw(" FROM ")
-        .table(&users.table)
-        .raw(" r WHERE ")
-        .column("r", name)
-        .raw(" IS NOT NULL AND ")
-        .column("r", name)
-        .raw(" <> '' GROUP BY ")
-        .append(folded)
-        .raw(" HAVING COUNT(*) > 1");
-    if tx.query(sets.clone().raw(" LIMIT 1")).await?.is_empty() {
-        return Ok(Vec::new());
-    }
-    users_in(tx, layout, Sql::new("(").append(sets).raw(")")).await
-}
-
 /// Live user rows whose folded name is in a subquery.
 async fn users_in(tx: &mut Tx, layout: &Layout, names: Sql) -> Result<Vec<Named>, Error> {
     let Some(name) = name_column(layout, ResourceType::User) else { return Ok(Vec::new()) };

@@ -89,7 +89,8 @@ async fn candidates(
     let managers: Vec<String> = managers.into_iter().collect();
     let managers = cleanup::users(tx, layout, &managers).await?;
     let heir = heir(tx, settings).await?;
-    Ok(leavers.iter().map(|leaver| candidate(layout, leaver, &managers, &heir)).collect())
+    let each = leavers.into_iter();
+    Ok(each.map(|leaver| candidate(layout, &leaver, &managers, &heir)).collect())
 }
 
 fn candidate(
@@ -159,10 +160,7 @@ pub(super) fn name(layout: &Layout, record: &Record) -> Option<String> {
 }
 
 fn reading(layout: &Layout, record: &Record, attribute: &str) -> Option<Reading> {
-    let attributes = layout.profile.users.attributes.keys();
-    let readings = mapper::readings(layout, ResourceType::User, record);
-    let found = attributes.zip(readings).find(|(path, _)| path.to_string() == attribute);
-    found.map(|(_, reading)| reading)
+    mapper::reading_of(layout, ResourceType::User, record, attribute)
 }
 
 /// The id of the manager whom Entra wrote.
