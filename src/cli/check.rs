@@ -16,8 +16,10 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     let loaded = context::load(globals)?;
     output::line(&format!("ok     configuration, with the profile {}", loaded.profile.origin))?;
     let schedule = &loaded.config.schedule;
-    let next = status::next_runs(schedule, Utc::now());
-    output::line(&format!("ok     schedule.reconcile: next {next}"))?;
+    for (key, line) in [("reconcile", &schedule.reconcile), ("cleanup", &schedule.cleanup)] {
+        let next = status::next_times(line.as_ref(), schedule, Utc::now());
+        output::line(&format!("ok     schedule.{key}: next {next}"))?;
+    }
     let findings = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);
         let store = context::store(&loaded.config)?;

@@ -8,7 +8,7 @@ use super::context;
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, time, token};
-use crate::config::{Config, Schedule};
+use crate::config::{Config, Cron, Schedule};
 use crate::service::{self, tokens};
 use crate::store::Status;
 
@@ -59,7 +59,9 @@ fn render(config: &Config, status: &Status, tokens: &[tokens::Row], now: DateTim
     let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
     rows.push(pair("links", counts(links)));
     rows.push(pair("last run", last_run(status)));
-    rows.push(pair("next runs", next_runs(&config.schedule, now)));
+    let schedule = &config.schedule;
+    rows.push(pair("next runs", next_times(schedule.reconcile.as_ref(), schedule, now)));
+    rows.push(pair("next cleanups", next_times(schedule.cleanup.as_ref(), schedule, now)));
     let mut text = output::table(&rows);
     let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
     text
@@ -72,12 +74,10 @@ fn last_run(status: &Status) -> String {
     )
 }
 
-/// The next three times at which the reconciler runs, in the schedule's own zone.
+/// The next three times of a line of the schedule, in the schedule's own zone.
 #[must_use]
-pub fn next_runs(schedule: &Schedule, now: DateTime<Utc>) -> String {
-    let Some(cron) = &schedule.reconcile else {
-        return "never: schedule.reconcile is empty".to_owned();
-    };
+pub fn next_times(line: Option<&Cron>, schedule: &Schedule, now: DateTime<Utc>) -> String {
+    let Some(cron) = line else { return "never: its line is empty".to_owned() };
     let zone = schedule.timezone;
     let next: Vec<DateTime<_>> =
         cron.upcoming(now, zone).take(3).map(|at| at.with_timezone(&zone)).collect();
