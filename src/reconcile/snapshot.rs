@@ -19,7 +19,7 @@ use super::names::Names;
 use crate::mapper::{Layout, LinkState, Record};
 use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
 use crate::scim::{ResourceType, fold};
-use crate::store::snapshot::{self as rows, Named, Observed, Pages, Stranded};
+use crate::store::snapshot::{self as rows, Everything, Named, Observed, Stranded};
 use crate::store::{Error, Tx};
 
 /// How far a run has read, for whoever watches.
@@ -181,7 +181,7 @@ async fn stream(
 ) -> Result<Streamed, Error> {
     let layout = &*settings.layout;
     let mut lens = Lens::new(layout, kind);
-    let mut pages = Pages::new(kind);
+    let mut pages = Everything::new(layout, kind);
     let mut streamed = Streamed::default();
     loop {
         let page = pages.next(tx, layout).await?;

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::dialect::{for_update, key_text, text_key, text_list, value};
 use super::error::{Error, ErrorKind};
+use super::pages::Pages;
 use super::resources::{columns, from, record};
+use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout, Record};
@@ -38,7 +40,7 @@ pub struct Leaver {
     pub pointed_at: Vec<bool>,
 }
 
-/// Which of the expensive columns are wanted: they cost a subquery per row.
+/// Until when users are due: disabled at or before these times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// Users disabled at or before this time lose their memberships.
@@ -49,54 +51,44 @@ pub struct Wanted {
     pub delete: Option<NaiveDateTime>,
 }
 
-/// Every user with something due, the longest disabled first. Two or three statements.
+/// Hands out every user with something due, in no order, each once: there may be very many. A
+/// statement per 4,000 of them, in the transaction of [`super::Store::snapshot`].
 ///
 /// # Errors
 /// The database's.
-pub async fn leavers(tx: &mut Tx, layout: &Layout, wanted: Wanted) -> Result<Vec<Leaver>, Error> {
+pub async fn leavers(
+    tx: &mut Tx,
+    layout: &Layout,
+    wanted: Wanted,
+    take: &mut (dyn FnMut(Leaver) + Send),
+) -> Result<(), Error> {
     let database = tx.database();
+    let until = |state: &str, before: NaiveDateTime| {
+        Sql::new(state).raw(" AND l.disabled_at <= ").append(time(database, before))
+    };
+    let managed = "l.state = 'managed'";
+    let all = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
     // Those to be stripped alone own whatever they own.
-    let strip = Sql::new("l.state = 'managed' AND l.disabled_at <= ")
-        .append(time(database, wanted.strip))
+    let strip = until(managed, wanted.strip)
         .raw(" AND EXISTS (SELECT 1 FROM ")
         .append(memberships(layout))
         .raw(")");
-    let strip = match wanted.anonymise {
-        Some(before) => strip.raw(" AND l.disabled_at > ").append(time(database, before)),
+    let strip = match wanted.anonymise.or(wanted.delete) {
+        Some(later) => strip.raw(" AND l.disabled_at > ").append(time(database, later)),
         None => strip,
     };
-    let mut found = select(tx, layout, strip, Extras::None).await?;
+    select(tx, layout, "scim_to_strip", strip, Extras::None, take).await?;
     if let Some(before) = wanted.anonymise {
-        let condition = Sql::new("l.state = 'managed' AND l.disabled_at <= ");
-        let condition = condition.append(time(database, before));
-        let extras = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
-        found.extend(select(tx, layout, condition, extras).await?);
+        select(tx, layout, "scim_to_anonymise", until(managed, before), all, take).await?;
     }
     if let Some(before) = wanted.delete {
-        let state = if wanted.anonymise.is_some() {
-            "l.state = 'deleted' AND l.cleanup_stage = 'anonymise'"
-        } else {
-            "l.state = 'managed'"
+        let state = match wanted.anonymise {
+            Some(_) => "l.state = 'deleted' AND l.cleanup_stage = 'anonymise'",
+            None => managed,
         };
-        let condition =
-            Sql::new(state).raw(" AND l.disabled_at <= ").append(time(database, before));
-        let known: BTreeSet<String> = found.iter().map(|leaver| leaver.record.id()).collect();
-        let more = select(tx, layout, condition, Extras::All).await?;
-        found.retain(|it| {
-            wanted.anonymise.is_some() || !more.iter().any(|m| m.record.key == it.record.key)
-        });
-        found.extend(
-            more.into_iter().filter(|leaver| {
-                wanted.anonymise.is_none() || !known.contains(&leaver.record.id())
-            }),
-        );
+        select(tx, layout, "scim_to_delete", until(state, before), all, take).await?;
     }
-    // By key among those disabled at one time: two plans of one state must be the same plan.
-    found.sort_by_cached_key(|leaver| {
-        let link = leaver.record.link.as_ref();
-        (link.and_then(|link| link.disabled_at), leaver.record.id())
-    });
-    Ok(found)
+    Ok(())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +101,14 @@ enum Extras {
 async fn select(
     tx: &mut Tx,
     layout: &Layout,
+    cursor: &str,
     condition: Sql,
     extras: Extras,
-) -> Result<Vec<Leaver>, Error> {
+    take: &mut (dyn FnMut(Leaver) + Send),
+) -> Result<(), Error> {
     let users = &layout.profile.users;
+    let owned = if extras == Extras::None { &[][..] } else { &layout.profile.ownership[..] };
+    let pointing = if extras == Extras::All { layout.pointing_at_users() } else { &[] };
     let mut sql = Sql::new("SELECT ")
         .append(columns(layout, ResourceType::User))
         .raw(
@@ -121,7 +117,6 @@ async fn select(
         )
         .append(memberships(layout))
         .raw(")");
-    let owned = if extras == Extras::None { &[][..] } else { &layout.profile.ownership[..] };
     for ownership in owned {
         sql = sql
             .raw(", (SELECT COUNT(*) FROM ")
@@ -132,7 +127,6 @@ async fn select(
             .column("r", &users.key)
             .raw(")");
     }
-    let pointing = if extras == Extras::All { layout.pointing_at_users() } else { &[] };
     for (table, column) in pointing {
         sql = sql
             .raw(", CASE WHEN EXISTS (SELECT 1 FROM ")
@@ -149,25 +143,31 @@ async fn select(
         .append(key)
         .raw(" WHERE ")
         .append(condition);
+    let mut pages = Pages::new(cursor, sql);
+    loop {
+        let rows = pages.next(tx, layout, ResourceType::User).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in rows {
+            take(leaver(layout, row, owned.len(), pointing.len())?);
+        }
+    }
+}
+
+fn leaver(layout: &Layout, row: Row, owned: usize, pointing: usize) -> Result<Leaver, Error> {
     let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
-    tx.query(sql)
-        .await?
-        // Each row goes once it is read: there may be very many.
-        .into_iter()
-        .map(|row| {
-            let after = row.0.len().saturating_sub(3 + owned.len() + pointing.len());
-            let owned_at = after + 3;
-            let pointed_at = owned_at + owned.len();
-            Ok(Leaver {
-                record: record(layout, ResourceType::User, &row)?,
-                stage: row.text(after),
-                held: row.text(after + 1),
-                memberships: unsigned(row.int(after + 2)),
-                owned: (owned_at..pointed_at).map(|at| unsigned(row.int(at))).collect(),
-                pointed_at: (pointed_at..row.0.len()).map(|at| row.int(at) != 0).collect(),
-            })
-        })
-        .collect()
+    let after = row.0.len().saturating_sub(3 + owned + pointing);
+    let owned_at = after + 3;
+    let pointed_at = owned_at + owned;
+    Ok(Leaver {
+        stage: row.text(after),
+        held: row.text(after + 1),
+        memberships: unsigned(row.int(after + 2)),
+        owned: (owned_at..pointed_at).map(|at| unsigned(row.int(at))).collect(),
+        pointed_at: (pointed_at..row.0.len()).map(|at| row.int(at) != 0).collect(),
+        record: record(layout, ResourceType::User, row)?,
+    })
 }
 
 /// `members m WHERE m.user = r.key`, of the outer row.
@@ -207,7 +207,7 @@ pub async fn users(
             .append(text_list(tx.database(), chunk))
             .raw(" i)");
         for row in tx.query(sql).await? {
-            let record = record(layout, ResourceType::User, &row)?;
+            let record = record(layout, ResourceType::User, row)?;
             found.insert(record.id(), record);
         }
     }

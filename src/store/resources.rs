@@ -1,7 +1,5 @@
 //! Legacy rows with their links: select, insert, update, delete.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
@@ -87,7 +85,7 @@ pub async fn by_key_with(
     }
     let row = tx.query(sql).await?.into_iter().next();
     // A case-insensitive collation finds `abc` for `ABC`: an id is the key's exact text.
-    row.map(|row| record_beside(layout, kind, &row, groups))
+    row.map(|row| record_beside(layout, kind, row, groups))
         .transpose()
         .map(|found| found.filter(|record| record.key.to_text() == key.to_text()))
 }
@@ -128,7 +126,7 @@ pub async fn find_with(
         .bind(i64::try_from(window.limit).unwrap_or(i64::MAX))
         .raw(" OFFSET ")
         .bind(i64::try_from(window.offset).unwrap_or(i64::MAX));
-    tx.query(sql).await?.iter().map(|row| record_beside(layout, kind, row, groups)).collect()
+    tx.query(sql).await?.into_iter().map(|row| record_beside(layout, kind, row, groups)).collect()
 }
 
 /// How many live rows satisfy the predicate. One statement.
@@ -166,7 +164,7 @@ pub async fn by_name(
         .append(compiler.order(None))
         .raw(" LIMIT 3")
         .append(for_update(tx.database(), "r"));
-    tx.query(sql).await?.iter().map(|row| record(layout, kind, row)).collect()
+    tx.query(sql).await?.into_iter().map(|row| record(layout, kind, row)).collect()
 }
 
 /// Makes "is this name free, then take it" one step among all agents: locks the folded name's slot
@@ -490,21 +488,24 @@ pub(super) fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
 }
 
 /// A row of [`columns`] and the link's.
-pub(super) fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<Record, Error> {
-    let keys = layout.profile.table(kind).attributes.len() + 1;
-    let lookup_keys: BTreeMap<String, Cell> = lookups(layout, kind)
-        .enumerate()
-        .map(|(index, mapping)| (mapping.column.clone(), row.cell(keys + index).clone()))
-        .collect();
-    let after = keys + lookup_keys.len();
-    let link = row.text(after + 2).map(|state| link(&state, row, after + 3)).transpose()?;
+pub(super) fn record(layout: &Layout, kind: ResourceType, row: Row) -> Result<Record, Error> {
+    let mapped = layout.profile.table(kind).attributes.len();
+    let looked_up = lookups(layout, kind).count();
+    let after = 1 + mapped + looked_up;
+    let link = row.text(after + 2).map(|state| link(&state, &row, after + 3)).transpose()?;
+    let (created, modified) = (row.time(after), row.time(after + 1));
+    // Cells are moved, not copied: a run reads millions.
+    let mut cells = row.0.into_iter();
     Ok(Record {
         groups: None,
-        key: row.cell(0).clone(),
-        cells: row.0.get(1..keys).unwrap_or_default().to_vec(),
-        lookup_keys,
-        created: row.time(after),
-        modified: row.time(after + 1),
+        key: cells.next().unwrap_or(Cell::Null),
+        cells: cells.by_ref().take(mapped).collect(),
+        lookup_keys: lookups(layout, kind)
+            .map(|mapping| mapping.column.clone())
+            .zip(cells.by_ref().take(looked_up))
+            .collect(),
+        created,
+        modified,
         link,
     })
 }
@@ -513,16 +514,16 @@ pub(super) fn record(layout: &Layout, kind: ResourceType, row: &Row) -> Result<R
 fn record_beside(
     layout: &Layout,
     kind: ResourceType,
-    row: &Row,
+    row: Row,
     groups: Option<Desired>,
 ) -> Result<Record, Error> {
-    let mut record = record(layout, kind, row)?;
+    let mut beside = None;
     if groups.is_some() {
         let at = row.0.len().saturating_sub(2);
         let of = |index: usize| row.text(index).map_or(Ok(Vec::new()), |text| pairs(&text));
-        record.groups = Some(Groups { held: of(at)?, desired: of(at + 1)? });
+        beside = Some(Groups { held: of(at)?, desired: of(at + 1)? });
     }
-    Ok(record)
+    Ok(Record { groups: beside, ..record(layout, kind, row)? })
 }
 
 fn pairs(text: &str) -> Result<Vec<Group>, Error> {

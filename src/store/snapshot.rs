@@ -8,17 +8,15 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::{fold, key_text, text_key, text_list, value};
+use super::dialect::{fold, key_text, text_key, text_list};
 use super::error::{Error, ErrorKind};
+use super::pages::Pages;
 use super::resources::{columns, from, record};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout, LinkState, Record};
 use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
-
-/// Rows read at a time.
-const PAGE: usize = 4000;
 
 /// Ids named by one statement at most.
 const CHUNK: usize = 1000;
@@ -45,17 +43,20 @@ pub async fn prepare(tx: &mut Tx) -> Result<(), Error> {
 }
 
 /// All rows of a resource type, a page at a time.
-pub struct Pages {
+pub struct Everything {
     kind: ResourceType,
-    after: Option<Cell>,
-    started: Option<()>,
+    pages: Pages,
 }
 
-impl Pages {
+impl Everything {
     /// Begins before the first row.
     #[must_use]
-    pub fn new(kind: ResourceType) -> Self {
-        Self { kind, after: None, started: None }
+    pub fn new(layout: &Layout, kind: ResourceType) -> Self {
+        let cursor = match kind {
+            ResourceType::User => "scim_users",
+            ResourceType::Group => "scim_groups",
+        };
+        Self { kind, pages: Pages::new(cursor, select(layout, kind).raw(" WHERE 1 = 1")) }
     }
 
     /// The next rows; none at the end.
@@ -63,46 +64,13 @@ impl Pages {
     /// # Errors
     /// The database's.
     pub async fn next(&mut self, tx: &mut Tx, layout: &Layout) -> Result<Vec<Observed>, Error> {
-        let rows = match tx.database() {
-            // One join over everything, by hash, is far cheaper than one lookup per row.
-            Database::Postgres => {
-                let cursor = match self.kind {
-                    ResourceType::User => "scim_users",
-                    ResourceType::Group => "scim_groups",
-                };
-                if self.started.replace(()).is_none() {
-                    let declare = Sql::new("DECLARE ").raw(cursor).raw(" NO SCROLL CURSOR FOR ");
-                    tx.execute(declare.append(select(layout, self.kind))).await?;
-                }
-                tx.query(Sql::new(&format!("FETCH FORWARD {PAGE} FROM {cursor}"))).await?
-            }
-            // Rows lie in the key's order, and so do the pages.
-            Database::Sqlite | Database::Mysql => {
-                let table = layout.profile.table(self.kind);
-                let mut sql = select(layout, self.kind);
-                if let Some(after) = &self.after {
-                    sql = sql.raw(" WHERE ").column("r", &table.key).raw(" > ").append(value(
-                        layout,
-                        &table.table,
-                        &table.key,
-                        after.clone(),
-                    ));
-                }
-                let sql = sql.raw(" ORDER BY ").column("r", &table.key);
-                tx.query(sql.raw(&format!(" LIMIT {PAGE}"))).await?
-            }
-        };
-        let page: Vec<Observed> = rows
-            .iter()
+        let rows = self.pages.next(tx, layout, self.kind).await?;
+        rows.into_iter()
             .map(|row| {
                 let baseline_hash = row.0.last().and_then(Cell::to_text);
                 Ok(Observed { record: record(layout, self.kind, row)?, baseline_hash })
             })
-            .collect::<Result<_, Error>>()?;
-        if let Some(last) = page.last() {
-            self.after = Some(last.record.key.clone());
-        }
-        Ok(page)
+            .collect()
     }
 }
 

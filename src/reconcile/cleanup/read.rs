@@ -1,6 +1,6 @@
 //! From the tables to a plan: who is disabled, what hangs on them, and what stands in the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -80,25 +80,34 @@ async fn candidates(
         anonymise: policy.anonymise_after.map(before),
         delete: policy.delete_after.map(before),
     };
-    let leavers = cleanup::leavers(tx, layout, wanted).await?;
-    let managers: BTreeSet<String> = leavers
-        .iter()
-        .filter(|leaver| leaver.owned.iter().any(|rows| *rows > 0))
-        .filter_map(|leaver| manager(&leaver.record))
-        .collect();
-    let managers: Vec<String> = managers.into_iter().collect();
+    // Rows go as they come: what is kept of each is small.
+    let mut found: Vec<(Candidate, Option<String>)> = Vec::new();
+    let mut take = |leaver: Leaver| {
+        let owns = leaver.owned.iter().any(|rows| *rows > 0);
+        let manager = manager(&leaver.record).filter(|_| owns);
+        found.push((candidate(layout, &leaver), manager));
+    };
+    cleanup::leavers(tx, layout, wanted, &mut take).await?;
+    let managers: BTreeSet<&String> = found.iter().filter_map(|(_, it)| it.as_ref()).collect();
+    let managers: Vec<String> = managers.into_iter().cloned().collect();
     let managers = cleanup::users(tx, layout, &managers).await?;
     let heir = heir(tx, settings).await?;
-    let each = leavers.into_iter();
-    Ok(each.map(|leaver| candidate(layout, &leaver, &managers, &heir)).collect())
+    let mut candidates: Vec<Candidate> = found
+        .into_iter()
+        .map(|(candidate, manager)| {
+            let manager = manager.and_then(|id| managers.get(&id));
+            let successor = successor(layout, &candidate.id, manager, &heir);
+            Candidate { successor, ..candidate }
+        })
+        .collect();
+    // By key among those disabled at one time: two plans of one state must be the same plan.
+    candidates
+        .sort_by(|one, other| (one.disabled_at, &one.id).cmp(&(other.disabled_at, &other.id)));
+    Ok(candidates)
 }
 
-fn candidate(
-    layout: &Layout,
-    leaver: &Leaver,
-    managers: &BTreeMap<String, Record>,
-    heir: &Successor,
-) -> Candidate {
+/// A leaver as the plan sees them; who takes over isn't known yet.
+fn candidate(layout: &Layout, leaver: &Leaver) -> Candidate {
     let record = &leaver.record;
     let name = name(layout, record);
     let owned = layout.profile.ownership.iter().zip(&leaver.owned);
@@ -114,7 +123,7 @@ fn candidate(
         anonymised: leaver.stage.as_deref() == Some("anonymise"),
         memberships: leaver.memberships,
         owned: owned.map(|(it, rows)| (it.table.to_string(), *rows)).collect(),
-        successor: successor(layout, record, managers, heir),
+        successor: Successor::None(String::new()),
         referenced_by,
     }
 }
@@ -172,14 +181,13 @@ fn manager(record: &Record) -> Option<String> {
 
 fn successor(
     layout: &Layout,
-    record: &Record,
-    managers: &BTreeMap<String, Record>,
+    leaver: &str,
+    manager: Option<&Record>,
     heir: &Successor,
 ) -> Successor {
-    let manager = manager(record).and_then(|id| managers.get(&id));
     match (manager.and_then(|it| able(layout, it)), heir) {
         (Some(successor), _) => successor,
-        (None, Successor::User(id, _)) if *id == record.id() => {
+        (None, Successor::User(id, _)) if id == leaver => {
             Successor::None("cleanup.transfer_to names the leaver".to_owned())
         }
         (None, heir) => heir.clone(),
