@@ -1,10 +1,11 @@
 //! A bar for what takes longer than a second, on a terminal; nothing otherwise.
 
+use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use crate::reconcile::snapshot::Progress;
@@ -45,9 +46,12 @@ async fn watch(progress: Arc<Progress>, what: &'static str) {
     // Nothing that is over within a second needs a bar.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let bar = Shown(ProgressBar::new_spinner());
-    let template = format!("{{spinner}} {{human_pos}} {what}  {{per_sec}}  {{elapsed}}");
+    let template = format!("{{spinner}} {{human_pos}} {what}  {{rate}}  {{elapsed}}");
     if let Ok(style) = ProgressStyle::with_template(&template) {
-        bar.0.set_style(style);
+        bar.0.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            // That a terminal is gone is no reason to fail.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        }));
     }
     loop {
         bar.0.set_position(progress.rows());
