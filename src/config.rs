@@ -30,7 +30,9 @@ use sha2::{Digest, Sha256};
 
 pub use cron::Cron;
 pub use error::{Error, Problem};
-pub use jobs::{Cleanup, Guard, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook};
+pub use jobs::{
+    Cleanup, Guard, MANY_USERS, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook,
+};
 pub use sections::{Admin, Auth, Entra, Limits, Log, LogFormat, Tls};
 pub use url::{DatabaseUrl, Secret};
 

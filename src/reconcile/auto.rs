@@ -9,14 +9,12 @@ use super::finding::Finding;
 use super::mend::{self, Hand, Mended};
 use super::run::{Clock, Outcome};
 use super::{Settings, snapshot};
+use crate::config::MANY_USERS;
 use crate::service::{Error, stamp};
 use crate::store::{Store, audit, findings};
 
 /// Who, in the audit.
 const BY: &str = "reconcile.auto";
-
-/// From so many managed users on the percentage counts: of a few, one is many percent.
-const MANY: u64 = 100;
 
 /// Restores what may be; what was restored is taken out of what was found.
 pub(super) async fn restore(
@@ -92,7 +90,7 @@ async fn over(
         )));
     }
     let percent = snapshot::percent(count, managed);
-    if managed >= MANY && percent > cleanup.max_percent {
+    if managed >= MANY_USERS && percent > cleanup.max_percent {
         return Ok(Some(format!(
             "reconcile.auto restored nothing: {percent:.1} % of the managed users ({of}) of {} % \
              (cleanup.max_percent); read the report and restore by hand",

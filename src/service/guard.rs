@@ -7,12 +7,9 @@ use std::time::Duration;
 use chrono::{NaiveDateTime, TimeDelta};
 
 use super::Error;
-use crate::config::Guard;
+use crate::config::{Guard, MANY_USERS};
 use crate::scim;
 use crate::store::{Tx, guard};
-
-/// From so many managed users on the percentage counts: of a few, one is many percent.
-const MANY: u64 = 100;
 
 /// When Entra is asked to come again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(900);
@@ -40,7 +37,7 @@ fn broken(limits: Guard, count: u64, managed: u64) -> Option<String> {
     if let Some(most) = limits.max_disables.filter(|most| count > *most) {
         return Some(format!("guard.max_disables is {most}"));
     }
-    let most = limits.max_percent.filter(|_| managed >= MANY)?;
+    let most = limits.max_percent.filter(|_| managed >= MANY_USERS)?;
     #[expect(clippy::cast_precision_loss, reason = "users are far below 2^52")]
     let share = count as f64 * 100.0 / managed as f64;
     (share > most).then(|| format!("guard.max_percent is {most} % of {managed}"))

@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::dialect::{for_update, key_text, text_key, text_list, value};
+use super::dialect::{for_update, key_text, text_key, text_list, timestamp, value};
 use super::error::{Error, ErrorKind};
 use super::pages::Pages;
 use super::resources::{columns, from, record};
@@ -64,7 +64,7 @@ pub async fn leavers(
 ) -> Result<(), Error> {
     let database = tx.database();
     let until = |state: &str, before: NaiveDateTime| {
-        Sql::new(state).raw(" AND l.disabled_at <= ").append(time(database, before))
+        Sql::new(state).raw(" AND l.disabled_at <= ").append(timestamp(database, before))
     };
     let managed = "l.state = 'managed'";
     let all = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
@@ -74,7 +74,7 @@ pub async fn leavers(
         .append(memberships(layout))
         .raw(")");
     let strip = match wanted.anonymise.or(wanted.delete) {
-        Some(later) => strip.raw(" AND l.disabled_at > ").append(time(database, later)),
+        Some(later) => strip.raw(" AND l.disabled_at > ").append(timestamp(database, later)),
         None => strip,
     };
     select(tx, layout, "scim_to_strip", strip, Extras::None, take).await?;
@@ -537,12 +537,4 @@ pub async fn put_back(
         .list(", ", values)
         .raw(")");
     tx.execute(sql).await.map(|_| ())
-}
-
-fn time(database: Database, time: NaiveDateTime) -> Sql {
-    let bound = Sql::default().bind(time);
-    match database {
-        Database::Postgres => Sql::new("CAST(").append(bound).raw(" AS timestamp)"),
-        Database::Sqlite | Database::Mysql => bound,
-    }
 }

@@ -1,5 +1,7 @@
 //! Where the three databases differ in the SQL of requests: one function per difference.
 
+use chrono::NaiveDateTime;
+
 use crate::mapper::{Cell, Layout, fit};
 use crate::profile::catalogue::{Column, Database, Kind};
 use crate::profile::model::TableName;
@@ -98,6 +100,15 @@ pub(super) fn value(layout: &Layout, table: &TableName, column: &str, cell: Cell
         Sql::new("CAST(").append(bound).raw(" AS ").raw(&column.type_name).raw(")")
     } else {
         bound
+    }
+}
+
+/// A bound time where no column tells PostgreSQL the parameter's type.
+pub(super) fn timestamp(database: Database, time: NaiveDateTime) -> Sql {
+    let bound = Sql::default().bind(time);
+    match database {
+        Database::Postgres => Sql::new("CAST(").append(bound).raw(" AS timestamp)"),
+        Database::Sqlite | Database::Mysql => bound,
     }
 }
 

@@ -206,7 +206,7 @@ pub async fn add(
     let sql = Sql::new("INSERT INTO scim_desired_members (group_key, user_key, created) SELECT ")
         .append(super::dialect::exact(database, Sql::default().bind(group_id.as_str())))
         .raw(", i.item, ")
-        .append(time(tx, now))
+        .append(super::dialect::timestamp(database, now))
         .raw(" FROM ")
         .append(text_list(database, ids))
         .raw(" i WHERE NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
@@ -461,17 +461,6 @@ fn edge_columns(layout: &Layout, now: NaiveDateTime) -> BTreeMap<String, Cell> {
         members.insert.iter().map(|(name, scalar)| (name.clone(), Cell::of(scalar, now))).collect();
     columns.extend(crate::mapper::stamps(&members.touch, crate::mapper::Stamp::Created, now));
     columns
-}
-
-/// A time where no column tells PostgreSQL the parameter's type.
-fn time(tx: &Tx, now: NaiveDateTime) -> Sql {
-    let bound = Sql::default().bind(now);
-    match tx.database() {
-        crate::profile::catalogue::Database::Postgres => {
-            Sql::new("CAST(").append(bound).raw(" AS timestamp)")
-        }
-        _ => bound,
-    }
 }
 
 /// Repeats the last key up to a power of two: a handful of statement texts serves every length.

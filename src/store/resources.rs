@@ -549,7 +549,8 @@ pub(super) fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
     })
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, Error> {
+/// An object that the sidecar keeps as JSON.
+pub(super) fn object(text: &str) -> Result<Map<String, Value>, Error> {
     serde_json::from_str(text)
         .map_err(|error| Error::new(ErrorKind::Other, "scim_links", format!("bad JSON: {error}")))
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::{fold, key_text, text_key, text_list};
-use super::error::{Error, ErrorKind};
+use super::dialect::{fold, key_text, text_key, text_list, timestamp};
+use super::error::Error;
 use super::pages::Pages;
-use super::resources::{columns, from, record};
+use super::resources::{columns, from, object, record};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout, LinkState, Record};
@@ -513,26 +513,12 @@ async fn stage(tx: &mut Tx, sql: Sql, stage: &'static str) -> Result<Vec<Overdue
         .collect())
 }
 
-/// A time that no column tells PostgreSQL the type of.
-fn timestamp(database: Database, time: NaiveDateTime) -> Sql {
-    let bound = Sql::default().bind(time);
-    match database {
-        Database::Postgres => Sql::new("CAST(").append(bound).raw(" AS timestamp)"),
-        Database::Sqlite | Database::Mysql => bound,
-    }
-}
-
 /// The column that carries userName or displayName.
 fn name_column(layout: &Layout, kind: ResourceType) -> Option<&str> {
     let wanted = kind.name_attribute();
     let attributes = &layout.profile.table(kind).attributes;
     let found = attributes.iter().find(|(path, _)| path.to_string() == wanted);
     found.map(|(_, mapping)| mapping.column.as_str())
-}
-
-fn object(text: &str) -> Result<Map<String, Value>, Error> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::new(ErrorKind::Other, "scim_links", format!("bad JSON: {error}")))
 }
 
 fn unsigned(number: i64) -> u64 {

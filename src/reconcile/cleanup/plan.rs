@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::config::MANY_USERS;
 use crate::reconcile::snapshot::percent;
 
 /// A step on a disabled user's way out.
@@ -217,9 +218,6 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
 }
 
-/// From so many managed users on the percentage counts: of a few, one is many percent.
-const MANY: u64 = 100;
-
 /// Makes the plan. Candidates come in the order in which they are worked off.
 #[must_use]
 pub fn plan(candidates: &[Candidate], policy: &Policy, usage: &Usage, now: DateTime<Utc>) -> Plan {
@@ -361,7 +359,7 @@ fn thresholds(steps: &[Step], policy: &Policy, usage: &Usage) -> Vec<Threshold> 
         count("cleanup.max_count in this run", now),
         count("cleanup.max_count in 7 days", week),
     ];
-    if usage.managed >= MANY {
+    if usage.managed >= MANY_USERS {
         let share = |name: &str, count| {
             let percent = (percent(count, usage.managed) * 10.0).round() / 10.0;
             Threshold { name: name.to_owned(), count: percent, limit: policy.max_percent }
