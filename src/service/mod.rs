@@ -18,6 +18,9 @@
 //! | … members removed | 6: row; edges and desired edges per 256 ids; update; link; audit |
 //! | `DELETE /Users/{id}` | 6: row; update; edges; desired edges; link; audit; and 1 per `[revoke]` table |
 //!
+//! On `PostgreSQL` one more wherever a row is locked before it is read: every PATCH, DELETE and POST, and
+//! the first match.
+//!
 //! With `[guard]` set, disabling and deleting a user cost three more. None grows with a table or a
 //! group.
 
