@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 
 use crate::http::{App, Clock, Settings, Surface, listener};
 use crate::reconcile::scheduled::Reconciler;
-use crate::scheduler;
 use crate::service::Service;
+use crate::{presence, scheduler};
 
 /// How a daemon ended.
 pub use crate::http::listener::Drained;
@@ -44,10 +44,12 @@ pub async fn run(
         let handler = move |request, peer| app.clone().handle(request, peer, surface);
         listener::serve(sockets, handler, &limits, shutdown.clone())
     };
+    let store = app.service().store().clone();
     let drained = tokio::join!(
         serve(listeners.scim, Surface::Scim),
         serve(listeners.admin, Surface::Admin),
         schedule(&reconciler, clock, limits.drain, shutdown.clone()),
+        presence::announce(&store, shutdown.clone()),
     );
     let drained = drained.0.and(drained.1);
     match drained {

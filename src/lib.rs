@@ -29,6 +29,7 @@ pub mod http;
 pub mod lease;
 pub mod mapper;
 pub mod outbound;
+pub mod presence;
 pub mod profile;
 pub mod reconcile;
 pub mod report;

@@ -18,6 +18,7 @@ mod support;
 
 mod architecture;
 mod cleanup;
+mod failover;
 mod faults;
 mod http;
 mod reconcile;

@@ -1,6 +1,7 @@
 //! `status`: how things stand, on one screen. Prints figures; computes none.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use chrono::{DateTime, Timelike as _, Utc};
 
@@ -9,8 +10,10 @@ use super::error::Error;
 use super::globals::Globals;
 use super::{output, time, token};
 use crate::config::{Config, Cron, Schedule};
+use crate::presence;
 use crate::service::{self, tokens};
 use crate::store::Status;
+use crate::store::agents::Agent;
 
 /// Prints it.
 ///
@@ -58,6 +61,7 @@ fn render(config: &Config, status: &Status, tokens: &[tokens::Row], now: DateTim
     ));
     let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
     rows.push(pair("links", counts(links)));
+    rows.push(pair("agents", agents(&status.agents)));
     rows.push(pair("last run", last_run(status)));
     let schedule = &config.schedule;
     rows.push(pair("next runs", next_times(schedule.reconcile.as_ref(), schedule, now)));
@@ -65,6 +69,24 @@ fn render(config: &Config, status: &Status, tokens: &[tokens::Row], now: DateTim
     let mut text = output::table(&rows);
     let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
     text
+}
+
+/// Which daemons serve the database; one that has missed two of its words may be gone.
+fn agents(agents: &[Agent]) -> String {
+    let shown: Vec<String> = agents
+        .iter()
+        .map(|agent| {
+            let since = time::show(agent.started.and_utc());
+            let silent = Duration::from_secs(agent.silent.as_secs());
+            let silent = if silent > 2 * presence::EVERY {
+                format!(", silent for {}", humantime::format_duration(silent))
+            } else {
+                String::new()
+            };
+            format!("{} ({}, since {since}{silent})", agent.name, agent.version)
+        })
+        .collect();
+    if shown.is_empty() { "none is running".to_owned() } else { shown.join(", ") }
 }
 
 fn last_run(status: &Status) -> String {

@@ -20,7 +20,7 @@ use super::settings::back;
 use crate::config::Config;
 use crate::mapper::Layout;
 use crate::report::Report;
-use crate::scheduler::{Job, Worker};
+use crate::scheduler::{Job, Turn, Worker};
 use crate::service::stamp;
 use crate::store::runs::{self, Keep};
 use crate::store::{Error, Store};
@@ -60,7 +60,7 @@ impl Reconciler {
         lines.into_iter().filter_map(job).collect()
     }
 
-    async fn reconcile(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
+    async fn reconcile(&self, job: &'static str, slot: DateTime<Utc>) -> Result<Turn, Error> {
         let occasion = Occasion { slot: Some((job, slot)), ..Occasion::default() };
         let progress = Arc::default();
         match run::run(&self.store, &self.settings, &occasion, &self.clock, progress).await? {
@@ -70,9 +70,9 @@ impl Reconciler {
                 self.forget().await;
             }
             Ran::Served => tracing::debug!(job, %slot, "another agent ran it"),
-            Ran::Held { by, .. } => tracing::info!(job, %slot, by, "a run is under way elsewhere"),
+            Ran::Held { by, .. } => return Ok(Turn::Held { by }),
         }
-        Ok(())
+        Ok(Turn::Done)
     }
 
     /// Removes what is older than `[retention]` says. That it can't is no reason to call the run
@@ -107,7 +107,7 @@ impl Worker for Reconciler {
         Ok(last.map(|slot| slot.and_utc()))
     }
 
-    async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
+    async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<Turn, Error> {
         if job == cleanup::JOB {
             return cleanup::scheduled(&self.store, &self.settings, slot, &self.clock).await;
         }

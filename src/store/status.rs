@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 
+use super::agents::{self, Agent};
 use super::error::Error;
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -22,6 +23,8 @@ pub struct Status {
     pub last_write: Option<(NaiveDateTime, Option<String>)>,
     /// Audited writes and refusals since the time asked for.
     pub outcomes: BTreeMap<String, i64>,
+    /// The daemons on this database.
+    pub agents: Vec<Agent>,
     /// The reconciler's last run: when it was over, and its verdict.
     pub last_run: Option<(NaiveDateTime, String)>,
 }
@@ -64,6 +67,7 @@ async fn read(tx: &mut Tx, since: NaiveDateTime) -> Result<Status, Error> {
     for row in tx.query(sql).await? {
         status.outcomes.insert(row.text(0).unwrap_or_default(), row.int(1));
     }
+    status.agents = agents::list(tx).await?;
     status.last_run = runs::last(tx).await?.map(|run| (run.finished, run.verdict));
     Ok(status)
 }

@@ -15,6 +15,7 @@ use crate::lease::{self, Lease, Leased};
 use crate::reconcile::Settings;
 use crate::reconcile::run::Clock;
 use crate::reconcile::snapshot::Progress;
+use crate::scheduler::Turn;
 use crate::service::{self, stamp};
 use crate::store::lease::require;
 use crate::store::runs::{self, RunRow};
@@ -102,7 +103,7 @@ pub async fn scheduled(
     settings: &Arc<Settings>,
     slot: DateTime<Utc>,
     clock: &Clock,
-) -> Result<(), Error> {
+) -> Result<Turn, Error> {
     let outcome = under_lease(store, |lease| async move {
         let last = store.read(|tx| Box::pin(runs::last_of(tx, JOB))).await?;
         if last.as_ref().and_then(|run| run.slot).is_some_and(|last| last >= stamp(slot)) {
@@ -128,10 +129,10 @@ pub async fn scheduled(
         record(store, settings, &plan, applied.as_ref(), verdict, Some(slot), started).await?;
         Ok(Outcome::Empty)
     });
-    if let Outcome::Held { by, .. } = outcome.await? {
-        tracing::info!(by, "cleanup is under way elsewhere");
-    }
-    Ok(())
+    Ok(match outcome.await? {
+        Outcome::Held { by, .. } => Turn::Held { by },
+        _ => Turn::Done,
+    })
 }
 
 async fn under_lease<Run>(store: &Store, work: impl FnOnce(Lease) -> Run) -> Result<Outcome, Error>
