@@ -3,6 +3,7 @@
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
+use super::dialect::text_list;
 use super::error::{Error, ErrorKind};
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -40,8 +41,8 @@ pub struct AuditRow {
 /// Which rows are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Rows of this resource.
-    pub resource: Option<(ResourceType, String)>,
+    /// Rows of these users, by their ids.
+    pub users: Option<Vec<String>>,
     /// Rows from this time on.
     pub since: Option<NaiveDateTime>,
 }
@@ -136,12 +137,13 @@ pub async fn page(
         "SELECT id, at, request_id, token, operation, resource_type, resource, before_values, \
          after_values, outcome, detail FROM scim_audit WHERE 1 = 1",
     );
-    if let Some((kind, id)) = &filter.resource {
+    if let Some(ids) = &filter.users {
         sql = sql
             .raw(" AND resource_type = ")
-            .bind(kind.as_str())
-            .raw(" AND resource = ")
-            .bind(id.as_str());
+            .bind(ResourceType::User.as_str())
+            .raw(" AND resource IN (SELECT item FROM ")
+            .append(text_list(tx.database(), ids))
+            .raw(" AS ids)");
     }
     if let Some(since) = filter.since {
         sql = sql.raw(" AND at >= ").bind(since);

@@ -32,7 +32,7 @@ pub struct Done(Vec<Written>);
 
 impl Load {
     /// So many writers, each with a user of its own.
-    pub async fn begin(client: &Client, writers: usize) -> Self {
+    pub fn begin(client: &Client, writers: usize) -> Self {
         let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let writers = (0..writers)
             .map(|number| {
@@ -82,9 +82,9 @@ impl Writer {
         let path = format!("/Users/{}", written.id);
         for round in 1_u64.. {
             written.title = format!("Title {round}");
-            let patch =
+            let body =
                 patch(&json!([{ "op": "Replace", "path": "title", "value": written.title }]));
-            self.until_acknowledged(Method::PATCH, &path, &patch.to_string(), &[200]).await;
+            self.until_acknowledged(Method::PATCH, &path, &body.to_string(), &[200]).await;
             if round % 5 == 0 {
                 let name = format!("made{}-{round}@plant.example", self.number);
                 self.make(&name).await;

@@ -34,7 +34,7 @@ impl Pair {
         let agents = [install.serve().await, install.serve().await];
         let front = Balancer::over(Order::InTurn, agents.each_ref().map(|it| it.address.clone()));
         let base = format!("http://{}/scim/v2", front.await.address);
-        let load = Load::begin(&Client::new(&base, Some(&token)), 6).await;
+        let load = Load::begin(&Client::new(&base, Some(&token)), 6);
         Self { install, agents, load }
     }
 
