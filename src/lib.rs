@@ -35,3 +35,4 @@ pub mod scheduler;
 pub mod scim;
 pub mod service;
 pub mod store;
+pub mod systemd;
