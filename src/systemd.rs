@@ -119,7 +119,7 @@ pub async fn feed_watchdog(pulse: Pulse) {
 }
 
 /// How often to look at what the status says.
-pub const LOOK: Duration = Duration::from_secs(15);
+pub const LOOK: Duration = Duration::from_secs(5);
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
