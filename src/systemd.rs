@@ -1,5 +1,5 @@
-//! What is said to systemd and taken from it: sd_notify(3), the watchdog, the sockets of
-//! sd_listen_fds(3). Without systemd there is nobody to talk to, and nothing here does anything.
+//! What is said to systemd and taken from it: `sd_notify(3)`, the watchdog, the sockets of
+//! `sd_listen_fds(3)`. Without systemd there is nobody to talk to, and nothing here does anything.
 //!
 //! Knows nothing of SCIM or of the database: what is alive, and what the status says, is asked of
 //! the caller.

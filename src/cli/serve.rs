@@ -204,9 +204,15 @@ impl Reloads<'_> {
                     systemd::ready(&format!("{}; a restart is needed for {keys}", self.serving));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the reload was refused; the settings stay as they were");
+                    let lines: Vec<_> =
+                        error.to_string().lines().map(|it| it.trim().to_owned()).collect();
+                    let reason = lines.join("; ");
+                    tracing::error!(
+                        reason,
+                        "the reload was refused; the settings stay as they were"
+                    );
                     let refused =
-                        format!("Reload refused, the settings stay as they were: {error}");
+                        format!("Reload refused, the settings stay as they were: {reason}");
                     systemd::ready(&refused);
                 }
             }

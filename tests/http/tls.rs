@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::agent::Server;
-use crate::support::tls::{Authority, Identity, converse, exchange, get, status};
+use crate::support::tls::{Authority, converse, exchange, get, status};
 use crate::support::{Database, Engine, Install};
 
 /// An agent that shows a certificate.
@@ -25,14 +25,12 @@ struct Secured {
 }
 
 impl Secured {
-    async fn with(identity: impl FnOnce(&Authority) -> Identity, more: &str) -> Self {
+    /// With further lines of configuration.
+    async fn with(more: &str) -> Self {
         let authority = Authority::new();
         let mut install = Install::new(Database::reference(Engine::Sqlite).await);
-        let folder = install.database.folder().to_owned();
-        std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-        let more = more.replace("CA_FILE", &format!("{:?}", folder.join("ca.pem")));
-        let files = identity(&authority).install(&folder);
-        install.configure(&format!("{}[tls]\n{files}", more.replace("[tls]\n", "")));
+        let files = authority.issue().install(&install.database.folder());
+        install.configure(&format!("{more}[tls]\n{files}"));
         install.migrate();
         let token = install.token("entra", &[]);
         let server = install.serve_unready().await;
@@ -52,7 +50,7 @@ const USER: &str = "/scim/v2/Users/3";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_speaks_tls_12_and_13_and_both_versions_of_http() {
-    let agent = Secured::with(Authority::issue, "").await;
+    let agent = Secured::with("").await;
     for version in [&TLS12, &TLS13] {
         let caller = agent.authority.client_of(None, &[version]);
         let answer = caller.get(&agent.server.address, USER, &agent.bearer()).await.unwrap();
@@ -81,13 +79,17 @@ async fn it_speaks_tls_12_and_13_and_both_versions_of_http() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_must_show_a_certificate_where_one_is_demanded() {
-    let more = "[tls]\nclient_ca = CA_FILE\n";
     let authority = Authority::new();
     let mut install = Install::new(Database::reference(Engine::Sqlite).await);
-    let folder = install.database.folder().to_owned();
+    let folder = install.database.folder();
     std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-    let more = more.replace("CA_FILE", &format!("{:?}", folder.join("ca.pem")));
-    install.configure(&format!("{more}{}", authority.issue().install(&folder)));
+    let files = authority.issue().install(&folder);
+    install.configure(&format!(
+        "[tls]
+{files}client_ca = {:?}
+",
+        folder.join("ca.pem").display().to_string()
+    ));
     install.migrate();
     let token = install.token("entra", &[]);
     let server = install.serve_unready().await;
@@ -109,7 +111,7 @@ async fn a_client_must_show_a_certificate_where_one_is_demanded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_costs_one_debug_line_and_stalls_nobody() {
     let more = "limits.header_time = \"1s\"\n[log]\nlevel = \"debug\"\n";
-    let agent = Secured::with(Authority::issue, more).await;
+    let agent = Secured::with(more).await;
     let address = &agent.server.address;
     let silent = TcpStream::connect(address).await.unwrap();
     for garbage in
@@ -138,7 +140,7 @@ async fn garbage_costs_one_debug_line_and_stalls_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_certificate_is_shown_and_open_connections_stay() {
-    let agent = Secured::with(Authority::issue, "").await;
+    let agent = Secured::with("").await;
     let address = &agent.server.address;
     let caller = agent.authority.client(None);
     let mut kept = caller.connect(address, &["http/1.1"]).await.unwrap();
@@ -170,7 +172,7 @@ async fn a_certificate_that_is_about_to_end_is_told_of() {
     let more = "[tls]\nwarn_before = \"400d\"\n";
     let authority = Authority::new();
     let mut install = Install::new(Database::reference(Engine::Sqlite).await);
-    let folder = install.database.folder().to_owned();
+    let folder = install.database.folder();
     install.configure(&format!("{more}{}", authority.issue_until(next_year).install(&folder)));
     install.migrate();
     let server = install.serve_unready().await;
