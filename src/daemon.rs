@@ -1,20 +1,25 @@
 //! The running daemon: listeners and the schedule until a shutdown, then a drain. Takes both from its caller, so
-//! that a test binds port 0 and stops when it likes; reads no configuration file.
+//! that a test binds port 0 and stops when it likes; reads no configuration file. What a reload
+//! replaces is one value, [`Setup`], that everything here asks for anew.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-use crate::http::{App, Clock, Settings, Surface, listener};
+use crate::http::listener::{Pulse, Wire};
+use crate::http::tls::Tls;
+use crate::http::{AdminDoor, App, Clock, Surface, listener};
 use crate::reconcile::scheduled::Reconciler;
-use crate::service::Service;
 use crate::{presence, scheduler};
 
 /// How a daemon ended.
 pub use crate::http::listener::Drained;
+
+/// How often the log says that the certificate is about to expire.
+const WARN_EVERY: Duration = Duration::from_secs(86_400);
 
 /// Where a daemon is reached, already bound.
 #[derive(Debug, Default)]
@@ -25,30 +30,60 @@ pub struct Listeners {
     pub admin: Vec<TcpListener>,
 }
 
+/// What a reload replaces, all of it at once: a request under way keeps what it began with, and so
+/// does a job. Cheap to clone.
+#[derive(Clone)]
+pub struct Setup {
+    /// Answers the requests.
+    pub app: App,
+    /// Does the jobs.
+    pub reconciler: Reconciler,
+    /// Encrypts; absent: plain HTTP.
+    pub tls: Option<Tls>,
+}
+
+impl Setup {
+    /// What a new connection gets.
+    fn wire(&self, surface: Surface) -> Wire {
+        // An admin listener that asks nobody who they are is for this machine alone.
+        let clear = surface == Surface::Admin && self.app.admin_door() == AdminDoor::Open;
+        let tls = self.tls.as_ref().filter(|_| !clear);
+        Wire { limits: self.app.limits().clone(), tls: tls.map(|tls| tls.server.clone()) }
+    }
+}
+
+/// A setup that nobody reloads.
+#[must_use]
+pub fn fixed(setup: Setup) -> watch::Receiver<Setup> {
+    watch::channel(setup).1
+}
+
 /// Serves on every listener, and runs the reconciler on its schedule, until `shutdown` resolves; then accepts nothing more, lets the requests
 /// under way finish within `limits.drain`, and returns. A run of the
 /// reconciler that is under way then has as long.
 pub async fn run(
     listeners: Listeners,
-    service: Service,
-    reconciler: Reconciler,
-    settings: Settings,
+    setup: watch::Receiver<Setup>,
+    pulse: Pulse,
     clock: Clock,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let app = App::new(service, settings, Arc::clone(&clock));
-    let limits = app.limits().clone();
     let shutdown = shutdown.shared();
     let serve = |sockets, surface| {
-        let app = app.clone();
-        let handler = move |request, peer| app.clone().handle(request, peer, surface);
-        listener::serve(sockets, handler, &limits, shutdown.clone())
+        let (apps, wires) = (setup.clone(), setup.clone());
+        let handler = move |request, peer| {
+            let app = apps.borrow().app.clone();
+            app.handle(request, peer, surface)
+        };
+        let wire = move || wires.borrow().wire(surface);
+        listener::serve(sockets, handler, wire, &pulse, shutdown.clone())
     };
-    let store = app.service().store().clone();
+    let store = setup.borrow().app.service().store().clone();
     let drained = tokio::join!(
         serve(listeners.scim, Surface::Scim),
         serve(listeners.admin, Surface::Admin),
-        schedule(&reconciler, clock, limits.drain, shutdown.clone()),
+        schedule(setup.clone(), clock.clone(), shutdown.clone()),
+        warn_of_expiry(setup.clone(), clock, shutdown.clone()),
         presence::announce(&store, shutdown.clone()),
     );
     let drained = drained.0.and(drained.1);
@@ -62,22 +97,75 @@ pub async fn run(
     drained
 }
 
-/// Runs the jobs until the shutdown; one that is under way then is left after `drain`: it has
-/// written nothing, and whoever comes next begins it anew.
+/// Runs the jobs until the shutdown; one that is under way then is left after `limits.drain`: it has
+/// written nothing, and whoever comes next begins it anew. After a reload the new jobs take over as
+/// soon as the job under way has ended.
 async fn schedule(
-    reconciler: &Reconciler,
+    mut setup: watch::Receiver<Setup>,
     clock: Clock,
-    drain: Duration,
     shutdown: impl Future<Output = ()> + Clone,
 ) {
+    let drain = setup.clone();
     let cut_off = async {
         shutdown.clone().await;
-        tokio::time::sleep(drain).await;
+        let limit = drain.borrow().app.limits().drain;
+        tokio::time::sleep(limit).await;
+    };
+    let jobs = async {
+        loop {
+            let reconciler = setup.borrow_and_update().reconciler.clone();
+            let replaced = async {
+                if setup.changed().await.is_err() {
+                    // Nobody is left who could reload.
+                    std::future::pending::<()>().await;
+                }
+            };
+            let ended =
+                futures_util::future::select(Box::pin(shutdown.clone()), Box::pin(replaced))
+                    .map(|_| ());
+            scheduler::run(reconciler.jobs(), &reconciler, clock.clone(), ended).await;
+            if shutdown.clone().now_or_never().is_some() {
+                return;
+            }
+        }
     };
     tokio::select! {
-        () = scheduler::run(reconciler.jobs(), reconciler, clock, shutdown.clone()) => {}
+        () = jobs => {}
         () = cut_off => tracing::warn!("a job was cut off at shutdown; its slot is caught up later"),
     }
+}
+
+/// Says at start, after each reload and once a day that the certificate is about to expire.
+async fn warn_of_expiry(
+    mut setup: watch::Receiver<Setup>,
+    clock: Clock,
+    shutdown: impl Future<Output = ()>,
+) {
+    let warning = async {
+        loop {
+            let tls = setup.borrow_and_update().tls.clone();
+            if let Some(warning) = tls.and_then(|tls| tls.certificate.warning(clock())) {
+                tracing::warn!("{warning}");
+            }
+            // Without anybody who could reload, the day passes all the same.
+            let replaced = tokio::time::timeout(WARN_EVERY, setup.changed()).await;
+            if let Ok(Err(_)) = replaced {
+                tokio::time::sleep(WARN_EVERY).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = warning => {}
+        () = shutdown => {}
+    }
+}
+
+/// Yields whenever the process is asked to read its settings anew: SIGHUP.
+///
+/// # Errors
+/// When the signal handler can't be installed.
+pub fn reload_signal() -> std::io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
 }
 
 /// Resolves when the process is asked to stop: SIGTERM (systemd, `kill`) or SIGINT (Ctrl-C).

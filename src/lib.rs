@@ -37,3 +37,4 @@ pub mod scheduler;
 pub mod scim;
 pub mod service;
 pub mod store;
+pub mod systemd;

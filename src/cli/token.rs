@@ -51,6 +51,8 @@ enum ScopeName {
     Provision,
     /// Only read; never changes any state
     Read,
+    /// Use the admin listener, and nothing in SCIM
+    Admin,
 }
 
 /// Runs one of them.
@@ -66,6 +68,7 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
                 let scope = match scope {
                     ScopeName::Provision => Scope::Provision,
                     ScopeName::Read => Scope::Read,
+                    ScopeName::Admin => Scope::Admin,
                 };
                 let expires = expires
                     .map(|duration| time::ahead(duration, now))
@@ -105,13 +108,9 @@ pub fn rows(tokens: &[tokens::Row]) -> Vec<Vec<String>> {
     let heading = ["NAME", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "REVOKED"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(tokens.iter().map(|token| {
-        let scope = match token.scope {
-            Scope::Read => "read",
-            Scope::Provision => "provision",
-        };
         vec![
             token.name.clone(),
-            scope.to_owned(),
+            token.scope.as_str().to_owned(),
             time::show(token.created),
             time::show_optional(token.expires),
             time::show_optional(token.last_used),

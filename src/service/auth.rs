@@ -60,11 +60,8 @@ pub(super) async fn authenticate(
     if expired || row.revoked.is_some() {
         return Ok(None);
     }
-    let scope = match row.scope.as_str() {
-        "provision" => Scope::Provision,
-        _ => Scope::Read,
-    };
-    Ok(Some(Token { name: row.name, scope }))
+    // A scope that a later version knows opens nothing here.
+    Ok(Scope::parse(&row.scope).map(|scope| Token { name: row.name, scope }))
 }
 
 async fn read(store: &Store, hash: &str) -> Result<Option<TokenRow>, Error> {

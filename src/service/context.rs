@@ -8,8 +8,10 @@ use serde_json::Value;
 pub enum Scope {
     /// Reading; changes no state, not even a link's.
     Read,
-    /// Everything.
+    /// Everything in SCIM.
     Provision,
+    /// The admin listener, and nothing in SCIM.
+    Admin,
 }
 
 impl Scope {
@@ -19,7 +21,14 @@ impl Scope {
         match self {
             Self::Read => "read",
             Self::Provision => "provision",
+            Self::Admin => "admin",
         }
+    }
+
+    /// The scope of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Read, Self::Provision, Self::Admin].into_iter().find(|scope| scope.as_str() == name)
     }
 }
 

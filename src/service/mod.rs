@@ -89,6 +89,15 @@ impl Service {
         })
     }
 
+    /// Another service over the same database, as after a reload; tokens stay remembered.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub async fn restarted(&self, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
+        let service = Self::start(self.store.clone(), profile, paging).await?;
+        Ok(Self { tokens: Arc::clone(&self.tokens), ..service })
+    }
+
     /// The same, with limits on how many users a client may disable.
     #[must_use]
     pub fn guarded(self, guard: Guard) -> Self {

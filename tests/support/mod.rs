@@ -10,6 +10,7 @@ pub mod entra;
 pub mod installs;
 pub mod proxy;
 pub mod sql;
+pub mod tls;
 
 pub use agent::{Agent, Install};
 pub use client::{Answer, Client};
