@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 
 use crate::http::{App, Clock, Settings, Surface, listener};
+use crate::notify::Sender;
 use crate::reconcile::scheduled::Reconciler;
 use crate::scheduler;
 use crate::service::Service;
@@ -32,6 +33,7 @@ pub async fn run(
     listeners: Listeners,
     service: Service,
     reconciler: Reconciler,
+    sender: Sender,
     settings: Settings,
     clock: Clock,
     shutdown: impl Future<Output = ()>,
@@ -48,6 +50,7 @@ pub async fn run(
         serve(listeners.scim, Surface::Scim),
         serve(listeners.admin, Surface::Admin),
         schedule(&reconciler, clock, limits.drain, shutdown.clone()),
+        deliver(&sender, limits.drain, shutdown.clone()),
     );
     let drained = drained.0.and(drained.1);
     match drained {
@@ -68,14 +71,25 @@ async fn schedule(
     drain: Duration,
     shutdown: impl Future<Output = ()> + Clone,
 ) {
-    let cut_off = async {
-        shutdown.clone().await;
-        tokio::time::sleep(drain).await;
-    };
     tokio::select! {
         () = scheduler::run(reconciler.jobs(), reconciler, clock, shutdown.clone()) => {}
-        () = cut_off => tracing::warn!("a job was cut off at shutdown; its slot is caught up later"),
+        () = cut_off(drain, shutdown.clone()) => tracing::warn!("a job was cut off at shutdown; its slot is caught up later"),
     }
+}
+
+/// Delivers notices until the shutdown; one that is under way then may be sent again.
+async fn deliver(sender: &Sender, drain: Duration, shutdown: impl Future<Output = ()> + Clone) {
+    tokio::select! {
+        () = sender.run(shutdown.clone()) => {}
+        () = cut_off(drain, shutdown.clone()) => {
+            tracing::warn!("a notice was cut off at shutdown; it is sent again later");
+        }
+    }
+}
+
+async fn cut_off(drain: Duration, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    tokio::time::sleep(drain).await;
 }
 
 /// Resolves when the process is asked to stop: SIGTERM (systemd, `kill`) or SIGINT (Ctrl-C).

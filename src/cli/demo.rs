@@ -96,10 +96,12 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     output::print(&show::entrance(place, &origin, &base, &token))?;
 
     let reconciler = serve::reconciler(&loaded.config, &service);
+    let sender = serve::sender(&loaded.config, &service)?;
     let serving = tokio::spawn(daemon::run(
         listeners,
         service,
         reconciler,
+        sender,
         serve::settings(&loaded.config),
         system_clock(),
         stop.clone(),

@@ -12,6 +12,7 @@ use super::logging;
 use crate::config::Config;
 use crate::daemon::{self, Listeners};
 use crate::http::{Settings, system_clock};
+use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::service::{Paging, Service};
 
@@ -34,7 +35,9 @@ async fn serve(loaded: &Loaded) -> Result<(), Error> {
     let service = start(loaded).await?;
     let listeners = bind(config).await?;
     let reconciler = reconciler(config, &service);
-    daemon::run(listeners, service, reconciler, settings(config), system_clock(), stop).await;
+    let sender = sender(config, &service)?;
+    let settings = settings(config);
+    daemon::run(listeners, service, reconciler, sender, settings, system_clock(), stop).await;
     Ok(())
 }
 
@@ -47,7 +50,10 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     let paging = Paging { default: limits.page_default, most: limits.page_max };
     Service::start(context::store(&loaded.config)?, Arc::clone(&loaded.profile), paging)
         .await
-        .map(|service| service.guarded(loaded.config.guard))
+        .map(|service| {
+            let channels = notify::channels(&loaded.config.notify);
+            service.guarded(loaded.config.guard).telling(channels)
+        })
         .map_err(|error| Error::service("can't start", error))
 }
 
@@ -56,6 +62,14 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
 pub fn reconciler(config: &Config, service: &Service) -> Reconciler {
     let layout = Arc::clone(service.layout());
     Reconciler::new(service.store().clone(), layout, config, system_clock())
+}
+
+/// What delivers notices, out of the database that the service serves.
+///
+/// # Errors
+/// 64 for a channel that can't be used.
+pub fn sender(config: &Config, service: &Service) -> Result<Sender, Error> {
+    Sender::new(service.store().clone(), config, system_clock()).map_err(Error::usage)
 }
 
 /// What the configuration has for the wire.

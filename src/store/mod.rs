@@ -18,6 +18,7 @@ pub mod guard;
 pub mod lease;
 pub mod links;
 pub mod migrate;
+pub mod notices;
 mod pages;
 mod pipeline;
 mod pool;

@@ -26,10 +26,12 @@ async fn begin(dir: &std::path::Path) -> Running {
     let settings = serve::settings(&loaded.config);
     let stopped = stopped.map(|_| ());
     let reconciler = serve::reconciler(&loaded.config, &service);
+    let sender = serve::sender(&loaded.config, &service).unwrap();
     let serving = tokio::spawn(daemon::run(
         listeners,
         service,
         reconciler,
+        sender,
         settings,
         system_clock(),
         stopped,
