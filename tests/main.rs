@@ -20,5 +20,6 @@ mod architecture;
 mod cleanup;
 mod faults;
 mod http;
+mod notify;
 mod reconcile;
 mod store;

@@ -179,6 +179,7 @@ mod tests {
         report.scope = Scope { restored: 1, ..report.scope };
         assert_eq!(causes(&report, Some("CLEAN")), [Cause::Restored]);
         let mut report = fixture::every_kind();
+        report.scope.restored = 0;
         assert_eq!(report.verdict, Verdict::Drift);
         for item in &mut report.findings {
             item.new =

@@ -184,28 +184,23 @@ fn run(before: Option<&str>, causes: &[Cause], report: Option<&Report>) -> Vec<S
     };
     let verdict = report.verdict.as_str();
     let mut lines = brief::headline(report);
+    let restored = match report.scope.restored {
+        1 => "1 finding".to_owned(),
+        many => format!("{many} findings"),
+    };
+    let causes = causes.iter().map(|cause| match (cause, before) {
+        (Cause::VerdictChanged, Some(before)) => {
+            format!("the verdict was {before} and is {verdict}")
+        }
+        (Cause::VerdictChanged, None) => "it is the first run".to_owned(),
+        (Cause::NewCritical, _) => "something critical is new".to_owned(),
+        (Cause::Restored, _) => {
+            format!("reconcile.auto restored {restored} by itself (`kpifire-scim audit` says what)")
+        }
+    });
+    let causes: Vec<String> = causes.collect();
     lines.push(String::new());
-    for cause in causes {
-        lines.push(match (cause, before) {
-            (Cause::VerdictChanged, Some(before)) => {
-                format!("Why you are told: the verdict was {before} and is {verdict}.")
-            }
-            (Cause::VerdictChanged, None) => {
-                format!("Why you are told: it is the first run, and its verdict is {verdict}.")
-            }
-            (Cause::NewCritical, _) => {
-                "Why you are told: something critical wasn't there at the run before.".to_owned()
-            }
-            (Cause::Restored, _) => format!(
-                "Why you are told: reconcile.auto restored {} by itself; `kpifire-scim audit` says \
-                 what.",
-                match report.scope.restored {
-                    1 => "1 finding".to_owned(),
-                    many => format!("{many} findings"),
-                }
-            ),
-        });
-    }
+    lines.push(format!("Why you are told: {}.", causes.join("; ")));
     lines
 }
 

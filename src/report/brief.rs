@@ -15,6 +15,10 @@ const COLUMNS: usize = 76;
 pub fn summary(report: &Report) -> String {
     match report.verdict {
         Verdict::Incomplete => "not everything could be read".to_owned(),
+        Verdict::Clean | Verdict::Drift | Verdict::Blocked if report.findings.is_empty() => {
+            let (_, _, resolved) = words::movement(&report.counts);
+            format!("no findings, {} resolved", words::number(resolved))
+        }
         Verdict::Clean | Verdict::Drift | Verdict::Blocked => words::summary(report),
     }
 }
@@ -24,7 +28,7 @@ pub fn summary(report: &Report) -> String {
 pub fn headline(report: &Report) -> Vec<String> {
     let mut lines = wrapped(&words::headline(report), COLUMNS, 4);
     if report.verdict != Verdict::Incomplete {
-        lines.push(capital(&format!("{}.", words::summary(report))));
+        lines.push(words::capital(&format!("{}.", summary(report))));
     }
     for reason in &report.reasons {
         let reason = wrapped(&visible(reason), COLUMNS - 2, 6);
@@ -35,13 +39,6 @@ pub fn headline(report: &Report) -> Vec<String> {
         lines.extend(wrapped(words::no_findings(report), COLUMNS, 4));
     }
     lines
-}
-
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// The findings that a message lists: new ones first, the worst of them first, `most` at most.
