@@ -13,6 +13,7 @@ mod cron;
 mod error;
 mod jobs;
 mod layers;
+mod notify;
 mod read;
 mod sections;
 mod url;
@@ -30,9 +31,8 @@ use sha2::{Digest, Sha256};
 
 pub use cron::Cron;
 pub use error::{Error, Problem};
-pub use jobs::{
-    Cleanup, Guard, MANY_USERS, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook,
-};
+pub use jobs::{Cleanup, Guard, MANY_USERS, Reconcile, Reports, Retention, Schedule};
+pub use notify::{MailServer, MailTls, Notify, Smtp, Webhook, WebhookFormat};
 pub use sections::{
     Admin, Auth, Entra, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback,
 };
@@ -77,7 +77,7 @@ pub struct Config {
     pub cleanup: Cleanup,
     /// `[guard]`
     pub guard: Guard,
-    /// `[notify]` (reserved for notification)
+    /// `[notify]`
     pub notify: Notify,
     /// `[reports]`
     pub reports: Reports,

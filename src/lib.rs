@@ -28,6 +28,7 @@ pub mod daemon;
 pub mod http;
 pub mod lease;
 pub mod mapper;
+pub mod notify;
 pub mod outbound;
 pub mod presence;
 pub mod profile;

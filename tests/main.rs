@@ -21,5 +21,6 @@ mod cleanup;
 mod failover;
 mod faults;
 mod http;
+mod notify;
 mod reconcile;
 mod store;

@@ -98,7 +98,7 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let base = format!("{origin}{}", loaded.config.base_path);
     output::print(&show::entrance(place, &origin, &base, &token))?;
 
-    let setup = daemon::fixed(setup(loaded, &service));
+    let setup = daemon::fixed(setup(loaded, &service)?);
     let serving = tokio::spawn(daemon::run(
         bound_to.listeners,
         setup,
@@ -122,13 +122,10 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     ended.map(|_| ())
 }
 
-fn setup(loaded: &Loaded, service: &Service) -> Setup {
+fn setup(loaded: &Loaded, service: &Service) -> Result<Setup, Error> {
     let settings = serve::settings(&loaded.config, AdminDoor::Open);
-    Setup {
-        app: App::new(service.clone(), settings, system_clock()),
-        reconciler: serve::reconciler(&loaded.config, service),
-        tls: None,
-    }
+    let app = App::new(service.clone(), settings, system_clock());
+    serve::setup(&loaded.config, app, None)
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.

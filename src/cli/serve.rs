@@ -16,6 +16,7 @@ use crate::daemon::{self, Listeners, Setup};
 use crate::http::listener::Pulse;
 use crate::http::tls::Tls;
 use crate::http::{AdminDoor, App, Settings, system_clock};
+use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::service::{Paging, Service};
 use crate::systemd::{self, Sockets};
@@ -41,11 +42,8 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
     let tls = tls(config)?;
     let service = start(loaded).await?;
     let bound = bind(config, sockets).await?;
-    let setup = Setup {
-        app: App::new(service.clone(), settings(config, bound.door), system_clock()),
-        reconciler: reconciler(config, &service),
-        tls,
-    };
+    let app = App::new(service, settings(config, bound.door), system_clock());
+    let setup = setup(config, app, tls)?;
     let (setups, setup) = watch::channel(setup);
     let reloads = Reloads { globals, started: loaded, serving: bound.serving, setups };
     let pulse = Pulse::default();
@@ -73,19 +71,27 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     let store = context::store(&loaded.config)?;
     Service::start(store, Arc::clone(&loaded.profile), paging(&loaded.config))
         .await
-        .map(|service| service.guarded(loaded.config.guard))
+        .map(|service| wired(service, &loaded.config))
         .map_err(|error| Error::service("can't start", error))
+}
+
+fn wired(service: Service, config: &Config) -> Service {
+    service.guarded(config.guard).telling(notify::channels(&config.notify))
 }
 
 fn paging(config: &Config) -> Paging {
     Paging { default: config.limits.page_default, most: config.limits.page_max }
 }
 
-/// What the schedule runs, over the database that the service serves.
-#[must_use]
-pub fn reconciler(config: &Config, service: &Service) -> Reconciler {
-    let layout = Arc::clone(service.layout());
-    Reconciler::new(service.store().clone(), layout, config, system_clock())
+/// What the daemon does for this configuration: answers, jobs, notices, all over one service.
+///
+/// # Errors
+/// 64 for a channel of `[notify]` that can't be used.
+pub fn setup(config: &Config, app: App, tls: Option<Tls>) -> Result<Setup, Error> {
+    let (store, layout) = (app.service().store().clone(), Arc::clone(app.service().layout()));
+    let sender = Sender::new(store.clone(), config, system_clock()).map_err(Error::usage)?;
+    let reconciler = Reconciler::new(store, layout, config, system_clock());
+    Ok(Setup { app, reconciler, sender: Arc::new(sender), tls })
 }
 
 /// What the configuration has for the wire.
@@ -231,13 +237,10 @@ impl Reloads<'_> {
             .service()
             .restarted(Arc::clone(&loaded.profile), paging(config))
             .await
-            .map(|service| service.guarded(config.guard))
+            .map(|service| wired(service, config))
             .map_err(|error| Error::service("the profile can't be used", error))?;
-        let setup = Setup {
-            app: old.app.reloaded(service.clone(), settings(config, old.app.admin_door())),
-            reconciler: reconciler(config, &service),
-            tls,
-        };
+        let app = old.app.reloaded(service, settings(config, old.app.admin_door()));
+        let setup = setup(config, app, tls)?;
         self.setups.send_replace(setup);
         Ok(waiting(&self.started.config, config))
     }

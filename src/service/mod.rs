@@ -45,6 +45,7 @@ pub use error::Error;
 
 use crate::config::Guard;
 use crate::mapper::{self, Layout};
+use crate::notify::Channels;
 use crate::profile::model::Profile;
 use crate::scim::{Advertised, FilterLimits, ListQuery, Projection, ResourceType};
 use crate::store::{Status, Store};
@@ -66,6 +67,7 @@ pub struct Service {
     advertised: Arc<Advertised>,
     paging: Paging,
     guard: Guard,
+    channels: Channels,
     tokens: Arc<auth::Cache>,
 }
 
@@ -85,6 +87,7 @@ impl Service {
             layout: Arc::new(layout),
             paging,
             guard: Guard::default(),
+            channels: Channels::default(),
             tokens: Arc::default(),
         })
     }
@@ -102,6 +105,18 @@ impl Service {
     #[must_use]
     pub fn guarded(self, guard: Guard) -> Self {
         Self { guard, ..self }
+    }
+
+    /// The channels that people are told by.
+    #[must_use]
+    pub fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    /// The same, telling people by these channels when the guard refuses.
+    #[must_use]
+    pub fn telling(self, channels: Channels) -> Self {
+        Self { channels, ..self }
     }
 
     /// `POST /Users`, `POST /Groups` (RFC 7644 §3.3).

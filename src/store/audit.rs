@@ -1,5 +1,7 @@
 //! `scim_audit`: append-only; what was asked, by whom, and what it changed.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
@@ -121,6 +123,26 @@ pub async fn count_by(
         .raw(" ESCAPE '!'");
     let rows = tx.query(sql).await?;
     Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
+}
+
+/// How many rows of each outcome were written since a time. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn outcomes(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<String, u64>, Error> {
+    let sql = Sql::new("SELECT outcome, COUNT(*) FROM scim_audit WHERE at >= ").bind(since);
+    let rows = tx.query(sql.raw(" GROUP BY outcome")).await?;
+    let count = |index: i64| u64::try_from(index).unwrap_or_default();
+    Ok(rows.iter().map(|row| (row.text(0).unwrap_or_default(), count(row.int(1)))).collect())
+}
+
+/// Whether a write was refused with this outcome since a time. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn any_since(tx: &mut Tx, outcome: &str, since: NaiveDateTime) -> Result<bool, Error> {
+    let sql = Sql::new("SELECT 1 FROM scim_audit WHERE at >= ").bind(since).raw(" AND outcome = ");
+    Ok(!tx.query(sql.bind(outcome).raw(" LIMIT 1")).await?.is_empty())
 }
 
 /// Rows in the order they were written, after the row `after`, at most `limit`.

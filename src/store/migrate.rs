@@ -38,6 +38,7 @@ const SQLITE: &[Migration] = &[
     migration!("sqlite", "2026-11-24-000002_reconciler"),
     migration!("sqlite", "2026-11-24-000003_cleanup"),
     migration!("sqlite", "2026-11-25-000001_admin_scope"),
+    migration!("sqlite", "2026-11-25-000004_notices"),
     migration!("sqlite", "2026-11-25-000006_agents"),
 ];
 const POSTGRES: &[Migration] = &[
@@ -45,6 +46,7 @@ const POSTGRES: &[Migration] = &[
     migration!("postgres", "2026-11-24-000002_reconciler"),
     migration!("postgres", "2026-11-24-000003_cleanup"),
     migration!("postgres", "2026-11-25-000001_admin_scope"),
+    migration!("postgres", "2026-11-25-000004_notices"),
     migration!("postgres", "2026-11-25-000006_agents"),
 ];
 const MYSQL: &[Migration] = &[
@@ -52,6 +54,7 @@ const MYSQL: &[Migration] = &[
     migration!("mysql", "2026-11-24-000002_reconciler"),
     migration!("mysql", "2026-11-24-000003_cleanup"),
     migration!("mysql", "2026-11-25-000001_admin_scope"),
+    migration!("mysql", "2026-11-25-000004_notices"),
     migration!("mysql", "2026-11-25-000006_agents"),
 ];
 

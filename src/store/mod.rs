@@ -19,6 +19,7 @@ pub mod guard;
 pub mod lease;
 pub mod links;
 pub mod migrate;
+pub mod notices;
 mod pages;
 mod pipeline;
 mod pool;
