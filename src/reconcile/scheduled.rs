@@ -87,6 +87,7 @@ impl Reconciler {
             // The thresholds count a week back.
             journal: before(retention.runs.max(WEEK)),
             findings: before(retention.findings),
+            access_tokens: stamp(now),
         };
         let forgotten =
             self.store.write(move |tx| Box::pin(async move { runs::forget(tx, keep).await })).await;

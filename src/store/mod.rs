@@ -9,6 +9,7 @@
 pub mod audit;
 mod catalogue;
 pub mod cleanup;
+pub mod clients;
 pub mod demo;
 mod dialect;
 pub mod edges;

@@ -18,10 +18,12 @@ use crate::profile::proof::{Finding, Severity};
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
 
-const SIDECAR: [&str; 12] = [
+const SIDECAR: [&str; 14] = [
     "scim_links",
     "scim_desired_members",
     "scim_tokens",
+    "scim_clients",
+    "scim_access_tokens",
     "scim_audit",
     "scim_name_locks",
     "scim_runs",

@@ -152,9 +152,11 @@ pub struct Keep {
     pub journal: NaiveDateTime,
     /// Findings, by when they were resolved.
     pub findings: NaiveDateTime,
+    /// Clients' access tokens, by when they expired.
+    pub access_tokens: NaiveDateTime,
 }
 
-/// Removes what is older; how many rows. Four statements.
+/// Removes what is older; how many rows. Five statements.
 ///
 /// # Errors
 /// The database's.
@@ -164,6 +166,7 @@ pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
         ("DELETE FROM scim_runs WHERE started < ", keep.runs),
         ("DELETE FROM scim_cleanup_journal WHERE at < ", keep.journal),
         ("DELETE FROM scim_findings WHERE resolved IS NOT NULL AND resolved < ", keep.findings),
+        ("DELETE FROM scim_access_tokens WHERE expires < ", keep.access_tokens),
     ];
     let mut gone = 0;
     for (sql, before) in deletes {
