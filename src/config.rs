@@ -9,6 +9,7 @@
 //! Knows nothing of databases, sockets or what a profile says. `reconcile`, `cleanup`, `notify`
 //! and `retention` are validated here for the rooms that will use them.
 
+mod auth;
 mod cron;
 mod error;
 mod jobs;
@@ -28,12 +29,13 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+pub use auth::{Auth, Entra, Jwks};
 pub use cron::Cron;
 pub use error::{Error, Problem};
 pub use jobs::{
     Cleanup, Guard, MANY_USERS, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook,
 };
-pub use sections::{Admin, Auth, Entra, Limits, Log, LogFormat, Tls};
+pub use sections::{Admin, Limits, Log, LogFormat, Tls};
 pub use url::{DatabaseUrl, Secret};
 
 use layers::{Layer, Layers};
@@ -146,7 +148,7 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
         profile: profile?,
         tls,
         admin,
-        auth,
+        auth: auth?,
         schedule: schedule?,
         reconcile: reconcile?,
         cleanup: cleanup?,

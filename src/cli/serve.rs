@@ -47,6 +47,7 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     let paging = Paging { default: limits.page_default, most: limits.page_max };
     Service::start(context::store(&loaded.config)?, Arc::clone(&loaded.profile), paging)
         .await
+        .and_then(|service| service.authenticating(&loaded.config.auth))
         .map(|service| service.guarded(loaded.config.guard))
         .map_err(|error| Error::service("can't start", error))
 }
@@ -95,8 +96,6 @@ async fn take(key: &str, address: SocketAddr, path: &str) -> Result<TcpListener,
 fn refuse_unserved(config: &Config) -> Result<(), Error> {
     let key = if config.tls.is_some() {
         "tls"
-    } else if config.auth.entra.is_some() {
-        "auth.entra"
     } else {
         return Ok(());
     };

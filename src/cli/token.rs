@@ -46,11 +46,20 @@ pub struct Named {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ScopeName {
+pub(super) enum ScopeName {
     /// Read and change users and groups
     Provision,
     /// Only read; never changes any state
     Read,
+}
+
+impl From<ScopeName> for Scope {
+    fn from(name: ScopeName) -> Self {
+        match name {
+            ScopeName::Provision => Self::Provision,
+            ScopeName::Read => Self::Read,
+        }
+    }
 }
 
 /// Runs one of them.
@@ -63,15 +72,11 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
         let now = Utc::now();
         match command {
             Command::Create(Create { name, expires, scope }) => {
-                let scope = match scope {
-                    ScopeName::Provision => Scope::Provision,
-                    ScopeName::Read => Scope::Read,
-                };
                 let expires = expires
                     .map(|duration| time::ahead(duration, now))
                     .transpose()
                     .map_err(|why| Error::usage(format!("--expires: {why}")))?;
-                let token = tokens::create(&store, &name, expires, scope, now)
+                let token = tokens::create(&store, &name, expires, scope.into(), now)
                     .await
                     .map_err(|error| Error::service("no token was made", error))?;
                 output::line(&token)
@@ -105,13 +110,9 @@ pub fn rows(tokens: &[tokens::Row]) -> Vec<Vec<String>> {
     let heading = ["NAME", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "REVOKED"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(tokens.iter().map(|token| {
-        let scope = match token.scope {
-            Scope::Read => "read",
-            Scope::Provision => "provision",
-        };
         vec![
             token.name.clone(),
-            scope.to_owned(),
+            token.scope.as_str().to_owned(),
             time::show(token.created),
             time::show_optional(token.expires),
             time::show_optional(token.last_used),

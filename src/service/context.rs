@@ -13,6 +13,12 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The scope of this name; what isn't `provision` may only read.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        if name == Self::Provision.as_str() { Self::Provision } else { Self::Read }
+    }
+
     /// Its name in `scim_tokens.scope`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
