@@ -63,7 +63,7 @@ pub struct Rotate {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Two lines: client_id: …, client_secret: …
+    /// Two lines, id and secret, each with its name before it
     Text,
     /// One object
     Json,

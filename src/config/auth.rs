@@ -115,7 +115,9 @@ fn jwks(text: &str) -> Result<Jwks, String> {
         }
         "https" => Ok(Jwks::Url(text)),
         "http" if here => Ok(Jwks::Url(text)),
-        "http" => Err("must be an https:// URL: keys that come in the clear prove nothing".to_owned()),
+        "http" => {
+            Err("must be an https:// URL: keys that come in the clear prove nothing".to_owned())
+        }
         _ => Err(format!("must be an https:// URL or a file's path, not a {scheme}:// URL")),
     }
 }

@@ -170,9 +170,11 @@ impl Refusal {
     fn into_response(self) -> Response {
         let (status, error, description) = match self {
             Self::Request(why) => (400, "invalid_request", why),
-            Self::Client => {
-                (401, "invalid_client", "The client is unknown, expired or revoked, or its secret is wrong.")
-            }
+            Self::Client => (
+                401,
+                "invalid_client",
+                "The client is unknown, expired or revoked, or its secret is wrong.",
+            ),
             Self::GrantType => {
                 (400, "unsupported_grant_type", "The grant_type is client_credentials.")
             }
@@ -242,12 +244,13 @@ mod tests {
             }
             headers
         };
-        let tried = |values: &[&'static str], form: &str| {
-            match credentials(&headers(values), &Form::parse(form.as_bytes()).unwrap()) {
-                Ok(it) => format!("{}:{}", it.client_id, it.client_secret),
-                Err(Refusal::Client) => "client".to_owned(),
-                Err(_) => "request".to_owned(),
-            }
+        let tried = |values: &[&'static str], form: &str| match credentials(
+            &headers(values),
+            &Form::parse(form.as_bytes()).unwrap(),
+        ) {
+            Ok(it) => format!("{}:{}", it.client_id, it.client_secret),
+            Err(Refusal::Client) => "client".to_owned(),
+            Err(_) => "request".to_owned(),
         };
         let basic = "Basic aWQ6cw==";
         assert_eq!(tried(&[basic], ""), "id:s");

@@ -117,12 +117,7 @@ async fn end_tokens(tx: &mut Tx, name: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// The database's.
-pub async fn used(
-    tx: &mut Tx,
-    name: &str,
-    hash: &str,
-    now: NaiveDateTime,
-) -> Result<bool, Error> {
+pub async fn used(tx: &mut Tx, name: &str, hash: &str, now: NaiveDateTime) -> Result<bool, Error> {
     let sql = Sql::new("UPDATE scim_clients SET last_used = ")
         .bind(now)
         .raw(" WHERE revoked IS NULL AND name = ")

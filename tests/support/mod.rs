@@ -8,6 +8,7 @@ pub mod client;
 pub mod database;
 pub mod entra;
 pub mod installs;
+pub mod jwt;
 pub mod proxy;
 pub mod sql;
 

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{E, path};
 use crate::scim::discovery::{
-    Advertised, AdvertisedType, BulkLimits, list_response, resource_type, resource_types, schema,
-    schemas, service_provider_config,
+    Advertised, AdvertisedType, BulkLimits, Scheme, list_response, resource_type, resource_types,
+    schema, schemas, service_provider_config,
 };
 
 const BASE: &str = "http://host/scim/v2";

@@ -206,7 +206,11 @@ fn decoded<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, String> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| "a part is not in base64url".to_owned())?;
     // serde_json's message may quote a claim, which may name a person.
     serde_json::from_slice(&json).map_err(|error| {
-        let kind = if error.is_data() { "lacks a claim, or has one of another type" } else { "is no JSON" };
+        let kind = if error.is_data() {
+            "lacks a claim, or has one of another type"
+        } else {
+            "is no JSON"
+        };
         format!("a part {kind}")
     })
 }

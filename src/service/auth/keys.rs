@@ -168,7 +168,7 @@ impl Keys {
                     let (keys, source) = (set.ids().join(", "), &self.source);
                     tracing::info!(%source, keys, "Entra's signing keys were read");
                     for why in &set.skipped {
-                        tracing::debug!(why, "a key was left out");
+                        tracing::info!(why, "a key of Entra's was left out");
                     }
                 }
                 state.set = Some((set, Instant::now()));

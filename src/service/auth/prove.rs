@@ -41,15 +41,17 @@ fn callers(tokens: usize, clients: usize, entra: bool) -> Finding {
         subject: "auth".to_owned(),
         what: "no token, no client, and no auth.entra".to_owned(),
         why: "every request is answered 401".to_owned(),
-        fix: "kpifire-scim token create --name NAME prints a token for Entra's Secret Token; or set \
+        fix:
+            "kpifire-scim token create --name NAME prints a token for Entra's Secret Token; or set \
               auth.entra and leave Entra's Secret Token blank"
-            .to_owned(),
+                .to_owned(),
     }
 }
 
 async fn of_entra(settings: &config::Entra) -> Result<Vec<Finding>, Error> {
     let config::Entra { tenant, audience, jwks, app, .. } = settings;
-    let accepted = format!("tokens of the tenant {tenant} for the audience {audience} are accepted");
+    let accepted =
+        format!("tokens of the tenant {tenant} for the audience {audience} are accepted");
     let mut findings = vec![match app {
         Some(app) => ok("auth.entra", format!("{accepted}, of the application {app} alone")),
         None => Finding {
@@ -69,7 +71,10 @@ async fn of_entra(settings: &config::Entra) -> Result<Vec<Finding>, Error> {
     findings.push(match entra.keys.read().await {
         Ok(set) => {
             let ids = set.ids();
-            ok("auth.entra.jwks", format!("{jwks} has {} signing keys: {}", ids.len(), ids.join(", ")))
+            ok(
+                "auth.entra.jwks",
+                format!("{jwks} has {} signing keys: {}", ids.len(), ids.join(", ")),
+            )
         }
         Err(error) => no_keys(jwks, &error),
     });
