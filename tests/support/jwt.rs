@@ -134,11 +134,6 @@ impl KeyServer {
     pub fn url(&self) -> String {
         format!("http://{}/discovery/v2.0/keys", self.address)
     }
-
-    /// The configuration of an agent that takes its keys from here.
-    pub fn configuration(&self) -> String {
-        configuration(&self.url())
-    }
 }
 
 /// The configuration of an agent that takes its keys from a URL or a file.
