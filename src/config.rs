@@ -9,6 +9,7 @@
 //! Knows nothing of databases, sockets or what a profile says. `reconcile`, `cleanup`, `notify`
 //! and `retention` are validated here for the rooms that will use them.
 
+mod auth;
 mod cron;
 mod error;
 mod jobs;
@@ -29,13 +30,12 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+pub use auth::{Auth, Entra, Jwks};
 pub use cron::Cron;
 pub use error::{Error, Problem};
 pub use jobs::{Cleanup, Guard, MANY_USERS, Reconcile, Reports, Retention, Schedule};
 pub use notify::{MailServer, MailTls, Notify, Smtp, Webhook, WebhookFormat};
-pub use sections::{
-    Admin, Auth, Entra, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback,
-};
+pub use sections::{Admin, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback};
 pub use url::{DatabaseUrl, Secret};
 
 use layers::{Layer, Layers};
@@ -157,7 +157,7 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
         insecure_plain_http: insecure?,
         tls,
         admin,
-        auth,
+        auth: auth?,
         schedule: schedule?,
         reconcile: reconcile?,
         cleanup: cleanup?,

@@ -9,6 +9,7 @@ use super::{output, status};
 use crate::config::Config;
 use crate::notify::Outlet;
 use crate::profile::proof::{Finding, Severity, prove};
+use crate::service::auth;
 
 /// Prints a line for each thing proved, with its reason and its fix where it isn't as it should be.
 ///
@@ -34,6 +35,13 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         let mut findings = prove(&loaded.profile, &catalogue, fold);
         findings
             .extend(store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?);
+        let migrated = |it: &Finding| it.subject == "sidecar" && it.severity == Severity::Ok;
+        if findings.iter().any(migrated) {
+            let proved = auth::prove(&loaded.config.auth, &store, Utc::now()).await;
+            findings.extend(proved.map_err(|error| {
+                Error::service("tokens and clients could not be examined", error)
+            })?);
+        }
         Ok(findings)
     })?;
     output::print(&findings.iter().map(render).collect::<String>())?;

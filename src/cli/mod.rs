@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod check;
 pub mod cleanup;
+pub mod client;
 pub mod context;
 pub mod demo;
 pub mod drift;
@@ -61,6 +62,9 @@ enum Command {
     /// Manage the tokens that clients authenticate with
     #[command(subcommand)]
     Token(token::Command),
+    /// Manage the OAuth 2.0 clients that ask for short-lived tokens at /oauth/token
+    #[command(subcommand)]
+    Client(client::Command),
     /// Propose a profile for a database, or show the one in use
     #[command(subcommand)]
     Profile(profile::Command),
@@ -127,6 +131,7 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Check => check::run(globals),
         Command::Migrate(args) => migrate::run(&args, globals),
         Command::Token(command) => token::run(command, globals),
+        Command::Client(command) => client::run(command, globals),
         Command::Profile(command) => profile::run(&command, globals),
         Command::Reconcile(args) => return reconcile::run(&args, globals),
         Command::Cleanup(command) => return cleanup::run(command, globals),

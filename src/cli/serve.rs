@@ -18,7 +18,7 @@ use crate::http::tls::Tls;
 use crate::http::{AdminDoor, App, Settings, system_clock};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
-use crate::service::{Paging, Service};
+use crate::service::{self, Paging, Service};
 use crate::systemd::{self, Sockets};
 
 /// Serves until SIGTERM or SIGINT.
@@ -34,7 +34,6 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
 
 async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(), Error> {
     let config = &loaded.config;
-    refuse_unserved(config)?;
     // Before anything slow: a signal that comes while the database is being waited for counts.
     let signals = |error| Error::failed("can't listen for signals", error);
     let stop = daemon::stop_signal().map_err(signals)?.shared();
@@ -71,12 +70,13 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     let store = context::store(&loaded.config)?;
     Service::start(store, Arc::clone(&loaded.profile), paging(&loaded.config))
         .await
-        .map(|service| wired(service, &loaded.config))
+        .and_then(|service| wired(service, &loaded.config))
         .map_err(|error| Error::service("can't start", error))
 }
 
-fn wired(service: Service, config: &Config) -> Service {
-    service.guarded(config.guard).telling(notify::channels(&config.notify))
+fn wired(service: Service, config: &Config) -> Result<Service, service::Error> {
+    let service = service.guarded(config.guard).telling(notify::channels(&config.notify));
+    service.authenticating(&config.auth)
 }
 
 fn paging(config: &Config) -> Paging {
@@ -229,7 +229,6 @@ impl Reloads<'_> {
     async fn reload(&self) -> Result<Vec<String>, Error> {
         let loaded = context::load(self.globals)?;
         let config = &loaded.config;
-        refuse_unserved(config)?;
         let tls = tls(config)?;
         let old = self.setups.borrow().clone();
         let service = old
@@ -237,7 +236,7 @@ impl Reloads<'_> {
             .service()
             .restarted(Arc::clone(&loaded.profile), paging(config))
             .await
-            .map(|service| wired(service, config))
+            .and_then(|service| wired(service, config))
             .map_err(|error| Error::service("the profile can't be used", error))?;
         let app = old.app.reloaded(service, settings(config, old.app.admin_door()));
         let setup = setup(config, app, tls)?;
@@ -289,14 +288,4 @@ fn waiting(started: &Config, now: &Config) -> Vec<String> {
     changed.sort();
     changed.dedup();
     changed
-}
-
-/// Serving without what was asked for would be worse than not serving.
-fn refuse_unserved(config: &Config) -> Result<(), Error> {
-    if config.auth.entra.is_none() {
-        return Ok(());
-    }
-    Err(Error::usage(
-        "the configuration sets `auth.entra`, which this version doesn't serve: remove the key",
-    ))
 }

@@ -8,11 +8,11 @@ use chrono::{DateTime, Timelike as _, Utc};
 use super::context;
 use super::error::Error;
 use super::globals::Globals;
-use super::{output, time, token};
+use super::{client, output, time, token};
 use crate::config::{Config, Cron, Schedule};
 use crate::notify;
 use crate::presence;
-use crate::service::{self, tokens};
+use crate::service::{self, clients, tokens};
 use crate::store::Status;
 use crate::store::agents::Agent;
 use crate::store::notices::Outbox;
@@ -28,12 +28,17 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         let store = context::store(&config)?;
         let failed = |error| Error::service("the status can't be read", error);
         let status = service::status(&store, now).await.map_err(failed)?;
-        let tokens = if status.pending.is_empty() {
-            tokens::list(&store).await.map_err(failed)?
+        let (tokens, clients) = if status.pending.is_empty() {
+            let tokens = tokens::list(&store).await.map_err(failed)?;
+            (tokens, clients::list(&store).await.map_err(failed)?)
         } else {
-            Vec::new()
+            Default::default()
         };
-        output::print(&render(&config, &status, &tokens, now))
+        let mut text = render(&config, &status, &tokens, now);
+        if !clients.is_empty() {
+            let _ = write!(text, "\n{}", output::table(&client::rows(&clients)));
+        }
+        output::print(&text)
     })
 }
 

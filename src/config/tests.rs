@@ -78,6 +78,8 @@ fn the_commented_file_is_the_defaults() {
         "tenant",
         "audience",
         "jwks",
+        "app",
+        "leeway",
         "public_url",
         "delete_after",
         "transfer_to",

@@ -12,6 +12,7 @@ pub mod client;
 pub mod dispatch;
 pub mod error;
 pub mod listener;
+pub mod oauth;
 pub mod query;
 pub mod request_id;
 pub mod response;
@@ -215,6 +216,10 @@ impl App {
             if parts.uri.path() == admin::health::READY {
                 trace.route = Some(admin::health::READY);
                 return Ok(admin::health::ready(&parts.method, self.service()).await);
+            }
+            if surface == Surface::Scim && parts.uri.path() == oauth::TOKEN {
+                trace.route = Some(oauth::TOKEN);
+                return Ok(oauth::token(self, &parts, &mut body, trace).await);
             }
             match surface {
                 Surface::Admin => {

@@ -94,6 +94,7 @@ impl Reconciler {
             findings: before(retention.findings),
             // The newest digest says which one is due next.
             notices: before(retention.runs.max(WEEK)),
+            access_tokens: stamp(now),
         };
         let forgotten =
             self.store.write(move |tx| Box::pin(async move { runs::forget(tx, keep).await })).await;

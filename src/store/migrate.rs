@@ -39,6 +39,7 @@ const SQLITE: &[Migration] = &[
     migration!("sqlite", "2026-11-24-000003_cleanup"),
     migration!("sqlite", "2026-11-25-000001_admin_scope"),
     migration!("sqlite", "2026-11-25-000004_notices"),
+    migration!("sqlite", "2026-11-25-000005_clients"),
     migration!("sqlite", "2026-11-25-000006_agents"),
 ];
 const POSTGRES: &[Migration] = &[
@@ -47,6 +48,7 @@ const POSTGRES: &[Migration] = &[
     migration!("postgres", "2026-11-24-000003_cleanup"),
     migration!("postgres", "2026-11-25-000001_admin_scope"),
     migration!("postgres", "2026-11-25-000004_notices"),
+    migration!("postgres", "2026-11-25-000005_clients"),
     migration!("postgres", "2026-11-25-000006_agents"),
 ];
 const MYSQL: &[Migration] = &[
@@ -55,6 +57,7 @@ const MYSQL: &[Migration] = &[
     migration!("mysql", "2026-11-24-000003_cleanup"),
     migration!("mysql", "2026-11-25-000001_admin_scope"),
     migration!("mysql", "2026-11-25-000004_notices"),
+    migration!("mysql", "2026-11-25-000005_clients"),
     migration!("mysql", "2026-11-25-000006_agents"),
 ];
 

@@ -10,6 +10,7 @@ pub mod agents;
 pub mod audit;
 mod catalogue;
 pub mod cleanup;
+pub mod clients;
 pub mod demo;
 mod dialect;
 pub mod edges;

@@ -166,6 +166,8 @@ pub struct Keep {
     pub findings: NaiveDateTime,
     /// Notices.
     pub notices: NaiveDateTime,
+    /// Clients' access tokens, by when they expired.
+    pub access_tokens: NaiveDateTime,
 }
 
 /// Removes what is older; how many rows. Five statements.
@@ -179,6 +181,7 @@ pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
         ("DELETE FROM scim_cleanup_journal WHERE at < ", keep.journal),
         ("DELETE FROM scim_findings WHERE resolved IS NOT NULL AND resolved < ", keep.findings),
         ("DELETE FROM scim_notices WHERE created < ", keep.notices),
+        ("DELETE FROM scim_access_tokens WHERE expires < ", keep.access_tokens),
     ];
     let mut gone = 0;
     for (sql, before) in deletes {

@@ -245,6 +245,7 @@ fn explained(error: service::Error) -> String {
             source.to_string()
         }
         service::Error::Scim(error) => error.detail,
+        error @ service::Error::Keys { .. } => error.to_string(),
     }
 }
 
