@@ -10,7 +10,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::http::listener::{Pulse, Wire};
-use crate::http::tls::Tls;
 use crate::http::{AdminDoor, App, Clock, Surface, listener};
 use crate::reconcile::scheduled::Reconciler;
 use crate::scheduler;
@@ -38,8 +37,6 @@ pub struct Setup {
     pub app: App,
     /// Does the jobs.
     pub reconciler: Reconciler,
-    /// Encrypts; absent: plain HTTP.
-    pub tls: Option<Tls>,
 }
 
 impl Setup {
@@ -47,7 +44,7 @@ impl Setup {
     fn wire(&self, surface: Surface) -> Wire {
         // An admin listener that asks nobody who they are is for this machine alone.
         let clear = surface == Surface::Admin && self.app.admin_door() == AdminDoor::Open;
-        let tls = self.tls.as_ref().filter(|_| !clear);
+        let tls = self.app.tls().filter(|_| !clear);
         Wire { limits: self.app.limits().clone(), tls: tls.map(|tls| tls.server.clone()) }
     }
 }
@@ -141,7 +138,7 @@ async fn warn_of_expiry(
 ) {
     let warning = async {
         loop {
-            let tls = setup.borrow_and_update().tls.clone();
+            let tls = setup.borrow_and_update().app.tls().cloned();
             if let Some(warning) = tls.and_then(|tls| tls.certificate.warning(clock())) {
                 tracing::warn!("{warning}");
             }
