@@ -26,6 +26,13 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     for line in told(&loaded.config)? {
         output::line(&line)?;
     }
+    if let Some(tls) = super::serve::tls(&loaded.config)? {
+        let certificate = tls.certificate;
+        let end = certificate.not_after().format("%Y-%m-%d");
+        let fine = || format!("ok     tls: certificate and key, until {end}");
+        let warning = certificate.warning(Utc::now());
+        output::line(&warning.map_or_else(fine, |warning| format!("warn   tls: {warning}")))?;
+    }
     let findings = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);
         let store = context::store(&loaded.config)?;

@@ -81,9 +81,10 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
         .map_err(|error| Error::failed("can't listen for signals", error))?
         .shared();
     // First of all: a second demo on the same address mustn't touch the first one's database.
-    let bound_to = serve::bind(&loaded.config, Sockets::default()).await.map_err(|error| {
-        Error::failed("the demo needs an address of its own, see --listen", error)
-    })?;
+    let bound_to =
+        serve::bind(&loaded.config, None, Sockets::default()).await.map_err(|error| {
+            Error::failed("the demo needs an address of its own, see --listen", error)
+        })?;
     let bound = bound_to
         .listeners
         .scim
@@ -123,9 +124,9 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
 }
 
 fn setup(loaded: &Loaded, service: &Service) -> Result<Setup, Error> {
-    let settings = serve::settings(&loaded.config, AdminDoor::Open);
+    let settings = serve::settings(&loaded.config, AdminDoor::Open, None);
     let app = App::new(service.clone(), settings, system_clock());
-    serve::setup(&loaded.config, app, None)
+    serve::setup(&loaded.config, app)
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.

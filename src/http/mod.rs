@@ -42,6 +42,7 @@ use listener::Peer;
 use request_id::RequestId;
 use response::Response;
 use throttle::Throttle;
+use tls::Tls;
 
 /// Where `now` comes from: the machine's clock, or a test's.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who may use the admin listener.
     pub admin_door: AdminDoor,
+    /// What the listeners show; absent: plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// Who may use the admin listener, its health checks aside.
@@ -130,6 +133,12 @@ impl App {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.shared.settings.limits
+    }
+
+    /// What the listeners show; absent: plain HTTP.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.shared.settings.tls.as_ref()
     }
 
     /// Who may use the admin listener.
