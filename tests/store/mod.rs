@@ -7,6 +7,7 @@ mod installs;
 mod lease;
 mod links;
 mod migrations;
+mod notices;
 mod protect;
 mod revoke;
 mod statements;
