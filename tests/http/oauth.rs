@@ -186,7 +186,7 @@ async fn every_refusal_has_oauths_shape(engine: Engine) {
     let repeated = format!("{body}&client_id={}", good.id);
     let scope = format!("{body}&scope=read");
     let query = format!("?client_secret={}", good.secret);
-    let refused: Vec<(&str, &str, Vec<(&str, &str)>, &str, u16, &str)> = vec![
+    let refused = [
         ("no body", "", vec![form], "", 401, "invalid_client"),
         ("no credentials", "", vec![form], GRANT, 401, "invalid_client"),
         ("no grant", "", signed.to_vec(), "", 400, "invalid_request"),
