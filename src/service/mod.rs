@@ -17,6 +17,8 @@
 //! | `PATCH /Groups/{id}`, members added | 7: row; unknown ids; edges; desired edges; update; link; audit |
 //! | … members removed | 6: row; edges and desired edges per 256 ids; update; link; audit |
 //! | `DELETE /Users/{id}` | 6: row; update; edges; desired edges; link; audit; and 1 per `[revoke]` table |
+//! | `GET /ServiceProviderConfig` | 1: whether there are clients |
+//! | `POST /oauth/token` | 5: client; its last use; expired tokens; the oldest tokens; token |
 //!
 //! On `PostgreSQL` one more wherever a row is locked before it is read: every PATCH, DELETE and POST, and
 //! the first match.

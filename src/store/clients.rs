@@ -150,7 +150,7 @@ pub async fn issue(tx: &mut Tx, token: &Issued, most: u32) -> Result<(), Error> 
         .bind(token.client.as_str())
         .raw(" AND expires <= ")
         .bind(token.created);
-    tx.execute(sql).await?;
+    tx.later(sql).await?;
     // MariaDB takes a LIMIT only in a derived table, and an OFFSET only behind a LIMIT.
     let sql = Sql::new(
         "DELETE FROM scim_access_tokens WHERE hash IN (SELECT hash FROM \
@@ -160,7 +160,7 @@ pub async fn issue(tx: &mut Tx, token: &Issued, most: u32) -> Result<(), Error> 
     .raw(" ORDER BY created DESC, hash LIMIT 1000000 OFFSET ")
     .bind(i64::from(most.saturating_sub(1)))
     .raw(") AS oldest)");
-    tx.execute(sql).await?;
+    tx.later(sql).await?;
     let sql = Sql::new("INSERT INTO scim_access_tokens (hash, client, created, expires) VALUES (")
         .bind(token.hash.as_str())
         .raw(", ")
@@ -170,7 +170,7 @@ pub async fn issue(tx: &mut Tx, token: &Issued, most: u32) -> Result<(), Error> 
         .raw(", ")
         .bind(token.expires)
         .raw(")");
-    tx.execute(sql).await.map(|_| ())
+    tx.later(sql).await
 }
 
 /// The client that was given the token with this hash, until when the token works, and its stored

@@ -237,7 +237,7 @@ async fn keys_may_be_a_file_and_check_shows_them() {
     new.get("/Users/3").await.expect(200);
     let said = agent.install.stdout(&["check"]);
     for part in
-        [TENANT, AUDIENCE, APP, "2 signing keys: one, two", "tokens that work: 1; clients: 0"]
+        [TENANT, AUDIENCE, APP, "has the signing keys one, two", "tokens that work: 1; clients: 0"]
     {
         assert!(said.contains(part), "{part}: {said}");
     }

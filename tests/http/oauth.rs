@@ -12,6 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::support::agent::Server;
+use crate::support::proxy::{Proxy, Weather};
 use crate::support::{Agent, Client, Database, Engine, Install, user};
 
 on_every_database!(
@@ -25,6 +26,7 @@ on_every_database!(
     tokens_issued_at_once_all_work,
     neither_secret_nor_token_is_stored_or_logged,
 );
+on_servers!(without_a_database_the_client_is_told_to_wait);
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const GRANT: &str = "grant_type=client_credentials";
@@ -184,7 +186,7 @@ async fn every_refusal_has_oauths_shape(engine: Engine) {
     let repeated = format!("{body}&client_id={}", good.id);
     let scope = format!("{body}&scope=read");
     let query = format!("?client_secret={}", good.secret);
-    let refused: Vec<(&str, &str, Vec<(&str, &str)>, &str, u16, &str)> = vec![
+    let refused = [
         ("no body", "", vec![form], "", 401, "invalid_client"),
         ("no credentials", "", vec![form], GRANT, 401, "invalid_client"),
         ("no grant", "", signed.to_vec(), "", 400, "invalid_request"),
@@ -353,4 +355,20 @@ async fn neither_secret_nor_token_is_stored_or_logged(engine: Engine) {
         assert!(secret.len() >= 43, "{secret}");
         assert!(!text.contains(secret.as_str()) && !text.contains(&secret[4..]), "{text}");
     }
+}
+
+async fn without_a_database_the_client_is_told_to_wait(engine: Engine) {
+    let mut install = Install::new(Database::reference(engine).await);
+    let proxy = Proxy::to(install.database.server_address()).await;
+    let url = install.database.url_through(proxy.address);
+    install.configure(&format!("[database]\nurl = {url:?}\n"));
+    let agent = Agent::on(install).await;
+    let entra = client(&agent.install, "entra", &[]);
+    proxy.set(Weather::Cut);
+    let said = by_basic(&agent.server, &entra).await;
+    assert_eq!((said.status, &said.body["error"]), (503, &"temporarily_unavailable".into()));
+    assert!(said.header("retry-after").parse::<u64>().is_ok_and(|wait| wait > 0), "{said:?}");
+    proxy.set(Weather::Fair);
+    let token = by_basic(&agent.server, &entra).await.token();
+    with(&agent.server, &token).get("/Users/3").await.expect(200);
 }

@@ -153,6 +153,13 @@ async fn old_records_and_reports_go(engine: Engine) {
         )
         .await;
     plant.natively("DELETE FROM users WHERE email = 'robot@plant.example'").await;
+    plant
+        .natively(
+            "INSERT INTO scim_access_tokens (hash, client, created, expires) \
+             VALUES ('old', 'x', '2020-01-01 00:00:00', '2020-01-01 01:00:00'), \
+             ('new', 'x', '2020-01-01 00:00:00', '2120-01-01 01:00:00')",
+        )
+        .await;
     std::fs::create_dir_all(reports(&plant)).unwrap();
     for name in ["drift-20200101T000000Z.html", "notes.txt"] {
         std::fs::write(reports(&plant).join(name), "x").unwrap();
@@ -164,6 +171,7 @@ async fn old_records_and_reports_go(engine: Engine) {
     assert_eq!(database.count("scim_audit WHERE at < '2021-01-01 00:00:00'").await, 0);
     assert_eq!(database.count("scim_runs WHERE started < '2021-01-01 00:00:00'").await, 0);
     assert_eq!(database.count("scim_findings").await, 0);
+    assert_eq!(database.count("scim_access_tokens").await, 1, "the expired one goes");
     assert!(!reports(&plant).join("drift-20200101T000000Z.html").exists());
     assert!(reports(&plant).join("notes.txt").exists());
 }

@@ -70,11 +70,7 @@ async fn of_entra(settings: &config::Entra) -> Result<Vec<Finding>, Error> {
     let entra = Entra::new(settings.clone()).map_err(|error| Error::Internal(Box::new(error)))?;
     findings.push(match entra.keys.read().await {
         Ok(set) => {
-            let ids = set.ids();
-            ok(
-                "auth.entra.jwks",
-                format!("{jwks} has {} signing keys: {}", ids.len(), ids.join(", ")),
-            )
+            ok("auth.entra.jwks", format!("{jwks} has the signing keys {}", set.ids().join(", ")))
         }
         Err(error) => no_keys(jwks, &error),
     });

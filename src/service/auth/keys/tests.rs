@@ -60,7 +60,7 @@ fn keys_that_are_too_small_or_for_something_else_are_left_out() {
     ];
     for key in good {
         assert_eq!(
-            KeySet::parse(&set(&[key.clone()]), &issuers()).unwrap().ids(),
+            KeySet::parse(&set(std::slice::from_ref(&key)), &issuers()).unwrap().ids(),
             ["two"],
             "{key}"
         );
