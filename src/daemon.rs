@@ -8,6 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 
+use crate::admin::Admin;
+use crate::console::Console;
 use crate::http::{App, Clock, Settings, Surface, listener};
 use crate::reconcile::scheduled::Reconciler;
 use crate::scheduler;
@@ -21,7 +23,7 @@ pub use crate::http::listener::Drained;
 pub struct Listeners {
     /// `listen`: SCIM, and the health checks beside it.
     pub scim: Vec<TcpListener>,
-    /// `admin.listen`: the health checks alone.
+    /// `admin.listen`: health checks, metrics and the operator console.
     pub admin: Vec<TcpListener>,
 }
 
@@ -36,7 +38,9 @@ pub async fn run(
     clock: Clock,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let app = App::new(service, settings, Arc::clone(&clock));
+    let console = Console::new(service.clone(), Arc::clone(reconciler.settings()));
+    let admin = Admin::new(console, clock());
+    let app = App::new(service, settings, Arc::clone(&clock), admin);
     let limits = app.limits().clone();
     let shutdown = shutdown.shared();
     let serve = |sockets, surface| {

@@ -29,7 +29,8 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
-use crate::admin;
+use crate::admin::metrics::Answered;
+use crate::admin::{self, Admin};
 use crate::config::Limits;
 use crate::scim;
 use crate::service::Service;
@@ -64,7 +65,7 @@ pub struct Settings {
 pub enum Surface {
     /// SCIM and the health checks.
     Scim,
-    /// The health checks alone.
+    /// Health checks, metrics and the operator console.
     Admin,
 }
 
@@ -78,6 +79,7 @@ struct Shared {
     service: Service,
     settings: Settings,
     clock: Clock,
+    admin: Admin,
     running: Semaphore,
 }
 
@@ -91,12 +93,13 @@ pub(crate) struct Trace {
 }
 
 impl App {
-    /// A handler that asks `service`.
+    /// A handler that asks `service`, and `admin` on the admin listener; `admin` counts every
+    /// request.
     #[must_use]
-    pub fn new(service: Service, settings: Settings, clock: Clock) -> Self {
+    pub fn new(service: Service, settings: Settings, clock: Clock, admin: Admin) -> Self {
         let running =
             Semaphore::new(settings.limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
-        Self { shared: Arc::new(Shared { service, settings, clock, running }) }
+        Self { shared: Arc::new(Shared { service, settings, clock, admin, running }) }
     }
 
     /// The limits it runs under; the listener needs them too.
@@ -133,12 +136,22 @@ impl App {
         let span = tracing::info_span!("request", request_id = %id);
         let response = async {
             let mut trace = Trace::default();
+            let in_flight = self.shared.admin.metrics().begin();
             let answered = AssertUnwindSafe(self.answer(request, peer, surface, &id, &mut trace))
                 .catch_unwind()
                 .await;
             let response = answered.unwrap_or_else(|_| {
                 // The panic hook has logged the place and the message.
                 Failure::panicked().into_response()
+            });
+            drop(in_flight);
+            self.shared.admin.metrics().answered(&Answered {
+                surface,
+                route: trace.route.unwrap_or("none"),
+                method: &method,
+                status: response.status(),
+                took: started.elapsed(),
+                at: self.now(),
             });
             tracing::info!(
                 %method,
@@ -179,7 +192,10 @@ impl App {
                 return Ok(admin::health::ready(&parts.method, self.service()).await);
             }
             match surface {
-                Surface::Admin => Err(no_such_endpoint().into()),
+                Surface::Admin => {
+                    let (admin, now) = (&self.shared.admin, self.now());
+                    Ok(admin.answer(&parts, now, &mut trace.route).await)
+                }
                 Surface::Scim => dispatch::dispatch(self, &parts, &mut body, peer, id, trace).await,
             }
         };

@@ -37,16 +37,19 @@ const SQLITE: &[Migration] = &[
     migration!("sqlite", "2026-11-24-000001_sidecar"),
     migration!("sqlite", "2026-11-24-000002_reconciler"),
     migration!("sqlite", "2026-11-24-000003_cleanup"),
+    migration!("sqlite", "2026-11-25-000104_console"),
 ];
 const POSTGRES: &[Migration] = &[
     migration!("postgres", "2026-11-24-000001_sidecar"),
     migration!("postgres", "2026-11-24-000002_reconciler"),
     migration!("postgres", "2026-11-24-000003_cleanup"),
+    migration!("postgres", "2026-11-25-000104_console"),
 ];
 const MYSQL: &[Migration] = &[
     migration!("mysql", "2026-11-24-000001_sidecar"),
     migration!("mysql", "2026-11-24-000002_reconciler"),
     migration!("mysql", "2026-11-24-000003_cleanup"),
+    migration!("mysql", "2026-11-25-000104_console"),
 ];
 
 const BOOKS: &str = "CREATE TABLE IF NOT EXISTS scim_migrations \
