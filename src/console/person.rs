@@ -10,7 +10,7 @@ use crate::mapper::{self, Layout, Reading, Record};
 use crate::reconcile::cleanup::read::find_user;
 use crate::reconcile::stored;
 use crate::report::Item;
-use crate::scim::ResourceType;
+use crate::scim::{ResourceType, fold};
 use crate::service::Error;
 use crate::service::audit::AuditRow;
 use crate::store::console::{self, Search};
@@ -40,8 +40,8 @@ pub struct Hit {
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hits {
-    /// Whose id, userName or externalId it is.
-    pub exact: Vec<Hit>,
+    /// Whose id, userName or externalId it is; then whose userName begins so.
+    pub found: Vec<Hit>,
     /// Whose userNames follow in the alphabet.
     pub neighbours: Vec<Hit>,
 }
@@ -137,9 +137,12 @@ impl Console {
                 let mut exact: Vec<Hit> = exact.iter().map(|it| hit(&layout, it)).collect();
                 exact.sort_by(|one, other| one.id.cmp(&other.id));
                 exact.dedup();
-                let near = near.iter().map(|it| hit(&layout, it));
-                let neighbours = near.filter(|it| !exact.contains(it)).collect();
-                Ok::<_, store::Error>(Hits { exact, neighbours })
+                let near = near.iter().map(|it| hit(&layout, it)).filter(|it| !exact.contains(it));
+                let beginning = fold(&text);
+                let (begin, neighbours): (Vec<Hit>, Vec<Hit>) =
+                    near.partition(|it| fold(&it.name).starts_with(&beginning));
+                exact.extend(begin);
+                Ok::<_, store::Error>(Hits { found: exact, neighbours })
             })
         });
         Ok(read.await?)

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hyper::header::{
     CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -100,6 +100,9 @@ impl Request<'_> {
 
     /// How long ago that was.
     fn ago(&self, at: DateTime<Utc>) -> String {
+        if self.now - at < TimeDelta::minutes(1) {
+            return "less than a minute ago".to_owned();
+        }
         format!("{} ago", age(at, self.now))
     }
 

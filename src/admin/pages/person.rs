@@ -83,11 +83,11 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
             Err(response) => return response,
         };
         page.searched = true;
-        page.hits = hits.exact.iter().map(hit_line).collect();
+        page.hits = hits.found.iter().map(hit_line).collect();
         page.near = hits.neighbours.iter().map(hit_line).collect();
-        if let [only] = hits.exact.as_slice() {
+        if let [only] = hits.found.as_slice() {
             id = Some(only.id.clone());
-        } else if hits.exact.is_empty() {
+        } else if hits.found.is_empty() {
             // A tombstone or a link without a row is in no search, and may be meant by its id.
             id = Some(text.clone());
         }
@@ -208,8 +208,8 @@ fn side_line(side: &Side) -> SideLine {
         Agreement::Agrees => ("agrees", "good"),
         Agreement::Differs => ("differs", "critical"),
         Agreement::Unreadable => ("unreadable", "warning"),
-        Agreement::NotAsserted => ("not asserted", ""),
-        Agreement::Kept => ("kept in the link", ""),
+        Agreement::NotAsserted => ("not asserted", "quiet"),
+        Agreement::Kept => ("kept in the link", "quiet"),
     };
     SideLine {
         attribute: shown(&side.attribute),
