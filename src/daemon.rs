@@ -28,7 +28,7 @@ const WARN_EVERY: Duration = Duration::from_secs(86_400);
 pub struct Listeners {
     /// `listen`: SCIM, and the health checks beside it.
     pub scim: Vec<TcpListener>,
-    /// `admin.listen`: the health checks alone.
+    /// `admin.listen`: health checks, metrics and the operator console.
     pub admin: Vec<TcpListener>,
 }
 

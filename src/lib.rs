@@ -24,6 +24,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod daemon;
 pub mod http;
 pub mod lease;

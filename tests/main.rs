@@ -16,6 +16,7 @@
 #[macro_use]
 mod support;
 
+mod admin;
 mod architecture;
 mod cleanup;
 mod failover;

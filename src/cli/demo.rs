@@ -28,7 +28,7 @@ use crate::config::Log;
 use crate::daemon::{self, Setup};
 use crate::http::client::Client;
 use crate::http::listener::Pulse;
-use crate::http::{AdminDoor, App, system_clock};
+use crate::http::{AdminDoor, system_clock};
 use crate::service::{Scope, Service, tokens};
 use crate::store::demo::execute_script;
 use crate::store::{self, Store, migrate};
@@ -125,8 +125,7 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
 
 fn setup(loaded: &Loaded, service: &Service) -> Result<Setup, Error> {
     let settings = serve::settings(&loaded.config, AdminDoor::Open, None);
-    let app = App::new(service.clone(), settings, system_clock());
-    serve::setup(&loaded.config, app)
+    serve::setup(&loaded.config, service.clone(), settings, None)
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.

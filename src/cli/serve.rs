@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use chrono::Utc;
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -11,7 +12,9 @@ use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
 use super::logging;
+use crate::admin::Admin;
 use crate::config::{self, Config};
+use crate::console::Console;
 use crate::daemon::{self, Listeners, Setup};
 use crate::http::listener::Pulse;
 use crate::http::tls::Tls;
@@ -41,8 +44,7 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
     let tls = tls(config)?;
     let service = start(loaded).await?;
     let bound = bind(config, tls.as_ref(), sockets).await?;
-    let app = App::new(service, settings(config, bound.reach.door(), tls), system_clock());
-    let setup = setup(config, app)?;
+    let setup = setup(config, service, settings(config, bound.reach.door(), tls), None)?;
     let (setups, setup) = watch::channel(setup);
     let reloads = Reloads { globals, started: loaded, reach: bound.reach, setups };
     let pulse = Pulse::default();
@@ -84,13 +86,31 @@ fn paging(config: &Config) -> Paging {
 }
 
 /// What the daemon does for this configuration: answers, jobs, notices, all over one service.
+/// `before` is what it did so far, at a reload.
 ///
 /// # Errors
 /// 64 for a channel of `[notify]` that can't be used.
-pub fn setup(config: &Config, app: App) -> Result<Setup, Error> {
-    let (store, layout) = (app.service().store().clone(), Arc::clone(app.service().layout()));
+pub fn setup(
+    config: &Config,
+    service: Service,
+    settings: Settings,
+    before: Option<&App>,
+) -> Result<Setup, Error> {
+    let (store, layout) = (service.store().clone(), Arc::clone(service.layout()));
     let sender = Sender::new(store.clone(), config, system_clock()).map_err(Error::usage)?;
     let reconciler = Reconciler::new(store, layout, config, system_clock());
+    let console = Console::new(service.clone(), Arc::clone(reconciler.settings()));
+    let admin = match before {
+        Some(before) => before.admin().over(console),
+        None => Admin::new(console, Utc::now()),
+    };
+    if let Some(tls) = &settings.tls {
+        admin.metrics().certificate_expires(tls.certificate.not_after());
+    }
+    let app = match before {
+        Some(before) => before.reloaded(service, settings, admin),
+        None => App::new(service, settings, system_clock(), admin),
+    };
     Ok(Setup { app, reconciler, sender: Arc::new(sender) })
 }
 
@@ -268,8 +288,8 @@ impl Reloads<'_> {
             .await
             .and_then(|service| wired(service, config))
             .map_err(|error| Error::service("the profile can't be used", error))?;
-        let app = old.app.reloaded(service, settings(config, self.reach.door(), tls));
-        let setup = setup(config, app)?;
+        let settings = settings(config, self.reach.door(), tls);
+        let setup = setup(config, service, settings, Some(&old.app))?;
         self.setups.send_replace(setup);
         Ok(waiting(&self.started.config, config))
     }

@@ -52,6 +52,12 @@ impl Reconciler {
         Self { store, settings, reports: config.reports.dir.clone(), digest, clock }
     }
 
+    /// What its runs go by.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
     /// The jobs of the configuration, without those whose line is empty.
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {

@@ -313,6 +313,12 @@ impl Service {
         &self.store
     }
 
+    /// The limits on how many users a client may disable.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        self.guard
+    }
+
     /// What discovery says of this install.
     #[must_use]
     pub fn advertised(&self) -> &Advertised {

@@ -41,6 +41,7 @@ const SQLITE: &[Migration] = &[
     migration!("sqlite", "2026-11-25-000004_notices"),
     migration!("sqlite", "2026-11-25-000005_clients"),
     migration!("sqlite", "2026-11-25-000006_agents"),
+    migration!("sqlite", "2026-11-25-000007_console"),
 ];
 const POSTGRES: &[Migration] = &[
     migration!("postgres", "2026-11-24-000001_sidecar"),
@@ -50,6 +51,7 @@ const POSTGRES: &[Migration] = &[
     migration!("postgres", "2026-11-25-000004_notices"),
     migration!("postgres", "2026-11-25-000005_clients"),
     migration!("postgres", "2026-11-25-000006_agents"),
+    migration!("postgres", "2026-11-25-000007_console"),
 ];
 const MYSQL: &[Migration] = &[
     migration!("mysql", "2026-11-24-000001_sidecar"),
@@ -59,6 +61,7 @@ const MYSQL: &[Migration] = &[
     migration!("mysql", "2026-11-25-000004_notices"),
     migration!("mysql", "2026-11-25-000005_clients"),
     migration!("mysql", "2026-11-25-000006_agents"),
+    migration!("mysql", "2026-11-25-000007_console"),
 ];
 
 const BOOKS: &str = "CREATE TABLE IF NOT EXISTS scim_migrations \

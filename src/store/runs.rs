@@ -122,6 +122,22 @@ pub async fn since(tx: &mut Tx, since: NaiveDateTime) -> Result<Vec<RunRow>, Err
     runs(tx, Sql::new(SELECT).raw(" AND started >= ").bind(since).raw(" ORDER BY started")).await
 }
 
+/// The last complete run of each day from a time on, oldest first: what a trend needs of many runs.
+/// One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn last_of_days(tx: &mut Tx, since: NaiveDateTime) -> Result<Vec<RunRow>, Error> {
+    let sql = Sql::new(SELECT)
+        .raw(
+            " AND id IN (SELECT MAX(id) FROM scim_runs WHERE verdict <> 'INCOMPLETE' \
+             AND (job IS NULL OR job = 'reconcile') AND started >= ",
+        )
+        .bind(since)
+        .raw(" GROUP BY DATE(started)) ORDER BY started");
+    runs(tx, sql).await
+}
+
 /// The newest time for which a schedule's run was begun. One statement.
 ///
 /// # Errors

@@ -12,3 +12,5 @@ mod protect;
 mod revoke;
 mod statements;
 mod tls;
+
+pub(crate) use statements::COUNTING;
