@@ -9,8 +9,10 @@ pub mod context;
 pub mod demo;
 pub mod drift;
 pub mod error;
+pub mod export;
 pub mod globals;
 pub mod guard;
+pub mod import;
 pub mod logging;
 pub mod migrate;
 pub mod output;
@@ -55,8 +57,12 @@ enum Command {
     Serve,
     /// Prove configuration, profile, database and grants
     Check,
-    /// Create or update the sidecar tables
+    /// Create or update the sidecar tables, or drop them
     Migrate(migrate::Args),
+    /// Write the sidecar tables to a file: a backup, or the way to another database
+    Export(export::Args),
+    /// Take an export into empty sidecar tables, all of it or nothing
+    Import(import::Args),
     /// Manage the tokens that clients authenticate with
     #[command(subcommand)]
     Token(token::Command),
@@ -122,6 +128,8 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Serve => serve::run(globals),
         Command::Check => check::run(globals),
         Command::Migrate(args) => migrate::run(&args, globals),
+        Command::Export(args) => export::run(&args, globals),
+        Command::Import(args) => import::run(&args, globals),
         Command::Token(command) => token::run(command, globals),
         Command::Profile(command) => profile::run(&command, globals),
         Command::Reconcile(args) => return reconcile::run(&args, globals),
