@@ -18,6 +18,7 @@ mod support;
 
 mod architecture;
 mod cleanup;
+mod docs;
 mod faults;
 mod http;
 mod reconcile;
