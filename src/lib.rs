@@ -22,6 +22,7 @@
 //! 7. All state is in the database: any number of agents may run on one database.
 
 pub mod admin;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod console;

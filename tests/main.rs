@@ -19,6 +19,7 @@ mod support;
 mod admin;
 mod architecture;
 mod cleanup;
+mod docs;
 mod failover;
 mod faults;
 mod http;

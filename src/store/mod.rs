@@ -16,6 +16,7 @@ pub mod demo;
 mod dialect;
 pub mod edges;
 mod error;
+pub mod export;
 pub mod findings;
 pub mod guard;
 pub mod lease;

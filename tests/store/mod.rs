@@ -3,8 +3,10 @@
 
 mod audit;
 mod check;
+mod export;
 mod installs;
 mod lease;
+mod leave;
 mod links;
 mod migrations;
 mod notices;
