@@ -9,10 +9,12 @@
 //! Knows nothing of databases, sockets or what a profile says. `reconcile`, `cleanup`, `notify`
 //! and `retention` are validated here for the rooms that will use them.
 
+mod auth;
 mod cron;
 mod error;
 mod jobs;
 mod layers;
+mod notify;
 mod read;
 mod sections;
 mod url;
@@ -28,14 +30,12 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+pub use auth::{Auth, Entra, Jwks};
 pub use cron::Cron;
 pub use error::{Error, Problem};
-pub use jobs::{
-    Cleanup, Guard, MANY_USERS, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook,
-};
-pub use sections::{
-    Admin, Auth, Entra, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback,
-};
+pub use jobs::{Cleanup, Guard, MANY_USERS, Reconcile, Reports, Retention, Schedule};
+pub use notify::{MailServer, MailTls, Notify, Smtp, Webhook, WebhookFormat};
+pub use sections::{Admin, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback};
 pub use url::{DatabaseUrl, Secret};
 
 use layers::{Layer, Layers};
@@ -77,7 +77,7 @@ pub struct Config {
     pub cleanup: Cleanup,
     /// `[guard]`
     pub guard: Guard,
-    /// `[notify]` (reserved for notification)
+    /// `[notify]`
     pub notify: Notify,
     /// `[reports]`
     pub reports: Reports,
@@ -157,7 +157,7 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
         insecure_plain_http: insecure?,
         tls,
         admin,
-        auth,
+        auth: auth?,
         schedule: schedule?,
         reconcile: reconcile?,
         cleanup: cleanup?,

@@ -3,16 +3,19 @@
 //! replaces is one value, [`Setup`], that everything here asks for anew.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, select};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::http::listener::{Pulse, Wire};
 use crate::http::{AdminDoor, App, Clock, Surface, listener};
+use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
-use crate::scheduler;
+use crate::{presence, scheduler};
 
 /// How a daemon ended.
 pub use crate::http::listener::Drained;
@@ -25,7 +28,7 @@ const WARN_EVERY: Duration = Duration::from_secs(86_400);
 pub struct Listeners {
     /// `listen`: SCIM, and the health checks beside it.
     pub scim: Vec<TcpListener>,
-    /// `admin.listen`: the health checks alone.
+    /// `admin.listen`: health checks, metrics and the operator console.
     pub admin: Vec<TcpListener>,
 }
 
@@ -37,6 +40,8 @@ pub struct Setup {
     pub app: App,
     /// Does the jobs.
     pub reconciler: Reconciler,
+    /// Delivers notices.
+    pub sender: Arc<Sender>,
 }
 
 impl Setup {
@@ -63,7 +68,7 @@ pub async fn run(
     setup: watch::Receiver<Setup>,
     pulse: Pulse,
     clock: Clock,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Drained {
     let shutdown = shutdown.shared();
     let serve = |sockets, surface| {
@@ -75,11 +80,30 @@ pub async fn run(
         let wire = move || wires.borrow().wire(surface);
         listener::serve(sockets, handler, wire, &pulse, shutdown.clone())
     };
+    let store = setup.borrow().app.service().store().clone();
     let drained = tokio::join!(
         serve(listeners.scim, Surface::Scim),
         serve(listeners.admin, Surface::Admin),
-        schedule(setup.clone(), clock.clone(), shutdown.clone()),
-        warn_of_expiry(setup.clone(), clock, shutdown.clone()),
+        through_reloads(
+            setup.clone(),
+            shutdown.clone(),
+            "a job was cut off at shutdown; its slot is caught up later",
+            |setup, ended| {
+                let clock = clock.clone();
+                async move {
+                    let reconciler = setup.reconciler;
+                    scheduler::run(reconciler.jobs(), &reconciler, clock, ended).await;
+                }
+            },
+        ),
+        through_reloads(
+            setup.clone(),
+            shutdown.clone(),
+            "a notice was cut off at shutdown; it is sent again later",
+            |setup, ended| async move { setup.sender.run(ended).await },
+        ),
+        warn_of_expiry(setup.clone(), clock.clone(), shutdown.clone()),
+        presence::announce(&store, shutdown.clone()),
     );
     let drained = drained.0.and(drained.1);
     match drained {
@@ -92,13 +116,17 @@ pub async fn run(
     drained
 }
 
-/// Runs the jobs until the shutdown; one that is under way then is left after `limits.drain`: it has
-/// written nothing, and whoever comes next begins it anew. After a reload the new jobs take over as
-/// soon as the job under way has ended.
-async fn schedule(
+/// When a shutdown has begun, or a reload has replaced the setup.
+type Ended = Shared<BoxFuture<'static, ()>>;
+
+/// Does `work` with the setup as it is until the shutdown, anew after each reload, as soon as what
+/// is under way has ended. What is under way at the shutdown is left after `limits.drain`, with
+/// `left` in the log.
+async fn through_reloads<F: Future<Output = ()>>(
     mut setup: watch::Receiver<Setup>,
-    clock: Clock,
-    shutdown: impl Future<Output = ()> + Clone,
+    shutdown: impl Future<Output = ()> + Clone + Send + 'static,
+    left: &str,
+    work: impl Fn(Setup, Ended) -> F,
 ) {
     let drain = setup.clone();
     let cut_off = async {
@@ -106,27 +134,23 @@ async fn schedule(
         let limit = drain.borrow().app.limits().drain;
         tokio::time::sleep(limit).await;
     };
-    let jobs = async {
-        loop {
-            let reconciler = setup.borrow_and_update().reconciler.clone();
-            let replaced = async {
-                if setup.changed().await.is_err() {
+    let rounds = async {
+        while shutdown.clone().now_or_never().is_none() {
+            let now = setup.borrow_and_update().clone();
+            let mut next = setup.clone();
+            let replaced = async move {
+                if next.changed().await.is_err() {
                     // Nobody is left who could reload.
                     std::future::pending::<()>().await;
                 }
             };
-            let ended =
-                futures_util::future::select(Box::pin(shutdown.clone()), Box::pin(replaced))
-                    .map(|_| ());
-            scheduler::run(reconciler.jobs(), &reconciler, clock.clone(), ended).await;
-            if shutdown.clone().now_or_never().is_some() {
-                return;
-            }
+            let ended = select(shutdown.clone().boxed(), replaced.boxed()).map(|_| ());
+            work(now, ended.boxed().shared()).await;
         }
     };
     tokio::select! {
-        () = jobs => {}
-        () = cut_off => tracing::warn!("a job was cut off at shutdown; its slot is caught up later"),
+        () = rounds => {}
+        () = cut_off => tracing::warn!("{left}"),
     }
 }
 
@@ -138,9 +162,23 @@ async fn warn_of_expiry(
 ) {
     let warning = async {
         loop {
-            let tls = setup.borrow_and_update().app.tls().cloned();
-            if let Some(warning) = tls.and_then(|tls| tls.certificate.warning(clock())) {
-                tracing::warn!("{warning}");
+            let now = setup.borrow_and_update().clone();
+            if let Some(tls) = now.app.tls() {
+                let certificate = &tls.certificate;
+                if let Some(warning) = certificate.warning(clock()) {
+                    tracing::warn!("{warning}");
+                }
+                let file = certificate.file().display().to_string();
+                let told = notify::certificate_expires(
+                    now.app.service().store(),
+                    now.app.service().channels(),
+                    &file,
+                    certificate.not_after(),
+                    clock(),
+                );
+                if let Err(error) = told.await {
+                    tracing::warn!(%error, "a notice of the certificate's expiry could not be kept");
+                }
             }
             // Without anybody who could reload, the day passes all the same.
             let replaced = tokio::time::timeout(WARN_EVERY, setup.changed()).await;

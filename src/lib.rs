@@ -24,10 +24,14 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod daemon;
 pub mod http;
 pub mod lease;
 pub mod mapper;
+pub mod notify;
+pub mod outbound;
+pub mod presence;
 pub mod profile;
 pub mod reconcile;
 pub mod report;

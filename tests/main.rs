@@ -16,9 +16,12 @@
 #[macro_use]
 mod support;
 
+mod admin;
 mod architecture;
 mod cleanup;
+mod failover;
 mod faults;
 mod http;
+mod notify;
 mod reconcile;
 mod store;

@@ -6,7 +6,10 @@ use super::context;
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, status};
+use crate::config::Config;
+use crate::notify::Outlet;
 use crate::profile::proof::{Finding, Severity, prove};
+use crate::service::auth;
 
 /// Prints a line for each thing proved, with its reason and its fix where it isn't as it should be.
 ///
@@ -19,6 +22,9 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     for (key, line) in [("reconcile", &schedule.reconcile), ("cleanup", &schedule.cleanup)] {
         let next = status::next_times(line.as_ref(), schedule, Utc::now());
         output::line(&format!("ok     schedule.{key}: next {next}"))?;
+    }
+    for line in told(&loaded.config)? {
+        output::line(&line)?;
     }
     if let Some(tls) = super::serve::tls(&loaded.config)? {
         let certificate = tls.certificate;
@@ -36,6 +42,13 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         let mut findings = prove(&loaded.profile, &catalogue, fold);
         findings
             .extend(store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?);
+        let migrated = |it: &Finding| it.subject == "sidecar" && it.severity == Severity::Ok;
+        if findings.iter().any(migrated) {
+            let proved = auth::prove(&loaded.config.auth, &store, Utc::now()).await;
+            findings.extend(proved.map_err(|error| {
+                Error::service("tokens and clients could not be examined", error)
+            })?);
+        }
         Ok(findings)
     })?;
     output::print(&findings.iter().map(render).collect::<String>())?;
@@ -45,6 +58,24 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         return output::line(&format!("{warnings} warnings, no errors"));
     }
     Err(Error::refused(format!("check found {errors} errors and {warnings} warnings")))
+}
+
+/// Who is told, and when.
+fn told(config: &Config) -> Result<Vec<String>, Error> {
+    let outlets = Outlet::all(&config.notify).map_err(Error::usage)?;
+    if outlets.is_empty() {
+        let line = "ok     notify: nobody is told of drift; `notify.smtp` and `notify.webhook` are for \
+                    that";
+        return Ok(vec![line.to_owned()]);
+    }
+    let channel = |outlet: &Outlet| {
+        let (channel, name) = (outlet.channel().as_str(), outlet.name());
+        format!("ok     notify: {channel} to {name}; to try it: kpifire-scim notify test")
+    };
+    let mut lines: Vec<String> = outlets.iter().map(channel).collect();
+    let next = status::next_times(config.notify.digest.as_ref(), &config.schedule, Utc::now());
+    lines.push(format!("ok     notify.digest: next {next}"));
+    Ok(lines)
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {

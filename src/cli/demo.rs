@@ -28,7 +28,7 @@ use crate::config::Log;
 use crate::daemon::{self, Setup};
 use crate::http::client::Client;
 use crate::http::listener::Pulse;
-use crate::http::{AdminDoor, App, system_clock};
+use crate::http::{AdminDoor, system_clock};
 use crate::service::{Scope, Service, tokens};
 use crate::store::demo::execute_script;
 use crate::store::{self, Store, migrate};
@@ -99,7 +99,7 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let base = format!("{origin}{}", loaded.config.base_path);
     output::print(&show::entrance(place, &origin, &base, &token))?;
 
-    let setup = daemon::fixed(setup(loaded, &service));
+    let setup = daemon::fixed(setup(loaded, &service)?);
     let serving = tokio::spawn(daemon::run(
         bound_to.listeners,
         setup,
@@ -123,12 +123,9 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     ended.map(|_| ())
 }
 
-fn setup(loaded: &Loaded, service: &Service) -> Setup {
+fn setup(loaded: &Loaded, service: &Service) -> Result<Setup, Error> {
     let settings = serve::settings(&loaded.config, AdminDoor::Open, None);
-    Setup {
-        app: App::new(service.clone(), settings, system_clock()),
-        reconciler: serve::reconciler(&loaded.config, service),
-    }
+    serve::setup(&loaded.config, service.clone(), settings, None)
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod check;
 pub mod cleanup;
+pub mod client;
 pub mod context;
 pub mod demo;
 pub mod drift;
@@ -13,6 +14,7 @@ pub mod globals;
 pub mod guard;
 pub mod logging;
 pub mod migrate;
+pub mod notify;
 pub mod output;
 pub mod profile;
 pub mod progress;
@@ -60,6 +62,9 @@ enum Command {
     /// Manage the tokens that clients authenticate with
     #[command(subcommand)]
     Token(token::Command),
+    /// Manage the OAuth 2.0 clients that ask for short-lived tokens at /oauth/token
+    #[command(subcommand)]
+    Client(client::Command),
     /// Propose a profile for a database, or show the one in use
     #[command(subcommand)]
     Profile(profile::Command),
@@ -76,6 +81,9 @@ enum Command {
     /// Limits on how many users clients may disable
     #[command(subcommand)]
     Guard(guard::Command),
+    /// Try the channels by which people are told
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Show who changed what
     Audit(audit::Args),
     /// Show how things stand, on one screen
@@ -123,10 +131,12 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Check => check::run(globals),
         Command::Migrate(args) => migrate::run(&args, globals),
         Command::Token(command) => token::run(command, globals),
+        Command::Client(command) => client::run(command, globals),
         Command::Profile(command) => profile::run(&command, globals),
         Command::Reconcile(args) => return reconcile::run(&args, globals),
         Command::Cleanup(command) => return cleanup::run(command, globals),
         Command::Guard(command) => guard::run(&command, globals),
+        Command::Notify(command) => notify::run(&command, globals),
         Command::Report(args) => report::run(&args, globals),
         Command::Drift(command) => drift::run(command, globals),
         Command::Audit(args) => audit::run(args, globals),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use chrono::Utc;
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -11,13 +12,16 @@ use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
 use super::logging;
+use crate::admin::Admin;
 use crate::config::{self, Config};
+use crate::console::Console;
 use crate::daemon::{self, Listeners, Setup};
 use crate::http::listener::Pulse;
 use crate::http::tls::Tls;
 use crate::http::{AdminDoor, App, Settings, system_clock};
+use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
-use crate::service::{Paging, Service};
+use crate::service::{self, Paging, Service};
 use crate::systemd::{self, Sockets};
 
 /// Serves until SIGTERM or SIGINT.
@@ -33,7 +37,6 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
 
 async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(), Error> {
     let config = &loaded.config;
-    refuse_unserved(config)?;
     // Before anything slow: a signal that comes while the database is being waited for counts.
     let signals = |error| Error::failed("can't listen for signals", error);
     let stop = daemon::stop_signal().map_err(signals)?.shared();
@@ -41,11 +44,7 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
     let tls = tls(config)?;
     let service = start(loaded).await?;
     let bound = bind(config, tls.as_ref(), sockets).await?;
-    let settings = settings(config, bound.reach.door(), tls);
-    let setup = Setup {
-        app: App::new(service.clone(), settings, system_clock()),
-        reconciler: reconciler(config, &service),
-    };
+    let setup = setup(config, service, settings(config, bound.reach.door(), tls), None)?;
     let (setups, setup) = watch::channel(setup);
     let reloads = Reloads { globals, started: loaded, reach: bound.reach, setups };
     let pulse = Pulse::default();
@@ -73,19 +72,46 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
     let store = context::store(&loaded.config)?;
     Service::start(store, Arc::clone(&loaded.profile), paging(&loaded.config))
         .await
-        .map(|service| service.guarded(loaded.config.guard))
+        .and_then(|service| wired(service, &loaded.config))
         .map_err(|error| Error::service("can't start", error))
+}
+
+fn wired(service: Service, config: &Config) -> Result<Service, service::Error> {
+    let service = service.guarded(config.guard).telling(notify::channels(&config.notify));
+    service.authenticating(&config.auth)
 }
 
 fn paging(config: &Config) -> Paging {
     Paging { default: config.limits.page_default, most: config.limits.page_max }
 }
 
-/// What the schedule runs, over the database that the service serves.
-#[must_use]
-pub fn reconciler(config: &Config, service: &Service) -> Reconciler {
-    let layout = Arc::clone(service.layout());
-    Reconciler::new(service.store().clone(), layout, config, system_clock())
+/// What the daemon does for this configuration: answers, jobs, notices, all over one service.
+/// `before` is what it did so far, at a reload.
+///
+/// # Errors
+/// 64 for a channel of `[notify]` that can't be used.
+pub fn setup(
+    config: &Config,
+    service: Service,
+    settings: Settings,
+    before: Option<&App>,
+) -> Result<Setup, Error> {
+    let (store, layout) = (service.store().clone(), Arc::clone(service.layout()));
+    let sender = Sender::new(store.clone(), config, system_clock()).map_err(Error::usage)?;
+    let reconciler = Reconciler::new(store, layout, config, system_clock());
+    let console = Console::new(service.clone(), Arc::clone(reconciler.settings()));
+    let admin = match before {
+        Some(before) => before.admin().over(console),
+        None => Admin::new(console, Utc::now()),
+    };
+    if let Some(tls) = &settings.tls {
+        admin.metrics().certificate_expires(tls.certificate.not_after());
+    }
+    let app = match before {
+        Some(before) => before.reloaded(service, settings, admin),
+        None => App::new(service, settings, system_clock(), admin),
+    };
+    Ok(Setup { app, reconciler, sender: Arc::new(sender) })
 }
 
 /// What the configuration has for the wire.
@@ -252,7 +278,6 @@ impl Reloads<'_> {
     async fn reload(&self) -> Result<Vec<String>, Error> {
         let loaded = context::load(self.globals)?;
         let config = &loaded.config;
-        refuse_unserved(config)?;
         self.reach.allows(config)?;
         let tls = tls(config)?;
         let old = self.setups.borrow().clone();
@@ -261,12 +286,10 @@ impl Reloads<'_> {
             .service()
             .restarted(Arc::clone(&loaded.profile), paging(config))
             .await
-            .map(|service| service.guarded(config.guard))
+            .and_then(|service| wired(service, config))
             .map_err(|error| Error::service("the profile can't be used", error))?;
-        let setup = Setup {
-            app: old.app.reloaded(service.clone(), settings(config, self.reach.door(), tls)),
-            reconciler: reconciler(config, &service),
-        };
+        let settings = settings(config, self.reach.door(), tls);
+        let setup = setup(config, service, settings, Some(&old.app))?;
         self.setups.send_replace(setup);
         Ok(waiting(&self.started.config, config))
     }
@@ -315,14 +338,4 @@ fn waiting(started: &Config, now: &Config) -> Vec<String> {
     changed.sort();
     changed.dedup();
     changed
-}
-
-/// Serving without what was asked for would be worse than not serving.
-fn refuse_unserved(config: &Config) -> Result<(), Error> {
-    if config.auth.entra.is_none() {
-        return Ok(());
-    }
-    Err(Error::usage(
-        "the configuration sets `auth.entra`, which this version doesn't serve: remove the key",
-    ))
 }

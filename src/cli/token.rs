@@ -46,13 +46,23 @@ pub struct Named {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ScopeName {
+pub(super) enum ScopeName {
     /// Read and change users and groups
     Provision,
     /// Only read; never changes any state
     Read,
     /// Use the admin listener, and nothing in SCIM
     Admin,
+}
+
+impl From<ScopeName> for Scope {
+    fn from(name: ScopeName) -> Self {
+        match name {
+            ScopeName::Provision => Self::Provision,
+            ScopeName::Read => Self::Read,
+            ScopeName::Admin => Self::Admin,
+        }
+    }
 }
 
 /// Runs one of them.
@@ -65,16 +75,11 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
         let now = Utc::now();
         match command {
             Command::Create(Create { name, expires, scope }) => {
-                let scope = match scope {
-                    ScopeName::Provision => Scope::Provision,
-                    ScopeName::Read => Scope::Read,
-                    ScopeName::Admin => Scope::Admin,
-                };
                 let expires = expires
                     .map(|duration| time::ahead(duration, now))
                     .transpose()
                     .map_err(|why| Error::usage(format!("--expires: {why}")))?;
-                let token = tokens::create(&store, &name, expires, scope, now)
+                let token = tokens::create(&store, &name, expires, scope.into(), now)
                     .await
                     .map_err(|error| Error::service("no token was made", error))?;
                 output::line(&token)

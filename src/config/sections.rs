@@ -1,4 +1,4 @@
-//! The sections for the listener and its requests: limits, TLS, admin, authentication, log.
+//! The sections for the listener and its requests: limits, TLS, admin, log.
 //!
 //! Owns their defaults. Reading and messages of single values are `read`'s.
 
@@ -203,53 +203,6 @@ pub struct InsecurePlainHttp(pub bool);
 #[must_use]
 pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
-}
-
-/// `[auth]`
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Auth {
-    /// `[auth.entra]`: tokens that Entra itself issues. Absent: only the agent's own tokens.
-    pub entra: Option<Entra>,
-}
-
-/// `[auth.entra]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entra {
-    /// `auth.entra.tenant`: the tenant's UUID; the issuer must name it, as all tenants share the
-    /// audience.
-    pub tenant: uuid::Uuid,
-    /// `auth.entra.audience`
-    pub audience: String,
-    /// `auth.entra.jwks`: a URL or a file of the keys. Absent: the tenant's published ones.
-    pub jwks: Option<String>,
-}
-
-impl Auth {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let wanted = reader.any_under("auth.entra.");
-        let tenant = reader.optional("auth.entra.tenant", |text| {
-            uuid::Uuid::parse_str(text).map_err(|_| {
-                format!("must be the tenant's id, a UUID such as 11111111-2222-3333-4444-555555555555, not `{text}`")
-            })
-        });
-        let audience = reader.optional("auth.entra.audience", non_empty);
-        let jwks = reader.optional("auth.entra.jwks", non_empty);
-        if wanted && tenant.is_none() {
-            reader.problem(
-                "auth.entra.tenant",
-                None,
-                "is needed by `auth.entra`: without it any tenant's token would do",
-            );
-        }
-        if wanted && audience.is_none() {
-            reader.problem("auth.entra.audience", None, "is needed by `auth.entra`");
-        }
-        let entra = match (tenant, audience) {
-            (Some(tenant), Some(audience)) => Some(Entra { tenant, audience, jwks }),
-            _ => None,
-        };
-        Self { entra }
-    }
 }
 
 /// `[log]`

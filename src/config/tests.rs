@@ -78,11 +78,15 @@ fn the_commented_file_is_the_defaults() {
         "tenant",
         "audience",
         "jwks",
+        "app",
+        "leeway",
         "public_url",
         "delete_after",
         "transfer_to",
         "from",
         "to",
+        "secret",
+        "secret_file",
     ];
     let shown: String = text
         .lines()
@@ -291,6 +295,24 @@ fn a_webhook_may_be_its_url_alone_and_is_never_shown() {
         );
         assert!(!format!("{config:?}").contains("KEY"));
     }
+}
+
+#[test]
+fn channels_that_say_too_little_or_too_much() {
+    insta::assert_snapshot!(message(
+        "[notify.smtp]\nurl = \"smtp://u:SECRET#@mail.example\"\nfrom = \"a\\r\\nBcc: b@c\"\n\
+         to = [\"it@plant.example\"]\n[notify.webhook]\nformat = \"irc\"\n",
+        &[URL]
+    ), @r#"
+configuration: 3 problems
+  a.toml: `notify.smtp.from` must be a mail address such as it@plant.example, not `a\r\nBcc: b@c`
+  a.toml: `notify.smtp.url` can't be read (empty host): it must be smtp://USER:PASSWORD@HOST:PORT, with what isn't a letter or digit in user and password percent-encoded (`@` is %40, `/` is %2F)
+  a.toml: `notify.webhook.format` must be json, teams or slack, not `irc`
+"#);
+    insta::assert_snapshot!(message("[notify.webhook]\nsecret = \"s\"\n", &[URL]), @r#"
+configuration: 1 problem
+  `notify.webhook.url` is missing beside `notify.webhook.secret`
+"#);
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! Reading a JSON body within its bounds. Knows nothing of what is in it.
+//! Reading a body within its bounds; most are JSON. Knows nothing of what is in it.
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::HeaderMap;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, EXPECT};
+use hyper::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use serde_json::Value;
 
 use super::error::Failure;
@@ -22,18 +23,25 @@ pub async fn json(
     limit: usize,
 ) -> Result<Value, Failure> {
     check_media_type(headers)?;
+    parse(&bytes(body, limit).await?).map_err(Failure::from)
+}
+
+/// Reads the body.
+///
+/// # Errors
+/// 413 above `limit` bytes (announced or sent).
+pub async fn bytes(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> {
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(too_large(limit));
     }
-    let bytes = match Limited::new(body, limit).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Err(error) => {
             tracing::debug!(%error, "the body broke off");
-            return Err(Failure::broken_body());
+            Err(Failure::broken_body())
         }
-    };
-    parse(&bytes).map_err(Failure::from)
+    }
 }
 
 /// Reads off what a refused request still sends, within reason, so that the client gets to read
@@ -48,7 +56,7 @@ pub async fn discard(headers: &HeaderMap, mut body: Incoming, limit: usize) {
     let mut left = limit.saturating_mul(4);
     let reading = async {
         while let Some(Ok(frame)) = body.frame().await {
-            let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+            let length = frame.data_ref().map_or(0, Bytes::len);
             match left.checked_sub(length) {
                 Some(rest) => left = rest,
                 None => break,
@@ -71,12 +79,18 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };
-    let text = String::from_utf8_lossy(value.as_bytes());
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(value);
     match essence.as_str() {
         "application/scim+json" | "application/json" => Ok(()),
         _ => Err(Failure::unsupported_media_type(&essence)),
     }
+}
+
+/// A media type without its parameters, in small letters.
+#[must_use]
+pub fn essence(value: &HeaderValue) -> String {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn too_large(limit: usize) -> Failure {
@@ -88,7 +102,6 @@ fn too_large(limit: usize) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
 
     #[test]
     fn media_types() {

@@ -106,7 +106,7 @@ impl Routed<'_> {
             | Operation::ResourceTypes
             | Operation::ResourceType
             | Operation::Schemas
-            | Operation::Schema => return self.discover(operation),
+            | Operation::Schema => return self.discover(operation).await,
             Operation::SearchAll => {
                 let search = self.json(body).await?;
                 service.search_all(caller, &search, limits).await?
@@ -118,17 +118,21 @@ impl Routed<'_> {
     }
 
     /// RFC 7644 §4: what the service can do, generated from the profile.
-    fn discover(&self, operation: Operation) -> Result<Response, Failure> {
+    async fn discover(&self, operation: Operation) -> Result<Response, Failure> {
         if self.pairs()?.iter().any(|(key, _)| key.eq_ignore_ascii_case("filter")) {
             return Err(scim::Error::forbidden("Discovery endpoints can't be filtered.").into());
         }
-        let (advertised, base) = (self.app.service().advertised(), self.caller.base.as_str());
+        let service = self.app.service();
+        let (advertised, base) = (service.advertised(), self.caller.base.as_str());
         let body = match operation {
             Operation::ResourceTypes => list(discovery::resource_types(base)),
             Operation::ResourceType => found(discovery::resource_type(self.id, base))?,
             Operation::Schemas => list(discovery::schemas(advertised, base)),
             Operation::Schema => found(discovery::schema(self.id, advertised, base))?,
-            _ => discovery::service_provider_config(advertised, base),
+            _ => {
+                let schemes = service.schemes(self.caller.now).await?;
+                discovery::service_provider_config(advertised, &schemes, base)
+            }
         };
         Ok(response::scim(200, &body))
     }

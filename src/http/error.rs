@@ -153,6 +153,11 @@ impl From<service::Error> for Failure {
                 tracing::error!(causes = %chain(source.as_ref()), "unavailable; answered 503");
                 Self::unavailable("The database is not available; try again.", retry_after)
             }
+            // The log has it from where the keys are read.
+            service::Error::Keys { retry_after } => Self::unavailable(
+                "The keys that Entra's tokens are verified by are not available; try again.",
+                retry_after,
+            ),
             service::Error::Internal(source) => {
                 tracing::error!(causes = %chain(source.as_ref()), "internal error; answered 500");
                 Self::from(internal())

@@ -93,6 +93,12 @@ impl Certificate {
         self.not_after
     }
 
+    /// Where it lies.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// What to tell an operator at this time: `None` while there is longer than `tls.warn_before`.
     #[must_use]
     pub fn warning(&self, now: DateTime<Utc>) -> Option<String> {

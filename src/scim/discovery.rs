@@ -70,10 +70,41 @@ pub fn list_response(resources: Vec<Value>, total: u64, start_index: u64) -> Val
     })
 }
 
+/// A way to authenticate (RFC 7643 §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// A bearer token that the client has.
+    BearerToken,
+    /// A bearer token that the client asks for with its credentials (RFC 6749 §4.4).
+    ClientCredentials,
+}
+
+impl Scheme {
+    fn to_value(self) -> Value {
+        match self {
+            Self::BearerToken => json!({
+                "type": "oauthbearertoken",
+                "name": "OAuth Bearer Token",
+                "description": "A bearer token in the Authorization header",
+                "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                "primary": true,
+            }),
+            Self::ClientCredentials => json!({
+                "type": "oauth2",
+                "name": "OAuth 2.0 Client Credentials",
+                "description": "A short-lived bearer token from POST /oauth/token",
+                "specUri": "https://www.rfc-editor.org/info/rfc6749",
+                "primary": false,
+            }),
+        }
+    }
+}
+
 /// `GET /ServiceProviderConfig` (RFC 7643 §5).
 #[must_use]
-pub fn service_provider_config(advertised: &Advertised, base: &str) -> Value {
+pub fn service_provider_config(advertised: &Advertised, schemes: &[Scheme], base: &str) -> Value {
     let bulk = advertised.bulk.unwrap_or(BulkLimits { max_operations: 0, max_payload: 0 });
+    let schemes: Vec<Value> = schemes.iter().map(|scheme| scheme.to_value()).collect();
     json!({
         "schemas": [PROVIDER_CONFIG],
         "patch": { "supported": true },
@@ -86,13 +117,7 @@ pub fn service_provider_config(advertised: &Advertised, base: &str) -> Value {
         "changePassword": { "supported": false },
         "sort": { "supported": true },
         "etag": { "supported": true },
-        "authenticationSchemes": [{
-            "type": "oauthbearertoken",
-            "name": "OAuth Bearer Token",
-            "description": "A bearer token in the Authorization header",
-            "specUri": "https://www.rfc-editor.org/info/rfc6750",
-            "primary": true,
-        }],
+        "authenticationSchemes": schemes,
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base}/ServiceProviderConfig"),

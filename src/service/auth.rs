@@ -1,4 +1,9 @@
-//! Bearer tokens: hashed, compared in constant time, remembered for five seconds.
+//! Bearer tokens: the agent's own and its clients', hashed, compared in constant time, remembered for
+//! five seconds; and Entra's (`entra`), by their signature.
+
+pub(super) mod entra;
+mod keys;
+mod prove;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,9 +13,14 @@ use chrono::{NaiveDateTime, TimeDelta};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::clients::{self, ACCESS_TOKEN};
 use super::{Error, Scope};
 use crate::store::Store;
+use crate::store::clients::by_token;
 use crate::store::tokens::{self, TokenRow};
+use entra::Entra;
+
+pub use prove::prove;
 
 /// How long an expiry or a revocation may go unnoticed.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -41,15 +51,22 @@ pub(super) fn hash(token: &str) -> String {
 pub(super) async fn authenticate(
     store: &Store,
     cache: &Cache,
+    entra: Option<&Entra>,
     presented: &str,
     now: NaiveDateTime,
 ) -> Result<Option<Token>, Error> {
+    if let Some(entra) = entra.filter(|_| entra::is_jwt(presented)) {
+        return entra.authenticate(presented, now).await;
+    }
     let hash = hash(presented);
+    let clients = presented.starts_with(ACCESS_TOKEN);
     let row = match cache.recall(&hash) {
         Some(row) => row,
-        None => match read(store, &hash).await? {
+        None => match read(store, &hash, clients).await? {
             Some(row) => {
-                note_use(store, &row, now);
+                if !clients {
+                    note_use(store, &row, now);
+                }
                 cache.remember(hash, row.clone());
                 row
             }
@@ -64,12 +81,29 @@ pub(super) async fn authenticate(
     Ok(Scope::parse(&row.scope).map(|scope| Token { name: row.name, scope }))
 }
 
-async fn read(store: &Store, hash: &str) -> Result<Option<TokenRow>, Error> {
+/// The token with this hash: a client's, or one of the agent's own.
+async fn read(store: &Store, hash: &str, clients: bool) -> Result<Option<TokenRow>, Error> {
     let wanted = hash.to_owned();
     let found = store
         .read(move |tx| {
             let wanted = wanted.clone();
-            Box::pin(async move { tokens::by_hash(tx, &wanted).await })
+            Box::pin(async move {
+                if !clients {
+                    return tokens::by_hash(tx, &wanted).await;
+                }
+                let found = by_token(tx, &wanted).await?;
+                Ok(found.map(|(client, expires, stored)| {
+                    let row = TokenRow {
+                        name: clients::caller(&client.name),
+                        scope: client.scope,
+                        created: client.created,
+                        expires: Some(client.expires.map_or(expires, |it| it.min(expires))),
+                        last_used: client.last_used,
+                        revoked: client.revoked,
+                    };
+                    (row, stored)
+                }))
+            })
         })
         .await?;
     Ok(found.and_then(|(row, stored)| {

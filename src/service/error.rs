@@ -23,6 +23,12 @@ pub enum Error {
         #[source]
         source: Source,
     },
+    /// Entra's signing keys can't be had at the moment, so its tokens can't be told from others.
+    #[error("Entra's signing keys are not available")]
+    Keys {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// Ours, or the database's in a way that trying again won't mend.
     #[error("internal error")]
     Internal(#[source] Source),
@@ -57,7 +63,7 @@ impl Failure for Error {
         match self {
             Self::Unavailable { source, .. } => source.downcast_ref(),
             Self::Refused(error) => Some(error),
-            Self::Scim(_) | Self::Internal(_) => None,
+            Self::Scim(_) | Self::Keys { .. } | Self::Internal(_) => None,
         }
     }
 }

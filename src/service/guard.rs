@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::Error;
 use crate::config::{Guard, MANY_USERS};
+use crate::notify::{self, Channels, Event};
 use crate::scim;
-use crate::store::{Tx, guard};
+use crate::store::{self, Tx, audit, guard};
 
 /// When Entra is asked to come again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(900);
@@ -30,6 +31,80 @@ pub(super) async fn admit(tx: &mut Tx, limits: Guard, now: NaiveDateTime) -> Res
          right? If it is, `kpifire-scim guard allow` lets the rest through"
     ))
     .into())
+}
+
+/// Tells people that the guard refuses, once: as long as Entra's repetitions come within an hour of
+/// each other and nobody allowed more in between, they are one story. Runs in the transaction that
+/// audits the refusal, before its row is written.
+pub(super) async fn announce(
+    tx: &mut Tx,
+    channels: &Channels,
+    refused: &str,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<(), store::Error> {
+    if channels.is_empty() {
+        return Ok(());
+    }
+    // The guard's row is locked from here on: of two refusals at once, the second sees the first.
+    let allowed = guard::locked(tx).await?;
+    let hour = super::stamp(now - TimeDelta::hours(1));
+    let since = allowed.map_or(hour, |until| hour.max(until));
+    if audit::any_since(tx, refused, since).await? {
+        return Ok(());
+    }
+    let occasion = format!("guard:{}", now.format("%Y-%m-%dT%H:%M:%S%.6fZ"));
+    notify::announce(tx, channels, &occasion, &Event::Guard { detail: detail.to_owned() }, now)
+        .await
+}
+
+/// How the guard stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No limit is set.
+    Off,
+    /// There is room for more.
+    Watching,
+    /// The next user that a client disables or deletes is refused.
+    Refusing,
+    /// An operator lets everything through for a while.
+    Allowed,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Watching, Self::Refusing, Self::Allowed];
+
+    /// Its name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Watching => "watching",
+            Self::Refusing => "refusing",
+            Self::Allowed => "allowed",
+        }
+    }
+}
+
+/// How the guard stands, after `count` users were disabled within the hour, of `managed` ones.
+#[must_use]
+pub fn state(
+    limits: Guard,
+    allowed_until: Option<NaiveDateTime>,
+    count: u64,
+    managed: u64,
+    now: NaiveDateTime,
+) -> State {
+    if limits.max_disables.is_none() && limits.max_percent.is_none() {
+        State::Off
+    } else if allowed_until.is_some_and(|until| until > now) {
+        State::Allowed
+    } else if broken(limits, count + 1, managed).is_some() {
+        State::Refusing
+    } else {
+        State::Watching
+    }
 }
 
 /// The limit that so many would break.

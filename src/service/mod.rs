@@ -17,12 +17,18 @@
 //! | `PATCH /Groups/{id}`, members added | 7: row; unknown ids; edges; desired edges; update; link; audit |
 //! | … members removed | 6: row; edges and desired edges per 256 ids; update; link; audit |
 //! | `DELETE /Users/{id}` | 6: row; update; edges; desired edges; link; audit; and 1 per `[revoke]` table |
+//! | `GET /ServiceProviderConfig` | 1: whether there are clients |
+//! | `POST /oauth/token` | 5: client; its last use; expired tokens; the oldest tokens; token |
+//!
+//! On `PostgreSQL` one more wherever a row is locked before it is read: every PATCH, DELETE and POST, and
+//! the first match.
 //!
 //! With `[guard]` set, disabling and deleting a user cost three more. None grows with a table or a
 //! group.
 
 pub mod audit;
-mod auth;
+pub mod auth;
+pub mod clients;
 mod context;
 mod error;
 pub mod guard;
@@ -32,6 +38,7 @@ pub mod tokens;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
@@ -40,11 +47,13 @@ pub use auth::Token;
 pub use context::{Caller, Conditions, Reply, Scope};
 pub use error::Error;
 
-use crate::config::Guard;
+use crate::config::{self, Guard};
 use crate::mapper::{self, Layout};
+use crate::notify::Channels;
 use crate::profile::model::Profile;
+use crate::scim::discovery::Scheme;
 use crate::scim::{Advertised, FilterLimits, ListQuery, Projection, ResourceType};
-use crate::store::{Status, Store};
+use crate::store::{Status, Store, clients as rows};
 
 /// How many resources a page holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +72,14 @@ pub struct Service {
     advertised: Arc<Advertised>,
     paging: Paging,
     guard: Guard,
+    channels: Channels,
     tokens: Arc<auth::Cache>,
+    entra: Option<Arc<auth::entra::Entra>>,
+    token_lifetime: Duration,
 }
+
+/// How long a client's token lasts where the configuration doesn't say.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 impl Service {
     /// Reads the catalogue and lays the profile over it.
@@ -82,7 +97,10 @@ impl Service {
             layout: Arc::new(layout),
             paging,
             guard: Guard::default(),
+            channels: Channels::default(),
             tokens: Arc::default(),
+            entra: None,
+            token_lifetime: TOKEN_LIFETIME,
         })
     }
 
@@ -92,13 +110,42 @@ impl Service {
     /// As [`Service::start`].
     pub async fn restarted(&self, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
         let service = Self::start(self.store.clone(), profile, paging).await?;
-        Ok(Self { tokens: Arc::clone(&self.tokens), ..service })
+        let (tokens, entra) = (Arc::clone(&self.tokens), self.entra.clone());
+        Ok(Self { tokens, entra, ..service })
     }
 
     /// The same, with limits on how many users a client may disable.
     #[must_use]
     pub fn guarded(self, guard: Guard) -> Self {
         Self { guard, ..self }
+    }
+
+    /// The channels that people are told by.
+    #[must_use]
+    pub fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    /// The same, telling people by these channels when the guard refuses.
+    #[must_use]
+    pub fn telling(self, channels: Channels) -> Self {
+        Self { channels, ..self }
+    }
+
+    /// The same, and tokens that Entra issues are accepted as `settings` say. Their keys are read in the
+    /// background from here on; that they can't be had is no reason not to start.
+    ///
+    /// # Errors
+    /// No HTTPS client to read the keys with.
+    pub fn authenticating(self, settings: &config::Auth) -> Result<Self, Error> {
+        let token_lifetime = settings.token_lifetime;
+        // A reload that leaves the settings as they were keeps the keys as well.
+        if self.entra.as_ref().map(|entra| entra.settings()) == settings.entra.as_ref() {
+            return Ok(Self { token_lifetime, ..self });
+        }
+        let entra = settings.entra.clone().map(auth::entra::Entra::start).transpose();
+        let entra = entra.map_err(|error| Error::Internal(Box::new(error)))?;
+        Ok(Self { entra: entra.map(Arc::new), token_lifetime, ..self })
     }
 
     /// `POST /Users`, `POST /Groups` (RFC 7644 §3.3).
@@ -211,13 +258,39 @@ impl Service {
     /// The token that was presented, when it is one and still good.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's; [`Error::Keys`] for a token of Entra's that nothing can be told of yet.
     pub async fn authenticate(
         &self,
         presented: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Token>, Error> {
-        auth::authenticate(&self.store, &self.tokens, presented, stamp(now)).await
+        let entra = self.entra.as_deref();
+        auth::authenticate(&self.store, &self.tokens, entra, presented, stamp(now)).await
+    }
+
+    /// A token for an OAuth 2.0 client (RFC 6749 §4.4), with its own scope, which it may name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn issue(
+        &self,
+        credentials: &clients::Credentials,
+        scope: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<clients::Issue, Error> {
+        clients::issue(&self.store, credentials, scope, self.token_lifetime, now).await
+    }
+
+    /// The ways to authenticate here: OAuth 2.0 where there are clients. One statement.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn schemes(&self, now: DateTime<Utc>) -> Result<Vec<Scheme>, Error> {
+        let now = stamp(now);
+        let any = self.store.read(move |tx| Box::pin(rows::any(tx, now))).await?;
+        let mut schemes = vec![Scheme::BearerToken];
+        schemes.extend(any.then_some(Scheme::ClientCredentials));
+        Ok(schemes)
     }
 
     /// Whether requests can be served: the database answers and has the sidecar tables.
@@ -238,6 +311,12 @@ impl Service {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The limits on how many users a client may disable.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        self.guard
     }
 
     /// What discovery says of this install.

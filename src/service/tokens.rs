@@ -11,6 +11,9 @@ use super::{Error, Scope, stamp};
 use crate::store::tokens::{self as rows, TokenRow};
 use crate::store::{ErrorKind, Store};
 
+/// What a token begins with.
+const TOKEN: &str = "kps_";
+
 /// A token as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -39,10 +42,8 @@ pub async fn create(
     scope: Scope,
     now: DateTime<Utc>,
 ) -> Result<String, Error> {
-    if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
-        return Err(message("a token's name has 1 to 128 characters and no control characters"));
-    }
-    let token = generate()?;
+    valid_name("token", name, 128)?;
+    let token = generate(TOKEN)?;
     let row = TokenRow {
         name: name.to_owned(),
         scope: scope.as_str().to_owned(),
@@ -113,7 +114,7 @@ pub async fn revoke(store: &Store, name: &str, now: DateTime<Utc>) -> Result<(),
 /// No token of that name; the database's.
 pub async fn rotate(store: &Store, name: &str, _now: DateTime<Utc>) -> Result<String, Error> {
     known(store, name).await?;
-    let token = generate()?;
+    let token = generate(TOKEN)?;
     let (name, hash) = (name.to_owned(), hash(&token));
     store
         .write(move |tx| {
@@ -137,12 +138,23 @@ async fn known(store: &Store, name: &str) -> Result<(), Error> {
         .ok_or_else(|| message(&format!("there is no token `{name}`: see `token list`")))
 }
 
-fn generate() -> Result<String, Error> {
-    let mut secret = [0_u8; 32];
-    OsRng.try_fill_bytes(&mut secret).map_err(|error| Error::Internal(Box::new(error)))?;
-    Ok(format!("kps_{}", URL_SAFE_NO_PAD.encode(secret)))
+/// A name for the log, the audit trail and the lists.
+pub(super) fn valid_name(what: &str, name: &str, longest: usize) -> Result<(), Error> {
+    if name.is_empty() || name.chars().count() > longest || name.chars().any(char::is_control) {
+        return Err(message(&format!(
+            "a {what}'s name has 1 to {longest} characters and no control characters"
+        )));
+    }
+    Ok(())
 }
 
-fn message(text: &str) -> Error {
+/// A prefix and 256 random bits in base64url.
+pub(super) fn generate(prefix: &str) -> Result<String, Error> {
+    let mut secret = [0_u8; 32];
+    OsRng.try_fill_bytes(&mut secret).map_err(|error| Error::Internal(Box::new(error)))?;
+    Ok(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(secret)))
+}
+
+pub(super) fn message(text: &str) -> Error {
     Error::Internal(text.to_owned().into())
 }

@@ -6,9 +6,12 @@
 //! legacy tables, whose names are data, and one mechanism that three databases share is less than
 //! two. What the database says of a failure stays in [`Error`] and the log.
 
+pub mod agents;
 pub mod audit;
 mod catalogue;
 pub mod cleanup;
+pub mod clients;
+pub mod console;
 pub mod demo;
 mod dialect;
 pub mod edges;
@@ -18,6 +21,7 @@ pub mod guard;
 pub mod lease;
 pub mod links;
 pub mod migrate;
+pub mod notices;
 mod pages;
 mod pipeline;
 mod pool;
@@ -40,6 +44,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use error::{Error, ErrorKind};
+pub use pool::PoolStatus;
 pub use status::Status;
 pub use transaction::{Failure, Tx, Work, statements_sent};
 
@@ -72,6 +77,12 @@ impl Store {
     #[must_use]
     pub fn database(&self) -> Database {
         self.pool.database()
+    }
+
+    /// How its pools of connections stand. Asks the database nothing.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolStatus> {
+        self.pool.status()
     }
 
     /// Runs `work` in one transaction: commits its value, rolls back its error; runs it again, a

@@ -18,10 +18,12 @@ use crate::profile::proof::{Finding, Severity};
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
 
-const SIDECAR: [&str; 12] = [
+const SIDECAR: &[&str] = &[
     "scim_links",
     "scim_desired_members",
     "scim_tokens",
+    "scim_clients",
+    "scim_access_tokens",
     "scim_audit",
     "scim_name_locks",
     "scim_runs",
@@ -30,6 +32,8 @@ const SIDECAR: [&str; 12] = [
     "scim_lease",
     "scim_holds",
     "scim_guard",
+    "scim_agents",
+    "scim_notices",
     "scim_migrations",
 ];
 
@@ -58,7 +62,7 @@ impl Store {
                 }
                 if findings.first().is_some_and(|it| it.severity == Severity::Ok) {
                     for table in SIDECAR {
-                        let table = TableName { schema: None, name: table.to_owned() };
+                        let table = TableName { schema: None, name: (*table).to_owned() };
                         findings.extend(grants(tx, &table, &Right::ALL).await);
                     }
                 }

@@ -13,6 +13,7 @@ use super::transaction::Tx;
 use crate::mapper::{
     Assignment, Cell, Field, Group, Groups, Layout, Link, LinkState, NewValue, Predicate, Record,
 };
+use crate::profile::catalogue::Database;
 use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction, TableName};
 use crate::scim::{ResourceType, SortOrder, fold};
 
@@ -77,11 +78,10 @@ pub async fn by_key_with(
         (Beside::Groups, Lock::None) => Some(Desired::OfDisabled),
         (Beside::Groups, Lock::Update) => Some(Desired::Always),
     };
-    let mut sql = select(layout, kind, groups)
-        .raw(" WHERE ")
-        .append(compiler.condition(&Predicate::IsKey(key.clone())));
+    let is_key = || compiler.condition(&Predicate::IsKey(key.clone()));
+    let mut sql = select(layout, kind, groups).raw(" WHERE ").append(is_key());
     if lock == Lock::Update {
-        sql = sql.append(for_update(tx.database(), "r"));
+        sql = lock_first(tx, layout, kind, is_key(), sql).await?;
     }
     let row = tx.query(sql).await?.into_iter().next();
     // A case-insensitive collation finds `abc` for `ABC`: an id is the key's exact text.
@@ -162,8 +162,8 @@ pub async fn by_name(
         .raw(" WHERE ")
         .append(compiler.condition(named))
         .append(compiler.order(None))
-        .raw(" LIMIT 3")
-        .append(for_update(tx.database(), "r"));
+        .raw(" LIMIT 3");
+    let sql = lock_first(tx, layout, kind, compiler.condition(named), sql).await?;
     tx.query(sql).await?.into_iter().map(|row| record(layout, kind, row)).collect()
 }
 
@@ -174,7 +174,7 @@ pub async fn by_name(
 /// The database's.
 pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<(), Error> {
     use sha2::{Digest, Sha256};
-    if tx.database() == crate::profile::catalogue::Database::Sqlite {
+    if tx.database() == Database::Sqlite {
         return Ok(());
     }
     let digest = Sha256::digest(format!("{}:{}", kind.as_str(), fold(name)));
@@ -431,6 +431,26 @@ const LIVE: &str = " WHERE (l.state IS NULL OR l.state <> 'deleted') AND ";
 /// The link's columns, as [`link`] reads them.
 pub(super) const LINK: &str = "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
                     l.disabled_at, l.deleted_at";
+
+/// Makes a SELECT lock the rows of `condition` before it reads them.
+///
+/// On PostgreSQL that takes a statement of its own, which travels with the SELECT: a row that
+/// `FOR UPDATE` had to wait for is read anew, but the link and the groups joined to it stay those
+/// of the statement's beginning. MariaDB's locking reads see the latest of every table.
+async fn lock_first(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+    condition: Sql,
+    select: Sql,
+) -> Result<Sql, Error> {
+    if tx.database() != Database::Postgres {
+        return Ok(select.append(for_update(tx.database(), "r")));
+    }
+    let lock = Sql::new("SELECT 1 FROM ").table(&layout.profile.table(kind).table).raw(" r WHERE ");
+    tx.later(lock.append(condition).append(for_update(tx.database(), "r"))).await?;
+    Ok(select)
+}
 
 fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
     let mut sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(", ").raw(LINK);

@@ -9,6 +9,7 @@ use crate::support::Engine;
 on_every_database!(
     of_two_agents_one_runs_each_slot,
     a_missed_slot_is_caught_up_once,
+    a_killed_agents_run_is_taken_over_in_half_a_minute,
     a_stop_in_mid_run_is_orderly,
     old_records_and_reports_go,
     a_folder_that_cannot_be_written_stops_nothing,
@@ -93,6 +94,31 @@ async fn a_stop_in_mid_run_is_orderly(engine: Engine) {
     assert_eq!(plant.reconcile().list().len(), 4000);
 }
 
+/// Its lease is in the way of the other until it expires.
+async fn a_killed_agents_run_is_taken_over_in_half_a_minute(engine: Engine) {
+    let plant = scheduled(engine, EVERY_SECOND).await;
+    plant.crowd(8000, "Asserted", "Native").await;
+    let mut agents = [plant.agent.install.serve().await, plant.agent.install.serve().await];
+    let holder = "SELECT holder FROM scim_lease WHERE name = 'reconcile' AND holder <> ''";
+    let database = plant.agent.database();
+    let started = Instant::now();
+    let killed = loop {
+        assert!(started.elapsed() < Duration::from_secs(60), "no run was caught in the middle");
+        let Some(name) = database.value(holder).await else { continue };
+        let runs_it = |agent: &&mut crate::support::agent::Server| {
+            name.contains(&format!("/{}/", agent.pid()))
+        };
+        agents.iter_mut().find(runs_it).expect("an agent holds the lease").kill();
+        break name;
+    };
+    let killed_at = Instant::now();
+    let left = database.value(holder).await;
+    assert_eq!(left.as_ref(), Some(&killed), "it was killed in the middle of a run");
+    let before = database.count(SCHEDULED).await;
+    until(&plant, SCHEDULED, before + 1).await;
+    assert!(killed_at.elapsed() < Duration::from_secs(30));
+}
+
 async fn a_missed_slot_is_caught_up_once(engine: Engine) {
     // Midnight of New Year's Day: not due while this runs, unless it runs then.
     let plant = scheduled(engine, "[schedule]\nreconcile = \"0 0 1 1 *\"\ncleanup = \"\"\n").await;
@@ -127,6 +153,13 @@ async fn old_records_and_reports_go(engine: Engine) {
         )
         .await;
     plant.natively("DELETE FROM users WHERE email = 'robot@plant.example'").await;
+    plant
+        .natively(
+            "INSERT INTO scim_access_tokens (hash, client, created, expires) \
+             VALUES ('old', 'x', '2020-01-01 00:00:00', '2020-01-01 01:00:00'), \
+             ('new', 'x', '2020-01-01 00:00:00', '2120-01-01 01:00:00')",
+        )
+        .await;
     std::fs::create_dir_all(reports(&plant)).unwrap();
     for name in ["drift-20200101T000000Z.html", "notes.txt"] {
         std::fs::write(reports(&plant).join(name), "x").unwrap();
@@ -138,6 +171,7 @@ async fn old_records_and_reports_go(engine: Engine) {
     assert_eq!(database.count("scim_audit WHERE at < '2021-01-01 00:00:00'").await, 0);
     assert_eq!(database.count("scim_runs WHERE started < '2021-01-01 00:00:00'").await, 0);
     assert_eq!(database.count("scim_findings").await, 0);
+    assert_eq!(database.count("scim_access_tokens").await, 1, "the expired one goes");
     assert!(!reports(&plant).join("drift-20200101T000000Z.html").exists());
     assert!(reports(&plant).join("notes.txt").exists());
 }

@@ -7,7 +7,10 @@ mod installs;
 mod lease;
 mod links;
 mod migrations;
+mod notices;
 mod protect;
 mod revoke;
 mod statements;
 mod tls;
+
+pub(crate) use statements::COUNTING;

@@ -7,6 +7,7 @@ use chrono::Utc;
 use kpifire_scim::config;
 use kpifire_scim::profile;
 use kpifire_scim::scim::{FilterLimits, ListQuery, Projection, ResourceType};
+use kpifire_scim::service::clients::{self, Issue};
 use kpifire_scim::service::{Caller, Conditions, Error, Paging, Reply, Scope, Service};
 use kpifire_scim::store::{Store, statements_sent};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use crate::support::{Database, Engine, Install, group, patch, user};
 on_every_database!(every_request_sends_what_the_docs_say);
 
 /// The counter is the process's: one engine at a time, and nobody else in this process.
-pub(super) static COUNTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub(crate) static COUNTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 struct Counted {
     service: Service,
@@ -95,24 +96,26 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     let agent = Counted::on(&install).await;
     // SQLite's writer is alone and needs no lock on a name.
     let lock = u64::from(engine != Engine::Sqlite);
+    // PostgreSQL locks a row before it reads it.
+    let row = u64::from(engine == Engine::Postgres);
 
     assert_eq!(agent.filter(User, "userName eq \"nobody\"", &[]).await.1, 1);
     let name = "userName eq \"quality.lead@plant.example\"";
-    assert_eq!(agent.filter(User, name, &[]).await.1, 1 + 3, "found for the first time");
+    assert_eq!(agent.filter(User, name, &[]).await.1, 1 + 3 + row, "found for the first time");
     assert_eq!(agent.filter(User, name, &[]).await.1, 1);
     assert_eq!(agent.filter(User, name, &[("excludedAttributes", "groups")]).await.1, 1);
     assert_eq!(agent.get(User, "3").await, 1);
     assert_eq!(agent.get(Group, "1").await, 2);
 
     let (ana, sent) = agent.create(User, user("ana@plant.example")).await;
-    assert_eq!(sent, 5 + lock);
+    assert_eq!(sent, 5 + lock + row);
     let off = json!([{ "op": "Replace", "path": "active", "value": "False" }]);
     let on = json!([{ "op": "Replace", "path": "active", "value": "True" }]);
-    assert_eq!(agent.patch(User, &ana, off.clone()).await, 4 + 2, "two tables of [revoke]");
-    assert_eq!(agent.patch(User, &ana, off).await, 1, "nothing changes");
-    assert_eq!(agent.patch(User, &ana, on).await, 4 + 1, "desired edges come back");
+    assert_eq!(agent.patch(User, &ana, off.clone()).await, 4 + row + 2, "two tables of [revoke]");
+    assert_eq!(agent.patch(User, &ana, off).await, 1 + row, "nothing changes");
+    assert_eq!(agent.patch(User, &ana, on).await, 4 + row + 1, "desired edges come back");
     let title = json!([{ "op": "replace", "path": "title", "value": "Boss" }]);
-    assert_eq!(agent.patch(User, &ana, title).await, 4);
+    assert_eq!(agent.patch(User, &ana, title).await, 4 + row);
 
     // A group of three and one of three thousand cost the same.
     crowd(&install.database).await;
@@ -120,13 +123,22 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     let remove =
         |id: &str| json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }]);
     for team in ["1", "2"] {
-        assert_eq!(agent.patch(Group, team, add(&ana)).await, 7, "team {team}");
-        assert_eq!(agent.patch(Group, team, remove(&ana)).await, 6, "team {team}");
+        assert_eq!(agent.patch(Group, team, add(&ana)).await, 7 + row, "team {team}");
+        assert_eq!(agent.patch(Group, team, remove(&ana)).await, 6 + row, "team {team}");
     }
     let (_, sent) = agent.create(Group, group("New")).await;
-    assert_eq!(sent, 6 + lock);
+    assert_eq!(sent, 6 + lock + row);
 
-    assert_eq!(agent.delete(User, &ana).await, 6 + 2, "two tables of [revoke]");
+    assert_eq!(agent.delete(User, &ana).await, 6 + row + 2, "two tables of [revoke]");
+
+    let (service, store, now) = (&agent.service, agent.service.store(), agent.caller.now);
+    let entra = clients::create(store, "entra", None, Scope::Provision, now).await.unwrap();
+    let before = statements_sent();
+    assert!(matches!(service.issue(&entra, None, now).await, Ok(Issue::Granted(_))));
+    assert_eq!(statements_sent() - before, 5, "a client's token");
+    let before = statements_sent();
+    assert_eq!(service.schemes(now).await.unwrap().len(), 2);
+    assert_eq!(statements_sent() - before, 1, "discovery");
 }
 
 /// Three thousand members of team 2.

@@ -14,12 +14,13 @@ pub struct Install {
     /// The database.
     pub database: Database,
     configs: Vec<PathBuf>,
+    environment: Vec<(String, String)>,
 }
 
 impl Install {
     /// An install that the built-in profile fits.
     pub fn new(database: Database) -> Self {
-        let mut install = Self { database, configs: Vec::new() };
+        let mut install = Self { database, configs: Vec::new(), environment: Vec::new() };
         install.configure(&format!(
             "listen = \"127.0.0.1:0\"\n[database]\nurl = {:?}\n",
             install.database.url
@@ -48,12 +49,19 @@ impl Install {
         self.configs.last().unwrap()
     }
 
-    /// A subcommand, ready to run: this install's configuration and nothing from the environment.
+    /// Sets a variable for its commands and daemons.
+    pub fn environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A subcommand, ready to run: this install's configuration, and of `KPIFIRE_*` nothing from the
+    /// environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kpifire-scim"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KPIFIRE_")) {
             command.env_remove(name);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("NO_COLOR", "1").env("RUST_BACKTRACE", "1").args(arguments);
         for config in &self.configs {
             command.arg("--config").arg(config);
@@ -171,6 +179,11 @@ impl Server {
     /// What it logged so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL: no chance to tidy up.

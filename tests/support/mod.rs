@@ -8,7 +8,10 @@ pub mod client;
 pub mod database;
 pub mod entra;
 pub mod installs;
+pub mod jwt;
+pub mod mail;
 pub mod proxy;
+pub mod sink;
 pub mod sql;
 pub mod tls;
 

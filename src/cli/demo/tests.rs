@@ -24,7 +24,7 @@ async fn begin(dir: &std::path::Path) -> Running {
     let token = token(&store, &service, &place).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let stopped = stopped.map(|_| ());
-    let setup = daemon::fixed(setup(&loaded, &service));
+    let setup = daemon::fixed(setup(&loaded, &service).unwrap());
     let serving =
         tokio::spawn(daemon::run(listeners, setup, Pulse::default(), system_clock(), stopped));
     let client = Client::new(&format!("http://{bound}/scim/v2"), &token).unwrap();

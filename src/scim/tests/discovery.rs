@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{E, path};
 use crate::scim::discovery::{
-    Advertised, AdvertisedType, BulkLimits, list_response, resource_type, resource_types, schema,
-    schemas, service_provider_config,
+    Advertised, AdvertisedType, BulkLimits, Scheme, list_response, resource_type, resource_types,
+    schema, schemas, service_provider_config,
 };
 
 const BASE: &str = "http://host/scim/v2";
@@ -70,13 +70,13 @@ fn types_and_config() {
     assert_eq!(user["endpoint"], "/Users");
     assert_eq!(user["schemaExtensions"], json!([{"schema": E, "required": false}]));
     assert!(resource_type("Thing", BASE).is_none());
-    let config = service_provider_config(&advertised(), BASE);
+    let config = service_provider_config(&advertised(), &[Scheme::BearerToken], BASE);
     assert_eq!(config["filter"], json!({"supported": true, "maxResults": 200}));
     assert_eq!(
         config["bulk"],
         json!({"supported": true, "maxOperations": 100, "maxPayloadSize": 1_048_576})
     );
-    let without = service_provider_config(&Advertised { bulk: None, ..advertised() }, BASE);
+    let without = service_provider_config(&Advertised { bulk: None, ..advertised() }, &[], BASE);
     assert_eq!(without["bulk"]["supported"], false);
 }
 

@@ -1,0 +1,2 @@
+DROP TABLE scim_access_tokens;
+DROP TABLE scim_clients;

@@ -1,0 +1,21 @@
+-- OAuth 2.0 clients (RFC 6749 §4.4) and the short-lived tokens they were given. Of secrets and tokens
+-- only hashes are kept.
+CREATE TABLE scim_clients (
+  name      VARCHAR(128) NOT NULL PRIMARY KEY,
+  client_id VARCHAR(64) NOT NULL UNIQUE,
+  hash      VARCHAR(64) NOT NULL,
+  scope     VARCHAR(16) NOT NULL CHECK (scope IN ('provision', 'read')),
+  created   TIMESTAMP NOT NULL,
+  expires   TIMESTAMP NULL,
+  last_used TIMESTAMP NULL,
+  revoked   TIMESTAMP NULL
+);
+
+CREATE TABLE scim_access_tokens (
+  hash    VARCHAR(64) NOT NULL PRIMARY KEY,
+  client  VARCHAR(128) NOT NULL,
+  created TIMESTAMP NOT NULL,
+  expires TIMESTAMP NOT NULL
+);
+CREATE INDEX scim_access_tokens_client ON scim_access_tokens (client, created);
+CREATE INDEX scim_access_tokens_expires ON scim_access_tokens (expires);
