@@ -247,7 +247,7 @@ impl App {
             }
             if surface == Surface::Scim && parts.uri.path() == oauth::TOKEN {
                 trace.route = Some(oauth::TOKEN);
-                return Ok(oauth::token(self, &parts, &mut body, trace).await);
+                return Ok(oauth::token(self, &parts, &mut body, peer, trace).await);
             }
             match surface {
                 Surface::Admin => {

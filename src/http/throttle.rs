@@ -1,10 +1,11 @@
 //! Failed authentication, counted per source address within bounded memory.
 //!
-//! A token is 256 random bits, so nobody guesses one; what a flood of wrong ones costs is the look-up of each,
-//! and the log. An address with too many failures is answered 429 instead of 401 at each further
-//! failure, and its tokens are looked up one at a time. A good token is accepted all the same: behind
-//! a proxy an attacker and Entra come from one address, and shutting the address out would let
-//! anybody stop provisioning. Requests without a token cost nothing and aren't counted.
+//! A token, or a client's secret, is 256 random bits, so nobody guesses one; what a flood of wrong ones
+//! costs is the look-up of each, and the log. An address with too many failures is answered 429
+//! instead of 401 at each further one, and what it presents is looked up one at a time. What is good
+//! is accepted all the same: behind a proxy an attacker and Entra come from one address, and shutting
+//! the address out would let anybody stop provisioning. Requests that present nothing cost nothing
+//! and aren't counted.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

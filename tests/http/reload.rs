@@ -92,13 +92,15 @@ async fn settings_are_taken_up(engine: Engine) {
 async fn the_schedule_is_taken_up(engine: Engine) {
     let agent = agent(engine).await;
     assert_eq!(agent.database().count("scim_runs").await, 0);
-    write(&agent, "[schedule]\nreconcile = \"* * * * * *\"\n");
+    let reports = agent.database().folder().join("reports").display().to_string();
+    let reports = format!("[reports]\ndir = {reports:?}\n");
+    write(&agent, &format!("{reports}[schedule]\nreconcile = \"* * * * * *\"\n"));
     assert!(agent.server.reload().await.ends_with("reloaded"));
     let started = Instant::now();
     while agent.database().count("scim_runs").await == 0 {
         assert!(started.elapsed() < Duration::from_secs(30), "no run\n{}", agent.server.log());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    write(&agent, "[schedule]\nreconcile = \"\"\n");
+    write(&agent, &format!("{reports}[schedule]\nreconcile = \"\"\n"));
     assert!(agent.server.reload().await.ends_with("reloaded"));
 }
