@@ -14,6 +14,7 @@ mod cron;
 mod error;
 mod jobs;
 mod layers;
+mod notify;
 mod read;
 mod sections;
 mod url;
@@ -32,10 +33,9 @@ use sha2::{Digest, Sha256};
 pub use auth::{Auth, Entra, Jwks};
 pub use cron::Cron;
 pub use error::{Error, Problem};
-pub use jobs::{
-    Cleanup, Guard, MANY_USERS, Notify, Reconcile, Reports, Retention, Schedule, Smtp, Webhook,
-};
-pub use sections::{Admin, Limits, Log, LogFormat, Tls};
+pub use jobs::{Cleanup, Guard, MANY_USERS, Reconcile, Reports, Retention, Schedule};
+pub use notify::{MailServer, MailTls, Notify, Smtp, Webhook, WebhookFormat};
+pub use sections::{Admin, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback};
 pub use url::{DatabaseUrl, Secret};
 
 use layers::{Layer, Layers};
@@ -61,6 +61,8 @@ pub struct Config {
     pub limits: Limits,
     /// `profile`: a built-in's name or a file's path, ready for [`crate::profile::load`].
     pub profile: String,
+    /// `insecure_plain_http`: no TLS although others can reach `listen`. Default false.
+    pub insecure_plain_http: InsecurePlainHttp,
     /// `[tls]`; absent: plain HTTP.
     pub tls: Option<Tls>,
     /// `[admin]`
@@ -75,7 +77,7 @@ pub struct Config {
     pub cleanup: Cleanup,
     /// `[guard]`
     pub guard: Guard,
-    /// `[notify]` (reserved for notification)
+    /// `[notify]`
     pub notify: Notify,
     /// `[reports]`
     pub reports: Reports,
@@ -128,8 +130,14 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
     let public_url = sections::public_url(reader);
     let limits = Limits::read(reader);
     let profile = profile(reader);
-    let tls = Tls::read(reader);
+    let insecure = reader.boolean("insecure_plain_http", "false").map(InsecurePlainHttp);
+    // A `[tls]` with a mistake in it has been told of, and is no plain HTTP.
+    let tls_is_set = reader.any_under("tls.cert") || reader.any_under("tls.key");
+    let tls = Tls::read(reader, layers);
     let admin = Admin { listen: reader.optional_address("admin.listen") };
+    if let Some(insecure) = insecure {
+        sections::encrypted(reader, listen, &admin, insecure, tls_is_set);
+    }
     let auth = Auth::read(reader);
     let schedule = Schedule::read(reader);
     let reconcile = Reconcile::read(reader);
@@ -146,6 +154,7 @@ fn config(reader: &mut Reader, layers: &Layers) -> Option<Config> {
         public_url,
         limits: limits?,
         profile: profile?,
+        insecure_plain_http: insecure?,
         tls,
         admin,
         auth: auth?,

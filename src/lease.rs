@@ -15,9 +15,9 @@ pub use crate::store::lease::Lease;
 use crate::store::{Error, Store, lease};
 
 /// How long a lease outlives an agent that can't renew it any more.
-pub const TTL: Duration = Duration::from_secs(30);
+pub const TTL: Duration = Duration::from_secs(20);
 
-const TERMS: Terms = Terms { ttl: TTL, renewed_every: Duration::from_secs(10) };
+const TERMS: Terms = Terms { ttl: TTL, renewed_every: Duration::from_secs(5) };
 
 #[derive(Debug, Clone, Copy)]
 struct Terms {

@@ -22,6 +22,8 @@ use crate::http::Clock;
 
 /// The clock is read this often, as it may be set and the machine may sleep.
 const LOOK: Duration = Duration::from_secs(30);
+/// While another agent is at a slot, it is asked this often whether it still is: it may have died.
+const HELD_LOOK: Duration = Duration::from_secs(5);
 /// A run recorded further ahead than this was recorded by a wrong clock, and hides no slot.
 const AHEAD: TimeDelta = TimeDelta::days(1);
 
@@ -34,6 +36,18 @@ pub struct Job {
     pub cron: Cron,
     /// Whose clock the line means.
     pub zone: Tz,
+}
+
+/// What became of a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// It was run, here or elsewhere.
+    Done,
+    /// Somebody else is at it. Should they die, it is to be run here.
+    Held {
+        /// Who.
+        by: String,
+    },
 }
 
 /// Does the jobs.
@@ -54,7 +68,7 @@ pub trait Worker: Sync {
         &self,
         job: &'static str,
         slot: DateTime<Utc>,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Turn, Self::Error>> + Send;
 }
 
 /// Runs each job at its slots, one job after another, until `shutdown` resolves. A job that is
@@ -84,13 +98,16 @@ pub async fn run<W: Worker>(
 /// Until the next slot of any job, or the next look at the clock.
 fn wait(planned: &[Planned], now: DateTime<Utc>) -> Duration {
     let next = planned.iter().filter_map(|it| it.job.cron.next_after(now, it.job.zone)).min();
-    next.and_then(|next| (next - now).to_std().ok()).map_or(LOOK, |until| until.min(LOOK))
+    let look = if planned.iter().any(|it| it.held.is_some()) { HELD_LOOK } else { LOOK };
+    next.and_then(|next| (next - now).to_std().ok()).map_or(look, |until| until.min(look))
 }
 
 struct Planned {
     job: Job,
     /// Slots up to this time need no more thought; unknown until the worker has answered.
     done: Option<DateTime<Utc>>,
+    /// The slot that somebody else is at.
+    held: Option<DateTime<Utc>>,
     answers: Answers,
 }
 
@@ -103,18 +120,25 @@ enum Answers {
 
 impl Planned {
     fn new(job: Job) -> Self {
-        Self { job, done: None, answers: Answers::Given }
+        Self { job, done: None, held: None, answers: Answers::Given }
     }
 
     async fn run_if_due<W: Worker>(&mut self, worker: &W, clock: &Clock) {
         let job = self.job.name;
         match self.due(worker, clock()).await {
-            Ok(None) => self.answers = Answers::Given,
+            Ok(None) => (self.answers, self.held) = (Answers::Given, None),
             Ok(Some(slot)) => {
                 self.answers = Answers::Given;
+                let seen = self.held == Some(slot);
+                if let Turn::Held { by } = run_logged(worker, job, slot, seen, clock).await {
+                    if !seen {
+                        tracing::info!(job, %slot, by, "another run is under way");
+                    }
+                    self.held = Some(slot);
+                    return;
+                }
                 // Also when it fails: the next try is at the next slot.
-                self.done = Some(slot);
-                run_logged(worker, job, slot, clock).await;
+                (self.done, self.held) = (Some(slot), None);
             }
             Err(error) => {
                 // Asked again at the next look, so the slot isn't lost; said once.
@@ -150,18 +174,26 @@ impl Planned {
     }
 }
 
-async fn run_logged<W: Worker>(worker: &W, job: &'static str, slot: DateTime<Utc>, clock: &Clock) {
+/// Runs a slot. Where it fails or panics, it is done all the same.
+async fn run_logged<W: Worker>(
+    worker: &W,
+    job: &'static str,
+    slot: DateTime<Utc>,
+    seen: bool,
+    clock: &Clock,
+) -> Turn {
     let late = clock() - slot;
-    if late > TimeDelta::minutes(1) {
+    if late > TimeDelta::minutes(1) && !seen {
         tracing::info!(job, %slot, "a missed slot is caught up");
     }
     // One job's bug must not stop the others.
     match AssertUnwindSafe(worker.run(job, slot)).catch_unwind().await {
-        Ok(Ok(())) => {}
+        Ok(Ok(turn)) => return turn,
         Ok(Err(error)) => tracing::error!(job, %slot, %error, "a job failed"),
         // The panic hook has logged the place and the message.
         Err(_) => tracing::error!(job, %slot, "a job panicked"),
     }
+    Turn::Done
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ mod support;
 
 mod architecture;
 mod cleanup;
+mod failover;
 mod faults;
 mod http;
+mod notify;
 mod reconcile;
 mod store;

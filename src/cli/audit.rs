@@ -13,7 +13,7 @@ use super::globals::Globals;
 use super::output;
 use super::time::{self, Since};
 use crate::report::csv;
-use crate::service::audit::{self, AuditQuery, AuditRow};
+use crate::service::audit::{AuditRow, Trail};
 
 /// `audit`
 #[derive(Debug, clap::Args)]
@@ -54,28 +54,55 @@ pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
     context::block_on(async {
         let store = context::open_migrated(globals).await?;
         let profile = context::load(globals)?.profile;
-        let query = AuditQuery { user: args.user, since };
-        let rows = audit::list(&store, profile, query)
-            .await
-            .map_err(|error| Error::service("can't read the audit trail", error))?;
-        output::print(&render(&rows, args.format)?)
+        let failed = |error| Error::service("can't read the audit trail", error);
+        let mut trail = Trail::since(&store, since);
+        if let Some(user) = args.user {
+            trail = trail.of(profile, user).await.map_err(failed)?;
+        }
+        output::print(&opening(args.format))?;
+        let mut first = true;
+        loop {
+            let rows = trail.next().await.map_err(failed)?;
+            if rows.is_empty() {
+                return output::print(closing(args.format, first));
+            }
+            output::print(&render(&rows, args.format, first)?)?;
+            first = false;
+        }
     })
 }
 
-fn render(rows: &[AuditRow], format: Format) -> Result<String, Error> {
-    let fault = |error| Error::failed("can't write the audit trail as JSON", error);
+fn opening(format: Format) -> String {
+    match format {
+        Format::Text | Format::Ndjson => String::new(),
+        Format::Json => "[".to_owned(),
+        Format::Csv => csv::line(COLUMNS.map(str::to_owned).to_vec()),
+    }
+}
+
+fn closing(format: Format, empty: bool) -> &'static str {
+    match (format, empty) {
+        (Format::Json, true) => "]\n",
+        (Format::Json, false) => "\n]\n",
+        _ => "",
+    }
+}
+
+fn render(rows: &[AuditRow], format: Format, first: bool) -> Result<String, Error> {
     match format {
         Format::Text => Ok(rows.iter().map(text).collect()),
         Format::Json => {
-            let rows: Vec<Value> = rows.iter().map(object).collect();
-            serde_json::to_string_pretty(&rows).map(|text| text + "\n").map_err(fault)
+            let mut text = String::new();
+            for (number, row) in rows.iter().enumerate() {
+                let object = serde_json::to_string_pretty(&object(row))
+                    .map_err(|error| Error::failed("can't write an audit row as JSON", error))?;
+                text.push_str(if first && number == 0 { "\n  " } else { ",\n  " });
+                text.push_str(&object.replace('\n', "\n  "));
+            }
+            Ok(text)
         }
         Format::Ndjson => Ok(rows.iter().map(|row| object(row).to_string() + "\n").collect()),
-        Format::Csv => {
-            let heading = COLUMNS.map(str::to_owned).to_vec();
-            let lines = std::iter::once(heading).chain(rows.iter().map(cells));
-            Ok(lines.map(csv::line).collect())
-        }
+        Format::Csv => Ok(rows.iter().map(cells).map(csv::line).collect()),
     }
 }
 

@@ -6,6 +6,8 @@ use super::context;
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, status};
+use crate::config::Config;
+use crate::notify::Outlet;
 use crate::profile::proof::{Finding, Severity, prove};
 use crate::service::auth;
 
@@ -20,6 +22,9 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     for (key, line) in [("reconcile", &schedule.reconcile), ("cleanup", &schedule.cleanup)] {
         let next = status::next_times(line.as_ref(), schedule, Utc::now());
         output::line(&format!("ok     schedule.{key}: next {next}"))?;
+    }
+    for line in told(&loaded.config)? {
+        output::line(&line)?;
     }
     let findings = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);
@@ -46,6 +51,24 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         return output::line(&format!("{warnings} warnings, no errors"));
     }
     Err(Error::refused(format!("check found {errors} errors and {warnings} warnings")))
+}
+
+/// Who is told, and when.
+fn told(config: &Config) -> Result<Vec<String>, Error> {
+    let outlets = Outlet::all(&config.notify).map_err(Error::usage)?;
+    if outlets.is_empty() {
+        let line = "ok     notify: nobody is told of drift; `notify.smtp` and `notify.webhook` are for \
+                    that";
+        return Ok(vec![line.to_owned()]);
+    }
+    let channel = |outlet: &Outlet| {
+        let (channel, name) = (outlet.channel().as_str(), outlet.name());
+        format!("ok     notify: {channel} to {name}; to try it: kpifire-scim notify test")
+    };
+    let mut lines: Vec<String> = outlets.iter().map(channel).collect();
+    let next = status::next_times(config.notify.digest.as_ref(), &config.schedule, Utc::now());
+    lines.push(format!("ok     notify.digest: next {next}"));
+    Ok(lines)
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {

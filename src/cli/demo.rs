@@ -25,12 +25,14 @@ use super::error::Error;
 use super::globals::Globals;
 use super::{logging, output, serve};
 use crate::config::Log;
-use crate::daemon;
+use crate::daemon::{self, Setup};
 use crate::http::client::Client;
-use crate::http::system_clock;
+use crate::http::listener::Pulse;
+use crate::http::{AdminDoor, App, system_clock};
 use crate::service::{Scope, Service, tokens};
 use crate::store::demo::execute_script;
 use crate::store::{self, Store, migrate};
+use crate::systemd::Sockets;
 use narrate::Narrator;
 use place::Place;
 
@@ -79,10 +81,11 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
         .map_err(|error| Error::failed("can't listen for signals", error))?
         .shared();
     // First of all: a second demo on the same address mustn't touch the first one's database.
-    let listeners = serve::bind(&loaded.config).await.map_err(|error| {
+    let bound_to = serve::bind(&loaded.config, Sockets::default()).await.map_err(|error| {
         Error::failed("the demo needs an address of its own, see --listen", error)
     })?;
-    let bound = listeners
+    let bound = bound_to
+        .listeners
         .scim
         .first()
         .map_or(Ok(args.listen), tokio::net::TcpListener::local_addr)
@@ -95,12 +98,11 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let base = format!("{origin}{}", loaded.config.base_path);
     output::print(&show::entrance(place, &origin, &base, &token))?;
 
-    let reconciler = serve::reconciler(&loaded.config, &service);
+    let setup = daemon::fixed(setup(loaded, &service)?);
     let serving = tokio::spawn(daemon::run(
-        listeners,
-        service,
-        reconciler,
-        serve::settings(&loaded.config),
+        bound_to.listeners,
+        setup,
+        Pulse::default(),
         system_clock(),
         stop.clone(),
     ));
@@ -118,6 +120,12 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let ended = serving.await.map_err(|error| Error::failed("the daemon broke off", error));
     output::remark("stopped");
     ended.map(|_| ())
+}
+
+fn setup(loaded: &Loaded, service: &Service) -> Result<Setup, Error> {
+    let settings = serve::settings(&loaded.config, AdminDoor::Open);
+    let app = App::new(service.clone(), settings, system_clock());
+    serve::setup(&loaded.config, app, None)
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.

@@ -32,10 +32,10 @@ pub fn init(globals: &Globals, configured: Option<&Log>) {
     };
     let stderr = match (&journal, format) {
         (Some(_), _) => None,
-        (None, LogFormat::Json) => Some(fmt::layer().json().with_writer(std::io::stderr).boxed()),
+        (None, LogFormat::Json) => Some(lines().json().boxed()),
         (None, _) => {
             let ansi = std::io::stderr().is_terminal();
-            Some(fmt::layer().with_ansi(ansi).with_writer(std::io::stderr).boxed())
+            Some(lines().with_ansi(ansi).boxed())
         }
     };
     // A second call, as from a test, keeps the first log.
@@ -53,4 +53,11 @@ pub fn init(globals: &Globals, configured: Option<&Log>) {
             .unwrap_or("a panic without a message");
         tracing::error!(place, message, "panic");
     }));
+}
+
+/// Lines on stderr. One that can't be written is lost: whoever read the log is gone, which is no
+/// reason to stop, and saying so on stderr would be a panic.
+fn lines<S>()
+-> fmt::Layer<S, fmt::format::DefaultFields, fmt::format::Format, fn() -> std::io::Stderr> {
+    fmt::layer().with_writer(std::io::stderr as fn() -> std::io::Stderr).log_internal_errors(false)
 }

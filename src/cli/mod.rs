@@ -14,6 +14,7 @@ pub mod globals;
 pub mod guard;
 pub mod logging;
 pub mod migrate;
+pub mod notify;
 pub mod output;
 pub mod profile;
 pub mod progress;
@@ -80,6 +81,9 @@ enum Command {
     /// Limits on how many users clients may disable
     #[command(subcommand)]
     Guard(guard::Command),
+    /// Try the channels by which people are told
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Show who changed what
     Audit(audit::Args),
     /// Show how things stand, on one screen
@@ -132,6 +136,7 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Reconcile(args) => return reconcile::run(&args, globals),
         Command::Cleanup(command) => return cleanup::run(command, globals),
         Command::Guard(command) => guard::run(&command, globals),
+        Command::Notify(command) => notify::run(&command, globals),
         Command::Report(args) => report::run(&args, globals),
         Command::Drift(command) => drift::run(command, globals),
         Command::Audit(args) => audit::run(args, globals),

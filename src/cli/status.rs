@@ -1,6 +1,7 @@
 //! `status`: how things stand, on one screen. Prints figures; computes none.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use chrono::{DateTime, Timelike as _, Utc};
 
@@ -9,8 +10,12 @@ use super::error::Error;
 use super::globals::Globals;
 use super::{client, output, time, token};
 use crate::config::{Config, Cron, Schedule};
+use crate::notify;
+use crate::presence;
 use crate::service::{self, clients, tokens};
 use crate::store::Status;
+use crate::store::agents::Agent;
+use crate::store::notices::Outbox;
 
 /// Prints it.
 ///
@@ -63,13 +68,36 @@ fn render(config: &Config, status: &Status, tokens: &[tokens::Row], now: DateTim
     ));
     let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
     rows.push(pair("links", counts(links)));
+    rows.push(pair("agents", agents(&status.agents)));
     rows.push(pair("last run", last_run(status)));
     let schedule = &config.schedule;
     rows.push(pair("next runs", next_times(schedule.reconcile.as_ref(), schedule, now)));
     rows.push(pair("next cleanups", next_times(schedule.cleanup.as_ref(), schedule, now)));
+    for channel in notify::channels(&config.notify).iter() {
+        let outbox = status.outbox.get(channel.as_str()).cloned().unwrap_or_default();
+        rows.push(pair(channel.as_str(), told(&outbox)));
+    }
     let mut text = output::table(&rows);
     let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
     text
+}
+
+/// Which daemons serve the database; one that has missed two of its words may be gone.
+fn agents(agents: &[Agent]) -> String {
+    let shown: Vec<String> = agents
+        .iter()
+        .map(|agent| {
+            let since = time::show(agent.started.and_utc());
+            let silent = Duration::from_secs(agent.silent.as_secs());
+            let silent = if silent > 2 * presence::EVERY {
+                format!(", silent for {}", humantime::format_duration(silent))
+            } else {
+                String::new()
+            };
+            format!("{} ({}, since {since}{silent})", agent.name, agent.version)
+        })
+        .collect();
+    if shown.is_empty() { "none is running".to_owned() } else { shown.join(", ") }
 }
 
 fn last_run(status: &Status) -> String {
@@ -77,6 +105,25 @@ fn last_run(status: &Status) -> String {
         || "never".to_owned(),
         |(at, verdict)| format!("{}, {verdict}", time::show(at.and_utc())),
     )
+}
+
+/// How a channel stands.
+fn told(outbox: &Outbox) -> String {
+    let mut parts = Vec::new();
+    let waiting = outbox
+        .oldest
+        .filter(|_| outbox.waiting > 0)
+        .map(|oldest| format!("{} waiting since {}", outbox.waiting, time::show(oldest.and_utc())));
+    parts.push(waiting.unwrap_or_else(|| "nothing waits".to_owned()));
+    let sent = outbox.last_sent.map(|at| time::show(at.and_utc()));
+    parts.push(format!("last sent {}", sent.unwrap_or_else(|| "never".to_owned())));
+    if outbox.given_up > 0 {
+        parts.push(format!("{} given up", outbox.given_up));
+    }
+    if let Some((at, error)) = &outbox.last_error {
+        parts.push(format!("last error {}: {error}", time::show(at.and_utc())));
+    }
+    parts.join("; ")
 }
 
 /// The next three times of a line of the schedule, in the schedule's own zone.
@@ -99,7 +146,7 @@ fn pair(name: &str, value: String) -> Vec<String> {
     vec![name.to_owned(), value]
 }
 
-fn counts(counted: impl Iterator<Item = (String, i64)>) -> String {
+fn counts<N: std::fmt::Display>(counted: impl Iterator<Item = (String, N)>) -> String {
     let parts: Vec<String> = counted.map(|(name, count)| format!("{name} {count}")).collect();
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }

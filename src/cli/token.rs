@@ -46,11 +46,13 @@ pub struct Named {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ScopeName {
+enum ScopeName {
     /// Read and change users and groups
     Provision,
     /// Only read; never changes any state
     Read,
+    /// Use the admin listener, and nothing in SCIM
+    Admin,
 }
 
 impl From<ScopeName> for Scope {
@@ -58,6 +60,7 @@ impl From<ScopeName> for Scope {
         match name {
             ScopeName::Provision => Self::Provision,
             ScopeName::Read => Self::Read,
+            ScopeName::Admin => Self::Admin,
         }
     }
 }

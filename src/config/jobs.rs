@@ -1,5 +1,4 @@
-//! The sections for what runs by itself: schedule, reconciler, cleanup, notification, reports,
-//! retention. They are validated here; the rooms that use them read them from the [`Config`].
+//! The sections for what runs by itself: schedule, reconciler, cleanup, reports, retention. They are validated here; the rooms that use them read them from the [`Config`].
 //!
 //! Owns their defaults. Reading and messages of single values are `read`'s.
 //!
@@ -12,10 +11,8 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::cron::Cron;
-use super::layers::Layers;
-use super::read::{Noted, Reader, SecretKeys};
+use super::read::Reader;
 use super::sections::non_empty;
-use super::url::{Secret, without_password};
 use super::values::parse_duration;
 use crate::profile::near_miss;
 use crate::scim::{AttributePath, ResourceType};
@@ -53,7 +50,7 @@ impl Schedule {
     }
 }
 
-fn optional_cron(text: &str) -> Result<Option<Cron>, String> {
+pub(super) fn optional_cron(text: &str) -> Result<Option<Cron>, String> {
     if text.is_empty() { Ok(None) } else { Cron::parse(text).map(Some) }
 }
 
@@ -194,116 +191,6 @@ impl Guard {
             })
         });
         Self { max_disables, max_percent }
-    }
-}
-
-/// `[notify]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notify {
-    /// `notify.smtp`. Absent: no mail.
-    pub smtp: Option<Smtp>,
-    /// `notify.webhook`. Absent: no webhook.
-    pub webhook: Option<Webhook>,
-    /// `notify.digest`: when the weekly digest goes out. Default `0 7 * * mon`; empty: never.
-    pub digest: Option<Cron>,
-}
-
-/// `[notify.smtp]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Smtp {
-    /// `notify.smtp.url`: `smtp://USER:PASSWORD@HOST:587` (STARTTLS) or `smtps://…`.
-    pub url: Secret,
-    /// `notify.smtp.from`
-    pub from: String,
-    /// `notify.smtp.to`
-    pub to: Vec<String>,
-}
-
-/// `[notify.webhook]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Webhook {
-    /// `notify.webhook.url`: a secret, as such URLs carry their key.
-    pub url: Secret,
-}
-
-const SMTP_URL: SecretKeys = SecretKeys {
-    value: "notify.smtp.url",
-    file: "notify.smtp.url_file",
-    credential: "notify_smtp_url",
-};
-const WEBHOOK_URL: SecretKeys = SecretKeys {
-    value: "notify.webhook.url",
-    file: "notify.webhook.url_file",
-    credential: "notify_webhook_url",
-};
-
-impl Notify {
-    pub(super) fn read(reader: &mut Reader, layers: &Layers) -> Option<Self> {
-        let smtp_url = secret_url(reader, layers, &SMTP_URL, &["smtp://", "smtps://"]);
-        let from = reader.optional("notify.smtp.from", mail_address);
-        let to = reader.list("notify.smtp.to");
-        let webhook_url = secret_url(reader, layers, &WEBHOOK_URL, &["https://", "http://"]);
-        let digest = reader.parsed("notify.digest", "0 7 * * mon", optional_cron);
-        let mut recipients = Vec::new();
-        for (text, origin) in to? {
-            match mail_address(&text) {
-                Ok(text) => recipients.push(text),
-                Err(message) => reader.problem("notify.smtp.to", Some(origin), message),
-            }
-        }
-        let smtp = match (smtp_url.ok()?, from, recipients) {
-            (None, None, to) if to.is_empty() => None,
-            (Some(url), Some(from), to) if !to.is_empty() => Some(Smtp { url, from, to }),
-            (url, from, to) => {
-                let absent =
-                    [("url", url.is_none()), ("from", from.is_none()), ("to", to.is_empty())];
-                for (key, absent) in absent {
-                    if absent {
-                        let message = "is missing; mail needs `notify.smtp.url`, `from` and `to`";
-                        reader.problem(&format!("notify.smtp.{key}"), None, message);
-                    }
-                }
-                None
-            }
-        };
-        let webhook = webhook_url.ok()?.map(|url| Webhook { url });
-        Some(Self { smtp, webhook, digest: digest? })
-    }
-}
-
-fn secret_url(
-    reader: &mut Reader,
-    layers: &Layers,
-    keys: &SecretKeys,
-    schemes: &[&str],
-) -> Result<Option<Secret>, Noted> {
-    let Some((text, origin)) = reader.secret(layers, keys)? else {
-        return Ok(None);
-    };
-    let key = keys.value;
-    if !schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
-        reader.problem(
-            key,
-            Some(origin),
-            format!("must be a URL that begins with {}", schemes.join(" or ")),
-        );
-        return Err(Noted);
-    }
-    // A webhook's path is its key: nothing of it is noted but that it is set.
-    let noted =
-        if schemes.contains(&"https://") { "set".to_owned() } else { without_password(&text) };
-    reader.note(key, &noted);
-    Ok(Some(Secret::new(text)))
-}
-
-fn mail_address(text: &str) -> Result<String, String> {
-    match text.split_once('@') {
-        Some((user, host))
-            if !user.is_empty() && !host.is_empty() && !text.contains(char::is_control) =>
-        {
-            Ok(text.to_owned())
-        }
-        _ => Err(format!("must be a mail address such as it@plant.example, not `{text}`")),
     }
 }
 

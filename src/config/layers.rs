@@ -141,6 +141,11 @@ impl Layers {
         self.sources.push(Keys(keys));
     }
 
+    /// The file of a systemd credential, where there is one.
+    pub fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| path.exists())
+    }
+
     /// The last layer that sets one of the two keys, and which of them it sets.
     pub fn last_of(&self, first: &str, second: &str) -> (bool, bool) {
         self.sources

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::layers::Layers;
 use super::read::Reader;
 use crate::profile::near_miss;
 
@@ -105,29 +106,43 @@ impl Limits {
     }
 }
 
-/// `[tls]`: the listener's certificate.
+/// `[tls]`: the listeners' certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// `tls.cert`: a PEM file, the leaf first.
     pub cert: PathBuf,
-    /// `tls.key`: a PEM file.
+    /// `tls.key`: a PEM file; or the systemd credential `tls_key`.
     pub key: PathBuf,
+    /// `tls.client_ca`: a PEM file of the authorities whose certificates clients must show. Absent:
+    /// none are asked for.
+    pub client_ca: Option<PathBuf>,
+    /// `tls.warn_before`: how long before its end the log warns of it. Default `30d`.
+    pub warn_before: Duration,
 }
 
+/// The systemd credential that is read when `tls.key` isn't set.
+const TLS_KEY: &str = "tls_key";
+
 impl Tls {
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        match (reader.optional_path("tls.cert"), reader.optional_path("tls.key")) {
-            (Some(cert), Some(key)) => Some(Self { cert, key }),
-            (None, None) => None,
-            (Some(_), None) => {
-                reader.problem("tls.key", None, "is missing beside `tls.cert`; TLS needs both");
-                None
+    pub(super) fn read(reader: &mut Reader, layers: &Layers) -> Option<Self> {
+        let cert = reader.optional_path("tls.cert");
+        let key = reader.optional_path("tls.key");
+        let client_ca = reader.optional_path("tls.client_ca");
+        let warn_before = reader.duration("tls.warn_before", "30d", SECOND, HOUR * 24 * 3660);
+        let Some(cert) = cert else {
+            for (key, set) in [("tls.key", key.is_some()), ("tls.client_ca", client_ca.is_some())] {
+                if set {
+                    let message = format!("is missing beside `{key}`; TLS needs both");
+                    reader.problem("tls.cert", None, message);
+                }
             }
-            (None, Some(_)) => {
-                reader.problem("tls.cert", None, "is missing beside `tls.key`; TLS needs both");
-                None
-            }
-        }
+            return None;
+        };
+        let Some(key) = key.or_else(|| layers.credential(TLS_KEY)) else {
+            reader.problem("tls.key", None, "is missing beside `tls.cert`; TLS needs both");
+            return None;
+        };
+        Some(Self { cert, key, client_ca, warn_before: warn_before? })
     }
 }
 
@@ -136,6 +151,58 @@ impl Tls {
 pub struct Admin {
     /// `admin.listen`: health, metrics and the console. Absent: off.
     pub listen: Option<SocketAddr>,
+}
+
+/// What leaves the machine is encrypted: an address that isn't loopback needs `[tls]`.
+///
+/// `insecure_plain_http` lifts that for `listen` alone; the admin listener's password would go over
+/// the wire.
+pub(super) fn encrypted(
+    reader: &mut Reader,
+    listen: Option<SocketAddr>,
+    admin: &Admin,
+    insecure: InsecurePlainHttp,
+    tls_is_set: bool,
+) {
+    if tls_is_set {
+        if insecure.0 {
+            reader.problem(
+                "insecure_plain_http",
+                None,
+                "is set beside `tls.cert`, and the listener speaks either TLS or plain HTTP: \
+                 remove one of the two",
+            );
+        }
+        return;
+    }
+    if let Some(address) = listen.filter(|address| !is_loopback(address))
+        && !insecure.0
+    {
+        let message = format!(
+            "is {address}, which others can reach, and without [tls] tokens and personal data go \
+             over the network in the clear: set `tls.cert` and `tls.key`, or listen on 127.0.0.1 \
+             behind a proxy that speaks TLS, or, where the network itself is trusted, set \
+             `insecure_plain_http = true`"
+        );
+        reader.problem("listen", None, message);
+    }
+    if let Some(address) = admin.listen.filter(|address| !is_loopback(address)) {
+        let message = format!(
+            "is {address}, which others can reach: that needs [tls], and a token of the scope \
+             admin at each request; set `tls.cert` and `tls.key`, or listen on 127.0.0.1"
+        );
+        reader.problem("admin.listen", None, message);
+    }
+}
+
+/// `insecure_plain_http`: whether `listen` may be in the clear where others can reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InsecurePlainHttp(pub bool);
+
+/// Whether only this machine reaches the address.
+#[must_use]
+pub fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 /// `[log]`

@@ -74,6 +74,7 @@ fn the_commented_file_is_the_defaults() {
         "ca",
         "cert",
         "key",
+        "client_ca",
         "tenant",
         "audience",
         "jwks",

@@ -1,38 +1,139 @@
-//! Who is asking: the bearer token of the `Authorization` header (RFC 6750 §2.1). Knows nothing of
-//! how tokens are stored.
+//! Who is asking: the bearer token of the `Authorization` header (RFC 6750 §2.1), or on the admin
+//! listener a browser's login. Knows nothing of how tokens are stored.
 
+use std::net::IpAddr;
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::http::request::Parts;
 
 use super::error::Failure;
+use super::listener::Peer;
 use super::router::Access;
-use crate::service::Scope;
+use super::{AdminDoor, App, Trace};
+use crate::scim;
+use crate::service::{Scope, Token};
+
+/// The good token that a request for SCIM presents.
+///
+/// # Errors
+/// 401 without one, 429 after too many wrong ones; the database's.
+pub(super) async fn token(app: &App, headers: &HeaderMap, peer: Peer) -> Result<Token, Failure> {
+    proven(app, presented(headers)?, peer, Failure::invalid_token).await
+}
+
+/// Lets a request into the admin listener, or doesn't: beyond loopback it presents a token of the
+/// scope admin, as a bearer token or as the password of HTTP Basic (RFC 7617), which browsers ask
+/// for.
+///
+/// On loopback nobody is asked, so there a request must be for this machine by name: a page of
+/// elsewhere, open in a browser here, could otherwise read everything under a name of its own that
+/// it lets point to 127.0.0.1.
+///
+/// # Errors
+/// 401, 403, 429; the database's.
+pub(super) async fn enter_admin(
+    app: &App,
+    parts: &Parts,
+    peer: Peer,
+    trace: &mut Trace,
+) -> Result<(), Failure> {
+    if app.admin_door() == AdminDoor::Open {
+        return if names_this_machine(parts) {
+            Ok(())
+        } else {
+            Err(scim::Error::forbidden(
+                "This listener is for this machine alone: ask for it as localhost or 127.0.0.1.",
+            )
+            .into())
+        };
+    }
+    let presented = password(&parts.headers).ok_or_else(Failure::no_login)?;
+    let token = proven(app, &presented, peer, Failure::no_login).await?;
+    trace.token = Some(token.name);
+    match token.scope {
+        Scope::Admin => Ok(()),
+        other => Err(Failure::insufficient_scope(other, Scope::Admin)),
+    }
+}
+
+async fn proven(
+    app: &App,
+    presented: &str,
+    peer: Peer,
+    refusal: fn() -> Failure,
+) -> Result<Token, Failure> {
+    let (address, now) = (peer.remote.ip(), Instant::now());
+    let turn = app.throttle().turn(address, now).await;
+    let token = app.service().authenticate(presented, app.now()).await?;
+    drop(turn);
+    token.ok_or_else(|| match app.throttle().failed(address, now) {
+        Some(wait) => Failure::too_many_failures(wait),
+        None => refusal(),
+    })
+}
 
 /// The token that a request presents.
 ///
 /// # Errors
 /// 401 without a token, with another scheme, or with two `Authorization` headers.
 pub fn presented(headers: &HeaderMap) -> Result<&str, Failure> {
+    match credentials(headers) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token),
+        _ => Err(Failure::no_token()),
+    }
+}
+
+/// The token of a request to the admin listener; whatever name a browser sends with it.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, text) = credentials(headers)?;
+    if scheme.eq_ignore_ascii_case("Bearer") {
+        return Some(text.to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
+    decoded.split_once(':').map(|(_, password)| password.trim().to_owned())
+}
+
+/// Scheme and the rest of the only `Authorization` header.
+fn credentials(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(Failure::no_token());
+        return None;
     };
-    let text = value.to_str().map_err(|_| Failure::no_token())?;
-    let (scheme, token) = text.trim().split_once(' ').ok_or_else(Failure::no_token)?;
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(Failure::no_token());
-    }
-    Ok(token.trim())
+    let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+    Some((scheme, rest.trim()))
+}
+
+fn names_this_machine(parts: &Parts) -> bool {
+    let host = match (parts.headers.get(HOST), parts.uri.authority()) {
+        (Some(host), _) => host.to_str().unwrap_or_default(),
+        (None, Some(authority)) => authority.as_str(),
+        // HTTP/1.0; no browser speaks it.
+        (None, None) => return true,
+    };
+    let Ok(authority) = host.parse::<hyper::http::uri::Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Whether a token of this scope may do that.
 ///
 /// # Errors
-/// 403 when a `read` token wants to write.
+/// 403 when a `read` token wants to write, and for an `admin` token.
 pub fn allow(scope: Scope, access: Access) -> Result<(), Failure> {
     match (scope, access) {
-        (Scope::Read, Access::Write) => Err(Failure::insufficient_scope()),
-        (Scope::Read, Access::Read) | (Scope::Provision, _) => Ok(()),
+        (Scope::Read | Scope::Provision, Access::Read) | (Scope::Provision, _) => Ok(()),
+        (Scope::Read | Scope::Admin, Access::Write) => {
+            Err(Failure::insufficient_scope(scope, Scope::Provision))
+        }
+        (Scope::Admin, Access::Read) => Err(Failure::insufficient_scope(scope, Scope::Read)),
     }
 }
 
@@ -55,6 +156,36 @@ mod tests {
         assert_eq!(token(&["bEARER   abc "]).as_deref(), Some("abc"));
         for bad in [&[][..], &["Basic abc"], &["Bearer"], &["abc"], &["Bearer a", "Bearer b"]] {
             assert_eq!(token(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_browsers_login_is_a_token_with_any_name() {
+        let password = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            password(&headers)
+        };
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        assert_eq!(password(&basic("anybody:kps_abc")).as_deref(), Some("kps_abc"));
+        assert_eq!(password(&basic(":kps:abc")).as_deref(), Some("kps:abc"));
+        assert_eq!(password("bearer kps_abc").as_deref(), Some("kps_abc"));
+        for bad in [&basic("kps_abc"), "Basic ?", "Digest abc", "Basic"] {
+            assert_eq!(password(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn this_machine_by_name() {
+        let named = |host: &str| {
+            let request = hyper::Request::builder().header(HOST, host).body(()).unwrap();
+            names_this_machine(&request.into_parts().0)
+        };
+        for good in ["localhost:8643", "LOCALHOST", "127.0.0.1:8643", "127.9.9.9", "[::1]:8643"] {
+            assert!(named(good), "{good}");
+        }
+        for bad in ["evil.example:8643", "localhost.evil.example", "10.0.0.1", "", "a b", "[::2]"] {
+            assert!(!named(bad), "{bad}");
         }
     }
 }

@@ -2,18 +2,17 @@
 //! Knows headers and the configured `public_url`; `X-Forwarded-*` is not believed, since anybody
 //! can send it.
 
-use std::net::SocketAddr;
-
 use hyper::http::request::Parts;
 
 use super::Settings;
+use super::listener::Peer;
 use crate::scim;
 
 /// Scheme, authority and base path, without a slash at the end.
 ///
 /// # Errors
 /// 400 when there is a `Host` that isn't `host[:port]` (RFC 9112 §3.2).
-pub fn of(parts: &Parts, settings: &Settings, local: SocketAddr) -> Result<String, scim::Error> {
+pub fn of(parts: &Parts, settings: &Settings, peer: Peer) -> Result<String, scim::Error> {
     let base_path = &settings.base_path;
     if let Some(public) = &settings.public_url {
         return Ok(format!("{}{base_path}", public.trim_end_matches('/')));
@@ -22,14 +21,14 @@ pub fn of(parts: &Parts, settings: &Settings, local: SocketAddr) -> Result<Strin
     let authority = match (parts.headers.get(hyper::header::HOST), parts.uri.authority()) {
         (Some(host), _) => host.to_str().unwrap_or("\0").to_owned(),
         (None, Some(authority)) => authority.as_str().to_owned(),
-        (None, None) => local.to_string(),
+        (None, None) => peer.local.to_string(),
     };
     if !is_authority(&authority) {
         return Err(scim::Error::invalid_value(
             "The Host header must be a host name or address, optionally with a port.",
         ));
     }
-    Ok(format!("http://{authority}{base_path}"))
+    Ok(format!("{}://{authority}{base_path}", peer.scheme.as_str()))
 }
 
 fn is_authority(text: &str) -> bool {

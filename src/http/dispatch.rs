@@ -31,10 +31,8 @@ pub(super) async fn dispatch(
     let path =
         router::below(parts.uri.path(), &app.settings().base_path).ok_or_else(no_such_endpoint)?;
     // Who asks comes before what for: without a token nobody learns which paths exist.
-    let presented = auth::presented(&parts.headers)?;
     let now = app.now();
-    let token = app.service().authenticate(presented, now).await?;
-    let token = token.ok_or_else(Failure::invalid_token)?;
+    let token = auth::token(app, &parts.headers, peer).await?;
     trace.token = Some(token.name.clone());
 
     let (operation, resource_id) = match router::find(&parts.method, path)? {
@@ -53,7 +51,7 @@ pub(super) async fn dispatch(
         request_id: id.as_str().to_owned(),
         token: token.name,
         scope: token.scope,
-        base: base_url::of(parts, app.settings(), peer.local)?,
+        base: base_url::of(parts, app.settings(), peer)?,
         now,
     };
     let request = Routed { app, parts, caller: &caller, id: &resource_id };

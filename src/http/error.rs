@@ -9,7 +9,7 @@ use hyper::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::response::{self, Response};
 use crate::scim;
-use crate::service;
+use crate::service::{self, Scope};
 
 /// Why a request gets no reply from the service.
 #[derive(Debug)]
@@ -39,14 +39,32 @@ impl Failure {
         }
     }
 
+    /// The admin listener got no good token; a browser then asks for one (RFC 7617 §2).
+    #[must_use]
+    pub fn no_login() -> Self {
+        Self {
+            challenge: Some(r#"Basic realm="kpifire-scim admin", charset="UTF-8""#),
+            ..Self::from(unauthorized(
+                "A token of the scope admin is required: as a bearer token, or as the password.",
+            ))
+        }
+    }
+
+    /// A token was presented that isn't valid, and this address has presented many (RFC 6585 §4).
+    #[must_use]
+    pub fn too_many_failures(wait: Duration) -> Self {
+        let detail = "Too many wrong tokens came from this address; a good one is still accepted.";
+        Self { retry_after: Some(wait), ..Self::from(plain(429, detail.to_owned())) }
+    }
+
     /// The token is valid and may not do this.
     #[must_use]
-    pub fn insufficient_scope() -> Self {
+    pub fn insufficient_scope(has: Scope, needs: Scope) -> Self {
+        let (has, needs) = (has.as_str(), needs.as_str());
+        let detail = format!("The token's scope is {has}; this request needs the scope {needs}.");
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim", error="insufficient_scope""#),
-            ..Self::from(scim::Error::forbidden(
-                "The token's scope is read; this request needs the scope provision.",
-            ))
+            ..Self::from(scim::Error::forbidden(detail))
         }
     }
 

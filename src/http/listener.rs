@@ -1,25 +1,28 @@
-//! Connections: accepting, bounding, draining. HTTP/1.1 and HTTP/2 with prior knowledge on the same
-//! port. Knows nothing of SCIM; a handler answers the requests.
+//! Connections: accepting, bounding, draining. HTTP/1.1 and HTTP/2 on the same port, in TLS or in the
+//! clear. Knows nothing of SCIM; a handler answers the requests, and one connection's life is
+//! `connection`'s.
+
+mod connection;
+mod crowd;
+mod head;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 use super::response::Response;
 use crate::config::Limits;
+use crowd::Crowd;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,64 @@ pub struct Peer {
     pub local: SocketAddr,
     /// The client's end.
     pub remote: SocketAddr,
+    /// How they speak.
+    pub scheme: Scheme,
+}
+
+/// Whether a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// In TLS.
+    Https,
+}
+
+impl Scheme {
+    /// What a URL begins with.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// What a new connection gets. Asked for at each, so that a reload changes it.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    /// What bounds it.
+    pub limits: Limits,
+    /// Absent: in the clear.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+/// Asks the accepting loops whether they still turn. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<Mutex<Vec<mpsc::Sender<oneshot::Sender<()>>>>>);
+
+impl Pulse {
+    /// Whether every loop answers in time. One that has ended for a drain counts as one that does.
+    pub async fn beats(&self, within: Duration) -> bool {
+        let loops = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let asking = async {
+            for one in loops {
+                let (answer, answered) = oneshot::channel();
+                if one.send(answer).await.is_ok() {
+                    // An error is a loop that ended with the question unread.
+                    drop(answered.await);
+                }
+            }
+        };
+        timeout(within, asking).await.is_ok()
+    }
+
+    fn join(&self) -> mpsc::Receiver<oneshot::Sender<()>> {
+        let (ask, asked) = mpsc::channel(1);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ask);
+        asked
+    }
 }
 
 /// How a drain went.
@@ -62,36 +123,44 @@ enum Phase {
     Over,
 }
 
-/// The greatest header section of a request, its target included.
-const HEADERS: usize = 64 * 1024;
 /// How long to wait when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Accepts on every listener until `shutdown` resolves, then drains.
+/// Accepts on every listener until `shutdown` resolves, then drains. `limits.connections` is as it
+/// was at the beginning; the rest of what `wire` says holds from the next connection on.
 pub async fn serve<H, F>(
     listeners: Vec<TcpListener>,
     handler: H,
-    limits: &Limits,
+    wire: impl Fn() -> Wire + Clone + Send + 'static,
+    pulse: &Pulse,
     shutdown: impl Future<Output = ()>,
 ) -> Drained
 where
     H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+    let most = wire().limits.connections.min(Semaphore::MAX_PERMITS);
     let (phase, watched) = watch::channel(Phase::Serving);
+    let (slots, crowd) = (Arc::new(Semaphore::new(most)), Arc::new(Crowd::default()));
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        let (handler, slots) = (handler.clone(), Arc::clone(&slots));
-        accepting.spawn(accept(listener, handler, limits.clone(), slots, watched.clone()));
+        let acceptor = Acceptor {
+            listener,
+            slots: Arc::clone(&slots),
+            crowd: Arc::clone(&crowd),
+            phase: watched.clone(),
+            asked: pulse.join(),
+        };
+        accepting.spawn(acceptor.run(handler.clone(), wire.clone()));
     }
     drop(watched);
 
     shutdown.await;
     phase.send_replace(Phase::Draining);
-    // The listeners close here: what the kernel still queues is refused, not left hanging.
+    // The listeners close here: what the kernel still queues is refused, or is left to the next
+    // process where systemd keeps the socket; it isn't left hanging.
     while accepting.join_next().await.is_some() {}
-    if timeout(limits.drain, phase.closed()).await.is_ok() {
+    if timeout(wire().limits.drain, phase.closed()).await.is_ok() {
         return Drained::Clean;
     }
     let connections = phase.receiver_count();
@@ -100,48 +169,82 @@ where
     Drained::CutOff { connections }
 }
 
-async fn accept<H, F>(
+/// One listener's loop.
+struct Acceptor {
     listener: TcpListener,
-    handler: H,
-    limits: Limits,
     slots: Arc<Semaphore>,
-    mut phase: watch::Receiver<Phase>,
-) where
-    H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
-    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
-{
-    loop {
+    crowd: Arc<Crowd>,
+    phase: watch::Receiver<Phase>,
+    asked: mpsc::Receiver<oneshot::Sender<()>>,
+}
+
+impl Acceptor {
+    async fn run<H, F>(mut self, handler: H, wire: impl Fn() -> Wire)
+    where
+        H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<Response, Infallible>> + Send + 'static,
+    {
         // The slot comes first: a connection that can't be served isn't taken out of the backlog.
-        let slot = tokio::select! {
-            biased;
-            _ = phase.changed() => return,
-            slot = Arc::clone(&slots).acquire_owned() => slot,
-        };
-        let Ok(slot) = slot else { return };
-        let accepted = tokio::select! {
-            biased;
-            _ = phase.changed() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted.and_then(|(stream, remote)| {
-            stream.set_nodelay(true)?;
-            let local = stream.local_addr()?;
-            Ok((stream, Peer { local, remote }))
-        }) {
-            Ok((stream, peer)) => {
-                let (handler, phase) = (handler.clone(), phase.clone());
-                tokio::spawn(connection(stream, peer, handler, limits.clone(), slot, phase));
-            }
-            Err(error) if is_the_clients(&error) => tracing::debug!(%error, "connection lost"),
-            Err(error) => {
-                tracing::warn!(%error, "can't accept connections; trying again");
-                tokio::select! {
-                    _ = phase.changed() => return,
-                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+        while let Some(slot) = self.slot().await {
+            let Some(accepted) = self.accept().await else { return };
+            match accepted.and_then(|(stream, remote)| {
+                stream.set_nodelay(true)?;
+                Ok((stream.local_addr()?, remote, stream))
+            }) {
+                Ok((local, remote, stream)) => {
+                    let wire = wire();
+                    let scheme = if wire.tls.is_some() { Scheme::Https } else { Scheme::Http };
+                    let peer = Peer { local, remote, scheme };
+                    let place = Place { _slot: slot, guest: self.crowd.enter() };
+                    let (handler, phase) = (handler.clone(), self.phase.clone());
+                    tokio::spawn(connection::run(stream, peer, handler, wire, place, phase));
+                }
+                Err(error) if is_the_clients(&error) => tracing::debug!(%error, "connection lost"),
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept connections; trying again");
+                    tokio::select! {
+                        _ = self.phase.changed() => return,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
                 }
             }
         }
     }
+
+    /// A slot for the next connection; when all are taken, the connection that has been idle the
+    /// longest has to go. `None` at the drain.
+    async fn slot(&mut self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+                return Some(slot);
+            }
+            let next = self.crowd.turn_out();
+            tokio::select! {
+                biased;
+                _ = self.phase.changed() => return None,
+                Some(answer) = self.asked.recv() => drop(answer.send(())),
+                slot = Arc::clone(&self.slots).acquire_owned() => return slot.ok(),
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    async fn accept(&mut self) -> Option<std::io::Result<(TcpStream, SocketAddr)>> {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.phase.changed() => return None,
+                Some(answer) = self.asked.recv() => drop(answer.send(())),
+                accepted = self.listener.accept() => return Some(accepted),
+            }
+        }
+    }
+}
+
+/// What a connection holds while it is open.
+struct Place {
+    _slot: OwnedSemaphorePermit,
+    guest: crowd::Guest,
 }
 
 fn is_the_clients(error: &std::io::Error) -> bool {
@@ -154,113 +257,6 @@ fn is_the_clients(error: &std::io::Error) -> bool {
             | ErrorKind::NotConnected
             | ErrorKind::InvalidInput
     )
-}
-
-async fn connection<H, F>(
-    stream: TcpStream,
-    peer: Peer,
-    handler: H,
-    limits: Limits,
-    _slot: OwnedSemaphorePermit,
-    mut phase: watch::Receiver<Phase>,
-) where
-    H: Fn(Request<Incoming>, Peer) -> F + Send + 'static,
-    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
-{
-    let activity = Arc::new(Activity::new());
-    let counted = Arc::clone(&activity);
-    let answer = service_fn(move |request| {
-        let running = Running::begin(&counted);
-        let answer = handler(request, peer);
-        async move {
-            let response = answer.await;
-            drop(running);
-            response
-        }
-    });
-    let builder = builder(&limits);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answer));
-    let mut closing = None;
-    loop {
-        let wake = closing.unwrap_or_else(|| activity.idle_at(limits.header_time));
-        tokio::select! {
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(error, "connection ended");
-                }
-                return;
-            }
-            changed = phase.changed() => match changed.map(|()| *phase.borrow_and_update()) {
-                Ok(Phase::Serving) => {}
-                Ok(Phase::Draining) => connection.as_mut().graceful_shutdown(),
-                Ok(Phase::Over) | Err(_) => return,
-            },
-            // hyper times a request's header section, but neither the wait for the first bytes,
-            // nor a client that doesn't read its answer, nor an idle HTTP/2 connection.
-            () = sleep_until(wake) => match activity.idle_at(limits.header_time) {
-                later if later > Instant::now() => closing = None,
-                _ if closing.is_some() => return,
-                _ => {
-                    connection.as_mut().graceful_shutdown();
-                    closing = Some(Instant::now() + limits.header_time);
-                }
-            },
-        }
-    }
-}
-
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
-        .max_buf_size(HEADERS);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(
-            u32::try_from(limits.concurrent_requests).unwrap_or(u32::MAX).min(256),
-        )
-        .max_header_list_size(u32::try_from(HEADERS).unwrap_or(u32::MAX))
-        .keep_alive_interval(Some(Duration::from_secs(30)));
-    builder
-}
-
-/// How many requests a connection has under way, and since when that has been none.
-struct Activity(Mutex<(usize, Instant)>);
-
-impl Activity {
-    fn new() -> Self {
-        Self(Mutex::new((0, Instant::now())))
-    }
-
-    /// When the connection will have been idle for `limit`, as things stand.
-    fn idle_at(&self, limit: Duration) -> Instant {
-        let (running, since) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if running == 0 { since + limit } else { Instant::now() + limit }
-    }
-
-    fn count(&self, change: impl FnOnce(usize) -> usize) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = (change(state.0), Instant::now());
-    }
-}
-
-/// One request under way; over when dropped, a client's disconnect included.
-struct Running(Arc<Activity>);
-
-impl Running {
-    fn begin(activity: &Arc<Activity>) -> Self {
-        activity.count(|running| running + 1);
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.count(|running| running.saturating_sub(1));
-    }
 }
 
 #[cfg(test)]

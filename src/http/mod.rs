@@ -17,6 +17,8 @@ pub mod query;
 pub mod request_id;
 pub mod response;
 pub mod router;
+pub mod throttle;
+pub mod tls;
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -39,6 +41,7 @@ use error::Failure;
 use listener::Peer;
 use request_id::RequestId;
 use response::Response;
+use throttle::Throttle;
 
 /// Where `now` comes from: the machine's clock, or a test's.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -58,6 +61,17 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// What bounds a request.
     pub limits: Limits,
+    /// Who may use the admin listener.
+    pub admin_door: AdminDoor,
+}
+
+/// Who may use the admin listener, its health checks aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminDoor {
+    /// Whoever reaches it: it listens on loopback.
+    Open,
+    /// Whoever has a token of the scope admin.
+    Token,
 }
 
 /// What a listener gives access to.
@@ -79,7 +93,8 @@ struct Shared {
     service: Service,
     settings: Settings,
     clock: Clock,
-    running: Semaphore,
+    running: Arc<Semaphore>,
+    throttle: Arc<Throttle>,
 }
 
 /// What the access log says of a request besides its status; filled in on the way.
@@ -95,9 +110,20 @@ impl App {
     /// A handler that asks `service`.
     #[must_use]
     pub fn new(service: Service, settings: Settings, clock: Clock) -> Self {
-        let running =
-            Semaphore::new(settings.limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
-        Self { shared: Arc::new(Shared { service, settings, clock, running }) }
+        let running = slots(&settings.limits);
+        let throttle = Arc::default();
+        Self { shared: Arc::new(Shared { service, settings, clock, running, throttle }) }
+    }
+
+    /// The same with another service and other settings: what a reload makes. Who failed to
+    /// authenticate isn't forgotten, nor who is being answered.
+    #[must_use]
+    pub fn reloaded(&self, service: Service, settings: Settings) -> Self {
+        let old = &self.shared;
+        let same = settings.limits.concurrent_requests == old.settings.limits.concurrent_requests;
+        let running = if same { Arc::clone(&old.running) } else { slots(&settings.limits) };
+        let (clock, throttle) = (Arc::clone(&old.clock), Arc::clone(&old.throttle));
+        Self { shared: Arc::new(Shared { service, settings, clock, running, throttle }) }
     }
 
     /// The limits it runs under; the listener needs them too.
@@ -106,7 +132,19 @@ impl App {
         &self.shared.settings.limits
     }
 
-    pub(crate) fn service(&self) -> &Service {
+    /// Who may use the admin listener.
+    #[must_use]
+    pub fn admin_door(&self) -> AdminDoor {
+        self.shared.settings.admin_door
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.shared.throttle
+    }
+
+    /// What answers in the end.
+    #[must_use]
+    pub fn service(&self) -> &Service {
         &self.shared.service
     }
 
@@ -181,10 +219,13 @@ impl App {
             }
             if surface == Surface::Scim && parts.uri.path() == oauth::TOKEN {
                 trace.route = Some(oauth::TOKEN);
-                return Ok(oauth::token(self, &parts, &mut body, trace).await);
+                return Ok(oauth::token(self, &parts, &mut body, peer, trace).await);
             }
             match surface {
-                Surface::Admin => Err(no_such_endpoint().into()),
+                Surface::Admin => {
+                    auth::enter_admin(self, &parts, peer, trace).await?;
+                    Err(no_such_endpoint().into())
+                }
                 Surface::Scim => dispatch::dispatch(self, &parts, &mut body, peer, id, trace).await,
             }
         };
@@ -195,6 +236,10 @@ impl App {
         body::discard(&parts.headers, body, self.limits().body).await;
         answered.unwrap_or_else(Failure::into_response)
     }
+}
+
+fn slots(limits: &Limits) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)))
 }
 
 /// The SCIM error for a path under which nothing lies.

@@ -3,6 +3,7 @@
 //! requests are forms, and errors have OAuth's own shape.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -16,6 +17,7 @@ use hyper::{HeaderMap, Method};
 use serde_json::json;
 
 use super::error::Failure;
+use super::listener::Peer;
 use super::response::{self, Response};
 use super::{App, Trace, body};
 use crate::service::clients::{Credentials, Grant, Issue};
@@ -51,6 +53,7 @@ pub(super) async fn token(
     app: &App,
     parts: &Parts,
     body: &mut Incoming,
+    peer: Peer,
     trace: &mut Trace,
 ) -> Response {
     if parts.method != Method::POST {
@@ -59,7 +62,7 @@ pub(super) async fn token(
         *response.status_mut() = hyper::StatusCode::METHOD_NOT_ALLOWED;
         return response;
     }
-    match granted(app, parts, body).await {
+    match granted(app, parts, body, peer).await {
         Ok(grant) => {
             tracing::info!(token = grant.name, "a client was given a token");
             let response = to_response(&grant);
@@ -70,7 +73,12 @@ pub(super) async fn token(
     }
 }
 
-async fn granted(app: &App, parts: &Parts, body: &mut Incoming) -> Result<Grant, Refusal> {
+async fn granted(
+    app: &App,
+    parts: &Parts,
+    body: &mut Incoming,
+    peer: Peer,
+) -> Result<Grant, Refusal> {
     // RFC 6749 §2.3.1: a secret in a URL ends up in logs.
     if parts.uri.query().is_some() {
         return Err(Refusal::Request("Parameters stand in the body, not in the URL."));
@@ -88,11 +96,17 @@ async fn granted(app: &App, parts: &Parts, body: &mut Incoming) -> Result<Grant,
         None => return Err(Refusal::Request("The parameter grant_type is missing.")),
     }
     // Who asks comes before what for: nobody else learns which scopes there are.
+    let (address, now) = (peer.remote.ip(), Instant::now());
+    let turn = app.throttle().turn(address, now).await;
     let issued = app.service().issue(&credentials, form.get("scope"), app.now()).await;
+    drop(turn);
     match issued.map_err(|error| Refusal::Other(Failure::from(error)))? {
         Issue::Granted(grant) => Ok(grant),
         Issue::WrongScope => Err(Refusal::Scope),
-        Issue::Unknown => Err(Refusal::Client),
+        Issue::Unknown => Err(match app.throttle().failed(address, now) {
+            Some(wait) => Refusal::Other(Failure::too_many_failures(wait)),
+            None => Refusal::Client,
+        }),
     }
 }
 
@@ -196,6 +210,7 @@ fn other(failure: Failure) -> Response {
     let status = plain.status().as_u16();
     let (error, description) = match status {
         503 => ("temporarily_unavailable", "Try again later."),
+        429 => ("temporarily_unavailable", "Too many wrong secrets came from this address."),
         500 => ("server_error", "The server's log has the reason."),
         413 => ("invalid_request", "The request is too long."),
         _ => ("invalid_request", "The request can't be read."),

@@ -15,6 +15,7 @@ use super::finding::{Finding, Kind};
 use super::snapshot::{self, Progress, Seen};
 use super::{Settings, auto, judge, stored};
 use crate::lease::{self, Lease, Leased};
+use crate::notify::{self, Channels, Event};
 use crate::report::{Item, Report, Run, Verdict, model};
 use crate::service::stamp;
 use crate::store::lease::require;
@@ -116,14 +117,14 @@ async fn leased(
     outcome.slot.clone_from(&occasion.slot);
     outcome.run = Run { id, started, finished: kept() };
     let outcome = Arc::new(outcome);
-    let writing = Arc::clone(&outcome);
+    let writing = (Arc::clone(&outcome), Channels::clone(&settings.channels));
     let written = store
         .write(move |tx| {
-            let (outcome, lease) = (Arc::clone(&writing), lease.clone());
+            let ((outcome, channels), lease) = (writing.clone(), lease.clone());
             Box::pin(async move {
                 // An agent that was thought dead must not write over its successor's run.
                 require(tx, &lease).await?;
-                write(tx, &outcome).await
+                write(tx, &outcome, &channels).await
             })
         })
         .await;
@@ -238,9 +239,9 @@ struct Past {
     trend: Vec<model::TrendPoint>,
 }
 
-/// The findings' lives and the run's row. Run twice it does the same, so that an unknown outcome of
+/// The findings' lives, the run's row, and what it has to tell. Run twice it does the same, so that an unknown outcome of
 /// its commit needs no proof.
-async fn write(tx: &mut Tx, outcome: &Outcome) -> Result<Report, Error> {
+async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Report, Error> {
     let run = &outcome.run;
     let (started, finished) = (stamp(run.started), stamp(run.finished));
     runs::delete(tx, &run.id).await?;
@@ -260,6 +261,13 @@ async fn write(tx: &mut Tx, outcome: &Outcome) -> Result<Report, Error> {
     let past = past(tx, run.started, finished).await?;
     let mut report = outcome.report(items, past);
     report.scope.ignored = ignored;
+    if !channels.is_empty() {
+        let before = runs::last(tx).await?.map(|run| run.verdict);
+        if let Some(event) = Event::of_run(&report, before.as_deref()) {
+            notify::announce(tx, channels, &format!("run:{}", run.id), &event, run.finished)
+                .await?;
+        }
+    }
     runs::insert(tx, &stored::row(&report, outcome.slot.as_ref())).await?;
     Ok(report)
 }

@@ -1,4 +1,4 @@
-//! What the schedule begins, runs of the reconciler and cleanup: by one agent of several, reports kept as files, old records
+//! What the schedule begins, runs of the reconciler, cleanup and the digest: by one agent of several, reports kept as files, old records
 //! removed afterwards.
 //!
 //! Owns what a scheduled run does beside running. When it is due is the scheduler's.
@@ -17,10 +17,11 @@ use super::Settings;
 use super::cleanup::apply as cleanup;
 use super::run::{self, Clock, Occasion, Ran};
 use super::settings::back;
-use crate::config::Config;
+use crate::config::{Config, Cron};
 use crate::mapper::Layout;
+use crate::notify::digest;
 use crate::report::Report;
-use crate::scheduler::{Job, Worker};
+use crate::scheduler::{Job, Turn, Worker};
 use crate::service::stamp;
 use crate::store::runs::{self, Keep};
 use crate::store::{Error, Store};
@@ -37,6 +38,8 @@ pub struct Reconciler {
     store: Store,
     settings: Arc<Settings>,
     reports: PathBuf,
+    /// `notify.digest`, where there is somebody to get it.
+    digest: Option<Cron>,
     clock: Clock,
 }
 
@@ -45,7 +48,8 @@ impl Reconciler {
     #[must_use]
     pub fn new(store: Store, layout: Arc<Layout>, config: &Config, clock: Clock) -> Self {
         let settings = Arc::new(Settings::new(config, layout));
-        Self { store, settings, reports: config.reports.dir.clone(), clock }
+        let digest = config.notify.digest.clone().filter(|_| !settings.channels.is_empty());
+        Self { store, settings, reports: config.reports.dir.clone(), digest, clock }
     }
 
     /// The jobs of the configuration, without those whose line is empty.
@@ -56,11 +60,12 @@ impl Reconciler {
             (JOB, self.settings.schedule.clone()),
             (cleanup::JOB, self.settings.cleanup_schedule.clone()),
         ];
+        let lines = lines.into_iter().chain([(digest::JOB, self.digest.clone())]);
         let job = |(name, cron): (_, Option<_>)| Some(Job { name, cron: cron?, zone });
-        lines.into_iter().filter_map(job).collect()
+        lines.filter_map(job).collect()
     }
 
-    async fn reconcile(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
+    async fn reconcile(&self, job: &'static str, slot: DateTime<Utc>) -> Result<Turn, Error> {
         let occasion = Occasion { slot: Some((job, slot)), ..Occasion::default() };
         let progress = Arc::default();
         match run::run(&self.store, &self.settings, &occasion, &self.clock, progress).await? {
@@ -70,9 +75,9 @@ impl Reconciler {
                 self.forget().await;
             }
             Ran::Served => tracing::debug!(job, %slot, "another agent ran it"),
-            Ran::Held { by, .. } => tracing::info!(job, %slot, by, "a run is under way elsewhere"),
+            Ran::Held { by, .. } => return Ok(Turn::Held { by }),
         }
-        Ok(())
+        Ok(Turn::Done)
     }
 
     /// Removes what is older than `[retention]` says. That it can't is no reason to call the run
@@ -88,6 +93,8 @@ impl Reconciler {
             journal: before(retention.runs.max(WEEK)),
             findings: before(retention.findings),
             access_tokens: stamp(now),
+            // The newest digest says which one is due next.
+            notices: before(retention.runs.max(WEEK)),
         };
         let forgotten =
             self.store.write(move |tx| Box::pin(async move { runs::forget(tx, keep).await })).await;
@@ -104,13 +111,20 @@ impl Worker for Reconciler {
     type Error = Error;
 
     async fn last(&self, job: &'static str) -> Result<Option<DateTime<Utc>>, Error> {
+        if job == digest::JOB {
+            return digest::last(&self.store).await;
+        }
         let last = self.store.read(move |tx| Box::pin(runs::last_slot(tx, job))).await?;
         Ok(last.map(|slot| slot.and_utc()))
     }
 
-    async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Error> {
+    async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<Turn, Error> {
         if job == cleanup::JOB {
             return cleanup::scheduled(&self.store, &self.settings, slot, &self.clock).await;
+        }
+        if job == digest::JOB {
+            digest::make(&self.store, &self.settings.channels, slot, (self.clock)()).await?;
+            return Ok(Turn::Done);
         }
         self.reconcile(job, slot).await
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Cleanup, Config, Cron, Reconcile, Retention};
 use crate::mapper::Layout;
+use crate::notify::{self, Channels};
 use crate::service::stamp;
 use crate::store::snapshot::Due;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub schedule: Option<Cron>,
     /// `schedule.cleanup`
     pub cleanup_schedule: Option<Cron>,
+    /// Whom runs tell.
+    pub channels: Channels,
     /// `schedule.timezone`
     pub zone: Tz,
     /// Hash of configuration and profile: two equal ones mean the same behaviour.
@@ -45,6 +48,7 @@ impl Settings {
             retention: config.retention.clone(),
             schedule: config.schedule.reconcile.clone(),
             cleanup_schedule: config.schedule.cleanup.clone(),
+            channels: notify::channels(&config.notify),
             zone: config.schedule.timezone,
             hash: hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
             layout,

@@ -1,10 +1,11 @@
 //! The report of a run: one model, rendered as text, JSON, NDJSON, CSV and HTML, the findings in
-//! the same order everywhere. Pure: a renderer gets the model and returns text; ages are relative
+//! the same order everywhere; and in brief for messages. Pure: a renderer gets the model and returns text; ages are relative
 //! to the end of the run, so that a report reads the same whenever it is rendered.
 //!
 //! `words` holds what the formats for people say alike, `visible` what keeps a stranger's text
 //! from doing anything but being read.
 
+pub mod brief;
 mod charts;
 pub mod csv;
 pub mod html;
@@ -16,7 +17,7 @@ mod visible;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use mask::masked;
 pub use model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};

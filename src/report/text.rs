@@ -248,7 +248,7 @@ fn finding(report: &Report, item: &Item, detail: Detail) -> Vec<String> {
 }
 
 /// Whom it concerns and what differs; on two lines where one is too short.
-fn what(item: &Item) -> Vec<String> {
+pub(super) fn what(item: &Item) -> Vec<String> {
     let room = COLUMNS - INDENT;
     let resource = words::resource(item);
     let who = match &item.finding.name {

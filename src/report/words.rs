@@ -139,7 +139,7 @@ pub(super) fn plural(count: u64, what: &str) -> String {
     }
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut characters = text.chars();
     characters
         .next()

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use tokio::time::{Instant, sleep};
 
-use super::{Clock, Job, Worker, run};
+use super::{Clock, Job, Turn, Worker, run};
 use crate::config::Cron;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -99,8 +99,11 @@ impl Worker for Notes {
         Ok(self.last.lock().unwrap().get(job).copied())
     }
 
-    async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<(), Self::Error> {
+    async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<Turn, Self::Error> {
         let now = self.wall.now();
+        if job == "held" && now < slot + TimeDelta::seconds(62) {
+            return Ok(Turn::Held { by: "another".to_owned() });
+        }
         let note = format!("{job} {} @ {}", slot.format("%d %H:%M:%S"), now.format("%d %H:%M:%S"));
         self.ran.lock().unwrap().push(note);
         match job {
@@ -110,7 +113,7 @@ impl Worker for Notes {
             _ => {}
         }
         self.last.lock().unwrap().insert(job, slot);
-        Ok(())
+        Ok(Turn::Done)
     }
 }
 
@@ -194,6 +197,13 @@ async fn a_slot_that_another_agent_ran_is_not_run_again() {
     };
     let (ran, ()) = tokio::join!(notes.work(vec![job("a", "17 * * * *")], 2 * HOUR), other_agent);
     assert_eq!(ran, ["a 24 03:17:00 @ 24 03:17:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_an_agent_died_at_is_run_soon_after() {
+    let notes = Notes::on(&Wall::at("2026-11-24 02:00:00"));
+    let ran = notes.work(vec![job("held", "17 2 * * *")], HOUR).await;
+    assert_eq!(ran, ["held 24 02:17:00 @ 24 02:18:05"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -16,45 +16,53 @@ use crate::store::{Store, audit as rows};
 
 pub use crate::store::audit::AuditRow;
 
-/// Which rows are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditQuery {
-    /// A userName or an id.
-    pub user: Option<String>,
-    /// Rows from this time on.
-    pub since: Option<DateTime<Utc>>,
-}
-
 /// Rows read at a time.
 const PAGE: i64 = 1000;
 
-/// The rows, oldest first.
-///
-/// `user` is an id, or the userName of a user whom kpifire has, or whose history names it.
-///
-/// # Errors
-/// The database's.
-pub async fn list(
-    store: &Store,
-    profile: Arc<Profile>,
-    query: AuditQuery,
-) -> Result<Vec<AuditRow>, Error> {
-    let Some(user) = query.user else { return since(store, query.since).await };
-    let since = query.since.map(stamp);
-    let mut found = Vec::new();
-    for id in named(store, profile, user).await? {
-        found.extend(pages(store, Some((ResourceType::User, id)), since).await?);
-    }
-    found.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(found)
+/// The rows, oldest first, some at a time: a trail may be longer than memory.
+pub struct Trail {
+    store: Store,
+    filter: rows::AuditFilter,
+    after: Option<String>,
 }
 
-/// Every row from a time on, oldest first.
-///
-/// # Errors
-/// The database's.
-pub async fn since(store: &Store, since: Option<DateTime<Utc>>) -> Result<Vec<AuditRow>, Error> {
-    pages(store, None, since.map(stamp)).await
+impl Trail {
+    /// Every row from a time on.
+    #[must_use]
+    pub fn since(store: &Store, since: Option<DateTime<Utc>>) -> Self {
+        let filter = rows::AuditFilter { users: None, since: since.map(stamp) };
+        Self { store: store.clone(), filter, after: None }
+    }
+
+    /// Those of one user: of an id, or of the userName of a user whom kpifire has, or whose history
+    /// names it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn of(self, profile: Arc<Profile>, user: String) -> Result<Self, Error> {
+        let users = named(&self.store, profile, user).await?;
+        let filter = rows::AuditFilter { users: Some(users.into_iter().collect()), ..self.filter };
+        Ok(Self { filter, ..self })
+    }
+
+    /// The next rows; none at the end.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn next(&mut self) -> Result<Vec<AuditRow>, Error> {
+        let (filter, after) = (self.filter.clone(), self.after.clone());
+        let page = self
+            .store
+            .read(move |tx| {
+                let (filter, after) = (filter.clone(), after.clone());
+                Box::pin(async move { rows::page(tx, &filter, after.as_deref(), PAGE).await })
+            })
+            .await?;
+        if let Some(last) = page.last() {
+            self.after = Some(last.id.clone());
+        }
+        Ok(page)
+    }
 }
 
 /// The ids that a user goes by.
@@ -82,29 +90,6 @@ async fn named(
             })
         })
         .await
-}
-
-async fn pages(
-    store: &Store,
-    resource: Option<(ResourceType, String)>,
-    since: Option<NaiveDateTime>,
-) -> Result<Vec<AuditRow>, Error> {
-    let filter = rows::AuditFilter { resource, since };
-    let mut all: Vec<AuditRow> = Vec::new();
-    loop {
-        let (filter, after) = (filter.clone(), all.last().map(|row| row.id.clone()));
-        let page = store
-            .read(move |tx| {
-                let (filter, after) = (filter.clone(), after.clone());
-                Box::pin(async move { rows::page(tx, &filter, after.as_deref(), PAGE).await })
-            })
-            .await?;
-        let last = page.is_empty();
-        all.extend(page);
-        if last {
-            return Ok(all);
-        }
-    }
 }
 
 /// What happened to which resource.

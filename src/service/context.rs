@@ -8,24 +8,27 @@ use serde_json::Value;
 pub enum Scope {
     /// Reading; changes no state, not even a link's.
     Read,
-    /// Everything.
+    /// Everything in SCIM.
     Provision,
+    /// The admin listener, and nothing in SCIM.
+    Admin,
 }
 
 impl Scope {
-    /// The scope of this name; what isn't `provision` may only read.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        if name == Self::Provision.as_str() { Self::Provision } else { Self::Read }
-    }
-
     /// Its name in `scim_tokens.scope`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Provision => "provision",
+            Self::Admin => "admin",
         }
+    }
+
+    /// The scope of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Read, Self::Provision, Self::Admin].into_iter().find(|scope| scope.as_str() == name)
     }
 }
 

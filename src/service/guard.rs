@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::Error;
 use crate::config::{Guard, MANY_USERS};
+use crate::notify::{self, Channels, Event};
 use crate::scim;
-use crate::store::{Tx, guard};
+use crate::store::{self, Tx, audit, guard};
 
 /// When Entra is asked to come again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(900);
@@ -30,6 +31,31 @@ pub(super) async fn admit(tx: &mut Tx, limits: Guard, now: NaiveDateTime) -> Res
          right? If it is, `kpifire-scim guard allow` lets the rest through"
     ))
     .into())
+}
+
+/// Tells people that the guard refuses, once: as long as Entra's repetitions come within an hour of
+/// each other and nobody allowed more in between, they are one story. Runs in the transaction that
+/// audits the refusal, before its row is written.
+pub(super) async fn announce(
+    tx: &mut Tx,
+    channels: &Channels,
+    refused: &str,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<(), store::Error> {
+    if channels.is_empty() {
+        return Ok(());
+    }
+    // The guard's row is locked from here on: of two refusals at once, the second sees the first.
+    let allowed = guard::locked(tx).await?;
+    let hour = super::stamp(now - TimeDelta::hours(1));
+    let since = allowed.map_or(hour, |until| hour.max(until));
+    if audit::any_since(tx, refused, since).await? {
+        return Ok(());
+    }
+    let occasion = format!("guard:{}", now.format("%Y-%m-%dT%H:%M:%S%.6fZ"));
+    notify::announce(tx, channels, &occasion, &Event::Guard { detail: detail.to_owned() }, now)
+        .await
 }
 
 /// The limit that so many would break.

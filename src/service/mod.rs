@@ -49,6 +49,7 @@ pub use error::Error;
 
 use crate::config::{self, Guard};
 use crate::mapper::{self, Layout};
+use crate::notify::Channels;
 use crate::profile::model::Profile;
 use crate::scim::discovery::Scheme;
 use crate::scim::{Advertised, FilterLimits, ListQuery, Projection, ResourceType};
@@ -71,6 +72,7 @@ pub struct Service {
     advertised: Arc<Advertised>,
     paging: Paging,
     guard: Guard,
+    channels: Channels,
     tokens: Arc<auth::Cache>,
     entra: Option<Arc<auth::entra::Entra>>,
     token_lifetime: Duration,
@@ -95,10 +97,20 @@ impl Service {
             layout: Arc::new(layout),
             paging,
             guard: Guard::default(),
+            channels: Channels::default(),
             tokens: Arc::default(),
             entra: None,
             token_lifetime: TOKEN_LIFETIME,
         })
+    }
+
+    /// Another service over the same database, as after a reload; tokens stay remembered.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub async fn restarted(&self, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
+        let service = Self::start(self.store.clone(), profile, paging).await?;
+        Ok(Self { tokens: Arc::clone(&self.tokens), entra: self.entra.clone(), ..service })
     }
 
     /// The same, with limits on how many users a client may disable.
@@ -108,14 +120,34 @@ impl Service {
     }
 
     /// The same, and tokens that Entra issues are accepted as `settings` say. Their keys are read in the
-    /// background from here on; that they can't be had is no reason not to start.
+    /// background from here on; that they can't be had is no reason not to start. Keys that were read
+    /// already by the same settings stay.
     ///
     /// # Errors
     /// No HTTPS client to read the keys with.
     pub fn authenticating(self, settings: &config::Auth) -> Result<Self, Error> {
-        let entra = settings.entra.clone().map(auth::entra::Entra::start).transpose();
-        let entra = entra.map_err(|error| Error::Internal(Box::new(error)))?;
-        Ok(Self { entra: entra.map(Arc::new), token_lifetime: settings.token_lifetime, ..self })
+        let known = self.entra.filter(|entra| Some(entra.settings()) == settings.entra.as_ref());
+        let entra = match (known, &settings.entra) {
+            (Some(entra), _) => Some(entra),
+            (None, Some(settings)) => {
+                let entra = auth::entra::Entra::start(settings.clone());
+                Some(Arc::new(entra.map_err(|error| Error::Internal(Box::new(error)))?))
+            }
+            (None, None) => None,
+        };
+        Ok(Self { entra, token_lifetime: settings.token_lifetime, ..self })
+    }
+
+    /// The channels that people are told by.
+    #[must_use]
+    pub fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    /// The same, telling people by these channels when the guard refuses.
+    #[must_use]
+    pub fn telling(self, channels: Channels) -> Self {
+        Self { channels, ..self }
     }
 
     /// `POST /Users`, `POST /Groups` (RFC 7644 §3.3).

@@ -74,17 +74,21 @@ pub async fn create(
 /// The database's.
 pub async fn list(store: &Store) -> Result<Vec<Row>, Error> {
     let tokens = store.read(|tx| Box::pin(rows::list(tx))).await?;
-    Ok(tokens
-        .into_iter()
-        .map(|token| Row {
-            scope: Scope::named(&token.scope),
-            created: token.created.and_utc(),
-            expires: token.expires.map(|time| time.and_utc()),
-            last_used: token.last_used.map(|time| time.and_utc()),
-            revoked: token.revoked.map(|time| time.and_utc()),
-            name: token.name,
-        })
-        .collect())
+    tokens.into_iter().map(row).collect()
+}
+
+fn row(token: TokenRow) -> Result<Row, Error> {
+    let scope = Scope::parse(&token.scope).ok_or_else(|| {
+        message(&format!("the token `{}` has the unknown scope `{}`", token.name, token.scope))
+    })?;
+    Ok(Row {
+        name: token.name,
+        scope,
+        created: token.created.and_utc(),
+        expires: token.expires.map(|time| time.and_utc()),
+        last_used: token.last_used.map(|time| time.and_utc()),
+        revoked: token.revoked.map(|time| time.and_utc()),
+    })
 }
 
 /// Ends a token; running agents notice within five seconds.

@@ -15,6 +15,7 @@ use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, guard, read, stamp};
 use crate::config::Guard;
 use crate::mapper::{self, Assignment, Cell, Layout, Predicate, Record};
+use crate::notify::Channels;
 use crate::profile::model::Encoding;
 use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
 use crate::store::resources::{self, Beside, UnknownLabel};
@@ -150,11 +151,19 @@ async fn refused(service: &Service, request: &Request, operation: &str, error: &
     let mut row = audit::done(&request.caller, event);
     row.outcome = format!("refused {}", error.status);
     row.detail = Some(error.detail.chars().take(1000).collect());
+    let (channels, now) = (Channels::clone(&service.channels), request.caller.now);
+    let by_guard = error.status == 503;
     let written = service
         .store
         .write(move |tx| {
-            let row = row.clone();
-            Box::pin(async move { audit_rows::append(tx, &row).await })
+            let (row, channels) = (row.clone(), Channels::clone(&channels));
+            Box::pin(async move {
+                if by_guard {
+                    let detail = row.detail.as_deref().unwrap_or_default();
+                    guard::announce(tx, &channels, &row.outcome, detail, now).await?;
+                }
+                audit_rows::append(tx, &row).await
+            })
         })
         .await;
     if let Err(error) = written {

@@ -1,8 +1,11 @@
 //! `scim_audit`: append-only; what was asked, by whom, and what it changed.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
+use super::dialect::text_list;
 use super::error::{Error, ErrorKind};
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -40,8 +43,8 @@ pub struct AuditRow {
 /// Which rows are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Rows of this resource.
-    pub resource: Option<(ResourceType, String)>,
+    /// Rows of these users, by their ids.
+    pub users: Option<Vec<String>>,
     /// Rows from this time on.
     pub since: Option<NaiveDateTime>,
 }
@@ -122,6 +125,26 @@ pub async fn count_by(
     Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
 }
 
+/// How many rows of each outcome were written since a time. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn outcomes(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<String, u64>, Error> {
+    let sql = Sql::new("SELECT outcome, COUNT(*) FROM scim_audit WHERE at >= ").bind(since);
+    let rows = tx.query(sql.raw(" GROUP BY outcome")).await?;
+    let count = |index: i64| u64::try_from(index).unwrap_or_default();
+    Ok(rows.iter().map(|row| (row.text(0).unwrap_or_default(), count(row.int(1)))).collect())
+}
+
+/// Whether a write was refused with this outcome since a time. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn any_since(tx: &mut Tx, outcome: &str, since: NaiveDateTime) -> Result<bool, Error> {
+    let sql = Sql::new("SELECT 1 FROM scim_audit WHERE at >= ").bind(since).raw(" AND outcome = ");
+    Ok(!tx.query(sql.bind(outcome).raw(" LIMIT 1")).await?.is_empty())
+}
+
 /// Rows in the order they were written, after the row `after`, at most `limit`.
 ///
 /// # Errors
@@ -136,12 +159,13 @@ pub async fn page(
         "SELECT id, at, request_id, token, operation, resource_type, resource, before_values, \
          after_values, outcome, detail FROM scim_audit WHERE 1 = 1",
     );
-    if let Some((kind, id)) = &filter.resource {
+    if let Some(ids) = &filter.users {
         sql = sql
             .raw(" AND resource_type = ")
-            .bind(kind.as_str())
-            .raw(" AND resource = ")
-            .bind(id.as_str());
+            .bind(ResourceType::User.as_str())
+            .raw(" AND resource IN (SELECT item FROM ")
+            .append(text_list(tx.database(), ids))
+            .raw(" AS ids)");
     }
     if let Some(since) = filter.since {
         sql = sql.raw(" AND at >= ").bind(since);

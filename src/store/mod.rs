@@ -6,6 +6,7 @@
 //! legacy tables, whose names are data, and one mechanism that three databases share is less than
 //! two. What the database says of a failure stays in [`Error`] and the log.
 
+pub mod agents;
 pub mod audit;
 mod catalogue;
 pub mod cleanup;
@@ -19,6 +20,7 @@ pub mod guard;
 pub mod lease;
 pub mod links;
 pub mod migrate;
+pub mod notices;
 mod pages;
 mod pipeline;
 mod pool;

@@ -18,7 +18,7 @@ use crate::profile::proof::{Finding, Severity};
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
 
-const SIDECAR: [&str; 14] = [
+const SIDECAR: [&str; 16] = [
     "scim_links",
     "scim_desired_members",
     "scim_tokens",
@@ -32,6 +32,8 @@ const SIDECAR: [&str; 14] = [
     "scim_lease",
     "scim_holds",
     "scim_guard",
+    "scim_agents",
+    "scim_notices",
     "scim_migrations",
 ];
 

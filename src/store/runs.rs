@@ -91,6 +91,18 @@ pub async fn last_of(tx: &mut Tx, job: &str) -> Result<Option<RunRow>, Error> {
     Ok(runs(tx, sql.bind(job).raw(" ORDER BY started DESC LIMIT 1")).await?.pop())
 }
 
+/// What the runs of a job other than the reconciler came to from a time on. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn of_since(tx: &mut Tx, job: &str, since: NaiveDateTime) -> Result<Vec<RunRow>, Error> {
+    let sql = Sql::new(
+        "SELECT id, started, finished, verdict, config_hash, summary, job, slot FROM scim_runs \
+         WHERE job = ",
+    );
+    runs(tx, sql.bind(job).raw(" AND started >= ").bind(since)).await
+}
+
 /// Runs whose id begins so; two at most, which is enough to see that it says too little. One
 /// statement.
 ///
@@ -154,9 +166,11 @@ pub struct Keep {
     pub findings: NaiveDateTime,
     /// Clients' access tokens, by when they expired.
     pub access_tokens: NaiveDateTime,
+    /// Notices.
+    pub notices: NaiveDateTime,
 }
 
-/// Removes what is older; how many rows. Five statements.
+/// Removes what is older; how many rows. Six statements.
 ///
 /// # Errors
 /// The database's.
@@ -167,6 +181,7 @@ pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
         ("DELETE FROM scim_cleanup_journal WHERE at < ", keep.journal),
         ("DELETE FROM scim_findings WHERE resolved IS NOT NULL AND resolved < ", keep.findings),
         ("DELETE FROM scim_access_tokens WHERE expires < ", keep.access_tokens),
+        ("DELETE FROM scim_notices WHERE created < ", keep.notices),
     ];
     let mut gone = 0;
     for (sql, before) in deletes {

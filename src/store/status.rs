@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 
+use super::agents::{self, Agent};
 use super::error::Error;
+use super::notices::{self, Outbox};
 use super::sql::Sql;
 use super::transaction::Tx;
-use super::{Store, migrate, runs};
+use super::{Store, audit, migrate, runs};
 
 /// What the sidecar tables say of the agent's work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,9 +23,13 @@ pub struct Status {
     /// The last audited write: when, and by which token.
     pub last_write: Option<(NaiveDateTime, Option<String>)>,
     /// Audited writes and refusals since the time asked for.
-    pub outcomes: BTreeMap<String, i64>,
+    pub outcomes: BTreeMap<String, u64>,
+    /// The daemons on this database.
+    pub agents: Vec<Agent>,
     /// The reconciler's last run: when it was over, and its verdict.
     pub last_run: Option<(NaiveDateTime, String)>,
+    /// What is told to whom, by channel.
+    pub outbox: BTreeMap<String, Outbox>,
 }
 
 impl Store {
@@ -58,12 +64,9 @@ async fn read(tx: &mut Tx, since: NaiveDateTime) -> Result<Status, Error> {
     let sql = Sql::new("SELECT at, token FROM scim_audit ORDER BY id DESC LIMIT 1");
     status.last_write =
         tx.query(sql).await?.first().and_then(|row| Some((row.time(0)?, row.text(1))));
-    let sql = Sql::new("SELECT outcome, COUNT(*) FROM scim_audit WHERE at >= ")
-        .bind(since)
-        .raw(" GROUP BY outcome");
-    for row in tx.query(sql).await? {
-        status.outcomes.insert(row.text(0).unwrap_or_default(), row.int(1));
-    }
+    status.outcomes = audit::outcomes(tx, since).await?;
+    status.agents = agents::list(tx).await?;
     status.last_run = runs::last(tx).await?.map(|run| (run.finished, run.verdict));
+    status.outbox = notices::outbox(tx).await?;
     Ok(status)
 }

@@ -12,7 +12,7 @@ use super::transaction::Tx;
 pub struct TokenRow {
     /// Its name, unique.
     pub name: String,
-    /// `provision` or `read`.
+    /// `provision`, `read` or `admin`.
     pub scope: String,
     /// When it was made.
     pub created: NaiveDateTime,

@@ -6,4 +6,4 @@ mod guard;
 mod safety;
 mod schedule;
 mod stages;
-mod yard;
+pub mod yard;

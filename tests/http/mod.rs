@@ -1,5 +1,6 @@
 //! The wire: every clause of RFC 7643/7644 and every habit of Entra's that the agent promises.
 
+mod admin;
 mod bad_input;
 mod create;
 mod delete;
@@ -9,12 +10,17 @@ mod entra_tokens;
 mod etags;
 mod filters;
 mod groups;
+mod hostile;
 mod lists;
 mod members;
 mod oauth;
 mod parallel;
 mod patch;
 mod projection;
+mod reload;
 mod replace;
+mod systemd;
+mod throttle;
+mod tls;
 mod tokens;
 mod unoffered;

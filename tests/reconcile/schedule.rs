@@ -9,6 +9,7 @@ use crate::support::Engine;
 on_every_database!(
     of_two_agents_one_runs_each_slot,
     a_missed_slot_is_caught_up_once,
+    a_killed_agents_run_is_taken_over_in_half_a_minute,
     a_stop_in_mid_run_is_orderly,
     old_records_and_reports_go,
     a_folder_that_cannot_be_written_stops_nothing,
@@ -91,6 +92,31 @@ async fn a_stop_in_mid_run_is_orderly(engine: Engine) {
     // A run that was finished gave its lease back: nobody waits for it.
     assert_eq!(database.count("scim_lease WHERE holder <> ''").await, 0, "{}", server.log());
     assert_eq!(plant.reconcile().list().len(), 4000);
+}
+
+/// Its lease is in the way of the other until it expires.
+async fn a_killed_agents_run_is_taken_over_in_half_a_minute(engine: Engine) {
+    let plant = scheduled(engine, EVERY_SECOND).await;
+    plant.crowd(8000, "Asserted", "Native").await;
+    let mut agents = [plant.agent.install.serve().await, plant.agent.install.serve().await];
+    let holder = "SELECT holder FROM scim_lease WHERE name = 'reconcile' AND holder <> ''";
+    let database = plant.agent.database();
+    let started = Instant::now();
+    let killed = loop {
+        assert!(started.elapsed() < Duration::from_secs(60), "no run was caught in the middle");
+        let Some(name) = database.value(holder).await else { continue };
+        let runs_it = |agent: &&mut crate::support::agent::Server| {
+            name.contains(&format!("/{}/", agent.pid()))
+        };
+        agents.iter_mut().find(runs_it).expect("an agent holds the lease").kill();
+        break name;
+    };
+    let killed_at = Instant::now();
+    let left = database.value(holder).await;
+    assert_eq!(left.as_ref(), Some(&killed), "it was killed in the middle of a run");
+    let before = database.count(SCHEDULED).await;
+    until(&plant, SCHEDULED, before + 1).await;
+    assert!(killed_at.elapsed() < Duration::from_secs(30));
 }
 
 async fn a_missed_slot_is_caught_up_once(engine: Engine) {

@@ -14,12 +14,13 @@ pub struct Install {
     /// The database.
     pub database: Database,
     configs: Vec<PathBuf>,
+    environment: Vec<(String, String)>,
 }
 
 impl Install {
     /// An install that the built-in profile fits.
     pub fn new(database: Database) -> Self {
-        let mut install = Self { database, configs: Vec::new() };
+        let mut install = Self { database, configs: Vec::new(), environment: Vec::new() };
         install.configure(&format!(
             "listen = \"127.0.0.1:0\"\n[database]\nurl = {:?}\n",
             install.database.url
@@ -43,12 +44,24 @@ impl Install {
         self.configs.push(path);
     }
 
-    /// A subcommand, ready to run: this install's configuration and nothing from the environment.
+    /// The configuration file that lies over the others.
+    pub fn last_config(&self) -> &std::path::Path {
+        self.configs.last().unwrap()
+    }
+
+    /// Sets a variable for its commands and daemons.
+    pub fn environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A subcommand, ready to run: this install's configuration, and of `KPIFIRE_*` nothing from the
+    /// environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kpifire-scim"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KPIFIRE_")) {
             command.env_remove(name);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("NO_COLOR", "1").env("RUST_BACKTRACE", "1").args(arguments);
         for config in &self.configs {
             command.arg("--config").arg(config);
@@ -104,8 +117,12 @@ impl Install {
 
     /// Starts a daemon and waits only until it listens.
     pub async fn serve_unready(&self) -> Server {
-        let mut child =
-            self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        self.serve_by(self.command(&["serve"]).stdout(Stdio::null())).await
+    }
+
+    /// The same by a command that becomes the daemon.
+    pub async fn serve_by(&self, command: &mut Command) -> Server {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let written = Arc::clone(&log);
@@ -115,9 +132,10 @@ impl Install {
             }
         });
         let mut server = Server { address: String::new(), child, log };
+        let listening = |line: &String| address_in(line, "listening on");
         let started = Instant::now();
         while server.address.is_empty() {
-            let found = server.log.lock().unwrap().iter().find_map(|line| listening(line));
+            let found = server.log.lock().unwrap().iter().find_map(listening);
             if let Some(address) = found {
                 server.address = address;
                 break;
@@ -163,6 +181,11 @@ impl Server {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: no chance to tidy up.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -171,8 +194,42 @@ impl Server {
 
     /// SIGTERM: what systemd sends.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Where the admin listener is.
+    pub fn admin(&self) -> String {
+        let log = self.log.lock().unwrap();
+        log.iter().find_map(|line| address_in(line, "health checks on")).unwrap()
+    }
+
+    /// Reloads, and waits until the log says what came of it: its line.
+    pub async fn reload(&self) -> String {
+        let before = self.log.lock().unwrap().len();
+        self.signal("-HUP");
+        self.logged(before, |line| line.contains("reloaded") || line.contains("refused")).await
+    }
+
+    /// Waits for a line of the log, from a line's number on.
+    pub async fn logged(&self, from: usize, is_it: impl Fn(&str) -> bool) -> String {
+        let started = Instant::now();
+        loop {
+            let found = {
+                let log = self.log.lock().unwrap();
+                log.iter().skip(from).find(|line| is_it(line)).cloned()
+            };
+            if let Some(line) = found {
+                return line;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "no such line\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The exit code, if it ends by itself in time.
@@ -262,8 +319,8 @@ impl Agent {
 }
 
 /// The address in a line such as `… listening on http://127.0.0.1:4711`.
-fn listening(line: &str) -> Option<String> {
-    let rest = line.split_once("listening")?.1.split_once("http://")?.1;
+fn address_in(line: &str, what: &str) -> Option<String> {
+    let rest = line.split_once(what)?.1.split_once("://")?.1;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)));
     Some(rest[..end.unwrap_or(rest.len())].to_owned())
 }

@@ -53,6 +53,8 @@ pub struct Database {
     pub engine: Engine,
     /// What `database.url` says to reach it.
     pub url: String,
+    /// The server's maintenance database; none for a file.
+    server: Option<String>,
     name: String,
     folder: tempfile::TempDir,
 }
@@ -60,29 +62,42 @@ pub struct Database {
 impl Database {
     /// An empty database.
     pub async fn empty(engine: Engine) -> Self {
+        let server = (engine != Engine::Sqlite).then(|| engine.server());
+        Self::empty_on(engine, server).await
+    }
+
+    async fn empty_on(engine: Engine, server: Option<String>) -> Self {
         let name = format!("kpifire_{}", uuid::Uuid::new_v4().simple());
         let folder = tempfile::tempdir().unwrap();
-        let url = match engine {
-            Engine::Sqlite => format!("sqlite:{}", folder.path().join("kpifire.db").display()),
-            Engine::Postgres => {
-                let server = engine.server();
-                let sql = format!("CREATE DATABASE {name}");
-                sql::postgres(&server, &sql).await.unwrap();
-                with_database(&server, &name)
+        let create = format!("CREATE DATABASE {name}");
+        let url = match (engine, &server) {
+            (Engine::Postgres, Some(server)) => {
+                sql::postgres(server, &create).await.unwrap();
+                with_database(server, &name)
             }
-            Engine::Mysql => {
-                let server = engine.server();
-                let sql = format!("CREATE DATABASE {name}");
-                sql::mysql(&server, &sql).await.unwrap();
-                with_database(&server, &name)
+            (Engine::Mysql, Some(server)) => {
+                sql::mysql(server, &create).await.unwrap();
+                with_database(server, &name)
             }
+            _ => format!("sqlite:{}", folder.path().join("kpifire.db").display()),
         };
-        Self { engine, url, name, folder }
+        Self { engine, url, server, name, folder }
     }
 
     /// The reference install with its seed rows: `tests/fixtures/legacy`.
     pub async fn reference(engine: Engine) -> Self {
-        let database = Self::empty(engine).await;
+        Self::empty(engine).await.with_reference().await
+    }
+
+    /// The same on a server of the caller's, which goes with all its databases.
+    pub async fn reference_on(engine: Engine, server: &str) -> Self {
+        let mut database = Self::empty_on(engine, Some(server.to_owned())).await;
+        database.server = None;
+        database.with_reference().await
+    }
+
+    async fn with_reference(self) -> Self {
+        let (engine, database) = (self.engine, self);
         let tables = match engine {
             Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
             Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
@@ -106,6 +121,11 @@ impl Database {
         let after_scheme = self.url.split_once("://").expect("a server's URL").1;
         let authority = after_scheme.split(['/', '?']).next().unwrap();
         authority.rsplit('@').next().unwrap().to_owned()
+    }
+
+    /// Reaches this database at another server from now on.
+    pub fn move_to(&mut self, server: &str) {
+        self.url = with_database(server, &self.name);
     }
 
     /// The URL that reaches this database by way of another address.
@@ -159,13 +179,10 @@ impl Drop for Database {
     /// Drops the database on its server, from a thread of its own: the test's runtime may be gone.
     fn drop(&mut self) {
         let (engine, name) = (self.engine, self.name.clone());
-        if engine == Engine::Sqlite {
-            return;
-        }
+        let Some(server) = self.server.take() else { return };
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let server = engine.server();
                 match engine {
                     Engine::Postgres => {
                         sql::postgres(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await

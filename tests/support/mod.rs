@@ -9,8 +9,11 @@ pub mod database;
 pub mod entra;
 pub mod installs;
 pub mod jwt;
+pub mod mail;
 pub mod proxy;
+pub mod sink;
 pub mod sql;
+pub mod tls;
 
 pub use agent::{Agent, Install};
 pub use client::{Answer, Client};

@@ -10,7 +10,7 @@ use super::place::Place;
 use crate::admin::health::READY;
 use crate::cli::error::Error;
 use crate::cli::output;
-use crate::service::audit::{self, AuditRow};
+use crate::service::audit::{AuditRow, Trail};
 use crate::store::{self, Store};
 
 /// Base URL, token, and requests to paste. `origin` is the base URL without its path.
@@ -89,9 +89,16 @@ pub async fn outcome(store: &Store, since: DateTime<Utc>) -> Result<String, Erro
         &["TEAM", "USER", "ROLE", "STATUS", "JOINED"],
         rows(store, include_str!("memberships.sql")).await?,
     );
-    let audited = audit::since(store, Some(since))
-        .await
-        .map_err(|error| Error::failed("can't read the audit trail", error))?;
+    let failed = |error| Error::service("can't read the audit trail", error);
+    let mut trail = Trail::since(store, Some(since));
+    let mut audited = Vec::new();
+    loop {
+        let page = trail.next().await.map_err(failed)?;
+        if page.is_empty() {
+            break;
+        }
+        audited.extend(page);
+    }
     Ok(format!("\n{users}\n{teams}\n{memberships}\n{}\n", counted(&audited)))
 }
 

@@ -16,24 +16,17 @@ struct Running {
 async fn begin(dir: &std::path::Path) -> Running {
     let place = Place::make(dir).unwrap();
     let loaded = place.configure("127.0.0.1:0".parse().unwrap(), &[]).unwrap();
-    let listeners = serve::bind(&loaded.config).await.unwrap();
+    let listeners = serve::bind(&loaded.config, Sockets::default()).await.unwrap().listeners;
     let bound = listeners.scim[0].local_addr().unwrap();
     let store = context::store(&loaded.config).unwrap();
     prepare(&store, &place).await.unwrap();
     let service = serve::start(&loaded).await.unwrap();
     let token = token(&store, &service, &place).await.unwrap();
     let (stop, stopped) = oneshot::channel();
-    let settings = serve::settings(&loaded.config);
     let stopped = stopped.map(|_| ());
-    let reconciler = serve::reconciler(&loaded.config, &service);
-    let serving = tokio::spawn(daemon::run(
-        listeners,
-        service,
-        reconciler,
-        settings,
-        system_clock(),
-        stopped,
-    ));
+    let setup = daemon::fixed(setup(&loaded, &service).unwrap());
+    let serving =
+        tokio::spawn(daemon::run(listeners, setup, Pulse::default(), system_clock(), stopped));
     let client = Client::new(&format!("http://{bound}/scim/v2"), &token).unwrap();
     Running { client, store, token, stop, serving }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::http::response;
@@ -42,7 +42,8 @@ async fn server(limits: Limits, takes: Duration) -> Server {
         Ok(response::empty(204))
     };
     let ended = tokio::spawn(async move {
-        serve(vec![listener], handler, &limits, async {
+        let wire = move || Wire { limits: limits.clone(), tls: None };
+        serve(vec![listener], handler, wire, &Pulse::default(), async {
             drop(stopped.await);
         })
         .await

@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::plan::{Deferral, Plan, Readiness, Step, by_stage};
 use super::read::plan_now;
 use super::steps::{self, Hand};
 use crate::lease::{self, Lease, Leased};
+use crate::notify::{self, Channels, Event};
 use crate::reconcile::Settings;
 use crate::reconcile::run::Clock;
 use crate::reconcile::snapshot::Progress;
+use crate::scheduler::Turn;
 use crate::service::{self, stamp};
 use crate::store::lease::require;
 use crate::store::runs::{self, RunRow};
@@ -102,7 +104,7 @@ pub async fn scheduled(
     settings: &Arc<Settings>,
     slot: DateTime<Utc>,
     clock: &Clock,
-) -> Result<(), Error> {
+) -> Result<Turn, Error> {
     let outcome = under_lease(store, |lease| async move {
         let last = store.read(|tx| Box::pin(runs::last_of(tx, JOB))).await?;
         if last.as_ref().and_then(|run| run.slot).is_some_and(|last| last >= stamp(slot)) {
@@ -128,10 +130,10 @@ pub async fn scheduled(
         record(store, settings, &plan, applied.as_ref(), verdict, Some(slot), started).await?;
         Ok(Outcome::Empty)
     });
-    if let Outcome::Held { by, .. } = outcome.await? {
-        tracing::info!(by, "cleanup is under way elsewhere");
-    }
-    Ok(())
+    Ok(match outcome.await? {
+        Outcome::Held { by, .. } => Turn::Held { by },
+        _ => Turn::Done,
+    })
 }
 
 async fn under_lease<Run>(store: &Store, work: impl FnOnce(Lease) -> Run) -> Result<Outcome, Error>
@@ -257,6 +259,19 @@ async fn record(
     slot: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    let (failed, failures) =
+        applied.map_or((0, Vec::new()), |applied| notify::Cleanup::failures(&applied.deferred));
+    let mut reasons = plan.reasons.clone();
+    reasons.extend(applied.and_then(|applied| applied.stopped.clone()));
+    let event = Event::Cleanup(notify::Cleanup {
+        run: applied.filter(|it| !it.done.is_empty()).map(|applied| applied.run.clone()),
+        verdict: verdict.to_owned(),
+        planned: plan.steps.len() as u64,
+        done: applied.map_or(0, |applied| applied.done.len() as u64),
+        reasons,
+        failed,
+        failures,
+    });
     let row = RunRow {
         id: applied.map_or_else(|| Uuid::now_v7().to_string(), |applied| applied.run.clone()),
         started: stamp(now),
@@ -269,20 +284,41 @@ async fn record(
             "planned": plan.steps.len(),
             "deferred": plan.deferred.len() + applied.map_or(0, |it| it.deferred.len()),
             "done": applied.map_or(0, |applied| applied.done.len()),
+            "failed": failed,
             "stopped": applied.and_then(|applied| applied.stopped.clone()),
         }),
         job: Some(JOB.to_owned()),
         slot: slot.map(stamp),
     };
+    let work = Arc::new((row, event, Channels::clone(&settings.channels)));
     store
         .write(move |tx| {
-            let row = row.clone();
+            let work = Arc::clone(&work);
             Box::pin(async move {
+                let (row, event, channels) = &*work;
                 runs::delete(tx, &row.id).await?;
-                runs::insert(tx, &row).await
+                if is_worth_a_word(row) && !same(runs::last_of(tx, JOB).await?.as_ref(), row) {
+                    let occasion = format!("cleanup:{}", row.id);
+                    notify::announce(tx, channels, &occasion, event, row.started.and_utc()).await?;
+                }
+                runs::insert(tx, row).await
             })
         })
         .await
+}
+
+/// Whether somebody has to look after it.
+fn is_worth_a_word(run: &RunRow) -> bool {
+    matches!(run.verdict.as_str(), "BLOCKED" | "STOPPED") || failed(run) > 0
+}
+
+/// Whether the run before came to the same, which people know then.
+fn same(before: Option<&RunRow>, run: &RunRow) -> bool {
+    before.is_some_and(|it| it.verdict == run.verdict && failed(it) == failed(run))
+}
+
+fn failed(run: &RunRow) -> u64 {
+    run.summary.get("failed").and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// What a scheduled cleanup came to: names stay in the plan.

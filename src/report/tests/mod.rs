@@ -2,7 +2,7 @@
 
 use crate as kpifire_scim;
 
-mod fixture;
+pub(crate) mod fixture;
 mod formats;
 mod html;
 mod mask;

@@ -47,6 +47,11 @@ impl Entra {
         Ok(entra)
     }
 
+    /// What it accepts.
+    pub fn settings(&self) -> &config::Entra {
+        &self.settings
+    }
+
     /// The caller whose token this is; `None` when it isn't good.
     ///
     /// # Errors

@@ -1,0 +1,73 @@
+//! The weekly digest: a job of the schedule that counts what the week was and puts it into the
+//! outbox. Its slot is its occasion, so that one of several agents makes it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::{Channels, Digest, Event, announce};
+use crate::reconcile::cleanup::apply::JOB as CLEANUP;
+use crate::service::stamp;
+use crate::store::{Error, Store, Tx, audit, notices, runs};
+
+/// The job's name.
+pub const JOB: &str = "digest";
+
+const PREFIX: &str = "digest:";
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
+
+/// The slot of the last digest that any agent made.
+///
+/// # Errors
+/// The database's.
+pub async fn last(store: &Store) -> Result<Option<DateTime<Utc>>, Error> {
+    let last = store.read(|tx| Box::pin(notices::last_occasion(tx, PREFIX))).await?;
+    let time = last.as_deref().and_then(|occasion| occasion.strip_prefix(PREFIX));
+    Ok(time.and_then(|time| time.parse().ok()))
+}
+
+/// Makes the digest of a slot, unless another agent did.
+///
+/// # Errors
+/// The database's.
+pub async fn make(
+    store: &Store,
+    channels: &Channels,
+    slot: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let channels = Channels::clone(channels);
+    store
+        .write(move |tx| {
+            let channels = Channels::clone(&channels);
+            Box::pin(async move {
+                let event = Event::Digest(week(tx, now).await?);
+                let occasion = format!("{PREFIX}{}", slot.format(TIME));
+                announce(tx, &channels, &occasion, &event, now).await
+            })
+        })
+        .await
+}
+
+async fn week(tx: &mut Tx, now: DateTime<Utc>) -> Result<Digest, Error> {
+    let since = now - TimeDelta::days(7);
+    let mut digest = Digest { since, until: now, ..Digest::default() };
+    for run in runs::since(tx, stamp(since)).await? {
+        digest.run = Some(run.id.clone());
+        digest.restored += number(&run.summary, "/scope/restored");
+        digest.resolved += run
+            .summary
+            .get("resolved")
+            .and_then(Value::as_object)
+            .map_or(0, |kinds| kinds.values().filter_map(Value::as_u64).sum());
+        *digest.runs.entry(run.verdict).or_default() += 1;
+    }
+    digest.writes = audit::outcomes(tx, stamp(since)).await?;
+    for run in runs::of_since(tx, CLEANUP, stamp(since)).await? {
+        digest.cleaned += number(&run.summary, "/done");
+    }
+    Ok(digest)
+}
+
+fn number(summary: &Value, pointer: &str) -> u64 {
+    summary.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
+}
