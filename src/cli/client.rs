@@ -10,8 +10,8 @@ use serde_json::json;
 use super::context;
 use super::error::Error;
 use super::globals::Globals;
-use super::token::ScopeName;
 use super::{output, time};
+use crate::service::Scope;
 use crate::service::clients::{self, Credentials};
 
 /// `client …`
@@ -59,6 +59,23 @@ pub struct Rotate {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScopeName {
+    /// Read and change users and groups
+    Provision,
+    /// Only read; never changes any state
+    Read,
+}
+
+impl From<ScopeName> for Scope {
+    fn from(name: ScopeName) -> Self {
+        match name {
+            ScopeName::Provision => Self::Provision,
+            ScopeName::Read => Self::Read,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

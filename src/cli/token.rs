@@ -46,7 +46,7 @@ pub struct Named {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ScopeName {
+enum ScopeName {
     /// Read and change users and groups
     Provision,
     /// Only read; never changes any state

@@ -119,18 +119,25 @@ pub async fn create(
 /// The database's.
 pub async fn list(store: &Store) -> Result<Vec<Row>, Error> {
     let clients = store.read(|tx| Box::pin(rows::list(tx))).await?;
-    Ok(clients
-        .into_iter()
-        .map(|client| Row {
-            scope: scope_of(&client.scope),
-            created: client.created.and_utc(),
-            expires: client.expires.map(|time| time.and_utc()),
-            last_used: client.last_used.map(|time| time.and_utc()),
-            revoked: client.revoked.map(|time| time.and_utc()),
-            name: client.name,
-            client_id: client.client_id,
-        })
-        .collect())
+    clients.into_iter().map(row).collect()
+}
+
+fn row(client: ClientRow) -> Result<Row, Error> {
+    Ok(Row {
+        scope: scope(&client)?,
+        created: client.created.and_utc(),
+        expires: client.expires.map(|time| time.and_utc()),
+        last_used: client.last_used.map(|time| time.and_utc()),
+        revoked: client.revoked.map(|time| time.and_utc()),
+        name: client.name,
+        client_id: client.client_id,
+    })
+}
+
+fn scope(client: &ClientRow) -> Result<Scope, Error> {
+    let (name, scope) = (&client.name, &client.scope);
+    Scope::parse(scope)
+        .ok_or_else(|| message(&format!("the client `{name}` has the unknown scope `{scope}`")))
 }
 
 /// Ends a client and its tokens; running agents notice within five seconds.
@@ -181,7 +188,7 @@ async fn known(store: &Store, name: &str) -> Result<ClientRow, Error> {
 pub(super) async fn issue(
     store: &Store,
     credentials: &Credentials,
-    scope: Option<&str>,
+    wanted: Option<&str>,
     lifetime: Duration,
     now: DateTime<Utc>,
 ) -> Result<Issue, Error> {
@@ -191,10 +198,10 @@ pub(super) async fn issue(
         return Ok(Issue::Unknown);
     }
     let (client_id, hash) = (client_id.clone(), hash(client_secret));
-    let scope = scope.map(str::to_owned);
+    let wanted = wanted.map(str::to_owned);
     store
         .write(move |tx| {
-            let (client_id, hash, scope) = (client_id.clone(), hash.clone(), scope.clone());
+            let (client_id, hash, wanted) = (client_id.clone(), hash.clone(), wanted.clone());
             Box::pin(async move {
                 let Some((client, stored)) = rows::by_id(tx, &client_id).await? else {
                     return Ok(Issue::Unknown);
@@ -205,7 +212,7 @@ pub(super) async fn issue(
                 if !right || over || client.revoked.is_some() {
                     return Ok(Issue::Unknown);
                 }
-                if scope.is_some_and(|scope| scope != client.scope) {
+                if wanted.is_some_and(|wanted| wanted != client.scope) {
                     return Ok(Issue::WrongScope);
                 }
                 // The secret may have been replaced in between.
@@ -227,16 +234,11 @@ pub(super) async fn issue(
                     name: caller(&client.name),
                     access_token,
                     expires_in: (expires - now).to_std().unwrap_or_default(),
-                    scope: scope_of(&client.scope),
+                    scope: scope(&client)?,
                 }))
             })
         })
         .await
-}
-
-/// A scope that a later version knows may only read here.
-fn scope_of(name: &str) -> Scope {
-    Scope::parse(name).unwrap_or(Scope::Read)
 }
 
 /// How the log and the audit trail name a client.

@@ -24,6 +24,7 @@ on_every_database!(
     agents_share_tokens,
     a_client_has_a_hundred_tokens_at_most,
     tokens_issued_at_once_all_work,
+    wrong_secrets_are_slowed_down_and_the_right_one_is_not_shut_out,
     neither_secret_nor_token_is_stored_or_logged,
 );
 on_servers!(without_a_database_the_client_is_told_to_wait);
@@ -331,6 +332,21 @@ async fn tokens_issued_at_once_all_work(engine: Engine) {
         with(&agent.server, token).get("/Users/3").await.expect(200);
     }
     assert_eq!(agent.database().count("scim_access_tokens").await, 24);
+}
+
+async fn wrong_secrets_are_slowed_down_and_the_right_one_is_not_shut_out(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let entra = client(&agent.install, "entra", &[]);
+    let wrong = Credentials { id: entra.id.clone(), secret: "guess".to_owned() };
+    let mut statuses = Vec::new();
+    for _ in 0..25 {
+        let said = by_basic(&agent.server, &wrong).await;
+        assert_eq!(said.header("retry-after").is_empty(), said.status == 401, "{said:?}");
+        assert!(said.body["error"].is_string(), "{said:?}");
+        statuses.push(said.status);
+    }
+    assert_eq!((statuses[0], statuses[24]), (401, 429), "{statuses:?}");
+    by_basic(&agent.server, &entra).await.token();
 }
 
 async fn neither_secret_nor_token_is_stored_or_logged(engine: Engine) {

@@ -23,6 +23,8 @@ use crate::outbound;
 
 /// How long reading the keys may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request waits for them.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// The largest key set, in bytes; Entra's has some ten thousand.
 const BODY: usize = 512 * 1024;
 /// The most keys in a set.
@@ -126,8 +128,9 @@ impl Keys {
         }
         // In a task of its own: a client that goes away doesn't spoil the answer for the others.
         let keys = Arc::clone(self);
-        if tokio::spawn(async move { keys.refresh().await }).await.is_err() {
-            return Found::Unavailable { retry_after: ASK_EVERY };
+        let reading = tokio::spawn(async move { keys.refresh().await });
+        if tokio::time::timeout(PATIENCE, reading).await.is_err() {
+            return Found::Unavailable { retry_after: TIMEOUT };
         }
         let state = self.state();
         match state.key(id) {
