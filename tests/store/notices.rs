@@ -41,10 +41,10 @@ async fn a_certificate_is_told_of_once_at_each_distance(engine: Engine) {
     let claims = (0..8).map(|_| {
         let store = store.clone();
         tokio::spawn(async move {
-            let claim = |tx| -> kpifire_scim::store::Work<'_, _, _> {
-                Box::pin(notices::claim(tx, "webhook", Duration::from_secs(60)))
-            };
-            store.write(claim).await.unwrap()
+            let claimed: Result<_, kpifire_scim::store::Error> = store
+                .write(|tx| Box::pin(notices::claim(tx, "webhook", Duration::from_secs(60))))
+                .await;
+            claimed.unwrap()
         })
     });
     let mut taken = Vec::new();
