@@ -83,6 +83,20 @@ pub enum WebhookFormat {
     Slack,
 }
 
+impl WebhookFormat {
+    const ALL: [Self; 3] = [Self::Json, Self::Teams, Self::Slack];
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Teams => "teams",
+            Self::Slack => "slack",
+        }
+    }
+}
+
 const SMTP_URL: SecretKeys = SecretKeys {
     value: "notify.smtp.url",
     file: "notify.smtp.url_file",
@@ -206,11 +220,9 @@ fn mail_server(text: &str) -> Result<MailServer, String> {
 
 fn webhook(reader: &mut Reader, layers: &Layers) -> Result<Option<Webhook>, Noted> {
     let url = secret_url(reader, layers, &WEBHOOK_URL, &["https://", "http://"]);
-    let format = reader.parsed("notify.webhook.format", "json", |text| match text {
-        "json" => Ok(WebhookFormat::Json),
-        "teams" => Ok(WebhookFormat::Teams),
-        "slack" => Ok(WebhookFormat::Slack),
-        _ => Err(format!("must be json, teams or slack, not `{text}`")),
+    let format = reader.parsed("notify.webhook.format", "json", |text| {
+        let format = WebhookFormat::ALL.into_iter().find(|format| format.as_str() == text);
+        format.ok_or_else(|| format!("must be json, teams or slack, not `{text}`"))
     });
     let secret = reader.secret(layers, &WEBHOOK_SECRET)?;
     let Some((url, origin)) = url? else {

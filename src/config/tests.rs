@@ -306,7 +306,7 @@ fn channels_that_say_too_little_or_too_much() {
     ), @r#"
 configuration: 3 problems
   a.toml: `notify.smtp.from` must be a mail address such as it@plant.example, not `a\r\nBcc: b@c`
-  a.toml: `notify.smtp.url` can't be read (empty host): it must be smtp://USER:PASSWORD@HOST:PORT, with what isn't a letter or digit in user and password percent-encoded (`@` is %40, `/` is %2F)
+  a.toml: `notify.smtp.url` can't be read (invalid port number): it must be smtp://USER:PASSWORD@HOST:PORT, with what isn't a letter or digit in user and password percent-encoded (`@` is %40, `/` is %2F)
   a.toml: `notify.webhook.format` must be json, teams or slack, not `irc`
 "#);
     insta::assert_snapshot!(message("[notify.webhook]\nsecret = \"s\"\n", &[URL]), @r#"

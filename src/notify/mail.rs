@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -61,15 +62,46 @@ impl Mailer {
         &self.name
     }
 
-    /// Sends one; what the server said. It said yes to every recipient or to none.
+    /// Sends one; what the server said. A recipient whom it doesn't know doesn't keep the mail from
+    /// the others.
     ///
     /// # Errors
-    /// Why the server didn't take it, the password left out.
+    /// Why the server didn't take it for anybody, the password left out.
     pub async fn send(&self, message: &Message) -> Result<String, String> {
         let mail = mail(message, &self.from, &self.to, SystemTime::now())
             .map_err(|error| format!("the mail can't be made: {error}"))?;
-        let response = self.transport.send(mail).await.map_err(|error| explained(&error))?;
-        Ok(said(&response))
+        let (envelope, mail) = (mail.envelope().clone(), mail.formatted());
+        match self.transport.send_raw(&envelope, &mail).await {
+            Ok(response) => Ok(said(&response)),
+            Err(error) if envelope.to().len() > 1 && is_of_a_recipient(&error) => {
+                self.send_to_each(&envelope, &mail).await
+            }
+            Err(error) => Err(explained(&error)),
+        }
+    }
+
+    async fn send_to_each(&self, envelope: &Envelope, mail: &[u8]) -> Result<String, String> {
+        let (mut taken, mut refused) = (None, Vec::new());
+        for recipient in envelope.to() {
+            let alone = Envelope::new(envelope.from().cloned(), vec![recipient.clone()])
+                .map_err(|error| error.to_string())?;
+            match self.transport.send_raw(&alone, mail).await {
+                Ok(response) => taken = Some(said(&response)),
+                Err(error) => refused.push(format!("{recipient}: {}", explained(&error))),
+            }
+        }
+        let refused = refused.join("; ");
+        match taken {
+            Some(said) if refused.is_empty() => Ok(said),
+            Some(said) => {
+                tracing::warn!(
+                    "the mail server refuses some of notify.smtp.to; the others get their mail \
+                     (kpifire-scim notify test says whom)"
+                );
+                Ok(format!("{said}; but not for {refused}"))
+            }
+            None => Err(refused),
+        }
     }
 }
 
@@ -82,6 +114,11 @@ pub(super) fn name(smtp: &Smtp) -> String {
         MailTls::None => "in the clear",
     };
     format!("{} by {}:{} ({tls})", to.join(", "), smtp.server.host, smtp.server.port)
+}
+
+/// The replies to RCPT that say no for good (RFC 5321 §4.3.2).
+fn is_of_a_recipient(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|code| (550..=553).contains(&u16::from(code)))
 }
 
 /// With what the library leaves for the reader to guess.

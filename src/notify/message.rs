@@ -138,9 +138,9 @@ fn title(event: &Event, report: Option<&Report>, now: DateTime<Utc>) -> String {
             format!("weekly digest, {verdict}{colon}{summary}")
         }
         Event::Cleanup(Cleanup { verdict, planned, done, failed, .. }) => match verdict.as_str() {
-            "BLOCKED" => format!("cleanup BLOCKED, {planned} steps wait"),
+            "BLOCKED" => format!("cleanup BLOCKED, steps waiting: {planned}"),
             _ => format!(
-                "cleanup {verdict}, {done} of {planned} steps done, {failed} accounts failed"
+                "cleanup {verdict}, steps done: {done} of {planned}, accounts failed: {failed}"
             ),
         },
         Event::Guard { .. } => "the guard refuses to disable more users".to_owned(),
@@ -234,15 +234,15 @@ fn cleaned(cleanup: &Cleanup) -> Vec<String> {
     let mut lines = brief::paragraph(&match verdict.as_str() {
         "BLOCKED" => {
             format!(
-                "Cleanup of disabled users wrote nothing: its plan of {planned} steps is blocked."
+                "Cleanup of disabled users wrote nothing: its plan is blocked (steps: {planned})."
             )
         }
         "STOPPED" => format!(
-            "Cleanup of disabled users stopped before its end: {done} of {planned} steps were done."
+            "Cleanup of disabled users stopped before its end (steps done: {done} of {planned})."
         ),
         _ => format!(
-            "Cleanup of disabled users did {done} of {planned} steps; {failed} accounts failed and \
-             are tried again at the next run."
+            "Cleanup of disabled users did not work for all (steps done: {done} of {planned}; \
+             accounts failed: {failed}). What failed is tried again at the next run."
         ),
     });
     lines.extend(reasons.iter().flat_map(|reason| brief::paragraph(&format!("- {reason}"))));

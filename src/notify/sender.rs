@@ -281,10 +281,12 @@ struct Works {
 impl Works {
     fn delivered(&mut self, claimed: &Claimed, said: &str) {
         let (channel, notice) = (self.outlet.as_str(), claimed.id.as_str());
+        // The server may have said whose mail it was.
+        tracing::debug!(channel, notice, said, "the server's answer");
         if self.delivers {
-            tracing::info!(channel, notice, said, "a notice was sent");
+            tracing::info!(channel, notice, "a notice was sent");
         } else {
-            tracing::info!(channel, notice, said, "a notice was sent; the channel works again");
+            tracing::info!(channel, notice, "a notice was sent; the channel works again");
         }
         self.delivers = true;
     }

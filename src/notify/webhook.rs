@@ -92,11 +92,7 @@ impl Hook {
 pub(super) fn name(webhook: &Webhook) -> String {
     let url = url::Url::parse(webhook.url.reveal()).ok();
     let origin = url.map_or_else(String::new, |url| url.origin().ascii_serialization());
-    let format = match webhook.format {
-        WebhookFormat::Json => "json",
-        WebhookFormat::Teams => "teams",
-        WebhookFormat::Slack => "slack",
-    };
+    let format = webhook.format.as_str();
     let signed = if webhook.secret.is_some() { ", signed" } else { "" };
     format!("{origin} ({format}{signed})")
 }

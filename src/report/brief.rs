@@ -41,7 +41,7 @@ pub fn headline(report: &Report) -> Vec<String> {
     lines
 }
 
-/// The findings that a message lists: new ones first, the worst of them first, `most` at most.
+/// The findings that a message lists, `most` at most: the worst first, new ones before others.
 #[must_use]
 pub fn worst(report: &Report, most: usize) -> Vec<&Item> {
     if report.verdict == Verdict::Incomplete {

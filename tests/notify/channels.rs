@@ -61,13 +61,20 @@ async fn a_test_that_fails_says_why_and_no_secret() {
     let (code, said) = test(&both);
     assert!(code == 1 && said.contains("no such user here"), "{code}: {said}");
     assert!(said.contains("taken: 200 OK answer 200") && !said.contains("KEY"), "{said}");
+    // Whom it doesn't know doesn't keep it from the others.
+    both.configure("[notify.smtp]\nto = [\"nobody@plant.example\", \"it@plant.example\"]\n");
+    let (code, said) = test(&both);
+    assert!(code == 0 && said.contains("but not for nobody@plant.example: "), "{code}: {said}");
+    let mails = mail.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0]["to"], serde_json::json!(["it@plant.example"]));
     // Nobody there, for either.
     let gone = "http://127.0.0.1:9/hooks/KEY";
     let (code, said) = test(&install(&format!("[notify]\nwebhook = \"{gone}\"\n")).await);
     assert!(code == 1 && said.contains("refused") && !said.contains("KEY"), "{code}: {said}");
     let (code, said) = test(&install("").await);
     assert!(code == 1 && said.contains("notify.smtp"), "{code}: {said}");
-    assert!(mail.mails().is_empty());
+    assert_eq!(mail.mails().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
