@@ -9,5 +9,5 @@ mod links;
 mod migrations;
 mod protect;
 mod revoke;
-mod statements;
+pub mod statements;
 mod tls;
