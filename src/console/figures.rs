@@ -93,7 +93,7 @@ pub async fn read(
                 let managed = links.get("User").and_then(|it| it.get("managed")).copied();
                 let allowed = store::guard::allowed_until(tx).await?;
                 let hour = stamp(now - TimeDelta::hours(1));
-                let disabled = console::disabled_since(tx, hour).await?;
+                let disabled = store::guard::disabled_since(tx, hour).await?;
                 let managed = managed.unwrap_or_default();
                 let writes = console::newest_writes(tx, WRITES).await?;
                 Ok(Figures {
