@@ -1,4 +1,4 @@
-//! `GET /metrics`: what the process counts, and the database's figures, in the OpenMetrics text format.
+//! `GET /metrics`: what the process counts, and the database's figures, in the `OpenMetrics` text format.
 //!
 //! Owns the metrics' names, which alert rules and dashboards rely on: `config/prometheus/alerts.yml`
 //! and `config/grafana/dashboard.json` go with them.

@@ -18,13 +18,16 @@ use crate::store::{self, Store, runs, snapshot};
 /// Audited writes that the overview looks at.
 const WRITES: i64 = 5_000;
 
+/// Links by resource type and state.
+pub type Links = BTreeMap<String, BTreeMap<String, u64>>;
+
 /// What the sidecar tables say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
     /// When they were read.
     pub at: DateTime<Utc>,
-    /// Links by resource type and state.
-    pub links: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Links by resource type and state, at most a minute old.
+    pub links: Links,
     /// Open findings that nobody ignores, by kind.
     pub findings: BTreeMap<Kind, u64>,
     /// The reconciler's last run.
@@ -69,19 +72,28 @@ pub struct GuardFigures {
     pub allowed_until: Option<DateTime<Utc>>,
 }
 
-/// Reads them.
+/// Reads them; counts the links anew unless they are `known`.
 ///
 /// # Errors
 /// The database's.
-pub async fn read(store: &Store, limits: Guard, now: DateTime<Utc>) -> Result<Figures, Error> {
+pub async fn read(
+    store: &Store,
+    limits: Guard,
+    known: Option<Links>,
+    now: DateTime<Utc>,
+) -> Result<Figures, Error> {
     store
         .read(move |tx| {
+            let known = known.clone();
             Box::pin(async move {
-                let links = snapshot::links(tx).await?;
+                let links = match known {
+                    Some(links) => links,
+                    None => snapshot::links(tx).await?,
+                };
                 let managed = links.get("User").and_then(|it| it.get("managed")).copied();
                 let allowed = store::guard::allowed_until(tx).await?;
                 let hour = stamp(now - TimeDelta::hours(1));
-                let disabled = console::disabled_since(tx, hour).await?;
+                let disabled = store::guard::disabled_since(tx, hour).await?;
                 let managed = managed.unwrap_or_default();
                 let writes = console::newest_writes(tx, WRITES).await?;
                 Ok(Figures {

@@ -23,32 +23,39 @@ use crate::service::{Error, Service, tokens};
 use crate::store::snapshot;
 
 pub use crate::store::PoolStatus;
-use figures::Figures;
+use figures::{Figures, Links};
 
 /// How old the figures may be when they are shown again: a scrape and a page at the same time cost one
 /// read.
 const KEPT: Duration = Duration::from_secs(5);
+/// The same for the count of links, which reads an index from end to end.
+const LINKS_KEPT: Duration = Duration::from_secs(60);
 /// How long the database may take for a page or a scrape.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it may take for the figures, which a scrape waits for.
-const FIGURES_WITHIN: Duration = Duration::from_secs(3);
+/// How long it may take for the figures: Prometheus waits 10 s for a scrape.
+const FIGURES_WITHIN: Duration = Duration::from_secs(8);
 
 /// Reads for operators. Cheap to clone.
 #[derive(Clone)]
 pub struct Console {
     service: Service,
     settings: Arc<Settings>,
-    figures: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
-/// The last figures, or `None` where the database didn't give them, and when that was.
-type Kept = Option<(Instant, Option<Arc<Figures>>)>;
+/// What was read last, and when.
+#[derive(Default)]
+struct Kept {
+    /// `None` inside where the database didn't give them.
+    figures: Option<(Instant, Option<Arc<Figures>>)>,
+    links: Option<(Instant, Links)>,
+}
 
 impl Console {
     /// Over the database of a service, with the schedule's settings.
     #[must_use]
     pub fn new(service: Service, settings: Arc<Settings>) -> Self {
-        Self { service, settings, figures: Arc::default() }
+        Self { service, settings, kept: Arc::default() }
     }
 
     /// What schedule and cleanup go by.
@@ -67,13 +74,15 @@ impl Console {
     /// them in time, which is logged.
     pub async fn figures(&self, now: DateTime<Utc>) -> Option<Arc<Figures>> {
         // Held while it reads: whoever comes meanwhile gets the same figures.
-        let mut kept = self.figures.lock().await;
-        if let Some((read, figures)) = &*kept
+        let mut kept = self.kept.lock().await;
+        if let Some((read, figures)) = &kept.figures
             && read.elapsed() < KEPT
         {
             return figures.clone();
         }
-        let reading = figures::read(self.service.store(), self.service.guard(), now);
+        let links = kept.links.take().filter(|(read, _)| read.elapsed() < LINKS_KEPT);
+        let known = links.as_ref().map(|(_, links)| links.clone());
+        let reading = figures::read(self.service.store(), self.service.guard(), known, now);
         let figures = match tokio::time::timeout(FIGURES_WITHIN, reading).await {
             Ok(Ok(figures)) => Some(Arc::new(figures)),
             Ok(Err(error)) => {
@@ -85,7 +94,9 @@ impl Console {
                 None
             }
         };
-        *kept = Some((Instant::now(), figures.clone()));
+        let counted = || figures.as_ref().map(|it| (Instant::now(), it.links.clone()));
+        kept.links = links.or_else(counted);
+        kept.figures = Some((Instant::now(), figures.clone()));
         figures
     }
 

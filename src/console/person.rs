@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Console;
 use crate::mapper::{self, Layout, Reading, Record};
+use crate::profile::catalogue::Database;
 use crate::reconcile::cleanup::read::find_user;
 use crate::reconcile::stored;
 use crate::report::Item;
@@ -115,7 +116,7 @@ impl Console {
         let read = self.service.store().read(move |tx| {
             let (layout, user) = (Arc::clone(&layout), user.clone());
             Box::pin(async move {
-                let found = find_user(tx, &layout, &user).await?;
+                let found = meant(tx, &layout, &user).await?;
                 Ok::<_, store::Error>(found.iter().map(Record::id).collect())
             })
         });
@@ -131,7 +132,7 @@ impl Console {
         let read = self.service.store().read(move |tx| {
             let (layout, text) = (Arc::clone(&layout), text.clone());
             Box::pin(async move {
-                let mut exact = find_user(tx, &layout, &text).await?;
+                let mut exact = meant(tx, &layout, &text).await?;
                 exact.extend(console::users_by_external_id(tx, &layout, &text, NEIGHBOURS).await?);
                 let near = console::users_from(tx, &layout, &text, NEIGHBOURS).await?;
                 let mut exact: Vec<Hit> = exact.iter().map(|it| hit(&layout, it)).collect();
@@ -208,6 +209,27 @@ async fn read(
         name,
         link,
     }))
+}
+
+/// Users of this id or userName. Where no index serves names whatever their case, the name must be
+/// the column's to the letter, or by its collation.
+async fn meant(
+    tx: &mut store::Tx,
+    layout: &Layout,
+    text: &str,
+) -> Result<Vec<Record>, store::Error> {
+    if layout.database != Database::Sqlite {
+        return find_user(tx, layout, text).await;
+    }
+    let kind = ResourceType::User;
+    if let Some(key) = layout.key(kind, text)
+        && let Some(record) = resources::by_key(tx, layout, kind, &key, Lock::None).await?
+    {
+        return Ok(vec![record]);
+    }
+    let near = console::users_from(tx, layout, text, 3).await?;
+    let is = |it: &Record| name(layout, it).is_some_and(|name| fold(&name) == fold(text));
+    Ok(near.into_iter().filter(is).collect())
 }
 
 fn hit(layout: &Layout, record: &Record) -> Hit {

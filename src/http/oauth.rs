@@ -210,7 +210,6 @@ fn other(failure: Failure) -> Response {
     let status = plain.status().as_u16();
     let (error, description) = match status {
         503 => ("temporarily_unavailable", "Try again later."),
-        429 => ("temporarily_unavailable", "Too many wrong secrets came from this address."),
         500 => ("server_error", "The server's log has the reason."),
         429 => (
             "temporarily_unavailable",

@@ -132,4 +132,15 @@ mod tests {
         assert_eq!(broken(guard(None, Some(10.0)), 10, 100), None);
         assert!(broken(guard(None, Some(10.0)), 11, 100).is_some());
     }
+
+    #[test]
+    fn its_state_is_what_the_next_one_meets() {
+        let now = chrono::DateTime::UNIX_EPOCH.naive_utc();
+        let two = Guard { max_disables: Some(2), max_percent: None };
+        let of = |allowed, count| state(two, allowed, count, 100, now);
+        assert_eq!(state(Guard::default(), None, 99, 100, now), State::Off);
+        assert_eq!([of(None, 1), of(None, 2)], [State::Watching, State::Refusing]);
+        assert_eq!(of(Some(now + TimeDelta::hours(1)), 9), State::Allowed);
+        assert_eq!(of(Some(now), 9), State::Refusing);
+    }
 }

@@ -161,18 +161,6 @@ pub async fn leases(tx: &mut Tx) -> Result<Vec<Lease>, Error> {
     Ok(rows.iter().filter_map(lease).collect())
 }
 
-/// Users whom clients disabled or deleted since a time. One statement.
-///
-/// # Errors
-/// The database's.
-pub async fn disabled_since(tx: &mut Tx, since: NaiveDateTime) -> Result<u64, Error> {
-    let sql = Sql::new(
-        "SELECT COUNT(*) FROM scim_links WHERE resource_type = 'User' AND disabled_at >= ",
-    );
-    let rows = tx.query(sql.bind(since)).await?;
-    Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
-}
-
 /// Which rows of the audit trail are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {

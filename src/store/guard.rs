@@ -46,12 +46,18 @@ pub async fn allow(tx: &mut Tx, until: NaiveDateTime) -> Result<(), Error> {
 /// # Errors
 /// The database's.
 pub async fn counts(tx: &mut Tx, since: NaiveDateTime) -> Result<(u64, u64), Error> {
+    Ok((disabled_since(tx, since).await?, super::cleanup::managed(tx).await?))
+}
+
+/// How many users clients disabled or deleted since a time. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn disabled_since(tx: &mut Tx, since: NaiveDateTime) -> Result<u64, Error> {
     // A deletion disables as well; of whom was disabled long before, it is no new loss.
     let sql = Sql::new(
         "SELECT COUNT(*) FROM scim_links WHERE resource_type = 'User' AND disabled_at >= ",
-    )
-    .bind(since);
-    let rows = tx.query(sql).await?;
-    let count = rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default());
-    Ok((count, super::cleanup::managed(tx).await?))
+    );
+    let rows = tx.query(sql.bind(since)).await?;
+    Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
 }

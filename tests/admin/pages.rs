@@ -101,8 +101,8 @@ async fn every_page_says_how_things_stand(engine: Engine) {
     let audit = watched.page("/audit").await;
     assert!(audit.contains("refused 409") && audit.contains("entra"), "{audit}");
     for (query, there, not) in [
-        ("outcome=refused", "refused 409", "<td role=\"cell\">done"),
-        ("operation=create&outcome=done", "ana@plant.example", "refused 409"),
+        ("outcome=refused", "\">refused 409", "<td role=\"cell\">done"),
+        ("operation=create&outcome=done", "ana@plant.example", "\">refused 409"),
         ("user=ana%40plant.example", "ana@plant.example", "leaver@plant.example"),
         ("since=2999-01-01", "Nothing was found.", "ana@plant.example"),
     ] {

@@ -13,7 +13,7 @@ use kpifire_scim::service::{Paging, Service};
 use kpifire_scim::store::{Store, statements_sent};
 
 use crate::reconcile::plant::Plant;
-use crate::store::COUNTING;
+use crate::store::statements::COUNTING;
 use crate::support::Engine;
 
 on_every_database!(no_page_grows_with_the_tables);

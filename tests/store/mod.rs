@@ -12,7 +12,6 @@ mod migrations;
 mod notices;
 mod protect;
 mod revoke;
-mod statements;
+pub mod statements;
 mod tls;
 
-pub(crate) use statements::COUNTING;

@@ -107,6 +107,7 @@ impl Request<'_> {
     }
 
     /// The query's parameters; those left empty are none.
+    #[expect(clippy::result_large_err, reason = "the answer, made once per request")]
     fn parameters(&self) -> Result<BTreeMap<String, String>, Response> {
         let pairs = query::pairs(self.query).map_err(|error| self.refused(&error.detail))?;
         let pairs = pairs.into_iter().map(|(key, value)| (key, value.trim().to_owned()));

@@ -6,7 +6,7 @@ use super::audit::{Line, line};
 use super::{Frame, Request, link, person_link, render, shown};
 use crate::console::person::{Agreement, Hit, Person, Side};
 use crate::http::response::Response;
-use crate::report::words::{age, value};
+use crate::report::words::{age, plural, value};
 
 #[derive(Template)]
 #[template(path = "console/person.html")]
@@ -177,7 +177,8 @@ fn facts(request: &Request<'_>, person: &Person) -> Vec<(&'static str, String)> 
         format!("{} ({})", request.when(at), request.ago(at))
     };
     facts.push(("Link", format!("{}, made {}", link.state.as_str(), time(link.created))));
-    facts.push(("Written", format!("{}, {} times", time(link.modified), link.version)));
+    let writes = link.version.unsigned_abs();
+    facts.push(("Written", format!("{}, {}", time(link.modified), plural(writes, "write"))));
     if let Some(at) = link.disabled_at {
         facts.push(("Disabled", time(at)));
     }
