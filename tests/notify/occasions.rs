@@ -113,7 +113,7 @@ async fn the_guard_is_told_of_once_a_story(engine: Engine) {
     let database = plant.agent.database();
     assert_eq!(database.count(ALL).await, 1);
     let mails = mail.until(1).await;
-    let text = mails[0]["text"].as_str().unwrap().replace('\n', " ");
+    let text = mails[0]["text"].as_str().unwrap().replace("\r\n", " ");
     assert!(header(&mails[0], "subject").contains("the guard refuses"), "{:#}", mails[0]);
     assert!(text.contains("guard.max_disables is 1") && text.contains("guard status"), "{text}");
     // Somebody allowed more since, and it begins anew.
@@ -140,7 +140,7 @@ async fn a_blocked_cleanup_is_told_once(engine: Engine) {
         header(&mails[0], "subject").contains("cleanup BLOCKED, steps waiting: 1"),
         "{mails:#?}"
     );
-    let text = mails[0]["text"].as_str().unwrap().replace('\n', " ");
+    let text = mails[0]["text"].as_str().unwrap().replace("\r\n", " ");
     assert!(text.contains("cleanup.max_count") && text.contains("cleanup plan"), "{text}");
 }
 
