@@ -1,6 +1,8 @@
 //! `/metrics`: what it counts, what it says without a database, and that the rules and the dashboard name
 //! nothing else.
 
+#![expect(clippy::float_cmp, reason = "counts and flags are whole")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
