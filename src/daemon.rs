@@ -12,7 +12,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::http::listener::{Pulse, Wire};
-use crate::http::tls::Tls;
 use crate::http::{AdminDoor, App, Clock, Surface, listener};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
@@ -29,7 +28,7 @@ const WARN_EVERY: Duration = Duration::from_secs(86_400);
 pub struct Listeners {
     /// `listen`: SCIM, and the health checks beside it.
     pub scim: Vec<TcpListener>,
-    /// `admin.listen`: the health checks alone.
+    /// `admin.listen`: health checks, metrics and the operator console.
     pub admin: Vec<TcpListener>,
 }
 
@@ -43,8 +42,6 @@ pub struct Setup {
     pub reconciler: Reconciler,
     /// Delivers notices.
     pub sender: Arc<Sender>,
-    /// Encrypts; absent: plain HTTP.
-    pub tls: Option<Tls>,
 }
 
 impl Setup {
@@ -52,7 +49,7 @@ impl Setup {
     fn wire(&self, surface: Surface) -> Wire {
         // An admin listener that asks nobody who they are is for this machine alone.
         let clear = surface == Surface::Admin && self.app.admin_door() == AdminDoor::Open;
-        let tls = self.tls.as_ref().filter(|_| !clear);
+        let tls = self.app.tls().filter(|_| !clear);
         Wire { limits: self.app.limits().clone(), tls: tls.map(|tls| tls.server.clone()) }
     }
 }
@@ -166,7 +163,8 @@ async fn warn_of_expiry(
     let warning = async {
         loop {
             let now = setup.borrow_and_update().clone();
-            if let Some(Tls { certificate, .. }) = &now.tls {
+            if let Some(tls) = now.app.tls() {
+                let certificate = &tls.certificate;
                 if let Some(warning) = certificate.warning(clock()) {
                     tracing::warn!("{warning}");
                 }

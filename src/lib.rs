@@ -22,8 +22,10 @@
 //! 7. All state is in the database: any number of agents may run on one database.
 
 pub mod admin;
+pub mod backup;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod daemon;
 pub mod http;
 pub mod lease;

@@ -161,9 +161,12 @@ fn only_the_outer_rooms_name_hyper() {
 fn http_calls_the_service_and_never_the_store() {
     let sources = sources();
     let found = naming(
-        sources.iter().filter(|source| source.is_in(&["http"])),
+        sources.iter().filter(|source| source.is_in(&["http", "admin"])),
         &["store::", "crate::mapper"],
     );
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let console = sources.iter().filter(|source| source.is_in(&["console"]));
+    let found = naming(console, &["crate::http", "crate::admin"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 

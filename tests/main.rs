@@ -16,8 +16,10 @@
 #[macro_use]
 mod support;
 
+mod admin;
 mod architecture;
 mod cleanup;
+mod docs;
 mod failover;
 mod faults;
 mod http;

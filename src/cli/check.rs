@@ -11,11 +11,19 @@ use crate::notify::Outlet;
 use crate::profile::proof::{Finding, Severity, prove};
 use crate::service::auth;
 
+/// `check`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Prove only what needs no database: the configuration and the profile
+    #[arg(long)]
+    offline: bool,
+}
+
 /// Prints a line for each thing proved, with its reason and its fix where it isn't as it should be.
 ///
 /// # Errors
 /// 64 for the configuration or the profile; 1 when anything found is an error.
-pub fn run(globals: &Globals) -> Result<(), Error> {
+pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     let loaded = context::load(globals)?;
     output::line(&format!("ok     configuration, with the profile {}", loaded.profile.origin))?;
     let schedule = &loaded.config.schedule;
@@ -25,6 +33,16 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     }
     for line in told(&loaded.config)? {
         output::line(&line)?;
+    }
+    if let Some(tls) = super::serve::tls(&loaded.config)? {
+        let certificate = tls.certificate;
+        let end = certificate.not_after().format("%Y-%m-%d");
+        let fine = || format!("ok     tls: certificate and key, until {end}");
+        let warning = certificate.warning(Utc::now());
+        output::line(&warning.map_or_else(fine, |warning| format!("warn   tls: {warning}")))?;
+    }
+    if args.offline {
+        return Ok(());
     }
     let findings = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);

@@ -1,6 +1,5 @@
 //! `cleanup`: what is due for users whom Entra disabled, read first, then done; holds; undoing.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -229,7 +228,8 @@ async fn apply(
     hash: &str,
     consent: Consent,
 ) -> Result<u8, Error> {
-    if consent == Consent::Asked && !asked(hash)? {
+    let question = format!("Apply the plan {hash}?");
+    if consent == Consent::Asked && !output::confirm(&question, "apply the plan")? {
         return Err(Error::refused("nothing was done"));
     }
     let watched = Watched::new("steps");
@@ -261,17 +261,6 @@ async fn apply(
             }
         }
     }
-}
-
-/// Asks on a terminal; whoever has none must say `--yes`.
-fn asked(hash: &str) -> Result<bool, Error> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Error::usage("nobody can be asked here: add --yes to apply the plan"));
-    }
-    drop(write!(std::io::stderr(), "Apply the plan {hash}? [y/N] "));
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn outcome_text(applied: &Applied) -> String {

@@ -28,7 +28,7 @@ use crate::config::Log;
 use crate::daemon::{self, Setup};
 use crate::http::client::Client;
 use crate::http::listener::Pulse;
-use crate::http::{AdminDoor, App, system_clock};
+use crate::http::{AdminDoor, system_clock};
 use crate::service::{Scope, Service, tokens};
 use crate::store::demo::execute_script;
 use crate::store::{self, Store, migrate};
@@ -81,9 +81,10 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
         .map_err(|error| Error::failed("can't listen for signals", error))?
         .shared();
     // First of all: a second demo on the same address mustn't touch the first one's database.
-    let bound_to = serve::bind(&loaded.config, Sockets::default()).await.map_err(|error| {
-        Error::failed("the demo needs an address of its own, see --listen", error)
-    })?;
+    let bound_to =
+        serve::bind(&loaded.config, None, Sockets::default()).await.map_err(|error| {
+            Error::failed("the demo needs an address of its own, see --listen", error)
+        })?;
     let bound = bound_to
         .listeners
         .scim
@@ -123,9 +124,8 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
 }
 
 fn setup(loaded: &Loaded, service: &Service) -> Result<Setup, Error> {
-    let settings = serve::settings(&loaded.config, AdminDoor::Open);
-    let app = App::new(service.clone(), settings, system_clock());
-    serve::setup(&loaded.config, app, None)
+    let settings = serve::settings(&loaded.config, AdminDoor::Open, None);
+    serve::setup(&loaded.config, service.clone(), settings, None)
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.

@@ -10,9 +10,13 @@ pub mod context;
 pub mod demo;
 pub mod drift;
 pub mod error;
+pub mod export;
+pub mod generate;
 pub mod globals;
 pub mod guard;
+pub mod import;
 pub mod logging;
+pub mod manual;
 pub mod migrate;
 pub mod notify;
 pub mod output;
@@ -56,9 +60,13 @@ enum Command {
     /// Run the daemon
     Serve,
     /// Prove configuration, profile, database and grants
-    Check,
-    /// Create or update the sidecar tables
+    Check(check::Args),
+    /// Create or update the sidecar tables, or drop them
     Migrate(migrate::Args),
+    /// Write the sidecar tables to a file: a backup, or the way to another database
+    Export(export::Args),
+    /// Take an export into empty sidecar tables, all of it or nothing
+    Import(import::Args),
     /// Manage the tokens that clients authenticate with
     #[command(subcommand)]
     Token(token::Command),
@@ -88,6 +96,9 @@ enum Command {
     Audit(audit::Args),
     /// Show how things stand, on one screen
     Status,
+    /// Write man pages or shell completions
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 /// Runs the command that the arguments (the program's name first) ask for.
@@ -110,8 +121,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+fn command_line() -> clap::Command {
+    manual::augment(Globals::augment(Cli::command()))
+}
+
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, Globals), clap::Error> {
-    let command = Globals::augment(Cli::command());
+    let command = command_line();
     let mut formatter = command.clone();
     let matches = command.try_get_matches_from(arguments)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut formatter))?;
@@ -128,8 +143,10 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
     match command {
         Command::Demo(args) => demo::run(&args, globals),
         Command::Serve => serve::run(globals),
-        Command::Check => check::run(globals),
+        Command::Check(args) => check::run(&args, globals),
         Command::Migrate(args) => migrate::run(&args, globals),
+        Command::Export(args) => export::run(&args, globals),
+        Command::Import(args) => import::run(&args, globals),
         Command::Token(command) => token::run(command, globals),
         Command::Client(command) => client::run(command, globals),
         Command::Profile(command) => profile::run(&command, globals),
@@ -141,6 +158,7 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Drift(command) => drift::run(command, globals),
         Command::Audit(args) => audit::run(args, globals),
         Command::Status => status::run(globals),
+        Command::Generate(args) => generate::run(&args, &command_line()),
     }
     .map(|()| 0)
 }
@@ -155,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Globals::augment(Cli::command()).debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]
@@ -167,6 +185,21 @@ mod tests {
         assert!(globals.quiet);
         let (_, globals) = parsed("kpifire-scim --log-format json serve").unwrap();
         assert_eq!(globals.log_format, Some(globals::LogFormat::Json));
+    }
+
+    /// Whoever copies an example must not meet a mistake of ours.
+    #[test]
+    fn the_manuals_examples_can_be_typed() {
+        for page in manual::PAGES {
+            let mut command = &command_line();
+            for name in page.command.split_whitespace() {
+                command = command.find_subcommand(name).expect(page.command);
+            }
+            for (line, _) in page.examples.iter().filter(|(line, _)| line.starts_with("kpi")) {
+                let typed = line.split(['|', '>']).next().unwrap().trim_end();
+                assert!(parsed(typed).is_ok(), "{line}");
+            }
+        }
     }
 
     #[test]

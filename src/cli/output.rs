@@ -1,6 +1,6 @@
 //! What commands print. stdout gets the result and nothing else; stderr the remarks.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use super::error::Error;
@@ -36,6 +36,20 @@ pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
 /// Writes a remark to stderr. That nobody reads it is no reason to fail.
 pub fn remark(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// Asks on a terminal, where the answer is no unless it is yes; whoever has none must say `--yes`.
+///
+/// # Errors
+/// 64 when nobody can be asked; the message says that `--yes` does `what`.
+pub fn confirm(question: &str, what: &str) -> Result<bool, Error> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::usage(format!("nobody can be asked here: add --yes to {what}")));
+    }
+    drop(write!(std::io::stderr(), "{question} [y/N] "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Rows in columns as wide as their widest cell, two spaces apart.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use chrono::Utc;
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -11,7 +12,9 @@ use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
 use super::logging;
+use crate::admin::Admin;
 use crate::config::{self, Config};
+use crate::console::Console;
 use crate::daemon::{self, Listeners, Setup};
 use crate::http::listener::Pulse;
 use crate::http::tls::Tls;
@@ -40,13 +43,12 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
     let hangup = daemon::reload_signal().map_err(signals)?;
     let tls = tls(config)?;
     let service = start(loaded).await?;
-    let bound = bind(config, sockets).await?;
-    let app = App::new(service, settings(config, bound.door), system_clock());
-    let setup = setup(config, app, tls)?;
+    let bound = bind(config, tls.as_ref(), sockets).await?;
+    let setup = setup(config, service, settings(config, bound.reach.door(), tls), None)?;
     let (setups, setup) = watch::channel(setup);
-    let reloads = Reloads { globals, started: loaded, serving: bound.serving, setups };
+    let reloads = Reloads { globals, started: loaded, reach: bound.reach, setups };
     let pulse = Pulse::default();
-    systemd::ready(&reloads.serving);
+    systemd::ready(&reloads.serving());
     let until_stop = async {
         tokio::select! {
             () = reloads.run(hangup) => {}
@@ -75,8 +77,8 @@ pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
 }
 
 fn wired(service: Service, config: &Config) -> Result<Service, service::Error> {
-    let service = service.authenticating(&config.auth)?;
-    Ok(service.guarded(config.guard).telling(notify::channels(&config.notify)))
+    let service = service.guarded(config.guard).telling(notify::channels(&config.notify));
+    service.authenticating(&config.auth)
 }
 
 fn paging(config: &Config) -> Paging {
@@ -84,24 +86,43 @@ fn paging(config: &Config) -> Paging {
 }
 
 /// What the daemon does for this configuration: answers, jobs, notices, all over one service.
+/// `before` is what it did so far, at a reload.
 ///
 /// # Errors
 /// 64 for a channel of `[notify]` that can't be used.
-pub fn setup(config: &Config, app: App, tls: Option<Tls>) -> Result<Setup, Error> {
-    let (store, layout) = (app.service().store().clone(), Arc::clone(app.service().layout()));
+pub fn setup(
+    config: &Config,
+    service: Service,
+    settings: Settings,
+    before: Option<&App>,
+) -> Result<Setup, Error> {
+    let (store, layout) = (service.store().clone(), Arc::clone(service.layout()));
     let sender = Sender::new(store.clone(), config, system_clock()).map_err(Error::usage)?;
     let reconciler = Reconciler::new(store, layout, config, system_clock());
-    Ok(Setup { app, reconciler, sender: Arc::new(sender), tls })
+    let console = Console::new(service.clone(), Arc::clone(reconciler.settings()));
+    let admin = match before {
+        Some(before) => before.admin().over(console),
+        None => Admin::new(console, Utc::now()),
+    };
+    if let Some(tls) = &settings.tls {
+        admin.metrics().certificate_expires(tls.certificate.not_after());
+    }
+    let app = match before {
+        Some(before) => before.reloaded(service, settings, admin),
+        None => App::new(service, settings, system_clock(), admin),
+    };
+    Ok(Setup { app, reconciler, sender: Arc::new(sender) })
 }
 
 /// What the configuration has for the wire.
 #[must_use]
-pub fn settings(config: &Config, admin_door: AdminDoor) -> Settings {
+pub fn settings(config: &Config, admin_door: AdminDoor, tls: Option<Tls>) -> Settings {
     Settings {
         base_path: config.base_path.clone(),
         public_url: config.public_url.clone(),
         limits: config.limits.clone(),
         admin_door,
+        tls,
     }
 }
 
@@ -109,20 +130,59 @@ pub fn settings(config: &Config, admin_door: AdminDoor) -> Settings {
 ///
 /// # Errors
 /// 64, naming key and file.
-fn tls(config: &Config) -> Result<Option<Tls>, Error> {
+pub fn tls(config: &Config) -> Result<Option<Tls>, Error> {
     let tls = config.tls.as_ref().map(Tls::load).transpose();
     tls.map_err(|error| Error::usage(error.to_string()))
 }
 
-/// The sockets, and who may use them.
+/// The sockets, ready to accept, and where they are reached.
 #[derive(Debug)]
 pub struct Bound {
-    /// Ready to accept.
+    /// The sockets.
     pub listeners: Listeners,
+    reach: Reach,
+}
+
+/// Where the daemon is reached for as long as it runs.
+#[derive(Debug)]
+struct Reach {
+    scim: Vec<SocketAddr>,
+    admin: Vec<SocketAddr>,
+}
+
+impl Reach {
     /// Who may use the admin listener.
-    pub door: AdminDoor,
-    /// In one line, for people.
-    pub serving: String,
+    fn door(&self) -> AdminDoor {
+        let local = self.admin.iter().all(config::is_loopback);
+        if local { AdminDoor::Open } else { AdminDoor::Token }
+    }
+
+    /// The configuration has been checked against its own addresses; these are the ones that count,
+    /// where systemd passed the socket or a reload comes with another address.
+    fn allows(&self, config: &Config) -> Result<(), Error> {
+        let plain = config.insecure_plain_http.0 || self.scim.iter().all(config::is_loopback);
+        if config.tls.is_some() || (plain && self.door() == AdminDoor::Open) {
+            return Ok(());
+        }
+        let addresses: Vec<_> =
+            self.scim.iter().chain(&self.admin).map(ToString::to_string).collect();
+        Err(Error::usage(format!(
+            "others can reach the socket that this daemon serves ({}), and without [tls] tokens and \
+             personal data go over the network in the clear: set `tls.cert` and `tls.key`, or let \
+             the .socket unit of systemd, or `listen` and then a restart, say 127.0.0.1",
+            addresses.join(", ")
+        )))
+    }
+
+    /// One line for each listener: what it serves, and its URL.
+    fn urls(&self, base_path: &str, tls: Option<&Tls>) -> Vec<(&'static str, String)> {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let scim =
+            self.scim.iter().map(|at| ("listening on", format!("{scheme}://{at}{base_path}")));
+        let scheme = if self.door() == AdminDoor::Token { "https" } else { "http" };
+        let admin = self.admin.iter().map(|at| ("health checks on", format!("{scheme}://{at}")));
+        scim.chain(admin).collect()
+    }
 }
 
 /// Takes the passed sockets, and the configured addresses where none was passed.
@@ -130,57 +190,37 @@ pub struct Bound {
 /// # Errors
 /// 1 when an address can't be had; 64 when a passed socket would be reached from elsewhere without
 /// TLS.
-pub async fn bind(config: &Config, sockets: Sockets) -> Result<Bound, Error> {
-    let scim = take("listen", sockets.scim, Some(config.listen)).await?;
-    let admin = take("admin.listen", sockets.admin, config.admin.listen).await?;
-    let is_local = |(_, address): &(TcpListener, SocketAddr)| config::is_loopback(address);
-    let door = if admin.iter().all(is_local) { AdminDoor::Open } else { AdminDoor::Token };
-    let in_the_clear = config.tls.is_none()
-        && (door == AdminDoor::Token
-            || !(config.insecure_plain_http.0 || scim.iter().all(is_local)));
-    if in_the_clear {
-        return Err(Error::usage(
-            "systemd passed a socket that others can reach, and without [tls] tokens and personal \
-             data go over the network in the clear: set `tls.cert` and `tls.key`, or let the .socket \
-             unit listen on 127.0.0.1",
-        ));
+pub async fn bind(config: &Config, tls: Option<&Tls>, sockets: Sockets) -> Result<Bound, Error> {
+    let (scim, scim_at) = take("listen", sockets.scim, Some(config.listen)).await?;
+    let (admin, admin_at) = take("admin.listen", sockets.admin, config.admin.listen).await?;
+    let reach = Reach { scim: scim_at, admin: admin_at };
+    reach.allows(config)?;
+    for (what, url) in reach.urls(&config.base_path, tls) {
+        tracing::info!("{what} {url}");
     }
-    let scheme = |tls: bool| if tls { "https" } else { "http" };
-    let mut serving = Vec::new();
-    for (_, address) in &scim {
-        let url = format!("{}://{address}{}", scheme(config.tls.is_some()), config.base_path);
-        tracing::info!("listening on {url}");
-        serving.push(format!("SCIM on {url}"));
-    }
-    for (_, address) in &admin {
-        let url = format!("{}://{address}", scheme(door == AdminDoor::Token));
-        tracing::info!("health checks on {url}");
-        serving.push(format!("health checks on {url}"));
-    }
-    let only = |bound: Vec<(TcpListener, _)>| bound.into_iter().map(|(socket, _)| socket).collect();
-    let listeners = Listeners { scim: only(scim), admin: only(admin) };
-    Ok(Bound { listeners, door, serving: format!("Serving {}", serving.join(", ")) })
+    Ok(Bound { listeners: Listeners { scim, admin }, reach })
 }
 
 async fn take(
     key: &str,
     passed: Vec<std::net::TcpListener>,
     address: Option<SocketAddr>,
-) -> Result<Vec<(TcpListener, SocketAddr)>, Error> {
-    let with_address = |socket: TcpListener| socket.local_addr().map(|address| (socket, address));
-    if !passed.is_empty() {
+) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Error> {
+    let sockets = if !passed.is_empty() {
         tracing::info!("the key `{key}` isn't used: systemd passed a socket");
-        let sockets =
-            passed.into_iter().map(|socket| TcpListener::from_std(socket).and_then(with_address));
-        return sockets
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::failed("a socket that systemd passed can't be used", error));
-    }
-    let Some(address) = address else { return Ok(Vec::new()) };
-    let socket = TcpListener::bind(address).await.and_then(with_address).map_err(|error| {
-        Error::failed(format!("can't listen on {address} (the key `{key}`)"), error)
-    })?;
-    Ok(vec![socket])
+        let sockets: Result<Vec<_>, _> = passed.into_iter().map(TcpListener::from_std).collect();
+        sockets
+            .map_err(|error| Error::failed("a socket that systemd passed can't be used", error))?
+    } else if let Some(address) = address {
+        vec![TcpListener::bind(address).await.map_err(|error| {
+            Error::failed(format!("can't listen on {address} (the key `{key}`)"), error)
+        })?]
+    } else {
+        Vec::new()
+    };
+    let addresses = sockets.iter().map(TcpListener::local_addr).collect::<Result<_, _>>();
+    let failed = |error| Error::failed(format!("can't tell where `{key}` listens"), error);
+    Ok((sockets, addresses.map_err(failed)?))
 }
 
 /// What SIGHUP does.
@@ -188,7 +228,7 @@ struct Reloads<'a> {
     globals: &'a Globals,
     /// What the daemon started with: some of it can't change while it runs.
     started: &'a Loaded,
-    serving: String,
+    reach: Reach,
     setups: watch::Sender<Setup>,
 }
 
@@ -201,13 +241,14 @@ impl Reloads<'_> {
             match self.reload().await {
                 Ok(waiting) if waiting.is_empty() => {
                     tracing::info!("reloaded");
-                    systemd::ready(&self.serving);
+                    systemd::ready(&self.serving());
                 }
                 Ok(waiting) => {
                     let keys = waiting.join(", ");
                     let why = "reloaded, but these keys have changed and need a restart";
                     tracing::warn!(keys, "{why}");
-                    systemd::ready(&format!("{}; a restart is needed for {keys}", self.serving));
+                    let serving = self.serving();
+                    systemd::ready(&format!("{serving}; a restart is needed for {keys}"));
                 }
                 Err(error) => {
                     let lines: Vec<_> =
@@ -225,10 +266,19 @@ impl Reloads<'_> {
         }
     }
 
+    /// What `systemctl status` shows while all is well.
+    fn serving(&self) -> String {
+        let setup = self.setups.borrow();
+        let urls = self.reach.urls(&setup.app.settings().base_path, setup.app.tls());
+        let urls: Vec<_> = urls.into_iter().map(|(what, url)| format!("{what} {url}")).collect();
+        format!("Serving: {}", urls.join(", "))
+    }
+
     /// The keys that changed and need a restart. The rest holds from now on.
     async fn reload(&self) -> Result<Vec<String>, Error> {
         let loaded = context::load(self.globals)?;
         let config = &loaded.config;
+        self.reach.allows(config)?;
         let tls = tls(config)?;
         let old = self.setups.borrow().clone();
         let service = old
@@ -238,8 +288,8 @@ impl Reloads<'_> {
             .await
             .and_then(|service| wired(service, config))
             .map_err(|error| Error::service("the profile can't be used", error))?;
-        let app = old.app.reloaded(service, settings(config, old.app.admin_door()));
-        let setup = setup(config, app, tls)?;
+        let settings = settings(config, self.reach.door(), tls);
+        let setup = setup(config, service, settings, Some(&old.app))?;
         self.setups.send_replace(setup);
         Ok(waiting(&self.started.config, config))
     }
@@ -258,7 +308,7 @@ impl Reloads<'_> {
             if answers != answered {
                 answered = answers;
                 let but = if answers { "" } else { "; the database doesn't answer" };
-                systemd::status(&format!("{}{but}", self.serving));
+                systemd::status(&format!("{}{but}", self.serving()));
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Owns what a mail server's URL means. Whether anybody answers there is found out when something
 //! is sent.
 
+use std::cell::Cell;
+
 use lettre::message::Mailbox;
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -108,28 +110,35 @@ impl Notify {
 
 fn smtp(reader: &mut Reader, layers: &Layers) -> Result<Option<Smtp>, Noted> {
     let url = secret_url(reader, layers, &SMTP_URL, &["smtp://", "smtps://"]);
-    let from = reader.optional("notify.smtp.from", mailbox);
+    // What is there and wrong isn't missing.
+    let from_is_there = Cell::new(false);
+    let from = reader.optional("notify.smtp.from", |text| {
+        from_is_there.set(true);
+        mailbox(text)
+    });
+    let list = reader.list("notify.smtp.to").ok_or(Noted)?;
+    let to_is_there = !list.is_empty();
     let mut to = Vec::new();
-    for (text, origin) in reader.list("notify.smtp.to").ok_or(Noted)? {
+    for (text, origin) in list {
         match mailbox(&text) {
             Ok(mailbox) => to.push(mailbox),
             Err(message) => reader.problem("notify.smtp.to", Some(origin), message),
         }
     }
     let url = url?;
-    if url.is_none() && from.is_none() && to.is_empty() {
+    let there = [("url", url.is_some()), ("from", from_is_there.get()), ("to", to_is_there)];
+    if there.iter().all(|(_, there)| !there) {
         return Ok(None);
     }
-    let absent = [("url", url.is_none()), ("from", from.is_none()), ("to", to.is_empty())];
-    for (key, _) in absent.into_iter().filter(|(_, absent)| *absent) {
+    for (key, _) in there.into_iter().filter(|(_, there)| !there) {
         let message = "is missing; mail needs `notify.smtp.url`, `from` and `to`";
         reader.problem(&format!("notify.smtp.{key}"), None, message);
     }
-    let (Some((url, origin)), Some(from)) = (url, from) else { return Err(Noted) };
+    let (url, origin) = url.ok_or(Noted)?;
     match mail_server(&url) {
         Ok(server) => {
             reader.note("notify.smtp.url", &without_password(&url));
-            Ok(Some(Smtp { server, from, to }))
+            Ok(Some(Smtp { server, from: from.ok_or(Noted)?, to }))
         }
         Err(message) => {
             reader.problem("notify.smtp.url", Some(origin), message);
@@ -169,8 +178,8 @@ fn mail_server(text: &str) -> Result<MailServer, String> {
         }
     };
     let decoded = |text: &str| {
-        let decoded = percent_decode_str(text).decode_utf8();
-        decoded.map(|it| it.into_owned()).map_err(|_| "has a user or password that isn't UTF-8")
+        let decoded = percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned);
+        decoded.map_err(|_| "has a user or password that isn't UTF-8")
     };
     let login = match (url.username(), url.password()) {
         ("", None) => None,
@@ -197,7 +206,7 @@ fn mail_server(text: &str) -> Result<MailServer, String> {
 
 fn webhook(reader: &mut Reader, layers: &Layers) -> Result<Option<Webhook>, Noted> {
     let url = secret_url(reader, layers, &WEBHOOK_URL, &["https://", "http://"]);
-    let format = reader.optional("notify.webhook.format", |text| match text {
+    let format = reader.parsed("notify.webhook.format", "json", |text| match text {
         "json" => Ok(WebhookFormat::Json),
         "teams" => Ok(WebhookFormat::Teams),
         "slack" => Ok(WebhookFormat::Slack),
@@ -205,8 +214,8 @@ fn webhook(reader: &mut Reader, layers: &Layers) -> Result<Option<Webhook>, Note
     });
     let secret = reader.secret(layers, &WEBHOOK_SECRET)?;
     let Some((url, origin)) = url? else {
-        if format.is_some() || secret.is_some() {
-            let message = "is missing beside the other keys of `notify.webhook`";
+        if secret.is_some() {
+            let message = "is missing beside `notify.webhook.secret`";
             reader.problem("notify.webhook.url", None, message);
             return Err(Noted);
         }
@@ -222,8 +231,7 @@ fn webhook(reader: &mut Reader, layers: &Layers) -> Result<Option<Webhook>, Note
         reader.note("notify.webhook.secret", "set");
     }
     let secret = secret.map(|(text, _)| Secret::new(text));
-    let format = format.unwrap_or(WebhookFormat::Json);
-    Ok(Some(Webhook { url: Secret::new(url), format, secret }))
+    Ok(Some(Webhook { url: Secret::new(url), format: format.ok_or(Noted)?, secret }))
 }
 
 /// A secret that begins with one of the schemes, and where it is from.

@@ -85,6 +85,8 @@ fn the_commented_file_is_the_defaults() {
         "transfer_to",
         "from",
         "to",
+        "secret",
+        "secret_file",
     ];
     let shown: String = text
         .lines()
@@ -254,6 +256,32 @@ configuration: 1 problem
 }
 
 #[test]
+fn tls_takes_its_key_from_a_credential_and_rules_out_plain_http() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = write(dir.path(), "tls_key", "");
+    let folder = dir.path().to_string_lossy().into_owned();
+    let env = [URL, ("CREDENTIALS_DIRECTORY", folder.as_str())];
+    let tls = from("[tls]\ncert = \"c.pem\"\n", &env).unwrap().tls.unwrap();
+    assert_eq!((tls.cert, tls.key, tls.client_ca), ("c.pem".into(), key, None));
+    // The configuration's own key goes before; a credential alone turns nothing on.
+    let tls = from("[tls]\ncert = \"c.pem\"\nkey = \"k.pem\"\n", &env).unwrap().tls.unwrap();
+    assert_eq!(tls.key, PathBuf::from("k.pem"));
+    assert_eq!(from("", &env).unwrap().tls, None);
+    insta::assert_snapshot!(message("insecure_plain_http = true\n[tls]\ncert = \"c\"\nkey = \"k\"\n", &[URL]), @r#"
+configuration: 1 problem
+  `insecure_plain_http` is set beside `tls.cert`, and the listener speaks either TLS or plain HTTP: remove one of the two
+"#);
+    insta::assert_snapshot!(message("listen = \"[::]:1\"\n[tls]\nwarn_before = \"1d\"\n[admin]\nlisten = \"10.0.0.1:2\"\n", &[URL]), @r#"
+configuration: 2 problems
+  `admin.listen` is 10.0.0.1:2, which others can reach: that needs [tls], and a token of the scope admin at each request; set `tls.cert` and `tls.key`, or listen on 127.0.0.1
+  `listen` is [::]:1, which others can reach, and without [tls] tokens and personal data go over the network in the clear: set `tls.cert` and `tls.key`, or listen on 127.0.0.1 behind a proxy that speaks TLS, or, where the network itself is trusted, set `insecure_plain_http = true`
+"#);
+    for local in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "127.1.2.3:1"] {
+        assert!(from(&format!("listen = \"{local}\"\n"), &[URL]).is_ok(), "{local}");
+    }
+}
+
+#[test]
 fn a_webhook_may_be_its_url_alone_and_is_never_shown() {
     let env = [URL, ("KPIFIRE_SCIM__NOTIFY__WEBHOOK", "https://chat.example/hooks/KEY")];
     for config in [
@@ -267,6 +295,24 @@ fn a_webhook_may_be_its_url_alone_and_is_never_shown() {
         );
         assert!(!format!("{config:?}").contains("KEY"));
     }
+}
+
+#[test]
+fn channels_that_say_too_little_or_too_much() {
+    insta::assert_snapshot!(message(
+        "[notify.smtp]\nurl = \"smtp://u:SECRET#@mail.example\"\nfrom = \"a\\r\\nBcc: b@c\"\n\
+         to = [\"it@plant.example\"]\n[notify.webhook]\nformat = \"irc\"\n",
+        &[URL]
+    ), @r#"
+configuration: 3 problems
+  a.toml: `notify.smtp.from` must be a mail address such as it@plant.example, not `a\r\nBcc: b@c`
+  a.toml: `notify.smtp.url` can't be read (empty host): it must be smtp://USER:PASSWORD@HOST:PORT, with what isn't a letter or digit in user and password percent-encoded (`@` is %40, `/` is %2F)
+  a.toml: `notify.webhook.format` must be json, teams or slack, not `irc`
+"#);
+    insta::assert_snapshot!(message("[notify.webhook]\nsecret = \"s\"\n", &[URL]), @r#"
+configuration: 1 problem
+  `notify.webhook.url` is missing beside `notify.webhook.secret`
+"#);
 }
 
 #[test]

@@ -32,7 +32,8 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
-use crate::admin;
+use crate::admin::metrics::Answered;
+use crate::admin::{self, Admin};
 use crate::config::Limits;
 use crate::scim;
 use crate::service::Service;
@@ -42,6 +43,7 @@ use listener::Peer;
 use request_id::RequestId;
 use response::Response;
 use throttle::Throttle;
+use tls::Tls;
 
 /// Where `now` comes from: the machine's clock, or a test's.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who may use the admin listener.
     pub admin_door: AdminDoor,
+    /// What the listeners show; absent: plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// Who may use the admin listener, its health checks aside.
@@ -79,7 +83,7 @@ pub enum AdminDoor {
 pub enum Surface {
     /// SCIM and the health checks.
     Scim,
-    /// The health checks alone.
+    /// Health checks, metrics and the operator console.
     Admin,
 }
 
@@ -93,6 +97,7 @@ struct Shared {
     service: Service,
     settings: Settings,
     clock: Clock,
+    admin: Admin,
     running: Arc<Semaphore>,
     throttle: Arc<Throttle>,
 }
@@ -107,29 +112,42 @@ pub(crate) struct Trace {
 }
 
 impl App {
-    /// A handler that asks `service`.
+    /// A handler that asks `service`, and `admin` on the admin listener; `admin` counts every
+    /// request.
     #[must_use]
-    pub fn new(service: Service, settings: Settings, clock: Clock) -> Self {
+    pub fn new(service: Service, settings: Settings, clock: Clock, admin: Admin) -> Self {
         let running = slots(&settings.limits);
         let throttle = Arc::default();
-        Self { shared: Arc::new(Shared { service, settings, clock, running, throttle }) }
+        Self { shared: Arc::new(Shared { service, settings, clock, admin, running, throttle }) }
     }
 
     /// The same with another service and other settings: what a reload makes. Who failed to
     /// authenticate isn't forgotten, nor who is being answered.
     #[must_use]
-    pub fn reloaded(&self, service: Service, settings: Settings) -> Self {
+    pub fn reloaded(&self, service: Service, settings: Settings, admin: Admin) -> Self {
         let old = &self.shared;
         let same = settings.limits.concurrent_requests == old.settings.limits.concurrent_requests;
         let running = if same { Arc::clone(&old.running) } else { slots(&settings.limits) };
         let (clock, throttle) = (Arc::clone(&old.clock), Arc::clone(&old.throttle));
-        Self { shared: Arc::new(Shared { service, settings, clock, running, throttle }) }
+        Self { shared: Arc::new(Shared { service, settings, clock, admin, running, throttle }) }
+    }
+
+    /// What the admin listener answers.
+    #[must_use]
+    pub fn admin(&self) -> &Admin {
+        &self.shared.admin
     }
 
     /// The limits it runs under; the listener needs them too.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.shared.settings.limits
+    }
+
+    /// What the listeners show; absent: plain HTTP.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.shared.settings.tls.as_ref()
     }
 
     /// Who may use the admin listener.
@@ -172,12 +190,22 @@ impl App {
         let span = tracing::info_span!("request", request_id = %id);
         let response = async {
             let mut trace = Trace::default();
+            let in_flight = self.shared.admin.metrics().begin();
             let answered = AssertUnwindSafe(self.answer(request, peer, surface, &id, &mut trace))
                 .catch_unwind()
                 .await;
             let response = answered.unwrap_or_else(|_| {
                 // The panic hook has logged the place and the message.
                 Failure::panicked().into_response()
+            });
+            drop(in_flight);
+            self.shared.admin.metrics().answered(&Answered {
+                surface,
+                route: trace.route.unwrap_or("none"),
+                method: &method,
+                status: response.status(),
+                took: started.elapsed(),
+                at: self.now(),
             });
             tracing::info!(
                 %method,
@@ -224,7 +252,8 @@ impl App {
             match surface {
                 Surface::Admin => {
                     auth::enter_admin(self, &parts, peer, trace).await?;
-                    Err(no_such_endpoint().into())
+                    let (admin, now) = (&self.shared.admin, self.now());
+                    Ok(admin.answer(&parts, now, &mut trace.route).await)
                 }
                 Surface::Scim => dispatch::dispatch(self, &parts, &mut body, peer, id, trace).await,
             }

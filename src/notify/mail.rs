@@ -68,7 +68,7 @@ impl Mailer {
     pub async fn send(&self, message: &Message) -> Result<String, String> {
         let mail = mail(message, &self.from, &self.to, SystemTime::now())
             .map_err(|error| format!("the mail can't be made: {error}"))?;
-        let response = self.transport.send(mail).await.map_err(|error| error.to_string())?;
+        let response = self.transport.send(mail).await.map_err(|error| explained(&error))?;
         Ok(said(&response))
     }
 }
@@ -82,6 +82,19 @@ pub(super) fn name(smtp: &Smtp) -> String {
         MailTls::None => "in the clear",
     };
     format!("{} by {}:{} ({tls})", to.join(", "), smtp.server.host, smtp.server.port)
+}
+
+/// With what the library leaves for the reader to guess.
+fn explained(error: &lettre::transport::smtp::Error) -> String {
+    let text = error.to_string().replacen("Connection error: Connection error", "no connection", 1);
+    if text.contains("certificate") {
+        format!(
+            "{text}: this machine's authorities must vouch for the server's certificate, under the \
+             name in notify.smtp.url"
+        )
+    } else {
+        text
+    }
 }
 
 fn said(response: &Response) -> String {

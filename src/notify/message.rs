@@ -159,19 +159,20 @@ fn lines(event: &Event, report: Option<&Report>) -> Vec<String> {
         Event::Run { before, causes, .. } => run(before.as_deref(), causes, report),
         Event::Digest(digest) => week(digest, report),
         Event::Cleanup(cleanup) => cleaned(cleanup),
-        Event::Guard { detail } => vec![
-            "Entra disables or deletes more users than [guard] allows. The agent answers 503, which \
-             Entra repeats later; users who are left are untouched."
-                .to_owned(),
-            visible(detail).into_owned(),
-            "Look first: kpifire-scim guard status".to_owned(),
-        ],
-        Event::Certificate { name, until } => vec![
-            format!("The certificate {} is valid until {}.", visible(name), minute(*until)),
-            "Clients refuse the agent from then on: put a new one in its place, and \
-             reload the agent."
-                .to_owned(),
-        ],
+        Event::Guard { detail } => {
+            let mut lines = brief::paragraph(
+                "Entra disables or deletes more users than [guard] allows. The agent answers 503, \
+                 which Entra repeats later; who is left is untouched.",
+            );
+            lines.extend(brief::paragraph(detail));
+            lines.push("Look first: kpifire-scim guard status".to_owned());
+            lines
+        }
+        Event::Certificate { name, until } => brief::paragraph(&format!(
+            "The certificate {name} is valid until {}. Clients refuse the agent from then on: put a \
+             new one in its place, and reload the agent.",
+            minute(*until)
+        )),
         Event::Test => vec![
             "This is a test: messages of kpifire-scim arrive here. Nothing happened.".to_owned(),
         ],
@@ -230,19 +231,21 @@ fn week(digest: &Digest, report: Option<&Report>) -> Vec<String> {
 
 fn cleaned(cleanup: &Cleanup) -> Vec<String> {
     let Cleanup { run, verdict, planned, done, reasons, failed, failures } = cleanup;
-    let mut lines = match verdict.as_str() {
-        "BLOCKED" => vec![format!(
-            "Cleanup of disabled users wrote nothing: its plan of {planned} steps is blocked."
-        )],
-        "STOPPED" => vec![format!(
+    let mut lines = brief::paragraph(&match verdict.as_str() {
+        "BLOCKED" => {
+            format!(
+                "Cleanup of disabled users wrote nothing: its plan of {planned} steps is blocked."
+            )
+        }
+        "STOPPED" => format!(
             "Cleanup of disabled users stopped before its end: {done} of {planned} steps were done."
-        )],
-        _ => vec![format!(
+        ),
+        _ => format!(
             "Cleanup of disabled users did {done} of {planned} steps; {failed} accounts failed and \
              are tried again at the next run."
-        )],
-    };
-    lines.extend(reasons.iter().map(|reason| format!("- {}", visible(reason))));
+        ),
+    });
+    lines.extend(reasons.iter().flat_map(|reason| brief::paragraph(&format!("- {reason}"))));
     for failure in failures {
         let super::Failure { scim_id, stage, reason } = failure;
         lines.push(visible(&format!("- User {scim_id}, {stage}: {reason}")).into_owned());
@@ -284,7 +287,12 @@ fn mail(
     install: &str,
 ) -> String {
     let mut lines = told.to_vec();
-    lines.extend(listed(report, IN_MAIL));
+    let worst = listed(report, IN_MAIL);
+    if worst.iter().any(|line| line.contains("kpifire-scim drift")) {
+        lines.push(String::new());
+        lines.extend(brief::legend());
+    }
+    lines.extend(worst);
     if let Some(report) = report {
         lines.push(String::new());
         lines.extend(brief::footer(report));

@@ -52,6 +52,12 @@ impl Reconciler {
         Self { store, settings, reports: config.reports.dir.clone(), digest, clock }
     }
 
+    /// What its runs go by.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
     /// The jobs of the configuration, without those whose line is empty.
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
@@ -92,9 +98,9 @@ impl Reconciler {
             // The thresholds count a week back.
             journal: before(retention.runs.max(WEEK)),
             findings: before(retention.findings),
-            access_tokens: stamp(now),
             // The newest digest says which one is due next.
             notices: before(retention.runs.max(WEEK)),
+            access_tokens: stamp(now),
         };
         let forgotten =
             self.store.write(move |tx| Box::pin(async move { runs::forget(tx, keep).await })).await;

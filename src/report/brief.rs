@@ -58,6 +58,18 @@ pub fn worst(report: &Report, most: usize) -> Vec<&Item> {
     items
 }
 
+/// A sentence or two in lines.
+#[must_use]
+pub fn paragraph(text: &str) -> Vec<String> {
+    wrapped(&visible(text), COLUMNS, 8)
+}
+
+/// What an operator may do besides pasting the command.
+#[must_use]
+pub fn legend() -> Vec<String> {
+    wrapped(words::LEGEND, COLUMNS, 3)
+}
+
 /// A finding in a few lines: what it is, whom it concerns, why, and what mends it.
 #[must_use]
 pub fn finding(item: &Item) -> Vec<String> {

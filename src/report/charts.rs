@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use super::model::{Report, TrendPoint};
+use super::model::{Grace, Report, TrendPoint};
 use super::words::{number, plural};
 use crate::reconcile::finding::Kind;
 
@@ -91,6 +91,9 @@ pub(super) fn kinds(report: &Report) -> Bars {
     bars
 }
 
+/// The id of the chart of ages.
+pub(super) const AGES: &str = "chart-ages";
+
 /// How long the findings have been open.
 pub(super) fn ages(report: &Report) -> Bars {
     let steps = [
@@ -110,12 +113,11 @@ pub(super) fn ages(report: &Report) -> Bars {
         rows.push((label.to_owned(), count, vec![(count, "old")]));
         from = to;
     }
-    bars("chart-ages", "Age of findings", rows)
+    bars(AGES, "Age of findings", rows)
 }
 
 /// How far disabled users are on their way out.
-pub(super) fn grace(report: &Report) -> Bars {
-    let grace = &report.grace;
+pub(super) fn grace(grace: &Grace) -> Bars {
     let stages = [
         ("waiting", grace.waiting, "old"),
         ("to be stripped", grace.strip_due, "due"),

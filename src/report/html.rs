@@ -10,13 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::charts::{self, Bars, Trend};
-use super::model::{Count, Item, Report, Verdict};
+use super::model::{Count, Grace, Item, Report, Verdict};
 use super::visible::{cut, visible};
 use super::words;
 use crate::reconcile::cleanup::plan::Readiness;
 use crate::reconcile::finding::{Kind, Severity};
+use crate::scim::ResourceType;
 
-const STYLE: &str = include_str!("templates/report.css");
+pub(crate) const STYLE: &str = include_str!("templates/report.css");
 const SCRIPT: &str = include_str!("templates/report.js");
 /// Characters of a value or reason that are shown; the rest is in the other formats.
 const LONGEST: usize = 400;
@@ -35,8 +36,38 @@ pub fn render(report: &Report) -> String {
     }
 }
 
+/// What stands between the page's head and foot, for a page of the operator console: findings link to
+/// their persons, and nothing speaks of findings that aren't on the page.
+#[must_use]
+pub(crate) fn body(report: &Report) -> String {
+    let mut page = Page::of(report);
+    page.bars.retain(|bars| bars.id != charts::AGES);
+    for (row, item) in page.rows.iter_mut().zip(&report.findings) {
+        if let (Some(ResourceType::User), Some(id)) = (item.finding.resource, &item.finding.scim_id)
+        {
+            row.link = format!(
+                "person?{}",
+                form_urlencoded::Serializer::new(String::new()).append_pair("id", id).finish()
+            );
+        }
+    }
+    page.as_body().render().unwrap_or_default()
+}
+
+/// The chart of disabled users on their way out.
+#[must_use]
+pub(crate) fn funnel(grace: &Grace) -> String {
+    Figure { bars: charts::grace(grace) }.render().unwrap_or_default()
+}
+
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "bars.html")]
+struct Figure {
+    bars: Bars,
+}
+
+#[derive(Template)]
+#[template(path = "report.html", blocks = ["body"])]
 struct Page {
     style: &'static str,
     script: &'static str,
@@ -99,6 +130,8 @@ struct Row {
     new: bool,
     name: String,
     resource: String,
+    /// Where more is said of the resource; empty in a file.
+    link: String,
     external_id: String,
     attribute: String,
     expected: String,
@@ -139,7 +172,7 @@ impl Page {
         if !listed.is_empty() {
             bars.extend([charts::kinds(report), charts::ages(report)]);
         }
-        bars.push(charts::grace(report));
+        bars.push(charts::grace(&report.grace));
         let severities = words::severities(report).into_iter();
         let severities = severities.map(|(severity, count)| (severity, words::number(count)));
         let verdict = report.verdict.as_str();
@@ -184,7 +217,7 @@ fn policy() -> String {
     )
 }
 
-fn class(verdict: Verdict) -> &'static str {
+pub(crate) fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Clean => "clean",
         Verdict::Drift => "drift",
@@ -290,6 +323,7 @@ impl Row {
             new: item.new,
             name: cut(&visible(name), WIDEST).into_owned(),
             resource: words::resource(item),
+            link: String::new(),
             external_id: shown(finding.external_id.as_deref().unwrap_or_default()),
             differs: !attribute.is_empty() || finding.expected != finding.actual,
             attribute,
@@ -348,7 +382,8 @@ fn pieces(text: &str) -> Vec<String> {
     if pieces.len().is_multiple_of(2) { vec![text] } else { pieces }
 }
 
-fn shown(text: &str) -> String {
+/// A stranger's text as a page may show it: visible, and cut where it is endless.
+pub(crate) fn shown(text: &str) -> String {
     shorten(visible(text).into_owned())
 }
 

@@ -14,7 +14,7 @@ pub mod mask;
 pub mod model;
 pub mod text;
 mod visible;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod tests;

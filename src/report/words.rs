@@ -23,7 +23,8 @@ pub(super) const LEGEND: &str = "`restore` writes Entra's value to kpifire; `ado
 
 /// The sentence that stands beside the verdict.
 pub(super) fn headline(report: &Report) -> String {
-    let findings = report.findings.len() as u64;
+    // Not the list's length: a page may hold a part of the list.
+    let findings = report.counts.iter().map(|count| count.now).sum();
     match report.verdict {
         Verdict::Clean => format!("kpifire and Entra agree{}.", set_aside(&report.scope)),
         Verdict::Drift if worst(report) == Some(Severity::Info) => format!(
@@ -78,7 +79,8 @@ fn set_aside(scope: &Scope) -> String {
 }
 
 fn novelty(report: &Report) -> String {
-    let (all, new) = (report.findings.len(), report.findings.iter().filter(|i| i.new).count());
+    let (new, persisting, _) = movement(&report.counts);
+    let all = new + persisting;
     if all == 0 {
         String::new()
     } else if is_first(report) {
@@ -88,20 +90,20 @@ fn novelty(report: &Report) -> String {
     } else if new == all {
         (if all == 1 { ", and it is new" } else { ", all of them new" }).to_owned()
     } else {
-        format!(", {} of them new", number(new as u64))
+        format!(", {} of them new", number(new))
     }
 }
 
 /// The worst severity there is.
 pub(super) fn worst(report: &Report) -> Option<Severity> {
-    report.findings.iter().map(|item| item.finding.kind.severity()).min()
+    report.counts.iter().filter(|count| count.now > 0).map(|count| count.kind.severity()).min()
 }
 
 /// The severities that there are, with how many findings have it; the worst first.
 pub(super) fn severities(report: &Report) -> Vec<(Severity, u64)> {
     let count = |severity| {
-        let of_it = |item: &&Item| item.finding.kind.severity() == severity;
-        report.findings.iter().filter(of_it).count() as u64
+        let of_it = report.counts.iter().filter(|count| count.kind.severity() == severity);
+        of_it.map(|count| count.now).sum()
     };
     Severity::ALL
         .map(|severity| (severity, count(severity)))
@@ -131,7 +133,7 @@ pub(super) fn movement(counts: &[Count]) -> (u64, u64, u64) {
 }
 
 /// `1 finding`, `1,204 findings`.
-pub(super) fn plural(count: u64, what: &str) -> String {
+pub(crate) fn plural(count: u64, what: &str) -> String {
     match count {
         0 => format!("no {what}s"),
         1 => format!("1 {what}"),
@@ -147,7 +149,7 @@ pub(super) fn capital(text: &str) -> String {
 }
 
 /// Thousands apart: `1,204,332`.
-pub(super) fn number(count: u64) -> String {
+pub(crate) fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -265,7 +267,7 @@ fn utc(time: DateTime<Utc>) -> String {
 }
 
 /// In UTC and in the zone, where that is another.
-pub(super) fn when(time: DateTime<Utc>, zone: Tz) -> String {
+pub(crate) fn when(time: DateTime<Utc>, zone: Tz) -> String {
     match local(time, zone) {
         Some(local) => format!("{}, {local}", utc(time)),
         None => utc(time),
@@ -299,12 +301,12 @@ fn local(time: DateTime<Utc>, zone: Tz) -> Option<String> {
 }
 
 /// A time for machines.
-pub(super) fn rfc3339(time: DateTime<Utc>) -> String {
+pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// From one time to another, in one unit: `3 min`, `36 h`, `12 d`.
-pub(super) fn age(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+pub(crate) fn age(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     let age = (to - from).max(Duration::zero());
     match (age.num_minutes(), age.num_hours(), age.num_days()) {
         (minutes, 0, _) => format!("{minutes} min"),
@@ -333,7 +335,7 @@ pub(super) fn values(item: &Item) -> (String, String) {
 }
 
 /// A value as a person reads it; text in quotes, so that spaces at its ends are seen.
-fn value(value: &Value) -> String {
+pub(crate) fn value(value: &Value) -> String {
     match value {
         Value::Null => NOTHING.to_owned(),
         Value::String(text) => format!("\"{text}\""),
@@ -371,7 +373,7 @@ pub(super) fn cleanup(report: &Report) -> String {
 }
 
 /// A threshold: `cleanup.max_count in 7 days 12 of 25`, `… 1.4 % of 5 %`.
-pub(super) fn threshold(threshold: &Threshold) -> String {
+pub(crate) fn threshold(threshold: &Threshold) -> String {
     let unit = if threshold.name.contains("percent") { " %" } else { "" };
     let Threshold { name, count, limit } = threshold;
     format!("{name} {count}{unit} of {limit}{unit}")

@@ -119,25 +119,18 @@ pub async fn create(
 /// The database's.
 pub async fn list(store: &Store) -> Result<Vec<Row>, Error> {
     let clients = store.read(|tx| Box::pin(rows::list(tx))).await?;
-    clients.into_iter().map(row).collect()
-}
-
-fn row(client: ClientRow) -> Result<Row, Error> {
-    Ok(Row {
-        scope: scope(&client)?,
-        created: client.created.and_utc(),
-        expires: client.expires.map(|time| time.and_utc()),
-        last_used: client.last_used.map(|time| time.and_utc()),
-        revoked: client.revoked.map(|time| time.and_utc()),
-        name: client.name,
-        client_id: client.client_id,
-    })
-}
-
-fn scope(client: &ClientRow) -> Result<Scope, Error> {
-    let (name, scope) = (&client.name, &client.scope);
-    Scope::parse(scope)
-        .ok_or_else(|| message(&format!("the client `{name}` has the unknown scope `{scope}`")))
+    Ok(clients
+        .into_iter()
+        .map(|client| Row {
+            scope: scope_of(&client.scope),
+            created: client.created.and_utc(),
+            expires: client.expires.map(|time| time.and_utc()),
+            last_used: client.last_used.map(|time| time.and_utc()),
+            revoked: client.revoked.map(|time| time.and_utc()),
+            name: client.name,
+            client_id: client.client_id,
+        })
+        .collect())
 }
 
 /// Ends a client and its tokens; running agents notice within five seconds.
@@ -188,7 +181,7 @@ async fn known(store: &Store, name: &str) -> Result<ClientRow, Error> {
 pub(super) async fn issue(
     store: &Store,
     credentials: &Credentials,
-    wanted: Option<&str>,
+    scope: Option<&str>,
     lifetime: Duration,
     now: DateTime<Utc>,
 ) -> Result<Issue, Error> {
@@ -198,10 +191,10 @@ pub(super) async fn issue(
         return Ok(Issue::Unknown);
     }
     let (client_id, hash) = (client_id.clone(), hash(client_secret));
-    let wanted = wanted.map(str::to_owned);
+    let scope = scope.map(str::to_owned);
     store
         .write(move |tx| {
-            let (client_id, hash, wanted) = (client_id.clone(), hash.clone(), wanted.clone());
+            let (client_id, hash, scope) = (client_id.clone(), hash.clone(), scope.clone());
             Box::pin(async move {
                 let Some((client, stored)) = rows::by_id(tx, &client_id).await? else {
                     return Ok(Issue::Unknown);
@@ -212,7 +205,7 @@ pub(super) async fn issue(
                 if !right || over || client.revoked.is_some() {
                     return Ok(Issue::Unknown);
                 }
-                if wanted.is_some_and(|wanted| wanted != client.scope) {
+                if scope.is_some_and(|scope| scope != client.scope) {
                     return Ok(Issue::WrongScope);
                 }
                 // The secret may have been replaced in between.
@@ -234,11 +227,16 @@ pub(super) async fn issue(
                     name: caller(&client.name),
                     access_token,
                     expires_in: (expires - now).to_std().unwrap_or_default(),
-                    scope: scope(&client)?,
+                    scope: scope_of(&client.scope),
                 }))
             })
         })
         .await
+}
+
+/// A scope that a later version knows may only read here.
+fn scope_of(name: &str) -> Scope {
+    Scope::parse(name).unwrap_or(Scope::Read)
 }
 
 /// How the log and the audit trail name a client.

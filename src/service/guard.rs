@@ -58,6 +58,55 @@ pub(super) async fn announce(
         .await
 }
 
+/// How the guard stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No limit is set.
+    Off,
+    /// There is room for more.
+    Watching,
+    /// The next user that a client disables or deletes is refused.
+    Refusing,
+    /// An operator lets everything through for a while.
+    Allowed,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Watching, Self::Refusing, Self::Allowed];
+
+    /// Its name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Watching => "watching",
+            Self::Refusing => "refusing",
+            Self::Allowed => "allowed",
+        }
+    }
+}
+
+/// How the guard stands, after `count` users were disabled within the hour, of `managed` ones.
+#[must_use]
+pub fn state(
+    limits: Guard,
+    allowed_until: Option<NaiveDateTime>,
+    count: u64,
+    managed: u64,
+    now: NaiveDateTime,
+) -> State {
+    if limits.max_disables.is_none() && limits.max_percent.is_none() {
+        State::Off
+    } else if allowed_until.is_some_and(|until| until > now) {
+        State::Allowed
+    } else if broken(limits, count + 1, managed).is_some() {
+        State::Refusing
+    } else {
+        State::Watching
+    }
+}
+
 /// The limit that so many would break.
 fn broken(limits: Guard, count: u64, managed: u64) -> Option<String> {
     if let Some(most) = limits.max_disables.filter(|most| count > *most) {

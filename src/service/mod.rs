@@ -110,32 +110,14 @@ impl Service {
     /// As [`Service::start`].
     pub async fn restarted(&self, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
         let service = Self::start(self.store.clone(), profile, paging).await?;
-        Ok(Self { tokens: Arc::clone(&self.tokens), entra: self.entra.clone(), ..service })
+        let (tokens, entra) = (Arc::clone(&self.tokens), self.entra.clone());
+        Ok(Self { tokens, entra, ..service })
     }
 
     /// The same, with limits on how many users a client may disable.
     #[must_use]
     pub fn guarded(self, guard: Guard) -> Self {
         Self { guard, ..self }
-    }
-
-    /// The same, and tokens that Entra issues are accepted as `settings` say. Their keys are read in the
-    /// background from here on; that they can't be had is no reason not to start. Keys that were read
-    /// already by the same settings stay.
-    ///
-    /// # Errors
-    /// No HTTPS client to read the keys with.
-    pub fn authenticating(self, settings: &config::Auth) -> Result<Self, Error> {
-        let known = self.entra.filter(|entra| Some(entra.settings()) == settings.entra.as_ref());
-        let entra = match (known, &settings.entra) {
-            (Some(entra), _) => Some(entra),
-            (None, Some(settings)) => {
-                let entra = auth::entra::Entra::start(settings.clone());
-                Some(Arc::new(entra.map_err(|error| Error::Internal(Box::new(error)))?))
-            }
-            (None, None) => None,
-        };
-        Ok(Self { entra, token_lifetime: settings.token_lifetime, ..self })
     }
 
     /// The channels that people are told by.
@@ -148,6 +130,22 @@ impl Service {
     #[must_use]
     pub fn telling(self, channels: Channels) -> Self {
         Self { channels, ..self }
+    }
+
+    /// The same, and tokens that Entra issues are accepted as `settings` say. Their keys are read in the
+    /// background from here on; that they can't be had is no reason not to start.
+    ///
+    /// # Errors
+    /// No HTTPS client to read the keys with.
+    pub fn authenticating(self, settings: &config::Auth) -> Result<Self, Error> {
+        let token_lifetime = settings.token_lifetime;
+        // A reload that leaves the settings as they were keeps the keys as well.
+        if self.entra.as_ref().map(|entra| entra.settings()) == settings.entra.as_ref() {
+            return Ok(Self { token_lifetime, ..self });
+        }
+        let entra = settings.entra.clone().map(auth::entra::Entra::start).transpose();
+        let entra = entra.map_err(|error| Error::Internal(Box::new(error)))?;
+        Ok(Self { entra: entra.map(Arc::new), token_lifetime, ..self })
     }
 
     /// `POST /Users`, `POST /Groups` (RFC 7644 §3.3).
@@ -313,6 +311,12 @@ impl Service {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The limits on how many users a client may disable.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        self.guard
     }
 
     /// What discovery says of this install.

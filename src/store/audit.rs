@@ -155,10 +155,7 @@ pub async fn page(
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<AuditRow>, Error> {
-    let mut sql = Sql::new(
-        "SELECT id, at, request_id, token, operation, resource_type, resource, before_values, \
-         after_values, outcome, detail FROM scim_audit WHERE 1 = 1",
-    );
+    let mut sql = Sql::new(" WHERE 1 = 1");
     if let Some(ids) = &filter.users {
         sql = sql
             .raw(" AND resource_type = ")
@@ -173,7 +170,19 @@ pub async fn page(
     if let Some(after) = after {
         sql = sql.raw(" AND id > ").bind(after);
     }
-    let rows = tx.query(sql.raw(" ORDER BY id LIMIT ").bind(limit)).await?;
+    select(tx, sql.raw(" ORDER BY id LIMIT ").bind(limit)).await
+}
+
+/// The rows that a condition, order and limit leave. One statement.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn select(tx: &mut Tx, which: Sql) -> Result<Vec<AuditRow>, Error> {
+    let sql = Sql::new(
+        "SELECT id, at, request_id, token, operation, resource_type, resource, before_values, \
+         after_values, outcome, detail FROM scim_audit",
+    );
+    let rows = tx.query(sql.append(which)).await?;
     rows.iter()
         .map(|row| {
             let object = |index: usize| -> Result<Map<String, Value>, Error> {

@@ -141,6 +141,29 @@ pub(super) fn unless_there(database: Database, key: &str) -> Sql {
     }
 }
 
+/// Whether a row comes after these values in the order of a key of several columns, in the form
+/// from which each database reads the key's index.
+pub(super) fn beyond(database: Database, key: &[String], after: &[Cell]) -> Sql {
+    let column = |name: &String| Sql::default().ident(name);
+    let bound = |cell: &Cell| Sql::default().bind(cell.clone());
+    if database != Database::Mysql {
+        return Sql::new("(")
+            .list(", ", key.iter().map(column))
+            .raw(") > (")
+            .list(", ", after.iter().map(bound))
+            .raw(")");
+    }
+    // MariaDB takes a row comparison for a filter.
+    let alternatives = (0..key.len()).map(|last| {
+        let pairs = key.iter().zip(after).take(last + 1).enumerate();
+        let terms = pairs.map(|(at, (name, cell))| {
+            column(name).raw(if at == last { " > " } else { " = " }).append(bound(cell))
+        });
+        Sql::new("(").list(" AND ", terms).raw(")")
+    });
+    Sql::new("(").list(" OR ", alternatives).raw(")")
+}
+
 /// The rows of a list of texts, as a derived table with one column `item`.
 ///
 /// One text is bound alone, so that planners see one row; more are bound as one JSON array, so that

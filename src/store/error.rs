@@ -42,6 +42,12 @@ impl Error {
         self.kind == ErrorKind::Lost
     }
 
+    /// Whether the transaction may succeed when it is run again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, ErrorKind::Conflict | ErrorKind::Lost)
+    }
+
     /// The sort of the failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -212,6 +212,14 @@ pub async fn ignore(
     tx.execute(sql).await.map(|_| ())
 }
 
+/// The findings that a condition, order and limit leave. One statement.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn select(tx: &mut Tx, which: Sql) -> Result<Vec<Stored>, Error> {
+    all(tx, Sql::new(SELECT).append(which)).await
+}
+
 async fn all(tx: &mut Tx, sql: Sql) -> Result<Vec<Stored>, Error> {
     tx.query(sql).await?.iter().map(stored).collect()
 }

@@ -57,13 +57,31 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
 /// # Errors
 /// The database's.
 pub async fn get(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<Option<Link>, Error> {
+    let lock = super::dialect::for_update(tx.database(), "l");
+    read(tx, kind, key, lock).await
+}
+
+/// As [`get`], without a lock. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn find(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<Option<Link>, Error> {
+    read(tx, kind, key, Sql::default()).await
+}
+
+async fn read(
+    tx: &mut Tx,
+    kind: ResourceType,
+    key: &str,
+    lock: Sql,
+) -> Result<Option<Link>, Error> {
     let sql = Sql::new("SELECT ")
         .raw(super::resources::LINK)
         .raw(" FROM scim_links l WHERE l.resource_type = ")
         .bind(kind.as_str())
         .raw(" AND l.legacy_key = ")
         .bind(key)
-        .append(super::dialect::for_update(tx.database(), "l"));
+        .append(lock);
     let rows = tx.query(sql).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let state = row.text(0).unwrap_or_default();

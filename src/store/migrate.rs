@@ -41,6 +41,7 @@ const SQLITE: &[Migration] = &[
     migration!("sqlite", "2026-11-25-000004_notices"),
     migration!("sqlite", "2026-11-25-000005_clients"),
     migration!("sqlite", "2026-11-25-000006_agents"),
+    migration!("sqlite", "2026-11-25-000007_console"),
 ];
 const POSTGRES: &[Migration] = &[
     migration!("postgres", "2026-11-24-000001_sidecar"),
@@ -50,6 +51,7 @@ const POSTGRES: &[Migration] = &[
     migration!("postgres", "2026-11-25-000004_notices"),
     migration!("postgres", "2026-11-25-000005_clients"),
     migration!("postgres", "2026-11-25-000006_agents"),
+    migration!("postgres", "2026-11-25-000007_console"),
 ];
 const MYSQL: &[Migration] = &[
     migration!("mysql", "2026-11-24-000001_sidecar"),
@@ -59,6 +61,7 @@ const MYSQL: &[Migration] = &[
     migration!("mysql", "2026-11-25-000004_notices"),
     migration!("mysql", "2026-11-25-000005_clients"),
     migration!("mysql", "2026-11-25-000006_agents"),
+    migration!("mysql", "2026-11-25-000007_console"),
 ];
 
 const BOOKS: &str = "CREATE TABLE IF NOT EXISTS scim_migrations \
@@ -87,6 +90,14 @@ pub async fn pending(tx: &mut Tx) -> Result<Vec<Migration>, Error> {
         .collect())
 }
 
+/// The last migration that the database has; empty when it has none.
+///
+/// # Errors
+/// The database's.
+pub async fn latest(tx: &mut Tx) -> Result<String, Error> {
+    Ok(applied(tx).await?.pop().unwrap_or_default())
+}
+
 /// Applies what is pending; what it applied.
 ///
 /// # Errors
@@ -105,7 +116,7 @@ pub async fn up(tx: &mut Tx, now: NaiveDateTime) -> Result<Vec<&'static str>, Er
 }
 
 /// Takes everything back, newest first: afterwards the database is as if the agent had never been
-/// there.
+/// there. Where it was cut off half-way, which only MariaDB lets happen, it goes on from there.
 ///
 /// # Errors
 /// The database's, naming the migration.
@@ -117,6 +128,11 @@ pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
             tx.batch(migration.down)
                 .await
                 .map_err(|error| error.during(&format!("migration {}", migration.version)))?;
+            // The first migration takes the books with it.
+            if has_books(tx).await? {
+                let sql = "DELETE FROM scim_migrations WHERE version = ";
+                tx.execute(Sql::new(sql).bind(migration.version)).await?;
+            }
             done.push(migration.version);
         }
     }
@@ -158,6 +174,14 @@ fn book(version: &str, now: NaiveDateTime) -> Sql {
 }
 
 async fn applied(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    if !has_books(tx).await? {
+        return Ok(Vec::new());
+    }
+    let rows = tx.query(Sql::new("SELECT version FROM scim_migrations ORDER BY version")).await?;
+    Ok(rows.iter().filter_map(|row| row.text(0)).collect())
+}
+
+async fn has_books(tx: &mut Tx) -> Result<bool, Error> {
     let there = match tx.database() {
         Database::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = 'scim_migrations'",
         Database::Postgres => "SELECT 1 WHERE to_regclass('scim_migrations') IS NOT NULL",
@@ -166,9 +190,5 @@ async fn applied(tx: &mut Tx) -> Result<Vec<String>, Error> {
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'scim_migrations'"
         }
     };
-    if tx.query(Sql::new(there)).await?.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = tx.query(Sql::new("SELECT version FROM scim_migrations ORDER BY version")).await?;
-    Ok(rows.iter().filter_map(|row| row.text(0)).collect())
+    Ok(!tx.query(Sql::new(there)).await?.is_empty())
 }

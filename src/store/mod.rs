@@ -11,10 +11,12 @@ pub mod audit;
 mod catalogue;
 pub mod cleanup;
 pub mod clients;
+pub mod console;
 pub mod demo;
 mod dialect;
 pub mod edges;
 mod error;
+pub mod export;
 pub mod findings;
 pub mod guard;
 pub mod lease;
@@ -43,6 +45,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use error::{Error, ErrorKind};
+pub use pool::PoolStatus;
 pub use status::Status;
 pub use transaction::{Failure, Tx, Work, statements_sent};
 
@@ -75,6 +78,12 @@ impl Store {
     #[must_use]
     pub fn database(&self) -> Database {
         self.pool.database()
+    }
+
+    /// How its pools of connections stand. Asks the database nothing.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolStatus> {
+        self.pool.status()
     }
 
     /// Runs `work` in one transaction: commits its value, rolls back its error; runs it again, a

@@ -50,6 +50,21 @@ pub(super) enum Connection {
     Mysql(Object<AsyncMysqlConnection>),
 }
 
+/// How a pool stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// `all`; on SQLite `writer` and `readers`.
+    pub pool: &'static str,
+    /// Connections at most.
+    pub max: usize,
+    /// Connections that are open.
+    pub size: usize,
+    /// Open connections that nobody uses.
+    pub idle: usize,
+    /// Tasks that wait for one.
+    pub waiting: usize,
+}
+
 /// Whether a connection is wanted to read or to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -125,6 +140,24 @@ impl Pool {
             Self::Sqlite { .. } => Database::Sqlite,
             Self::Postgres(_) => Database::Postgres,
             Self::Mysql(_) => Database::Mysql,
+        }
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Vec<PoolStatus> {
+        let of = |pool, status: deadpool::Status| PoolStatus {
+            pool,
+            max: status.max_size,
+            size: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+        };
+        match self {
+            Self::Sqlite { writer, readers } => {
+                vec![of("writer", writer.status()), of("readers", readers.status())]
+            }
+            Self::Postgres(pool) => vec![of("all", pool.status())],
+            Self::Mysql(pool) => vec![of("all", pool.status())],
         }
     }
 

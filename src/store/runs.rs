@@ -122,6 +122,22 @@ pub async fn since(tx: &mut Tx, since: NaiveDateTime) -> Result<Vec<RunRow>, Err
     runs(tx, Sql::new(SELECT).raw(" AND started >= ").bind(since).raw(" ORDER BY started")).await
 }
 
+/// The last complete run of each day from a time on, oldest first: what a trend needs of many runs.
+/// One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn last_of_days(tx: &mut Tx, since: NaiveDateTime) -> Result<Vec<RunRow>, Error> {
+    let sql = Sql::new(SELECT)
+        .raw(
+            " AND id IN (SELECT MAX(id) FROM scim_runs WHERE verdict <> 'INCOMPLETE' \
+             AND (job IS NULL OR job = 'reconcile') AND started >= ",
+        )
+        .bind(since)
+        .raw(" GROUP BY DATE(started)) ORDER BY started");
+    runs(tx, sql).await
+}
+
 /// The newest time for which a schedule's run was begun. One statement.
 ///
 /// # Errors
@@ -164,13 +180,13 @@ pub struct Keep {
     pub journal: NaiveDateTime,
     /// Findings, by when they were resolved.
     pub findings: NaiveDateTime,
-    /// Clients' access tokens, by when they expired.
-    pub access_tokens: NaiveDateTime,
     /// Notices.
     pub notices: NaiveDateTime,
+    /// Clients' access tokens, by when they expired.
+    pub access_tokens: NaiveDateTime,
 }
 
-/// Removes what is older; how many rows. Six statements.
+/// Removes what is older; how many rows. Five statements.
 ///
 /// # Errors
 /// The database's.
@@ -180,8 +196,8 @@ pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
         ("DELETE FROM scim_runs WHERE started < ", keep.runs),
         ("DELETE FROM scim_cleanup_journal WHERE at < ", keep.journal),
         ("DELETE FROM scim_findings WHERE resolved IS NOT NULL AND resolved < ", keep.findings),
-        ("DELETE FROM scim_access_tokens WHERE expires < ", keep.access_tokens),
         ("DELETE FROM scim_notices WHERE created < ", keep.notices),
+        ("DELETE FROM scim_access_tokens WHERE expires < ", keep.access_tokens),
     ];
     let mut gone = 0;
     for (sql, before) in deletes {

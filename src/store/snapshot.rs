@@ -128,19 +128,9 @@ pub async fn stranded(
     layout: &Layout,
     kind: ResourceType,
 ) -> Result<Vec<Stranded>, Error> {
-    let table = layout.profile.table(kind);
-    let key = layout.column(&table.table, &table.key);
-    let sql = Sql::new(
-        "SELECT l.legacy_key, l.external_id, l.baseline FROM scim_links l WHERE l.resource_type = ",
-    )
-    .bind(kind.as_str())
-    .raw(" AND l.state <> 'deleted' AND NOT EXISTS (SELECT 1 FROM ")
-    .table(&table.table)
-    .raw(" r WHERE ")
-    .column("r", &table.key)
-    .raw(" = ")
-    .append(text_key(tx.database(), key, Sql::new("l.legacy_key")))
-    .raw(") ORDER BY l.legacy_key");
+    let sql = Sql::new("SELECT l.legacy_key, l.external_id, l.baseline")
+        .append(without_rows(tx.database(), layout, kind))
+        .raw(" ORDER BY l.legacy_key");
     tx.query(sql)
         .await?
         .iter()
@@ -152,6 +142,34 @@ pub async fn stranded(
             })
         })
         .collect()
+}
+
+/// How many links, tombstones left out, have no row. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn count_stranded(
+    tx: &mut Tx,
+    layout: &Layout,
+    kind: ResourceType,
+) -> Result<u64, Error> {
+    let sql = Sql::new("SELECT COUNT(*)").append(without_rows(tx.database(), layout, kind));
+    Ok(tx.query(sql).await?.first().map_or(0, |row| unsigned(row.int(0))))
+}
+
+/// `FROM … WHERE …`: links, tombstones left out, without a row.
+fn without_rows(database: Database, layout: &Layout, kind: ResourceType) -> Sql {
+    let table = layout.profile.table(kind);
+    let key = layout.column(&table.table, &table.key);
+    Sql::new(" FROM scim_links l WHERE l.resource_type = ")
+        .bind(kind.as_str())
+        .raw(" AND l.state <> 'deleted' AND NOT EXISTS (SELECT 1 FROM ")
+        .table(&table.table)
+        .raw(" r WHERE ")
+        .column("r", &table.key)
+        .raw(" = ")
+        .append(text_key(database, key, Sql::new("l.legacy_key")))
+        .raw(")")
 }
 
 /// A live user row found by its name.

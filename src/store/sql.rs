@@ -19,6 +19,7 @@ enum Part {
     Raw(String),
     Identifier(String),
     Bind(Cell),
+    Once,
 }
 
 /// A statement under construction.
@@ -68,6 +69,13 @@ impl Sql {
     #[must_use]
     pub fn bind(mut self, value: impl Into<Cell>) -> Self {
         self.0.push(Part::Bind(value.into()));
+        self
+    }
+
+    /// Says that no statement will have this text again: it is not worth a place in the cache.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.0.push(Part::Once);
         self
     }
 
@@ -127,6 +135,7 @@ where
             match part {
                 Part::Raw(raw) => out.push_sql(raw),
                 Part::Identifier(name) => out.push_identifier(name)?,
+                Part::Once => out.unsafe_to_cache_prepared(),
                 Part::Bind(cell) => match cell {
                     // A literal, since a bound NULL would need the column's type.
                     Cell::Null => out.push_sql("NULL"),

@@ -403,9 +403,7 @@ where
 }
 
 fn retryable(error: &impl Failure) -> bool {
-    error
-        .database()
-        .is_some_and(|error| matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Lost))
+    error.database().is_some_and(Error::is_transient)
 }
 
 fn lost(error: &impl Failure) -> bool {

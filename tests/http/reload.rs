@@ -6,10 +6,27 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::support::tls::{exchange, status};
-use crate::support::{Agent, Client, Engine, Install, user};
+use crate::support::tls::{Authority, exchange, status};
+use crate::support::{Agent, Client, Database, Engine, Install, user};
 
 on_every_database!(settings_are_taken_up, the_schedule_is_taken_up);
+
+/// What was bound for TLS isn't served in the clear because a file says another address now.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_reload_uncovers_what_others_can_reach() {
+    let authority = Authority::new();
+    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let files = authority.issue().install(&install.database.folder());
+    install.configure(&format!("listen = \"0.0.0.0:0\"\n[tls]\n{files}"));
+    install.migrate();
+    let server = install.serve_unready().await;
+    std::fs::write(install.last_config(), "").unwrap();
+    let line = server.reload().await;
+    assert!(line.contains("refused") && line.contains("others can reach"), "{line}");
+    let address = server.address.replace("0.0.0.0", "127.0.0.1");
+    let answer = authority.client(None).get(&address, "/healthz", "").await.unwrap();
+    assert_eq!(status(&answer), 200);
+}
 
 /// Another file in place of the last one.
 fn write(agent: &Agent, toml: &str) {
@@ -17,7 +34,7 @@ fn write(agent: &Agent, toml: &str) {
 }
 
 async fn agent(engine: Engine) -> Agent {
-    let mut install = Install::new(crate::support::Database::reference(engine).await);
+    let mut install = Install::new(Database::reference(engine).await);
     install.configure("");
     Agent::on(install).await
 }

@@ -64,7 +64,7 @@ async fn systemd_is_told_how_things_stand() {
     let manager = Manager::new(&install);
     let mut server = manager.serve(&install).await;
     let ready = manager.told("READY=1");
-    let url = format!("STATUS=Serving SCIM on {}", server.base());
+    let url = format!("STATUS=Serving: listening on {}", server.base());
     assert!(ready.contains(&url), "{ready}");
     for _ in 0..3 {
         manager.told("WATCHDOG=1");
@@ -210,8 +210,8 @@ async fn a_passed_socket_is_what_its_name_says() {
     assert!(message.contains("`web`") && message.contains("FileDescriptorName=scim"), "{message}");
     let open = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let message = run(&install, "scim", &open);
-    assert!(message.contains("systemd passed a socket that others can reach"), "{message}");
+    assert!(message.contains("others can reach the socket"), "{message}");
     install.configure("insecure_plain_http = true\n");
     let message = run(&install, "admin", &open);
-    assert!(message.contains("systemd passed a socket that others can reach"), "{message}");
+    assert!(message.contains("others can reach the socket"), "{message}");
 }

@@ -19,7 +19,8 @@ on_every_database!(
 
 async fn a_changed_verdict_and_a_new_critical_finding_are_told_once(engine: Engine) {
     let mail = MailServer::start(Speaks::StartTls);
-    let plant = telling(engine, &mail, "").await;
+    // The robot goes again, which is much for so small a plant.
+    let plant = telling(engine, &mail, "[reconcile]\nfloor = 0\n").await;
     let database = plant.agent.database();
     plant.reconcile().assert_clean();
     assert_eq!(database.count(ALL).await, 0, "a first run that finds nothing");
@@ -158,11 +159,7 @@ async fn the_digest_goes_out_once_a_slot(engine: Engine) {
     assert_eq!(ids.len(), mails.len());
     assert!(header(&mails[0], "subject").contains("weekly digest, no run this week"));
     let text = mails[0]["text"].as_str().unwrap();
-    assert!(
-        text.contains("Writes") && text.contains("no run of the reconciler")
-            || text.contains("No run"),
-        "{text}"
-    );
+    assert!(text.contains("Writes") && text.contains("No run of the reconciler"), "{text}");
     // By default it is weekly.
     plant.agent.install.configure("[notify]\ndigest = \"0 7 * * mon\"\n");
     let check = plant.agent.install.stdout(&["check"]);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::{ALL, SENT, telling, until};
 use crate::reconcile::plant::Plant;
 use crate::support::mail::{MailServer, Speaks, header};
@@ -16,12 +18,13 @@ on_every_database!(
 );
 
 /// Notices as another agent would have written them, due now.
-async fn write_notices(plant: &Plant, many: usize) {
+async fn write_notices(plant: &Plant, many: usize, created: DateTime<Utc>) {
+    let created = created.format("%F %T");
     let rows: Vec<String> = (0..many)
         .map(|at| {
             let id = uuid::Uuid::new_v4();
             format!(
-                "('{id}', 'mail', 'test:{at}', '{{\"event\":\"test\"}}', '2026-01-01 00:00:00', 0, \
+                "('{id}', 'mail', 'test:{at}', '{{\"event\":\"test\"}}', '{created}', 0, \
                  '2026-01-01 00:00:00')"
             )
         })
@@ -38,7 +41,7 @@ async fn two_agents_send_each_notice_once(engine: Engine) {
     let mail = MailServer::start(Speaks::StartTls);
     let plant = telling(engine, &mail, "[schedule]\nreconcile = \"* * * * * *\"\n").await;
     let second = plant.agent.install.serve().await;
-    write_notices(&plant, 20).await;
+    write_notices(&plant, 20, Utc::now()).await;
     plant.insert_user("robot@plant.example").await;
     until(&plant, "scim_runs WHERE verdict = 'DRIFT'", 2).await;
     until(&plant, SENT, 21).await;
@@ -116,8 +119,7 @@ async fn a_day_of_refusals_is_enough(engine: Engine) {
     let mail = MailServer::start(Speaks::StartTls);
     std::fs::write(mail.file("refuse"), "").unwrap();
     let plant = telling(engine, &mail, "").await;
-    // Written long ago.
-    write_notices(&plant, 1).await;
+    write_notices(&plant, 1, Utc::now() - TimeDelta::days(2)).await;
     until(&plant, "scim_notices WHERE given_up IS NOT NULL AND due IS NULL", 1).await;
     let status = plant.agent.install.stdout(&["status"]);
     let line = status.lines().find(|line| line.starts_with("mail")).unwrap();

@@ -9,7 +9,7 @@ use kpifire_scim::report::{Format, Report, render};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::browser::{Browser, ENTER};
+use crate::support::browser::{Browser, ENTER, FAINT};
 
 #[path = "../../src/report/tests/fixture.rs"]
 mod fixture;
@@ -182,34 +182,6 @@ async fn readable_without_script() {
     assert_eq!(browser.value("document.querySelectorAll('.copy').length").await, 0);
     page.is_sound().await;
 }
-
-/// Text that stands on something with less contrast than WCAG 2.2 AA asks for (4.5 to 1).
-const FAINT: &str = "
-    const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
-    const luminance = (colour) => {
-        const [red, green, blue] = channels(colour).map((value) => {
-            const part = value / 255;
-            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-    };
-    const background = (element) => {
-        for (let at = element; at; at = at.parentElement) {
-            const colour = getComputedStyle(at).backgroundColor;
-            if ((channels(colour)[3] ?? 1) === 1) return colour;
-        }
-        return 'rgb(255, 255, 255)';
-    };
-    const faint = new Set();
-    for (const element of document.querySelectorAll('body *')) {
-        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-        if (!own || !element.checkVisibility() || element.closest('svg, option')) continue;
-        const [text, behind] = [getComputedStyle(element).color, background(element)];
-        const [one, other] = [luminance(text), luminance(behind)].sort((a, b) => b - a);
-        const contrast = (one + 0.05) / (other + 0.05);
-        if (contrast < 4.5) faint.add(`${element.localName}.${element.className} ${contrast}`);
-    }
-    return [...faint];";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn light_and_dark_have_contrast_and_print_is_light() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Agent, Database, Engine, Install, user};
+use crate::support::{Agent, Database, Engine, Install, sql, user};
 
 on_every_database!(
     up_down_up,
@@ -14,17 +14,12 @@ on_every_database!(
 
 /// The tables of the database, by name.
 async fn tables(database: &Database) -> Vec<String> {
-    let sql = match database.engine {
-        Engine::Sqlite => {
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-        }
-        Engine::Postgres => "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
-        Engine::Mysql => {
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = database()"
-        }
-    };
-    let mut names: Vec<_> =
-        database.rows(sql).await.into_iter().map(|mut row| row.remove(0).unwrap()).collect();
+    let mut names: Vec<_> = database
+        .rows(sql::tables(database.engine))
+        .await
+        .into_iter()
+        .map(|mut row| row.remove(0).unwrap())
+        .collect();
     names.sort();
     names
 }

@@ -3,11 +3,16 @@
 
 mod audit;
 mod check;
+mod export;
 mod installs;
 mod lease;
+mod leave;
 mod links;
 mod migrations;
+mod notices;
 mod protect;
 mod revoke;
 mod statements;
 mod tls;
+
+pub(crate) use statements::COUNTING;

@@ -17,7 +17,7 @@ use crate::support::{Database, Engine, Install, group, patch, user};
 on_every_database!(every_request_sends_what_the_docs_say);
 
 /// The counter is the process's: one engine at a time, and nobody else in this process.
-pub(super) static COUNTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub(crate) static COUNTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 struct Counted {
     service: Service,

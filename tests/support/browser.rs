@@ -21,8 +21,38 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// How long a page may take to become what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The Tab key, to be pressed.
+pub const TAB: &str = "\u{e004}";
 /// The Enter key, to be typed.
 pub const ENTER: &str = "\u{e007}";
+
+/// Text that stands on something with less contrast than WCAG 2.2 AA asks for (4.5 to 1).
+pub const FAINT: &str = "
+    const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const luminance = (colour) => {
+        const [red, green, blue] = channels(colour).map((value) => {
+            const part = value / 255;
+            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const background = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const colour = getComputedStyle(at).backgroundColor;
+            if ((channels(colour)[3] ?? 1) === 1) return colour;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const faint = new Set();
+    for (const element of document.querySelectorAll('body *')) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        if (!own || !element.checkVisibility() || element.closest('svg, option')) continue;
+        const [text, behind] = [getComputedStyle(element).color, background(element)];
+        const [one, other] = [luminance(text), luminance(behind)].sort((a, b) => b - a);
+        const contrast = (one + 0.05) / (other + 0.05);
+        if (contrast < 4.5) faint.add(`${element.localName}.${element.className} ${contrast}`);
+    }
+    return [...faint];";
 
 /// One window with a profile of its own; gone when dropped. Wants a runtime of several threads.
 #[derive(Debug)]
@@ -76,8 +106,22 @@ impl Browser {
 
     /// Opens a file and waits until it is loaded.
     pub async fn open(&self, file: &Path) {
-        let url = format!("file://{}", file.display());
+        self.visit(&format!("file://{}", file.display())).await;
+    }
+
+    /// Goes to an address and waits until it is loaded.
+    pub async fn visit(&self, url: &str) {
         self.post("/url", &json!({ "url": url })).await;
+    }
+
+    /// Presses a key where the focus is.
+    pub async fn press(&self, key: &str) {
+        let actions = json!([
+            { "type": "keyDown", "value": key },
+            { "type": "keyUp", "value": key },
+        ]);
+        let keyboard = json!([{ "type": "key", "id": "keyboard", "actions": actions }]);
+        self.post("/actions", &json!({ "actions": keyboard })).await;
     }
 
     /// What an expression is in the page.

@@ -91,7 +91,7 @@ impl MailServer {
         };
         format!(
             "[notify.smtp]\nurl = \"{url}\"\nfrom = \"Plant 7 <scim@plant.example>\"\n\
-             to = [\"it@plant.example\", \"Möller, Jürgen <jm@plant.example>\"]\n"
+             to = [\"it@plant.example\", '\"Möller, Jürgen\" <jm@plant.example>']\n"
         )
     }
 

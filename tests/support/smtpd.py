@@ -9,6 +9,7 @@ import asyncio
 import email
 import email.policy
 import json
+import logging
 import pathlib
 import ssl
 import sys
@@ -18,6 +19,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 folder, port, mode = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 USER, PASSWORD = b"scim", b"p@ss/word"
 count = 0
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 def authenticate(server, session, envelope, mechanism, data):

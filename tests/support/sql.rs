@@ -13,6 +13,8 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use mysql_async::prelude::Queryable as _;
 use tokio_postgres::SimpleQueryMessage;
 
+use super::Engine;
+
 /// A row, every value as the database writes it; `None` is NULL.
 pub type Row = Vec<Option<String>>;
 
@@ -110,5 +112,54 @@ impl QueryableByName<Sqlite> for TextRow {
             })
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+}
+
+/// Every table of the database, by name.
+pub fn tables(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        }
+        Engine::Postgres => "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+        Engine::Mysql => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = database()"
+        }
+    }
+}
+
+/// Queries that together show every object of the database: tables, columns, constraints, indexes,
+/// triggers, functions, types, sequences.
+pub fn schema(engine: Engine) -> &'static [&'static str] {
+    match engine {
+        Engine::Sqlite => {
+            &["SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"]
+        }
+        Engine::Postgres => &[
+            "SELECT relname, relkind, relpersistence, relhastriggers, relrowsecurity, relacl \
+             FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY relname",
+            "SELECT attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, \
+             attidentity, pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute a \
+             LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+             WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class \
+             WHERE relnamespace = 'public'::regnamespace) ORDER BY 1, attnum",
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint \
+             WHERE connamespace = 'public'::regnamespace ORDER BY conname, conrelid::text",
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+            "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+            "SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace ORDER BY 1",
+            "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1",
+            "SELECT extname FROM pg_extension ORDER BY 1",
+        ],
+        Engine::Mysql => &[
+            "SELECT table_name, table_type, engine, table_collation FROM information_schema.tables \
+             WHERE table_schema = database() ORDER BY table_name",
+            "SELECT trigger_name, event_object_table, action_statement \
+             FROM information_schema.triggers WHERE trigger_schema = database() ORDER BY 1",
+            "SELECT routine_name FROM information_schema.routines \
+             WHERE routine_schema = database() ORDER BY 1",
+            "SELECT event_name FROM information_schema.events WHERE event_schema = database()",
+        ],
     }
 }

@@ -134,6 +134,8 @@ impl Place {
 const TEMPLATE: &str = r#"# The configuration of `kpifire-scim demo`. Every other subcommand takes it with --config.
 # The demo keeps `listen`, `database.url` and `reports.dir` right and every other line as it is.
 listen = ""
+# Its people are invented: `--listen` may show them to others.
+insecure_plain_http = true
 profile = "kpifire"
 
 [database]

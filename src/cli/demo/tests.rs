@@ -16,7 +16,7 @@ struct Running {
 async fn begin(dir: &std::path::Path) -> Running {
     let place = Place::make(dir).unwrap();
     let loaded = place.configure("127.0.0.1:0".parse().unwrap(), &[]).unwrap();
-    let listeners = serve::bind(&loaded.config, Sockets::default()).await.unwrap().listeners;
+    let listeners = serve::bind(&loaded.config, None, Sockets::default()).await.unwrap().listeners;
     let bound = listeners.scim[0].local_addr().unwrap();
     let store = context::store(&loaded.config).unwrap();
     prepare(&store, &place).await.unwrap();

@@ -51,7 +51,8 @@ impl Head {
         if reading.stage != Stage::Whole {
             return Err("it was sent before the last one was answered");
         }
-        check(&reading.bytes)
+        // Given back at once: a connection that is kept open holds no head.
+        check(&std::mem::take(&mut reading.bytes))
     }
 
     /// The request is answered: what comes now is the next one's head.

@@ -126,3 +126,38 @@ async fn a_connection_too_many_waits_its_turn() {
     drop(first);
     assert!(second.read(&mut buffer).await.unwrap() > 0);
 }
+
+#[tokio::test]
+async fn a_request_on_its_way_at_the_drain_is_answered() {
+    let server = server(limits(), Duration::ZERO).await;
+    let mut taken = send(server.address, b"").await;
+    sleep(Duration::from_millis(50)).await;
+    server.stop.send(()).unwrap();
+    sleep(Duration::from_millis(50)).await;
+    taken.write_all(REQUEST).await.unwrap();
+    assert!(rest(taken).await.starts_with(b"HTTP/1.1 204"));
+    assert_eq!(server.ended.await.unwrap(), Drained::Clean);
+}
+
+#[tokio::test]
+async fn a_full_house_beats_and_a_stuck_loop_does_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let pulse = Pulse::default();
+    let (asked, (stop, stopped)) = (pulse.clone(), oneshot::channel::<()>());
+    let wire = || Wire { limits: Limits { connections: 1, ..limits() }, tls: None };
+    let serving = tokio::spawn(async move {
+        let handler = |_request, _peer| async { Ok(response::empty(204)) };
+        serve(vec![listener], handler, wire, &asked, async { drop(stopped.await) }).await
+    });
+    let within = Duration::from_secs(2);
+    let _only = send(address, REQUEST).await;
+    let _waits = send(address, REQUEST).await;
+    sleep(Duration::from_millis(50)).await;
+    assert!(pulse.beats(within).await, "all places are taken, and it still looks");
+    drop(stop);
+    serving.await.unwrap();
+    assert!(pulse.beats(within).await, "it has ended as it should");
+    let _never_answers = pulse.join();
+    assert!(!pulse.beats(Duration::from_millis(50)).await);
+}

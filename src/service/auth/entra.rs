@@ -47,7 +47,7 @@ impl Entra {
         Ok(entra)
     }
 
-    /// What it accepts.
+    /// What it was made of.
     pub fn settings(&self) -> &config::Entra {
         &self.settings
     }

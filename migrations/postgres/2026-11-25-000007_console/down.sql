@@ -1,0 +1,2 @@
+DROP INDEX scim_findings_kind;
+DROP INDEX scim_findings_resource;

@@ -1,0 +1,94 @@
+//! The last run's report with the findings as they are now: those that commands ended since are gone.
+//! A page of findings at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Console;
+use crate::reconcile::finding::Kind;
+use crate::reconcile::stored;
+use crate::report::{Count, Report, model};
+use crate::service::{Error, stamp};
+use crate::store::console::{self, Open};
+use crate::store::runs::{self, RunRow};
+
+/// Findings on a page.
+const PAGE: usize = 100;
+
+/// A page of the report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// The report, with this page's findings.
+    pub report: Report,
+    /// The finding after which the next page begins.
+    pub next: Option<String>,
+}
+
+impl Console {
+    /// The report of the last run; `None` before the first one. Four statements.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn drift(
+        &self,
+        kind: Option<Kind>,
+        after: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Drift>, Error> {
+        let settings = Arc::clone(&self.settings);
+        let drift = self
+            .service
+            .store()
+            .read(move |tx| {
+                let (settings, after) = (Arc::clone(&settings), after.clone());
+                Box::pin(async move {
+                    let Some(run) = runs::last(tx).await? else { return Ok(None) };
+                    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
+                    let mut page =
+                        console::findings_page(tx, kind, after.as_deref(), limit).await?;
+                    let more = page.len() > PAGE;
+                    page.truncate(PAGE);
+                    let next = page.last().filter(|_| more).map(|last| last.id.clone());
+                    let open = console::open_since(tx, run.started).await?;
+                    let since = stamp(run.started.and_utc() - TimeDelta::days(90));
+                    let trend = runs::last_of_days(tx, since).await?;
+                    let mut findings: Vec<_> =
+                        page.into_iter().map(|it| stored::item(it, run.started)).collect();
+                    model::sort(&mut findings);
+                    let report = Report {
+                        counts: counts(&run, &open),
+                        findings,
+                        trend: trend.iter().filter_map(stored::trend_point).collect(),
+                        next: settings.next(now),
+                        ..stored::summary(&run, settings.zone)
+                    };
+                    Ok::<_, crate::store::Error>(Some(Drift { report, next }))
+                })
+            })
+            .await?;
+        Ok(drift)
+    }
+}
+
+/// What is open now beside what the run saw before it and ended.
+fn counts(run: &RunRow, open: &BTreeMap<Kind, Open>) -> Vec<Count> {
+    let (before, resolved) = (stored::before(run), stored::resolved(run));
+    let of = |counted: &BTreeMap<Kind, u64>, kind| counted.get(&kind).copied().unwrap_or_default();
+    let count = |kind| {
+        let open = open.get(&kind);
+        let (now, new) = open.map_or((0, 0), |open| (open.now, open.new));
+        Count {
+            kind,
+            now,
+            before: of(&before, kind),
+            new,
+            persisting: now.saturating_sub(new),
+            resolved: of(&resolved, kind),
+            oldest: open.map(|open| open.oldest.and_utc()),
+        }
+    };
+    let counts = Kind::ALL.map(count).into_iter();
+    counts.filter(|count| count.now + count.before + count.resolved > 0).collect()
+}

@@ -1,0 +1,112 @@
+//! The figures that metrics and the overview share. Eleven statements, whatever there is: each counts by
+//! an index or reads a few rows.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::config::Guard;
+use crate::reconcile::finding::Kind;
+use crate::reconcile::stored;
+use crate::report::Rows;
+use crate::service::guard::{self, State};
+use crate::service::{Error, stamp};
+use crate::store::console::{self, Write};
+use crate::store::lease::Lease;
+use crate::store::{self, Store, runs, snapshot};
+
+/// Audited writes that the overview looks at.
+const WRITES: i64 = 5_000;
+
+/// What the sidecar tables say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// When they were read.
+    pub at: DateTime<Utc>,
+    /// Links by resource type and state.
+    pub links: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Open findings that nobody ignores, by kind.
+    pub findings: BTreeMap<Kind, u64>,
+    /// The reconciler's last run.
+    pub last_run: Option<LastRun>,
+    /// When a client that provisions was last heard of.
+    pub last_contact: Option<DateTime<Utc>>,
+    /// How the guard stands.
+    pub guard: GuardFigures,
+    /// Leases that agents hold.
+    pub leases: Vec<Lease>,
+    /// The newest audited writes of clients, newest first.
+    pub writes: Vec<Write>,
+    /// Whether there are older ones.
+    pub more_writes: bool,
+}
+
+/// The reconciler's last run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastRun {
+    /// Its id.
+    pub id: String,
+    /// When it was over.
+    pub finished: DateTime<Utc>,
+    /// `CLEAN`, `DRIFT`, `INCOMPLETE` or `BLOCKED`.
+    pub verdict: String,
+    /// Why it was incomplete or blocked.
+    pub reasons: Vec<String>,
+    /// Rows that it read.
+    pub rows: Rows,
+}
+
+/// How the guard stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GuardFigures {
+    /// In a word.
+    pub state: State,
+    /// Users disabled or deleted within the last hour.
+    pub disabled: u64,
+    /// The limits.
+    pub limits: Guard,
+    /// Until when an operator lets everything through.
+    pub allowed_until: Option<DateTime<Utc>>,
+}
+
+/// Reads them.
+///
+/// # Errors
+/// The database's.
+pub async fn read(store: &Store, limits: Guard, now: DateTime<Utc>) -> Result<Figures, Error> {
+    store
+        .read(move |tx| {
+            Box::pin(async move {
+                let links = snapshot::links(tx).await?;
+                let managed = links.get("User").and_then(|it| it.get("managed")).copied();
+                let allowed = store::guard::allowed_until(tx).await?;
+                let hour = stamp(now - TimeDelta::hours(1));
+                let disabled = console::disabled_since(tx, hour).await?;
+                let managed = managed.unwrap_or_default();
+                let writes = console::newest_writes(tx, WRITES).await?;
+                Ok(Figures {
+                    at: now,
+                    findings: console::open_findings(tx).await?,
+                    last_run: runs::last(tx).await?.map(|run| LastRun {
+                        reasons: stored::reasons(&run),
+                        rows: stored::scope(&run).rows,
+                        id: run.id,
+                        finished: run.finished.and_utc(),
+                        verdict: run.verdict,
+                    }),
+                    last_contact: snapshot::last_contact(tx).await?.0.map(|at| at.and_utc()),
+                    guard: GuardFigures {
+                        state: guard::state(limits, allowed, disabled, managed, stamp(now)),
+                        disabled,
+                        limits,
+                        allowed_until: allowed.map(|at| at.and_utc()),
+                    },
+                    leases: console::leases(tx).await?,
+                    more_writes: i64::try_from(writes.len()).unwrap_or(i64::MAX) >= WRITES,
+                    writes,
+                    links,
+                })
+            })
+        })
+        .await
+}

@@ -1,0 +1,271 @@
+//! A person as both sides have them: what Entra asserted beside what kpifire's row says, and what
+//! happened to them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Console;
+use crate::mapper::{self, Layout, Reading, Record};
+use crate::reconcile::cleanup::read::find_user;
+use crate::reconcile::stored;
+use crate::report::Item;
+use crate::scim::{ResourceType, fold};
+use crate::service::Error;
+use crate::service::audit::AuditRow;
+use crate::store::console::{self, Search};
+use crate::store::resources::{self, Beside, Lock};
+use crate::store::{self, cleanup, edges, links};
+
+pub use crate::mapper::Link;
+
+/// Neighbours that a search lists.
+const NEIGHBOURS: i64 = 20;
+/// Findings and rows of history that a page lists.
+const LISTED: usize = 50;
+
+/// A user as a search lists them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The SCIM id.
+    pub id: String,
+    /// userName.
+    pub name: String,
+    /// `matched`, `managed`, `deleted`; `None` where Entra doesn't know them.
+    pub state: Option<&'static str>,
+    /// Whether kpifire has them active.
+    pub active: Option<bool>,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// Whose id, userName or externalId it is; then whose userName begins so.
+    pub found: Vec<Hit>,
+    /// Whose userNames follow in the alphabet.
+    pub neighbours: Vec<Hit>,
+}
+
+/// An attribute as both sides have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Side {
+    /// The attribute's path.
+    pub attribute: String,
+    /// The column that carries it; `None` for one that only the link keeps.
+    pub column: Option<String>,
+    /// What Entra last asserted; `None` where it never did.
+    pub asserted: Option<Value>,
+    /// What kpifire's row says; for an attribute without a column what SCIM shows.
+    pub actual: Value,
+    /// Whether the two agree.
+    pub agreement: Agreement,
+}
+
+/// How the two sides of an attribute compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// They say the same.
+    Agrees,
+    /// They differ.
+    Differs,
+    /// The profile can't read what the row says.
+    Unreadable,
+    /// Entra never asserted it.
+    NotAsserted,
+    /// No column carries it.
+    Kept,
+}
+
+/// Everything that is known of a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Person {
+    /// The SCIM id.
+    pub id: String,
+    /// userName, where the row has one.
+    pub name: Option<String>,
+    /// Whether kpifire has the row.
+    pub there: bool,
+    /// What ties the row to Entra.
+    pub link: Option<Link>,
+    /// The last stage of cleanup.
+    pub stage: Option<String>,
+    /// Attribute by attribute.
+    pub sides: Vec<Side>,
+    /// Teams by kpifire's own edges: id and name.
+    pub teams: Vec<(String, Option<String>)>,
+    /// Ids of teams that Entra put the person into.
+    pub desired: Vec<String>,
+    /// Whether `[protect]` names the person.
+    pub protected: bool,
+    /// Why cleanup leaves the account alone.
+    pub held: Option<String>,
+    /// Open findings.
+    pub findings: Vec<Item>,
+    /// The newest rows of the audit trail.
+    pub history: Vec<AuditRow>,
+}
+
+impl Console {
+    /// Ids of live users of this userName or id; three at most. Two statements.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn named(&self, user: &str) -> Result<Vec<String>, Error> {
+        let (layout, user) = (Arc::clone(self.service.layout()), user.to_owned());
+        let read = self.service.store().read(move |tx| {
+            let (layout, user) = (Arc::clone(&layout), user.clone());
+            Box::pin(async move {
+                let found = find_user(tx, &layout, &user).await?;
+                Ok::<_, store::Error>(found.iter().map(Record::id).collect())
+            })
+        });
+        Ok(read.await?)
+    }
+
+    /// Users whom a text may mean. Six statements.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn people(&self, text: &str) -> Result<Hits, Error> {
+        let (layout, text) = (Arc::clone(self.service.layout()), text.to_owned());
+        let read = self.service.store().read(move |tx| {
+            let (layout, text) = (Arc::clone(&layout), text.clone());
+            Box::pin(async move {
+                let mut exact = find_user(tx, &layout, &text).await?;
+                exact.extend(console::users_by_external_id(tx, &layout, &text, NEIGHBOURS).await?);
+                let near = console::users_from(tx, &layout, &text, NEIGHBOURS).await?;
+                let mut exact: Vec<Hit> = exact.iter().map(|it| hit(&layout, it)).collect();
+                exact.sort_by(|one, other| one.id.cmp(&other.id));
+                exact.dedup();
+                let near = near.iter().map(|it| hit(&layout, it)).filter(|it| !exact.contains(it));
+                let beginning = fold(&text);
+                let (begin, neighbours): (Vec<Hit>, Vec<Hit>) =
+                    near.partition(|it| fold(&it.name).starts_with(&beginning));
+                exact.extend(begin);
+                Ok::<_, store::Error>(Hits { found: exact, neighbours })
+            })
+        });
+        Ok(read.await?)
+    }
+
+    /// The person of this id; `None` where neither kpifire nor the links have one. At most nine
+    /// statements.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn person(&self, id: &str) -> Result<Option<Person>, Error> {
+        let (layout, wanted) = (Arc::clone(self.service.layout()), id.to_owned());
+        let read = self.service.store().read(move |tx| {
+            let (layout, id) = (Arc::clone(&layout), wanted.clone());
+            Box::pin(async move { read(tx, &layout, &id).await })
+        });
+        let Some(mut person) = read.await? else { return Ok(None) };
+        let resource = Some((ResourceType::User, id.to_owned()));
+        let search = Search { resource, ..Search::default() };
+        person.history = self.audit(search, LISTED).await?.rows;
+        Ok(Some(person))
+    }
+}
+
+async fn read(
+    tx: &mut store::Tx,
+    layout: &Layout,
+    id: &str,
+) -> Result<Option<Person>, store::Error> {
+    let kind = ResourceType::User;
+    let record = match layout.key(kind, id) {
+        Some(key) => {
+            resources::by_key_with(tx, layout, kind, &key, Lock::None, Beside::Groups).await?
+        }
+        None => None,
+    };
+    let link = match &record {
+        Some(record) => record.link.clone(),
+        None => links::find(tx, kind, id).await?,
+    };
+    if record.is_none() && link.is_none() {
+        return Ok(None);
+    }
+    let findings = console::findings_of(tx, kind, id, i64::try_from(LISTED).unwrap_or(i64::MAX));
+    let findings = findings.await?.into_iter();
+    let name = record.as_ref().and_then(|record| name(layout, record));
+    Ok(Some(Person {
+        id: id.to_owned(),
+        there: record.is_some(),
+        sides: sides(layout, record.as_ref(), link.as_ref()),
+        teams: record.and_then(|record| record.groups).map(|it| it.held).unwrap_or_default(),
+        desired: edges::desired_teams(tx, id).await?,
+        protected: mapper::protected(&layout.profile.protect, id, name.as_deref()),
+        held: cleanup::held(tx, id).await?,
+        stage: links::stage(tx, id).await?,
+        findings: findings
+            .map(|it| {
+                let seen = it.first_seen;
+                Item { new: false, ..stored::item(it, seen) }
+            })
+            .collect(),
+        history: Vec::new(),
+        name,
+        link,
+    }))
+}
+
+fn hit(layout: &Layout, record: &Record) -> Hit {
+    let active = mapper::reading_of(layout, ResourceType::User, record, "active");
+    Hit {
+        id: record.id(),
+        name: name(layout, record).unwrap_or_default(),
+        state: record.link.as_ref().map(|link| link.state.as_str()),
+        active: active.and_then(|reading| reading.to_value().as_bool()),
+    }
+}
+
+fn name(layout: &Layout, record: &Record) -> Option<String> {
+    match mapper::reading_of(layout, ResourceType::User, record, "userName")? {
+        Reading::Value(Value::String(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// Mapped attributes first, then those that only the link keeps.
+fn sides(layout: &Layout, record: Option<&Record>, link: Option<&Link>) -> Vec<Side> {
+    let kind = ResourceType::User;
+    let baseline = link.and_then(|link| link.baseline.as_ref());
+    let asserted = |path: &str| baseline.and_then(|baseline| baseline.get(path)).cloned();
+    let attributes = &layout.profile.table(kind).attributes;
+    let readings = record.map(|record| mapper::readings(layout, kind, record)).unwrap_or_default();
+    let mut sides: Vec<Side> = Vec::new();
+    for (index, (path, mapping)) in attributes.iter().enumerate() {
+        let attribute = path.to_string();
+        let asserted = asserted(&attribute);
+        let (actual, agreement) = match (record, readings.get(index)) {
+            (Some(record), Some(reading)) => {
+                let agreement = match (reading, &asserted) {
+                    (Reading::Unreadable(_), _) => Agreement::Unreadable,
+                    (_, None) => Agreement::NotAsserted,
+                    (_, Some(wanted)) => {
+                        let same =
+                            mapper::agrees(layout, kind, path, mapping, wanted, record, reading);
+                        if same { Agreement::Agrees } else { Agreement::Differs }
+                    }
+                };
+                (reading.to_value(), agreement)
+            }
+            _ if asserted.is_some() => (Value::Null, Agreement::Differs),
+            _ => (Value::Null, Agreement::NotAsserted),
+        };
+        let column = Some(mapping.column.clone());
+        sides.push(Side { attribute, column, asserted, actual, agreement });
+    }
+    let external = link.and_then(|link| link.external_id.clone());
+    let kept = external.map(|id| ("externalId".to_owned(), Value::from(id))).into_iter();
+    let kept = kept.chain(link.map(|link| link.kept.clone()).unwrap_or_default());
+    sides.extend(kept.map(|(attribute, value)| Side {
+        attribute,
+        column: None,
+        asserted: Some(value.clone()),
+        actual: value,
+        agreement: Agreement::Kept,
+    }));
+    sides
+}
