@@ -188,7 +188,7 @@ async fn known(store: &Store, name: &str) -> Result<ClientRow, Error> {
 pub(super) async fn issue(
     store: &Store,
     credentials: &Credentials,
-    wanted: Option<&str>,
+    scope: Option<&str>,
     lifetime: Duration,
     now: DateTime<Utc>,
 ) -> Result<Issue, Error> {
@@ -198,10 +198,10 @@ pub(super) async fn issue(
         return Ok(Issue::Unknown);
     }
     let (client_id, hash) = (client_id.clone(), hash(client_secret));
-    let wanted = wanted.map(str::to_owned);
+    let scope = scope.map(str::to_owned);
     store
         .write(move |tx| {
-            let (client_id, hash, wanted) = (client_id.clone(), hash.clone(), wanted.clone());
+            let (client_id, hash, scope) = (client_id.clone(), hash.clone(), scope.clone());
             Box::pin(async move {
                 let Some((client, stored)) = rows::by_id(tx, &client_id).await? else {
                     return Ok(Issue::Unknown);
@@ -212,7 +212,7 @@ pub(super) async fn issue(
                 if !right || over || client.revoked.is_some() {
                     return Ok(Issue::Unknown);
                 }
-                if wanted.is_some_and(|wanted| wanted != client.scope) {
+                if scope.is_some_and(|scope| scope != client.scope) {
                     return Ok(Issue::WrongScope);
                 }
                 // The secret may have been replaced in between.

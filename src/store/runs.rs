@@ -186,7 +186,7 @@ pub struct Keep {
     pub access_tokens: NaiveDateTime,
 }
 
-/// Removes what is older; how many rows. Six statements.
+/// Removes what is older; how many rows. Five statements.
 ///
 /// # Errors
 /// The database's.

@@ -62,6 +62,8 @@ impl Install {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        // What paths without a beginning are relative to, `reports.dir` for one.
+        command.current_dir(self.database.folder());
         command.env("NO_COLOR", "1").env("RUST_BACKTRACE", "1").args(arguments);
         for config in &self.configs {
             command.arg("--config").arg(config);
