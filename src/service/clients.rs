@@ -124,7 +124,7 @@ pub async fn list(store: &Store) -> Result<Vec<Row>, Error> {
 
 fn row(client: ClientRow) -> Result<Row, Error> {
     Ok(Row {
-        scope: scope(&client)?,
+        scope: scope_of(&client)?,
         created: client.created.and_utc(),
         expires: client.expires.map(|time| time.and_utc()),
         last_used: client.last_used.map(|time| time.and_utc()),
@@ -134,7 +134,7 @@ fn row(client: ClientRow) -> Result<Row, Error> {
     })
 }
 
-fn scope(client: &ClientRow) -> Result<Scope, Error> {
+fn scope_of(client: &ClientRow) -> Result<Scope, Error> {
     let (name, scope) = (&client.name, &client.scope);
     Scope::parse(scope)
         .ok_or_else(|| message(&format!("the client `{name}` has the unknown scope `{scope}`")))
@@ -234,7 +234,7 @@ pub(super) async fn issue(
                     name: caller(&client.name),
                     access_token,
                     expires_in: (expires - now).to_std().unwrap_or_default(),
-                    scope: scope(&client)?,
+                    scope: scope_of(&client)?,
                 }))
             })
         })

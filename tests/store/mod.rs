@@ -14,4 +14,3 @@ mod protect;
 mod revoke;
 pub mod statements;
 mod tls;
-
