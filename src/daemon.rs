@@ -145,7 +145,10 @@ async fn through_reloads<F: Future<Output = ()>>(
                 }
             };
             let ended = select(shutdown.clone().boxed(), replaced.boxed()).map(|_| ());
-            work(now, ended.boxed().shared()).await;
+            let ended = ended.boxed().shared();
+            work(now, ended.clone()).await;
+            // Where there is nothing to do, it is done at once.
+            ended.await;
         }
     };
     tokio::select! {

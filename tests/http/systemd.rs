@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::support::agent::Server;
 use crate::support::proxy::{Proxy, Weather};
 use crate::support::tls::{exchange, get, status};
-use crate::support::{Client, Database, Engine, Install};
+use crate::support::{Database, Engine, Install};
 
 /// The receiving end of `$NOTIFY_SOCKET`.
 struct Manager {
@@ -185,8 +185,9 @@ async fn a_passed_socket_is_what_its_name_says() {
     let server = serve_on(&install, "admin", &socket).await;
     assert_eq!(server.admin(), address);
     assert_ne!(server.address, address);
-    let client = Client::new(&format!("http://{address}"), None);
-    client.get("/scim/v2/Users").await.refused(404, "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let request = get(&address, "/scim/v2/Users", "Connection: close\r\n");
+    assert_eq!(status(&exchange(&mut stream, &request).await.unwrap()), 404);
     drop(server);
 
     // Neither name nor reach is guessed.
