@@ -82,7 +82,7 @@ fn every_command_of_the_runbook_exists() {
             commands.insert((word(0), word(1)));
         }
     }
-    let groups = ["token", "profile", "drift", "cleanup", "guard"];
+    let groups = ["token", "client", "profile", "drift", "cleanup", "guard", "notify"];
     let mut tried = 0;
     for (first, second) in commands {
         let known = [

@@ -180,7 +180,7 @@ impl Reach {
         let scim =
             self.scim.iter().map(|at| ("listening on", format!("{scheme}://{at}{base_path}")));
         let scheme = if self.door() == AdminDoor::Token { "https" } else { "http" };
-        let admin = self.admin.iter().map(|at| ("health checks on", format!("{scheme}://{at}")));
+        let admin = self.admin.iter().map(|at| ("admin listener on", format!("{scheme}://{at}")));
         scim.chain(admin).collect()
     }
 }

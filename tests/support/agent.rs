@@ -208,7 +208,7 @@ impl Server {
     /// Where the admin listener is.
     pub fn admin(&self) -> String {
         let log = self.log.lock().unwrap();
-        log.iter().find_map(|line| address_in(line, "health checks on")).unwrap()
+        log.iter().find_map(|line| address_in(line, "admin listener on")).unwrap()
     }
 
     /// Reloads, and waits until the log says what came of it: its line.

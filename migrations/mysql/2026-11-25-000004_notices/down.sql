@@ -1,1 +1,1 @@
-DROP TABLE scim_notices;
+DROP TABLE IF EXISTS scim_notices;

@@ -1,2 +1,2 @@
-DROP TABLE scim_access_tokens;
-DROP TABLE scim_clients;
+DROP TABLE IF EXISTS scim_access_tokens;
+DROP TABLE IF EXISTS scim_clients;

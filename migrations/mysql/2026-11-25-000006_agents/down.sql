@@ -1,1 +1,1 @@
-DROP TABLE scim_agents;
+DROP TABLE IF EXISTS scim_agents;
