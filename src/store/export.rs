@@ -3,7 +3,7 @@
 //!
 //! Owns which tables are copied and how their values become JSON and back. What a file looks like
 //! is [`crate::backup`]'s. Columns and keys are the catalogue's: a migration adds its table to
-//! [`super::prove::SIDECAR`], and nothing here.
+//! `SIDECAR` in `prove.rs`, and nothing here.
 
 use serde_json::{Map, Number, Value};
 
