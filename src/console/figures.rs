@@ -12,6 +12,7 @@ use crate::report::Rows;
 use crate::service::guard::{self, State};
 use crate::service::{Error, stamp};
 use crate::store::console::{self, Write};
+use crate::store::agents::Agent;
 use crate::store::lease::Lease;
 use crate::store::{self, Store, runs, snapshot};
 
@@ -36,6 +37,8 @@ pub struct Figures {
     pub last_contact: Option<DateTime<Utc>>,
     /// How the guard stands.
     pub guard: GuardFigures,
+    /// The daemons on this database.
+    pub agents: Vec<Agent>,
     /// Leases that agents hold.
     pub leases: Vec<Lease>,
     /// The newest audited writes of clients, newest first.
@@ -113,6 +116,7 @@ pub async fn read(
                         limits,
                         allowed_until: allowed.map(|at| at.and_utc()),
                     },
+                    agents: store::agents::list(tx).await?,
                     leases: console::leases(tx).await?,
                     more_writes: i64::try_from(writes.len()).unwrap_or(i64::MAX) >= WRITES,
                     writes,

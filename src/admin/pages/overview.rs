@@ -1,5 +1,7 @@
 //! `/`: whether provisioning is alive, at a glance.
 
+use std::time::Duration;
+
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,6 +9,7 @@ use super::{Frame, Request, render, shown};
 use crate::console::activity::{self, Cycle, Forecast, Minute, Minutes};
 use crate::console::figures::{Figures, LastRun};
 use crate::http::response::Response;
+use crate::presence;
 use crate::report::Verdict;
 use crate::report::html;
 use crate::report::words::{age, number, plural};
@@ -30,7 +33,7 @@ struct Page {
     refusals: Vec<(String, String)>,
     run: Option<RunView>,
     facts: Vec<(&'static str, String)>,
-    agents: Vec<(String, String, String)>,
+    agents: Vec<Agent>,
     since: String,
 }
 
@@ -335,9 +338,40 @@ fn facts(request: &Request<'_>, figures: &Figures) -> Vec<(&'static str, String)
     facts
 }
 
-fn agents(request: &Request<'_>, figures: &Figures) -> Vec<(String, String, String)> {
-    let leases = figures.leases.iter();
-    leases
-        .map(|it| (shown(&it.name), shown(&it.holder), request.when(it.until.and_utc())))
-        .collect()
+/// The daemons, with the jobs that each is at; and commands that are at one.
+fn agents(request: &Request<'_>, figures: &Figures) -> Vec<Agent> {
+    // A lease's holder is host, process and run: two runs of one process exclude each other.
+    let process = |name: &str| name.rsplit_once('/').map(|(process, _)| process.to_owned());
+    let jobs = |name: &str| {
+        let held = figures.leases.iter().filter(|it| process(&it.holder) == process(name));
+        held.map(|it| shown(&it.name)).collect::<Vec<_>>().join(", ")
+    };
+    let daemons = figures.agents.iter().map(|it| Agent {
+        name: shown(&it.name),
+        version: shown(&it.version),
+        since: request.when(it.started.and_utc()),
+        silent: (it.silent > 2 * presence::EVERY)
+            .then(|| humantime::format_duration(Duration::from_secs(it.silent.as_secs())).to_string()),
+        jobs: jobs(&it.name),
+    });
+    let is_daemon =
+        |name: &str| figures.agents.iter().any(|it| process(&it.name) == process(name));
+    let commands = figures.leases.iter().filter(|it| !is_daemon(&it.holder)).map(|it| Agent {
+        name: shown(&it.holder),
+        version: "a command".to_owned(),
+        since: String::new(),
+        silent: None,
+        jobs: shown(&it.name),
+    });
+    daemons.chain(commands).collect()
+}
+
+/// A row of the table of agents.
+struct Agent {
+    name: String,
+    version: String,
+    since: String,
+    /// For how long, where it should have been heard of.
+    silent: Option<String>,
+    jobs: String,
 }
