@@ -11,8 +11,8 @@ use crate::reconcile::stored;
 use crate::report::Rows;
 use crate::service::guard::{self, State};
 use crate::service::{Error, stamp};
-use crate::store::console::{self, Write};
 use crate::store::agents::Agent;
+use crate::store::console::{self, Write};
 use crate::store::lease::Lease;
 use crate::store::{self, Store, runs, snapshot};
 

@@ -350,12 +350,12 @@ fn agents(request: &Request<'_>, figures: &Figures) -> Vec<Agent> {
         name: shown(&it.name),
         version: shown(&it.version),
         since: request.when(it.started.and_utc()),
-        silent: (it.silent > 2 * presence::EVERY)
-            .then(|| humantime::format_duration(Duration::from_secs(it.silent.as_secs())).to_string()),
+        silent: (it.silent > 2 * presence::EVERY).then(|| {
+            humantime::format_duration(Duration::from_secs(it.silent.as_secs())).to_string()
+        }),
         jobs: jobs(&it.name),
     });
-    let is_daemon =
-        |name: &str| figures.agents.iter().any(|it| process(&it.name) == process(name));
+    let is_daemon = |name: &str| figures.agents.iter().any(|it| process(&it.name) == process(name));
     let commands = figures.leases.iter().filter(|it| !is_daemon(&it.holder)).map(|it| Agent {
         name: shown(&it.holder),
         version: "a command".to_owned(),
