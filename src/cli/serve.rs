@@ -69,7 +69,7 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
 /// # Errors
 /// 1 when the database doesn't answer, lacks the sidecar tables, or doesn't fit the profile.
 pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
-    let store = context::store(&loaded.config)?;
+    let store = context::migrated(&loaded.config).await?;
     Service::start(store, Arc::clone(&loaded.profile), paging(&loaded.config))
         .await
         .and_then(|service| wired(service, &loaded.config))

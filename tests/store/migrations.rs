@@ -96,6 +96,17 @@ async fn serving_without_tables_says_what_to_do(engine: Engine) {
     assert!(!output.status.success());
     assert!(said.contains("migrate"), "{said}");
     assert!(output.stdout.is_empty());
+
+    // So does a daemon of a newer version, after an upgrade.
+    install.migrate();
+    let last = migrations(engine).pop().unwrap();
+    let version = last.file_name().unwrap().to_str().unwrap();
+    let forget = format!("DELETE FROM scim_migrations WHERE version = '{version}'");
+    install.database.execute(&forget).await;
+    let output = install.run(&["serve"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("run `kpifire-scim migrate`"), "{said}");
 }
 
 async fn two_migrate_at_once(engine: Engine) {
