@@ -36,7 +36,7 @@ async fn a_killed_run_is_resumed(engine: Engine) {
         }
         assert_eq!(plan.verdict(), "READY", "{:#}", plan.plan);
         // The lease of one that was killed would last for half a minute.
-        yard.plant.natively("UPDATE scim_lease SET holder = ''").await;
+        yard.plant.agent.database().execute("UPDATE scim_lease SET holder = ''").await;
         let arguments = ["cleanup", "apply", "--yes", "--plan", &plan.hash()];
         let mut command = yard.plant.agent.install.command(&arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

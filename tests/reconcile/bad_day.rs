@@ -61,7 +61,7 @@ async fn a_database_lost_in_mid_run_is_incomplete(engine: Engine) {
         assert_eq!(database.count("scim_findings WHERE resolved IS NOT NULL").await, 0);
         assert_eq!(database.count("scim_runs").await, runs);
         // Its lease would last for half a minute.
-        plant.natively("UPDATE scim_lease SET holder = ''").await;
+        plant.agent.database().execute("UPDATE scim_lease SET holder = ''").await;
     }
     proxy.cut_after(u64::MAX / 2);
     proxy.set(Weather::Cut);
@@ -85,7 +85,7 @@ async fn a_killed_run_leaves_nothing(engine: Engine) {
     let database = plant.agent.database();
     let mut kills = 0;
     for after in (0..12).map(|round| 10 + 15 * round) {
-        plant.natively("UPDATE scim_lease SET holder = ''").await;
+        plant.agent.database().execute("UPDATE scim_lease SET holder = ''").await;
         let mut command = plant.agent.install.command(&["reconcile", "--format", "json"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(after)).await;
@@ -100,7 +100,7 @@ async fn a_killed_run_leaves_nothing(engine: Engine) {
         assert_eq!(database.count("scim_runs WHERE verdict IS NULL").await, 0);
     }
     assert!(kills > 0, "no run lived long enough to be killed");
-    plant.natively("UPDATE scim_lease SET holder = ''").await;
+    plant.agent.database().execute("UPDATE scim_lease SET holder = ''").await;
     let after = plant.reconcile();
     assert_eq!(after.list().len(), 3000);
     assert_eq!(after.counts("attribute")[0], 1);

@@ -47,7 +47,7 @@ async fn of_two_agents_one_runs_each_slot(engine: Engine) {
     until(&plant, SCHEDULED, 4).await;
     // The second goes on alone.
     drop(one);
-    plant.natively("UPDATE scim_lease SET holder = ''").await;
+    plant.agent.database().execute("UPDATE scim_lease SET holder = ''").await;
     let before = plant.agent.database().count(SCHEDULED).await;
     until(&plant, SCHEDULED, before + 2).await;
     two.terminate();
