@@ -96,10 +96,8 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
         let now = Utc::now();
         match command {
             Command::Create(Create { name, expires, scope, format }) => {
-                let expires = expires
-                    .map(|duration| time::ahead(duration, now))
-                    .transpose()
-                    .map_err(|why| Error::usage(format!("--expires: {why}")))?;
+                let expires =
+                    expires.map(|duration| time::ahead("--expires", duration, now)).transpose()?;
                 let credentials = clients::create(&store, &name, expires, scope.into(), now)
                     .await
                     .map_err(|error| Error::service("no client was made", error))?;

@@ -69,8 +69,7 @@ async fn status(store: &Store, limits: Guard) -> Result<(), Error> {
 }
 
 async fn allow(store: &Store, duration: Duration) -> Result<(), Error> {
-    let until =
-        time::ahead(duration, Utc::now()).map_err(|why| Error::usage(format!("--for: {why}")))?;
+    let until = time::ahead("--for", duration, Utc::now())?;
     let stamped = stamp(until);
     store
         .write(move |tx| Box::pin(async move { guard::allow(tx, stamped).await }))

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 
+use super::error::Error;
+
 /// A point in time, or a distance back from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
@@ -47,15 +49,15 @@ impl Since {
     }
 }
 
-/// A time that lies this far ahead.
+/// A time that lies as far ahead as an option says.
 ///
 /// # Errors
-/// When it lies past the calendar's end.
-pub fn ahead(duration: Duration, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+/// 64, naming the option, when it lies past the calendar's end.
+pub fn ahead(option: &str, duration: Duration, now: DateTime<Utc>) -> Result<DateTime<Utc>, Error> {
     chrono::Duration::from_std(duration)
         .ok()
         .and_then(|duration| now.checked_add_signed(duration))
-        .ok_or_else(|| "that is too far ahead".to_owned())
+        .ok_or_else(|| Error::usage(format!("{option}: that is too far ahead")))
 }
 
 /// A time for a person: UTC, to the second.
@@ -83,6 +85,6 @@ mod tests {
         assert_eq!(show(since("36h")), "2025-03-01T00:00:00Z");
         assert!(Since::parse("yesterday").is_err());
         assert!(Since::Ago(Duration::MAX).resolve(now).is_err());
-        assert!(ahead(Duration::MAX, now).is_err());
+        assert!(ahead("--for", Duration::MAX, now).is_err());
     }
 }

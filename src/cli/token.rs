@@ -75,10 +75,8 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
         let now = Utc::now();
         match command {
             Command::Create(Create { name, expires, scope }) => {
-                let expires = expires
-                    .map(|duration| time::ahead(duration, now))
-                    .transpose()
-                    .map_err(|why| Error::usage(format!("--expires: {why}")))?;
+                let expires =
+                    expires.map(|duration| time::ahead("--expires", duration, now)).transpose()?;
                 let token = tokens::create(&store, &name, expires, scope.into(), now)
                     .await
                     .map_err(|error| Error::service("no token was made", error))?;
