@@ -1,5 +1,7 @@
 //! `cleanup`: what is due for users whom Entra disabled, read first, then done; holds; undoing.
 
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -104,7 +106,7 @@ fn failed(error: crate::store::Error) -> Error {
 
 async fn plan(store: &Store, settings: &Arc<Settings>, format: Format) -> Result<u8, Error> {
     let plan = apply::current(store, settings, Utc::now()).await.map_err(failed)?;
-    output::print(&render(&plan, format))?;
+    output::write(|out| show(&plan, format, out))?;
     Ok(code(plan.verdict))
 }
 
@@ -115,105 +117,98 @@ fn code(verdict: Readiness) -> u8 {
     }
 }
 
-fn render(plan: &Plan, format: Format) -> String {
+/// Written as it is made: there may be very many steps.
+fn show(plan: &Plan, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Text => text(plan),
-        // What is written here has text for keys, and nothing else could fail.
-        Format::Json => serde_json::to_string_pretty(plan).unwrap_or_default() + "\n",
+        Format::Text => text(plan, out),
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, plan)?;
+            out.write_all(b"\n")
+        }
         Format::Ndjson => {
-            let mut whole = json!(plan);
-            let mut lists = Vec::new();
-            if let Some(object) = whole.as_object_mut() {
-                for (list, kind) in [("steps", "step"), ("deferred", "deferral")] {
-                    lists.push((kind, object.remove(list).unwrap_or_default()));
-                }
-                object.insert("type".to_owned(), "plan".into());
+            let whole = json!({
+                "version": plan.version,
+                "hash": plan.hash,
+                "verdict": plan.verdict,
+                "reasons": plan.reasons,
+                "thresholds": plan.thresholds,
+            });
+            writeln!(out, "{}", typed("plan", whole))?;
+            for step in &plan.steps {
+                writeln!(out, "{}", typed("step", json!(step)))?;
             }
-            let lines = lists.into_iter().flat_map(|(kind, list)| typed(kind, list));
-            std::iter::once(whole).chain(lines).map(|line| format!("{line}\n")).collect()
+            for deferral in &plan.deferred {
+                writeln!(out, "{}", typed("deferral", json!(deferral)))?;
+            }
+            Ok(())
         }
         Format::Csv => {
             let heading = ["stage", "scimId", "name", "due", "detail", "deferred"];
-            let steps = plan.steps.iter().map(|step| {
-                let name = step.name.clone().unwrap_or_default();
-                let [stage, due] = [step.stage.as_str().to_owned(), time::show(step.due)];
-                csv::line([
-                    stage,
-                    step.scim_id.clone(),
-                    name,
-                    due,
-                    step.detail.clone(),
-                    String::new(),
-                ])
-            });
-            let deferred = plan.deferred.iter().map(|it| {
-                let name = it.name.clone().unwrap_or_default();
-                let stage = it.stage.as_str().to_owned();
-                let none = String::new();
-                csv::line([stage, it.scim_id.clone(), name, none.clone(), none, it.reason.clone()])
-            });
-            std::iter::once(csv::line(heading)).chain(steps).chain(deferred).collect()
+            out.write_all(csv::line(heading).as_bytes())?;
+            for step in &plan.steps {
+                let (name, due) = (step.name.as_deref().unwrap_or_default(), time::show(step.due));
+                let cells = [step.stage.as_str(), &step.scim_id, name, &due, &step.detail, ""];
+                out.write_all(csv::line(cells).as_bytes())?;
+            }
+            for it in &plan.deferred {
+                let name = it.name.as_deref().unwrap_or_default();
+                let cells = [it.stage.as_str(), &it.scim_id, name, "", "", &it.reason];
+                out.write_all(csv::line(cells).as_bytes())?;
+            }
+            Ok(())
         }
     }
 }
 
-fn typed(kind: &str, list: Value) -> Vec<Value> {
-    let Value::Array(list) = list else { return Vec::new() };
-    list.into_iter()
-        .map(|mut item| {
-            if let Some(object) = item.as_object_mut() {
-                object.insert("type".to_owned(), kind.into());
-            }
-            item
-        })
-        .collect()
+fn typed(kind: &str, mut item: Value) -> Value {
+    if let Some(object) = item.as_object_mut() {
+        object.insert("type".to_owned(), kind.into());
+    }
+    item
 }
 
-fn text(plan: &Plan) -> String {
-    let mut text = format!("{}  plan {}\n", plan.verdict.as_str(), plan.hash);
+fn text(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}  plan {}", plan.verdict.as_str(), plan.hash)?;
     for reason in &plan.reasons {
-        text += &format!("  {reason}\n");
+        writeln!(out, "  {reason}")?;
     }
     for threshold in &plan.thresholds {
         let unit = if threshold.name.contains("percent") { " %" } else { "" };
         let (count, limit) = (threshold.count, threshold.limit);
-        text += &format!("  {}: {count}{unit} of {limit}{unit}\n", threshold.name);
+        writeln!(out, "  {}: {count}{unit} of {limit}{unit}", threshold.name)?;
     }
-    let counted: Vec<String> = by_stage(&plan.steps)
-        .iter()
-        .map(|(stage, count)| format!("{count} {}", stage.as_str()))
-        .collect();
     if plan.steps.is_empty() {
-        text += "\nNothing is due.\n";
+        writeln!(out, "\nNothing is due.")?;
     } else {
-        text += &format!("\nDue: {}\n{}", counted.join(", "), steps(plan));
+        writeln!(out, "\nDue: {}", counted(&by_stage(&plan.steps)))?;
+        output::write_table(out, ["STAGE", "ID", "NAME", "DUE SINCE", "WHAT"], || {
+            plan.steps.iter().map(|step| {
+                let (name, due) = (step.name.as_deref().unwrap_or("-"), time::show(step.due));
+                [step.stage.as_str(), &step.scim_id, name, &due, &step.detail]
+                    .map(|cell| visible(cell).into_owned())
+            })
+        })?;
     }
     if !plan.deferred.is_empty() {
-        let heading = ["STAGE", "ID", "NAME", "DEFERRED BECAUSE"].map(str::to_owned).to_vec();
-        let rows = plan.deferred.iter().map(|it| {
-            [it.stage.as_str(), &it.scim_id, it.name.as_deref().unwrap_or("-"), &it.reason]
-                .map(|cell| visible(cell).into_owned())
-                .to_vec()
-        });
-        let rows: Vec<_> = std::iter::once(heading).chain(rows).collect();
-        text += &format!("\n{}", output::table(&rows));
+        writeln!(out)?;
+        output::write_table(out, ["STAGE", "ID", "NAME", "DEFERRED BECAUSE"], || {
+            plan.deferred.iter().map(|it| {
+                [it.stage.as_str(), &it.scim_id, it.name.as_deref().unwrap_or("-"), &it.reason]
+                    .map(|cell| visible(cell).into_owned())
+            })
+        })?;
     }
     if plan.verdict == Readiness::Ready {
-        text += &format!("\nTo do this: kpifire-scim cleanup apply --plan {}\n", plan.hash);
+        writeln!(out, "\nTo do this: kpifire-scim cleanup apply --plan {}", plan.hash)?;
     }
-    text
+    Ok(())
 }
 
-fn steps(plan: &Plan) -> String {
-    let heading = ["STAGE", "ID", "NAME", "DUE SINCE", "WHAT"].map(str::to_owned).to_vec();
-    let rows = plan.steps.iter().map(|step| {
-        let due = time::show(step.due);
-        let name = step.name.as_deref().unwrap_or("-");
-        [step.stage.as_str(), &step.scim_id, name, &due, &step.detail]
-            .map(|cell| visible(cell).into_owned())
-            .to_vec()
-    });
-    output::table(&std::iter::once(heading).chain(rows).collect::<Vec<_>>())
+/// `3 strip, 1 anonymise`
+fn counted(steps: &BTreeMap<Stage, u64>) -> String {
+    let counts: Vec<String> =
+        steps.iter().map(|(stage, count)| format!("{count} {}", stage.as_str())).collect();
+    counts.join(", ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,7 +241,7 @@ async fn apply(
              nothing was done"
         ))),
         Outcome::Blocked(plan) => {
-            output::print(&text(&plan))?;
+            output::write(|out| text(&plan, out))?;
             Ok(code(plan.verdict))
         }
         Outcome::Held { by, until } => Err(Error::refused(format!(
@@ -264,18 +259,14 @@ async fn apply(
 }
 
 fn outcome_text(applied: &Applied) -> String {
-    let counted: Vec<String> = by_stage(&applied.done)
-        .iter()
-        .map(|(stage, count)| format!("{count} {}", stage.as_str()))
-        .collect();
-    let counted = if counted.is_empty() { "nothing".to_owned() } else { counted.join(", ") };
-    let mut text = format!("done: {counted}\n");
+    let counted = counted(&applied.done);
+    let mut text = format!("done: {}\n", if counted.is_empty() { "nothing" } else { &counted });
     for it in &applied.deferred {
         let name = it.name.as_deref().unwrap_or("-");
         let line = format!("{} {} {name}: {}", it.stage.as_str(), it.scim_id, it.reason);
         text += &format!("deferred: {}\n", visible(&line));
     }
-    if applied.done.iter().any(|step| step.stage != Stage::Delete) {
+    if applied.done.keys().any(|stage| *stage != Stage::Delete) {
         text += &format!("\nTo take it back: kpifire-scim cleanup undo {}\n", applied.run);
     }
     text

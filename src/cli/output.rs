@@ -1,6 +1,6 @@
 //! What commands print. stdout gets the result and nothing else; stderr the remarks.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use super::error::Error;
@@ -10,8 +10,19 @@ use super::error::Error;
 /// # Errors
 /// When stdout is closed, as by `| head`.
 pub fn print(text: &str) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes a result to stdout as it is made: it may be a long one.
+///
+/// # Errors
+/// As [`print()`].
+pub fn write(make: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), Error> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    make(&mut out)?;
     out.flush()?;
     Ok(())
 }
@@ -35,7 +46,7 @@ pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
 
 /// Writes a remark to stderr. That nobody reads it is no reason to fail.
 pub fn remark(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Asks on a terminal, where the answer is no unless it is yes; whoever has none must say `--yes`.
@@ -43,12 +54,12 @@ pub fn remark(text: &str) {
 /// # Errors
 /// 64 when nobody can be asked; the message says that `--yes` does `what`.
 pub fn confirm(question: &str, what: &str) -> Result<bool, Error> {
-    if !std::io::stdin().is_terminal() {
+    if !io::stdin().is_terminal() {
         return Err(Error::usage(format!("nobody can be asked here: add --yes to {what}")));
     }
-    drop(write!(std::io::stderr(), "{question} [y/N] "));
+    drop(write!(io::stderr(), "{question} [y/N] "));
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
+    io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
@@ -67,6 +78,28 @@ pub fn table(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// As [`table`], of rows that are made twice, so that they need not be kept.
+///
+/// # Errors
+/// What the output says.
+pub fn write_table<const N: usize, Rows: Iterator<Item = [String; N]>>(
+    out: &mut dyn io::Write,
+    heading: [&str; N],
+    rows: impl Fn() -> Rows,
+) -> io::Result<()> {
+    let mut widths = heading.map(|cell| cell.chars().count());
+    for row in rows() {
+        for (width, cell) in widths.iter_mut().zip(&row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in std::iter::once(heading.map(str::to_owned)).chain(rows()) {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

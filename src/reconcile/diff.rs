@@ -55,6 +55,18 @@ impl<'a> Lens<'a> {
         Self { layout, kind, names, shapes: vec![everything] }
     }
 
+    /// Whose rows are looked at.
+    #[must_use]
+    pub fn kind(&self) -> ResourceType {
+        self.kind
+    }
+
+    /// By which profile.
+    #[must_use]
+    pub fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
     /// Looks at a row.
     #[must_use]
     pub fn look(&mut self, observed: &Observed) -> Look {

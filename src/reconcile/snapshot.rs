@@ -19,7 +19,7 @@ use super::names::Names;
 use crate::mapper::{Layout, LinkState, Record};
 use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
 use crate::scim::{ResourceType, fold};
-use crate::store::snapshot::{self as rows, Everything, Named, Observed, Stranded};
+use crate::store::snapshot::{self as rows, Everything, Named, Observed, Page, Stranded};
 use crate::store::{Error, Tx};
 
 /// How far a run has read, for whoever watches.
@@ -95,9 +95,9 @@ pub async fn take(
     let compared = comparison.map(Comparison::finish).unwrap_or_default();
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
-    let same = same_named(tx, layout, names).await?;
+    let rows_by_name = named_rows(tx, layout, names, &stranded_users).await?;
     let lost = (&stranded_users[..], compared.ambiguous);
-    findings.list.extend(named(tx, layout, lost, &same, users.unmanaged).await?);
+    findings.list.extend(named(lost, rows_by_name, users.unmanaged));
     findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
     let gone = Gone {
         teams: stranded_teams.iter().map(|it| it.id.clone()).collect(),
@@ -183,36 +183,20 @@ async fn stream(
     let mut lens = Lens::new(layout, kind);
     let mut pages = Everything::new(layout, kind);
     let mut streamed = Streamed::default();
-    loop {
-        let page = pages.next(tx, layout).await?;
-        if page.is_empty() {
-            return Ok(streamed);
-        }
+    let mut page = pages.next(tx, layout).await?;
+    while !page.is_empty() {
         progress.add(page.len());
-        let mut suspects: Vec<&Observed> = Vec::new();
-        for observed in &page {
-            let record = &observed.record;
-            visit(record);
-            streamed.rows += 1;
-            streamed.live += u64::from(!record.deleted());
-            match lens.look(observed) {
-                Look::Fine | Look::Unmanaged => {}
-                Look::Equal => streamed.equal += 1,
-                Look::Suspect => suspects.push(observed),
-            }
-            if lens.protected(record) {
-                streamed.protected += 1;
-            } else if kind == ResourceType::User && record.link.is_none() {
-                streamed.unmanaged.push(diff::unmanaged(layout, record));
-            }
-        }
+        // The database reads on while these are looked at.
+        let looking = async { streamed.look(&mut lens, page, visit) };
+        let (next, suspects) = tokio::join!(pages.next(tx, layout), looking);
+        let (next, suspects) = (next?, suspects?);
         let ids: Vec<String> = suspects.iter().map(|it| it.record.id()).collect();
         let mut baselines = rows::baselines(tx, kind, &ids).await?;
         for observed in suspects {
             let baseline = baselines.remove(&observed.record.id()).unwrap_or_default();
             lens.learn(&baseline);
             // The row that the lens could not tell is read as its baseline has it.
-            let mut record = observed.record.clone();
+            let mut record = observed.record;
             if let Some(link) = &mut record.link {
                 link.baseline = Some(baseline.clone());
             }
@@ -221,48 +205,88 @@ async fn stream(
                 streamed.equal += 1;
             }
         }
+        page = next;
     }
+    Ok(streamed)
+}
+
+impl Streamed {
+    /// Counts a page's rows; those that must be examined.
+    fn look(
+        &mut self,
+        lens: &mut Lens,
+        page: Page,
+        visit: &mut (dyn FnMut(&Record) + Send),
+    ) -> Result<Vec<Observed>, Error> {
+        let layout = lens.layout();
+        let mut suspects = Vec::new();
+        for observed in page.observed(layout) {
+            let observed = observed?;
+            let record = &observed.record;
+            visit(record);
+            self.rows += 1;
+            self.live += u64::from(!record.deleted());
+            if lens.protected(record) {
+                self.protected += 1;
+            } else if lens.kind() == ResourceType::User && record.link.is_none() {
+                self.unmanaged.push(diff::unmanaged(layout, record));
+            }
+            match lens.look(&observed) {
+                Look::Fine | Look::Unmanaged => {}
+                Look::Equal => self.equal += 1,
+                Look::Suspect => suspects.push(observed),
+            }
+        }
+        Ok(suspects)
+    }
+}
+
+/// The rows, each once, whose names more than one row may have, or a link without a row asserts.
+/// One question for both: where no index serves it, it costs a look at every row.
+async fn named_rows(
+    tx: &mut Tx,
+    layout: &Layout,
+    names: Names,
+    stranded: &[Stranded],
+) -> Result<Vec<Named>, Error> {
+    let mut wanted = names.suspects();
+    let asserted = |link: &Stranded| Some(link.baseline.get("userName")?.as_str()?.to_owned());
+    wanted.extend(stranded.iter().filter_map(asserted));
+    let mut rows = rows::named(tx, layout, &wanted).await?;
+    // The database may hold two of the names to be the same.
+    let mut told = BTreeSet::new();
+    rows.retain(|row| told.insert(row.id.clone()));
+    Ok(rows)
 }
 
 /// Findings of links without rows and of names that more than one row has, and the unmanaged rows
 /// that none of them speaks of.
-async fn named(
-    tx: &mut Tx,
-    layout: &Layout,
+fn named(
     (stranded, ambiguous): (&[Stranded], BTreeSet<String>),
-    same: &[Named],
+    rows: Vec<Named>,
     unmanaged: Vec<Finding>,
-) -> Result<Vec<Finding>, Error> {
-    let names: Vec<String> = stranded
-        .iter()
-        .filter_map(|link| link.baseline.get("userName").and_then(Value::as_str))
-        .map(str::to_owned)
-        .collect();
-    let candidates = rows::named(tx, layout, &names).await?;
-    let mut found = identity::missing(ResourceType::User, stranded, &candidates);
+) -> Vec<Finding> {
+    let mut found = identity::missing(ResourceType::User, stranded, &rows);
     let of_links = found.iter().filter(|it| it.kind == Kind::Ambiguous);
     let of_links = of_links.filter_map(|it| it.name.as_deref().map(fold));
     let ambiguous: BTreeSet<String> = of_links.chain(ambiguous).collect();
-    found.extend(identity::duplicates(same, &ambiguous));
+    let same = same_named(rows);
+    found.extend(identity::duplicates(&same, &ambiguous));
     // A row of a set is part of that set's finding.
     let told: BTreeSet<&str> = same.iter().map(|row| row.id.as_str()).collect();
     let alone = |finding: &Finding| !told.contains(finding.scim_id.as_deref().unwrap_or_default());
     found.extend(unmanaged.into_iter().filter(alone));
-    Ok(found)
+    found
 }
 
-/// The rows whose names more than one row has, each once, though the database may hold two of the
-/// names to be the same. A name that was suspected wrongly has one row alone.
-async fn same_named(tx: &mut Tx, layout: &Layout, names: Names) -> Result<Vec<Named>, Error> {
-    let mut rows = rows::named(tx, layout, &names.suspects()).await?;
-    let mut told = BTreeSet::new();
-    rows.retain(|row| told.insert(row.id.clone()));
+/// The rows whose names more than one row has. A name that was suspected wrongly has one row alone.
+fn same_named(mut rows: Vec<Named>) -> Vec<Named> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for row in &rows {
         *counts.entry(fold(&row.name)).or_default() += 1;
     }
     rows.retain(|row| counts.get(&fold(&row.name)).is_some_and(|count| *count > 1));
-    Ok(rows)
+    rows
 }
 
 async fn memberships(tx: &mut Tx, layout: &Layout, gone: &Gone) -> Result<Vec<Finding>, Error> {

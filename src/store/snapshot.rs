@@ -12,6 +12,7 @@ use super::dialect::{fold, key_text, text_key, text_list, timestamp};
 use super::error::Error;
 use super::pages::Pages;
 use super::resources::{columns, from, object, record};
+use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout, LinkState, Record};
@@ -63,14 +64,37 @@ impl Everything {
     ///
     /// # Errors
     /// The database's.
-    pub async fn next(&mut self, tx: &mut Tx, layout: &Layout) -> Result<Vec<Observed>, Error> {
-        let rows = self.pages.next(tx, layout, self.kind).await?;
-        rows.into_iter()
-            .map(|row| {
-                let baseline_hash = row.0.last().and_then(Cell::to_text);
-                Ok(Observed { record: record(layout, self.kind, row)?, baseline_hash })
-            })
-            .collect()
+    pub async fn next(&mut self, tx: &mut Tx, layout: &Layout) -> Result<Page, Error> {
+        Ok(Page { kind: self.kind, rows: self.pages.next(tx, layout, self.kind).await? })
+    }
+}
+
+/// Rows as the database gave them. Making sense of them takes about as long as reading them, and can
+/// be done while the next ones are read.
+pub struct Page {
+    kind: ResourceType,
+    rows: Vec<Row>,
+}
+
+impl Page {
+    /// How many rows it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows, read. An error is a link that isn't one.
+    pub fn observed(self, layout: &Layout) -> impl Iterator<Item = Result<Observed, Error>> {
+        self.rows.into_iter().map(move |row| {
+            let baseline_hash = row.0.last().and_then(Cell::to_text);
+            Ok(Observed { record: record(layout, self.kind, row)?, baseline_hash })
+        })
     }
 }
 

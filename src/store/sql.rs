@@ -14,17 +14,22 @@ use diesel::sql_types as types;
 use crate::mapper::Cell;
 use crate::profile::model::TableName;
 
-#[derive(Debug, Clone, PartialEq)]
-enum Part {
-    Raw(String),
-    Identifier(String),
-    Bind(Cell),
-    Once,
+/// A statement under construction: its text, and what stands in it that isn't SQL.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Sql {
+    text: String,
+    /// Names and values, each with its place in the text; in the text's order.
+    parts: Vec<(usize, Part)>,
+    once: bool,
 }
 
-/// A statement under construction.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Sql(Vec<Part>);
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    /// So many bytes of the text are an identifier, which the dialect quotes.
+    Identifier(usize),
+    /// A value.
+    Bind(Cell),
+}
 
 impl Sql {
     /// Starts with literal SQL out of this crate.
@@ -35,18 +40,15 @@ impl Sql {
     /// Appends literal SQL out of this crate or the catalogue, never a value or a profile's name.
     #[must_use]
     pub fn raw(mut self, raw: &str) -> Self {
-        if let Some(Part::Raw(last)) = self.0.last_mut() {
-            last.push_str(raw);
-        } else {
-            self.0.push(Part::Raw(raw.to_owned()));
-        }
+        self.text.push_str(raw);
         self
     }
 
     /// Appends an identifier, quoted by the dialect.
     #[must_use]
     pub fn ident(mut self, name: &str) -> Self {
-        self.0.push(Part::Identifier(name.to_owned()));
+        self.parts.push((self.text.len(), Part::Identifier(name.len())));
+        self.text.push_str(name);
         self
     }
 
@@ -68,26 +70,24 @@ impl Sql {
     /// Appends a bound value.
     #[must_use]
     pub fn bind(mut self, value: impl Into<Cell>) -> Self {
-        self.0.push(Part::Bind(value.into()));
+        self.parts.push((self.text.len(), Part::Bind(value.into())));
         self
     }
 
     /// Says that no statement will have this text again: it is not worth a place in the cache.
     #[must_use]
     pub fn once(mut self) -> Self {
-        self.0.push(Part::Once);
+        self.once = true;
         self
     }
 
     /// Appends another fragment.
     #[must_use]
     pub fn append(mut self, other: Self) -> Self {
-        for part in other.0 {
-            match (self.0.last_mut(), part) {
-                (Some(Part::Raw(last)), Part::Raw(raw)) => last.push_str(&raw),
-                (_, part) => self.0.push(part),
-            }
-        }
+        let start = self.text.len();
+        self.text.push_str(&other.text);
+        self.parts.extend(other.parts.into_iter().map(|(at, part)| (start + at, part)));
+        self.once |= other.once;
         self
     }
 
@@ -110,6 +110,8 @@ impl QueryId for Sql {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
+impl<C> diesel::RunQueryDsl<C> for Sql {}
+
 impl Query for Sql {
     type SqlType = types::Untyped;
 }
@@ -131,23 +133,34 @@ where
         + types::HasSqlType<types::Binary>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        for part in &self.0 {
+        if self.once {
+            out.unsafe_to_cache_prepared();
+        }
+        let text = |from: usize, to: usize| self.text.get(from..to).unwrap_or_default();
+        let mut written = 0;
+        for (at, part) in &self.parts {
+            out.push_sql(text(written, *at));
+            written = *at;
             match part {
-                Part::Raw(raw) => out.push_sql(raw),
-                Part::Identifier(name) => out.push_identifier(name)?,
-                Part::Once => out.unsafe_to_cache_prepared(),
-                Part::Bind(cell) => match cell {
-                    // A literal, since a bound NULL would need the column's type.
-                    Cell::Null => out.push_sql("NULL"),
-                    Cell::Bool(value) => out.push_bind_param::<types::Bool, _>(value)?,
-                    Cell::Int(value) => out.push_bind_param::<types::BigInt, _>(value)?,
-                    Cell::Number(value) => out.push_bind_param::<types::Double, _>(value)?,
-                    Cell::Text(value) => out.push_bind_param::<types::Text, _>(value)?,
-                    Cell::Bytes(value) => out.push_bind_param::<types::Binary, _>(value)?,
-                    Cell::Time(value) => out.push_bind_param::<types::Timestamp, _>(value)?,
-                },
+                Part::Identifier(length) => {
+                    written += length;
+                    out.push_identifier(text(*at, written))?;
+                }
+                // A literal, since a bound NULL would need the column's type.
+                Part::Bind(Cell::Null) => out.push_sql("NULL"),
+                Part::Bind(Cell::Bool(value)) => out.push_bind_param::<types::Bool, _>(value)?,
+                Part::Bind(Cell::Int(value)) => out.push_bind_param::<types::BigInt, _>(value)?,
+                Part::Bind(Cell::Number(value)) => {
+                    out.push_bind_param::<types::Double, _>(value)?
+                }
+                Part::Bind(Cell::Text(value)) => out.push_bind_param::<types::Text, _>(value)?,
+                Part::Bind(Cell::Bytes(value)) => out.push_bind_param::<types::Binary, _>(value)?,
+                Part::Bind(Cell::Time(value)) => {
+                    out.push_bind_param::<types::Timestamp, _>(value)?
+                }
             }
         }
+        out.push_sql(text(written, self.text.len()));
         Ok(())
     }
 }

@@ -84,7 +84,15 @@ impl Tx {
             return pipeline::query(it, std::mem::take(&mut self.later), sql).await;
         }
         self.catch_up().await?;
-        each!(&mut self.connection, it => sql.load::<Row>(&mut **it).await).map_err(Error::from)
+        match &mut self.connection {
+            // Rows become cells where they are read, which spares a copy of each value.
+            Connection::Sqlite(it) => {
+                it.spawn_blocking(move |inner| diesel::RunQueryDsl::load::<Row>(sql, inner)).await
+            }
+            Connection::Postgres(it) => sql.load::<Row>(it).await,
+            Connection::Mysql(it) => sql.load::<Row>(it).await,
+        }
+        .map_err(Error::from)
     }
 
     /// Runs a statement of which nothing is wanted but that it doesn't fail. In a transaction it
@@ -164,8 +172,12 @@ impl Tx {
 
     async fn begin_snapshot(&mut self) -> Result<(), Error> {
         match &mut self.connection {
-            // The first read pins the state that all others see (WAL).
-            Connection::Sqlite(it) => SqliteTransactions::begin_transaction(&mut **it).await,
+            // The first read pins the state that all others see (WAL). Rows are looked up in another
+            // order than they lie in: the default cache, of 2 MB, forgets pages that come again.
+            Connection::Sqlite(it) => {
+                it.batch_execute("PRAGMA cache_size = -16000").await?;
+                SqliteTransactions::begin_transaction(&mut **it).await
+            }
             Connection::Postgres(it) => {
                 AnsiTransactionManager::begin_transaction_sql(
                     &mut **it,
@@ -183,6 +195,14 @@ impl Tx {
             }
         }
         .map_err(Error::from)
+    }
+
+    async fn end_snapshot(&mut self) -> Result<(), Error> {
+        self.rollback().await?;
+        if let Connection::Sqlite(it) = &mut self.connection {
+            it.batch_execute("PRAGMA cache_size = -2000; PRAGMA shrink_memory").await?;
+        }
+        Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -319,7 +339,7 @@ where
         }
         let outcome = work(&mut tx).await;
         let broken = outcome.as_ref().is_err_and(lost);
-        if broken || tx.rollback().await.is_err() {
+        if broken || tx.end_snapshot().await.is_err() {
             tx.connection.discard();
         }
         outcome

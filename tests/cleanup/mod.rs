@@ -3,6 +3,7 @@
 
 mod crash;
 mod guard;
+mod killed;
 mod safety;
 mod schedule;
 mod stages;

@@ -163,6 +163,16 @@ impl Database {
         self.value(&sql).await.expect("a count").parse().expect("a number")
     }
 
+    /// Whether nobody holds SQLite's write lock.
+    pub async fn is_free_to_write(&self) -> bool {
+        let sql = "PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK";
+        match self.try_execute(sql).await {
+            Ok(()) => true,
+            Err(error) if error.contains("locked") => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     async fn run(&self, sql: &str, want: Want) -> Result<Vec<Row>, String> {
         match self.engine {
             Engine::Sqlite => {

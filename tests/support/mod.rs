@@ -7,6 +7,7 @@ pub mod browser;
 pub mod client;
 pub mod database;
 pub mod entra;
+pub mod halt;
 pub mod installs;
 pub mod jwt;
 pub mod mail;

@@ -51,6 +51,8 @@ impl Proxy {
                     continue;
                 }
                 let Ok(server) = TcpStream::connect(&target).await else { continue };
+                client.set_nodelay(true).unwrap();
+                server.set_nodelay(true).unwrap();
                 tokio::spawn(carry(client, server, Arc::clone(&shared), count.clone()));
             }
         });

@@ -1,14 +1,14 @@
 //! Carrying out a plan, and nothing but a plan: under a lease, step by step, each in a transaction
 //! of its own, until it is done or too much goes wrong.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::plan::{Deferral, Plan, Readiness, Step, by_stage};
+use super::plan::{Deferral, Plan, Readiness, Stage, Step, by_stage};
 use super::read::plan_now;
 use super::steps::{self, Hand};
 use crate::lease::{self, Lease, Leased};
@@ -35,12 +35,20 @@ const ENOUGH_TO_TELL: usize = 10;
 pub struct Applied {
     /// Names the run: what `cleanup undo` takes.
     pub run: String,
-    /// Steps done.
-    pub done: Vec<Step>,
+    /// Steps done, by stage.
+    pub done: BTreeMap<Stage, u64>,
     /// Steps of the plan that could not be done, and why.
     pub deferred: Vec<Deferral>,
     /// Why the run stopped before its end.
     pub stopped: Option<String>,
+}
+
+impl Applied {
+    /// How many steps were done.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.done.values().sum()
+    }
 }
 
 /// What became of wanting to apply.
@@ -169,39 +177,41 @@ async fn carry_out(
     progress: &Progress,
 ) -> Applied {
     let mut applied =
-        Applied { run: run.to_owned(), done: Vec::new(), deferred: Vec::new(), stopped: None };
-    // Accounts with a step that could not be done: what comes after it waits.
-    let (mut left, mut failed) = (BTreeSet::new(), BTreeSet::new());
-    let mut tried = BTreeSet::new();
-    let mut in_a_row = 0;
+        Applied { run: run.to_owned(), done: BTreeMap::new(), deferred: Vec::new(), stopped: None };
+    // The account whose steps are being done, and the last with one that could not be done: what
+    // comes after it waits. A plan has an account's steps one after another.
+    let (mut account, mut left) = (None, None);
+    let (mut tried, mut failed, mut in_a_row) = (0, 0, 0);
     for step in &plan.steps {
         progress.step();
-        if left.contains(&step.scim_id) {
+        if left == Some(&step.scim_id) {
             continue;
         }
-        tried.insert(step.scim_id.clone());
+        if account.replace(&step.scim_id) != Some(&step.scim_id) {
+            tried += 1;
+        }
         let hand = Hand { settings: Arc::clone(settings), run: run.to_owned(), now: clock() };
         let reason = match one(store, hand, step, lease).await {
             Ok(Ok(())) => {
                 in_a_row = 0;
-                applied.done.push(step.clone());
+                *applied.done.entry(step.stage).or_default() += 1;
                 continue;
             }
             Ok(Err(reason)) => reason,
             Err(error) => {
                 in_a_row += 1;
-                failed.insert(step.scim_id.clone());
+                failed += 1;
                 format!("error: {}", explained(error))
             }
         };
-        left.insert(step.scim_id.clone());
+        left = Some(&step.scim_id);
         applied.deferred.push(Deferral {
             stage: step.stage,
             scim_id: step.scim_id.clone(),
             name: step.name.clone(),
             reason: reason.clone(),
         });
-        applied.stopped = too_much(in_a_row, failed.len(), tried.len());
+        applied.stopped = too_much(in_a_row, failed, tried);
         if applied.stopped.is_some() {
             break;
         }
@@ -267,7 +277,7 @@ async fn record(
         run: applied.filter(|it| !it.done.is_empty()).map(|applied| applied.run.clone()),
         verdict: verdict.to_owned(),
         planned: plan.steps.len() as u64,
-        done: applied.map_or(0, |applied| applied.done.len() as u64),
+        done: applied.map_or(0, Applied::steps),
         reasons,
         failed,
         failures,
@@ -283,7 +293,7 @@ async fn record(
             "reasons": plan.reasons,
             "planned": plan.steps.len(),
             "deferred": plan.deferred.len() + applied.map_or(0, |it| it.deferred.len()),
-            "done": applied.map_or(0, |applied| applied.done.len()),
+            "done": applied.map_or(0, Applied::steps),
             "failed": failed,
             "stopped": applied.and_then(|applied| applied.stopped.clone()),
         }),
@@ -328,7 +338,7 @@ fn tell(plan: &Plan, applied: Option<&Applied>, verdict: &str) {
         .map(|(stage, count)| format!("{count} {}", stage.as_str()))
         .collect();
     let planned = planned.join(", ");
-    let done = applied.map_or(0, |applied| applied.done.len());
+    let done = applied.map_or(0, Applied::steps);
     let deferred = plan.deferred.len() + applied.map_or(0, |applied| applied.deferred.len());
     let mut reasons = plan.reasons.clone();
     reasons.extend(applied.and_then(|applied| applied.stopped.clone()));

@@ -71,6 +71,14 @@ pub struct Candidate {
     pub referenced_by: Vec<String>,
 }
 
+impl Candidate {
+    /// Whether the user owns anything.
+    #[must_use]
+    pub fn owns(&self) -> bool {
+        self.owned.iter().any(|(_, rows)| *rows > 0)
+    }
+}
+
 /// Who takes over what a leaver owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Successor {
@@ -220,10 +228,15 @@ pub struct Plan {
 
 /// Makes the plan. Candidates come in the order in which they are worked off.
 #[must_use]
-pub fn plan(candidates: &[Candidate], policy: &Policy, usage: &Usage, now: DateTime<Utc>) -> Plan {
+pub fn plan(
+    candidates: Vec<Candidate>,
+    policy: &Policy,
+    usage: &Usage,
+    now: DateTime<Utc>,
+) -> Plan {
     let (mut steps, mut deferred) = (Vec::new(), Vec::new());
     for candidate in candidates {
-        of_account(candidate, policy, now, &mut steps, &mut deferred);
+        of_account(&candidate, policy, now, &mut steps, &mut deferred);
     }
     let thresholds = thresholds(&steps, policy, usage);
     let mut reasons: Vec<String> = thresholds.iter().filter(|it| it.broken()).map(over).collect();

@@ -30,7 +30,7 @@ pub async fn plan_now(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> R
         managed: cleanup::managed(tx).await?,
         obstacles: obstacles(tx, settings, now).await?,
     };
-    Ok(plan(&candidates, &policy, &usage, now))
+    Ok(plan(candidates, &policy, &usage, now))
 }
 
 /// When the next stage of any account falls due; `None` where nobody is on the way.
@@ -95,6 +95,9 @@ async fn candidates(
     let mut candidates: Vec<Candidate> = found
         .into_iter()
         .map(|(candidate, manager)| {
+            if !candidate.owns() {
+                return candidate;
+            }
             let manager = manager.and_then(|id| managers.get(&id));
             let successor = successor(layout, &candidate.id, manager, &heir);
             Candidate { successor, ..candidate }
