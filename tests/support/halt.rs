@@ -51,11 +51,6 @@ impl Halt {
         Self { address, shared }
     }
 
-    /// Statements since the last call of [`Self::at`].
-    pub fn seen(&self) -> u64 {
-        self.shared.seen.load(Ordering::SeqCst)
-    }
-
     /// Counts anew, and carries neither the statement of this number, from one on, nor any after it.
     pub fn at(&self, statement: u64) {
         self.shared.seen.store(0, Ordering::SeqCst);
@@ -115,16 +110,13 @@ async fn statements(
 /// counts itself, the first message without the kind (§55.7 of its manual). MariaDB: three bytes of
 /// length, a number, and the payload.
 fn message(engine: Engine, greeted: bool, bytes: &[u8]) -> Option<usize> {
-    let length = match engine {
-        Engine::Postgres => {
-            let kind = usize::from(greeted);
-            let length = bytes.get(kind..kind + 4)?;
-            kind + u32::from_be_bytes(length.try_into().unwrap()) as usize
-        }
-        _ => {
-            let length = bytes.get(..4)?;
-            4 + u32::from_le_bytes([length[0], length[1], length[2], 0]) as usize
-        }
+    let length = if engine == Engine::Postgres {
+        let kind = usize::from(greeted);
+        let length = bytes.get(kind..kind + 4)?;
+        kind + u32::from_be_bytes(length.try_into().unwrap()) as usize
+    } else {
+        let length = bytes.get(..4)?;
+        4 + u32::from_le_bytes([length[0], length[1], length[2], 0]) as usize
     };
     (bytes.len() >= length).then_some(length)
 }
