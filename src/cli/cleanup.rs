@@ -1,6 +1,5 @@
 //! `cleanup`: what is due for users whom Entra disabled, read first, then done; holds; undoing.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use crate::http::system_clock;
 use crate::mapper::{Layout, Record};
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
-use crate::reconcile::cleanup::plan::{Plan, Readiness, Stage, by_stage};
+use crate::reconcile::cleanup::plan::{Plan, Readiness, Stage, by_stage, counted};
 use crate::reconcile::cleanup::{read, undo};
 use crate::report::{Verdict, csv, visible};
 use crate::service::stamp;
@@ -202,13 +201,6 @@ fn text(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\nTo do this: kpifire-scim cleanup apply --plan {}", plan.hash)?;
     }
     Ok(())
-}
-
-/// `3 strip, 1 anonymise`
-fn counted(steps: &BTreeMap<Stage, u64>) -> String {
-    let counts: Vec<String> =
-        steps.iter().map(|(stage, count)| format!("{count} {}", stage.as_str())).collect();
-    counts.join(", ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

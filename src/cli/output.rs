@@ -10,10 +10,7 @@ use super::error::Error;
 /// # Errors
 /// When stdout is closed, as by `| head`.
 pub fn print(text: &str) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    write(|out| out.write_all(text.as_bytes()))
 }
 
 /// Writes a result to stdout as it is made: it may be a long one.
@@ -66,18 +63,11 @@ pub fn confirm(question: &str, what: &str) -> Result<bool, Error> {
 /// Rows in columns as wide as their widest cell, two spaces apart.
 #[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
+    let mut widths = Vec::new();
     for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
+        widen(&mut widths, row);
     }
-    text
+    rows.iter().map(|row| aligned(row, &widths) + "\n").collect()
 }
 
 /// As [`table`], of rows that are made twice, so that they need not be kept.
@@ -89,17 +79,29 @@ pub fn write_table<const N: usize, Rows: Iterator<Item = [String; N]>>(
     heading: [&str; N],
     rows: impl Fn() -> Rows,
 ) -> io::Result<()> {
-    let mut widths = heading.map(|cell| cell.chars().count());
+    let rows = || std::iter::once(heading.map(str::to_owned)).chain(rows());
+    let mut widths = Vec::new();
     for row in rows() {
-        for (width, cell) in widths.iter_mut().zip(&row) {
-            *width = (*width).max(cell.chars().count());
-        }
+        widen(&mut widths, &row);
     }
-    for row in std::iter::once(heading.map(str::to_owned)).chain(rows()) {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    for row in rows() {
+        writeln!(out, "{}", aligned(&row, &widths))?;
     }
     Ok(())
+}
+
+/// Makes columns wide enough for a row.
+fn widen(widths: &mut Vec<usize>, row: &[String]) {
+    widths.resize(widths.len().max(row.len()), 0);
+    for (width, cell) in widths.iter_mut().zip(row) {
+        *width = (*width).max(cell.chars().count());
+    }
+}
+
+/// A row's cells in columns of these widths.
+fn aligned(row: &[String], widths: &[usize]) -> String {
+    let cells = row.iter().zip(widths).map(|(cell, &width)| format!("{cell:<width$}"));
+    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
 #[cfg(test)]

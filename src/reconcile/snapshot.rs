@@ -96,8 +96,8 @@ pub async fn take(
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
     let rows_by_name = named_rows(tx, layout, names, &stranded_users).await?;
-    let lost = (&stranded_users[..], compared.ambiguous);
-    findings.list.extend(named(lost, rows_by_name, users.unmanaged));
+    let ambiguous = compared.ambiguous;
+    findings.list.extend(named(&stranded_users, ambiguous, rows_by_name, users.unmanaged));
     findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
     let gone = Gone {
         teams: stranded_teams.iter().map(|it| it.id.clone()).collect(),
@@ -262,7 +262,8 @@ async fn named_rows(
 /// Findings of links without rows and of names that more than one row has, and the unmanaged rows
 /// that none of them speaks of.
 fn named(
-    (stranded, ambiguous): (&[Stranded], BTreeSet<String>),
+    stranded: &[Stranded],
+    ambiguous: BTreeSet<String>,
     rows: Vec<Named>,
     unmanaged: Vec<Finding>,
 ) -> Vec<Finding> {

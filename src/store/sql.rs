@@ -146,26 +146,16 @@ where
                     written += length;
                     out.push_identifier(text(*at, written))?;
                 }
-                // A literal, since a bound NULL would need the column's type.
-                Part::Bind(Cell::Null) => out.push_sql("NULL"),
-                Part::Bind(Cell::Bool(value)) => {
-                    out.push_bind_param::<types::Bool, _>(value)?;
-                }
-                Part::Bind(Cell::Int(value)) => {
-                    out.push_bind_param::<types::BigInt, _>(value)?;
-                }
-                Part::Bind(Cell::Number(value)) => {
-                    out.push_bind_param::<types::Double, _>(value)?;
-                }
-                Part::Bind(Cell::Text(value)) => {
-                    out.push_bind_param::<types::Text, _>(value)?;
-                }
-                Part::Bind(Cell::Bytes(value)) => {
-                    out.push_bind_param::<types::Binary, _>(value)?;
-                }
-                Part::Bind(Cell::Time(value)) => {
-                    out.push_bind_param::<types::Timestamp, _>(value)?;
-                }
+                Part::Bind(cell) => match cell {
+                    // A literal, since a bound NULL would need the column's type.
+                    Cell::Null => out.push_sql("NULL"),
+                    Cell::Bool(value) => out.push_bind_param::<types::Bool, _>(value)?,
+                    Cell::Int(value) => out.push_bind_param::<types::BigInt, _>(value)?,
+                    Cell::Number(value) => out.push_bind_param::<types::Double, _>(value)?,
+                    Cell::Text(value) => out.push_bind_param::<types::Text, _>(value)?,
+                    Cell::Bytes(value) => out.push_bind_param::<types::Binary, _>(value)?,
+                    Cell::Time(value) => out.push_bind_param::<types::Timestamp, _>(value)?,
+                },
             }
         }
         out.push_sql(text(written, self.text.len()));

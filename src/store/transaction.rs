@@ -197,6 +197,7 @@ impl Tx {
         .map_err(Error::from)
     }
 
+    /// Ends it, and gives back the memory that it was allowed.
     async fn end_snapshot(&mut self) -> Result<(), Error> {
         self.rollback().await?;
         if let Connection::Sqlite(it) = &mut self.connection {

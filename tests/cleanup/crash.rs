@@ -1,7 +1,6 @@
 //! Killed at any moment: whatever was done is whole, the rest is done by the next plan, nothing
 //! twice. And SCIM requests that race the stages: either order gives a right end.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use super::yard::Yard;
@@ -37,9 +36,7 @@ async fn a_killed_run_is_resumed(engine: Engine) {
         assert_eq!(plan.verdict(), "READY", "{:#}", plan.plan);
         // The lease of one that was killed would last for half a minute.
         yard.plant.agent.database().execute("UPDATE scim_lease SET holder = ''").await;
-        let arguments = ["cleanup", "apply", "--yes", "--plan", &plan.hash()];
-        let mut command = yard.plant.agent.install.command(&arguments);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = yard.applying_silently(&plan.hash()).spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(after)).await;
         if child.try_wait().unwrap().is_none() {
             kills += 1;
@@ -72,10 +69,7 @@ async fn enabling_races_stripping(engine: Engine) {
     for at in 0..LEAVERS {
         ids.push(yard.leaver(&format!("leaver{at}")).await);
     }
-    let hash = yard.plan().hash();
-    let arguments = ["cleanup", "apply", "--yes", "--plan", &hash];
-    let mut command = yard.plant.agent.install.command(&arguments);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = yard.applying_silently(&yard.plan().hash()).spawn().unwrap();
     for id in &ids {
         yard.plant.entra.enable(id).await;
     }
@@ -97,10 +91,7 @@ async fn enabling_races_anonymising(engine: Engine) {
     for at in 0..LEAVERS {
         ids.push(yard.leaver(&format!("leaver{at}")).await);
     }
-    let hash = yard.plan().hash();
-    let arguments = ["cleanup", "apply", "--yes", "--plan", &hash];
-    let mut command = yard.plant.agent.install.command(&arguments);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = yard.applying_silently(&yard.plan().hash()).spawn().unwrap();
     let on = serde_json::json!([{ "op": "Replace", "path": "active", "value": "True" }]);
     let mut enabled = Vec::new();
     // From the other end than cleanup, so that they meet.

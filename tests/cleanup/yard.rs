@@ -1,5 +1,7 @@
 //! A provisioned install with leavers, and cleanup's commands.
 
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use crate::reconcile::plant::Plant;
@@ -49,10 +51,21 @@ impl Yard {
         Planned { code: output.status.code().unwrap(), plan }
     }
 
+    /// The command that applies a plan.
+    pub fn applying(&self, hash: &str) -> Command {
+        self.plant.agent.install.command(&["cleanup", "apply", "--yes", "--plan", hash])
+    }
+
+    /// The same, of which nobody hears anything.
+    pub fn applying_silently(&self, hash: &str) -> Command {
+        let mut command = self.applying(hash);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
     /// Applies a plan; exit code and what was said.
     pub fn apply(&self, hash: &str) -> (i32, String) {
-        let arguments = ["cleanup", "apply", "--yes", "--plan", hash];
-        let output = self.plant.agent.install.run(&arguments);
+        let output = self.applying(hash).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
     }

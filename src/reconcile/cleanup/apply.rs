@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::plan::{Deferral, Plan, Readiness, Stage, Step, by_stage};
+use super::plan::{Deferral, Plan, Readiness, Stage, Step, by_stage, counted};
 use super::read::plan_now;
 use super::steps::{self, Hand};
 use crate::lease::{self, Lease, Leased};
@@ -333,11 +333,7 @@ fn failed(run: &RunRow) -> u64 {
 
 /// What a scheduled cleanup came to: names stay in the plan.
 fn tell(plan: &Plan, applied: Option<&Applied>, verdict: &str) {
-    let planned: Vec<String> = by_stage(&plan.steps)
-        .iter()
-        .map(|(stage, count)| format!("{count} {}", stage.as_str()))
-        .collect();
-    let planned = planned.join(", ");
+    let planned = counted(&by_stage(&plan.steps));
     let done = applied.map_or(0, Applied::steps);
     let deferred = plan.deferred.len() + applied.map_or(0, |applied| applied.deferred.len());
     let mut reasons = plan.reasons.clone();

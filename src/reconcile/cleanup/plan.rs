@@ -406,3 +406,11 @@ pub fn by_stage(steps: &[Step]) -> BTreeMap<Stage, u64> {
     }
     counts
 }
+
+/// `3 strip, 1 anonymise`
+#[must_use]
+pub fn counted(steps: &BTreeMap<Stage, u64>) -> String {
+    let counts: Vec<String> =
+        steps.iter().map(|(stage, count)| format!("{count} {}", stage.as_str())).collect();
+    counts.join(", ")
+}

@@ -83,9 +83,9 @@ async fn candidates(
     // Rows go as they come: what is kept of each is small.
     let mut found: Vec<(Candidate, Option<String>)> = Vec::new();
     let mut take = |leaver: Leaver| {
-        let owns = leaver.owned.iter().any(|rows| *rows > 0);
-        let manager = manager(&leaver.record).filter(|_| owns);
-        found.push((candidate(layout, &leaver), manager));
+        let candidate = candidate(layout, &leaver);
+        let manager = manager(&leaver.record).filter(|_| candidate.owns());
+        found.push((candidate, manager));
     };
     cleanup::leavers(tx, layout, wanted, &mut take).await?;
     let managers: BTreeSet<&String> = found.iter().filter_map(|(_, it)| it.as_ref()).collect();
