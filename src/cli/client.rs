@@ -12,7 +12,7 @@ use super::error::Error;
 use super::globals::Globals;
 use super::{output, time};
 use crate::service::Scope;
-use crate::service::clients::{self, Credentials};
+use crate::service::credentials::{self, Credential, Kind, Secret};
 
 /// `client …`
 #[derive(Debug, Subcommand)]
@@ -98,36 +98,37 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
             Command::Create(Create { name, expires, scope, format }) => {
                 let expires =
                     expires.map(|duration| time::ahead("--expires", duration, now)).transpose()?;
-                let credentials = clients::create(&store, &name, expires, scope.into(), now)
+                let scope = scope.into();
+                let made = credentials::create(&store, Kind::Client, &name, expires, scope, now)
                     .await
                     .map_err(|error| Error::service("no client was made", error))?;
-                print(&credentials, format)
+                print(made, format)
             }
             Command::List => {
-                let clients = clients::list(&store)
+                let clients = credentials::list(&store, Kind::Client)
                     .await
                     .map_err(|error| Error::service("can't list the clients", error))?;
                 output::print(&output::table(&rows(&clients)))
             }
             Command::Revoke(Named { name }) => {
-                clients::revoke(&store, &name, now)
+                credentials::revoke(&store, Kind::Client, &name, now)
                     .await
                     .map_err(|error| Error::service("the client was not revoked", error))?;
                 output::remark(&format!("revoked {name}"));
                 Ok(())
             }
             Command::Rotate(Rotate { name, format }) => {
-                let credentials = clients::rotate(&store, &name)
+                let made = credentials::rotate(&store, Kind::Client, &name)
                     .await
                     .map_err(|error| Error::service("the client was not rotated", error))?;
-                print(&credentials, format)
+                print(made, format)
             }
         }
     })
 }
 
-fn print(credentials: &Credentials, format: Format) -> Result<(), Error> {
-    let Credentials { client_id, client_secret } = credentials;
+fn print(made: Secret, format: Format) -> Result<(), Error> {
+    let (client_id, client_secret) = (made.client_id.unwrap_or_default(), made.text);
     match format {
         Format::Text => {
             output::print(&format!("client_id: {client_id}\nclient_secret: {client_secret}\n"))
@@ -141,14 +142,14 @@ fn print(credentials: &Credentials, format: Format) -> Result<(), Error> {
 
 /// The clients as `list` and `status` show them, a heading first.
 #[must_use]
-pub fn rows(clients: &[clients::Row]) -> Vec<Vec<String>> {
+pub fn rows(clients: &[Credential]) -> Vec<Vec<String>> {
     let heading = ["CLIENT", "SCOPE", "CLIENT ID", "CREATED", "EXPIRES", "LAST TOKEN", "REVOKED"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(clients.iter().map(|client| {
         vec![
             client.name.clone(),
             client.scope.as_str().to_owned(),
-            client.client_id.clone(),
+            client.client_id.clone().unwrap_or_default(),
             time::show(client.created),
             time::show_optional(client.expires),
             time::show_optional(client.last_used),

@@ -29,7 +29,8 @@ use crate::daemon::{self, Setup};
 use crate::http::client::Client;
 use crate::http::listener::Pulse;
 use crate::http::{AdminDoor, system_clock};
-use crate::service::{Scope, Service, tokens};
+use crate::service::credentials::{self, Kind};
+use crate::service::{Scope, Service};
 use crate::store::demo::execute_script;
 use crate::store::{self, Store, migrate};
 use crate::systemd::Sockets;
@@ -173,13 +174,14 @@ async fn token(store: &Store, service: &Service, place: &Place) -> Result<String
         place.keep_token(&token)?;
         return Ok(token);
     }
-    let now = Utc::now();
-    let there = tokens::list(store).await.map_err(failed)?.iter().any(|row| row.name == TOKEN);
-    let token = if there {
-        tokens::rotate(store, TOKEN, now).await.map_err(failed)?
+    let there = credentials::list(store, Kind::Token).await.map_err(failed)?;
+    let secret = if there.iter().any(|row| row.name == TOKEN) {
+        credentials::rotate(store, Kind::Token, TOKEN).await
     } else {
-        tokens::create(store, TOKEN, None, Scope::Provision, now).await.map_err(failed)?
+        let (scope, now) = (Scope::Provision, Utc::now());
+        credentials::create(store, Kind::Token, TOKEN, None, scope, now).await
     };
+    let token = secret.map_err(failed)?.text;
     if !good(service, &token).await? {
         return Err(Error::refused(format!(
             "the token `{TOKEN}` in {} has expired or has the scope read, and the demo needs one \

@@ -12,7 +12,8 @@ use super::{client, output, time, token};
 use crate::config::{Config, Cron, Schedule};
 use crate::notify;
 use crate::presence;
-use crate::service::{self, clients, tokens};
+use crate::service;
+use crate::service::credentials::{self, Credential, Kind};
 use crate::store::Status;
 use crate::store::agents::Agent;
 use crate::store::notices::Outbox;
@@ -29,8 +30,8 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         let failed = |error| Error::service("the status can't be read", error);
         let status = service::status(&store, now).await.map_err(failed)?;
         let (tokens, clients) = if status.pending.is_empty() {
-            let tokens = tokens::list(&store).await.map_err(failed)?;
-            (tokens, clients::list(&store).await.map_err(failed)?)
+            let tokens = credentials::list(&store, Kind::Token).await.map_err(failed)?;
+            (tokens, credentials::list(&store, Kind::Client).await.map_err(failed)?)
         } else {
             Default::default()
         };
@@ -42,7 +43,7 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     })
 }
 
-fn render(config: &Config, status: &Status, tokens: &[tokens::Row], now: DateTime<Utc>) -> String {
+fn render(config: &Config, status: &Status, tokens: &[Credential], now: DateTime<Utc>) -> String {
     let database = format!("{} ({})", config.database.url, status.version);
     let mut rows = vec![pair("database", database)];
     if !status.pending.is_empty() {

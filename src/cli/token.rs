@@ -9,7 +9,8 @@ use super::context;
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, time};
-use crate::service::{Scope, tokens};
+use crate::service::Scope;
+use crate::service::credentials::{self, Credential, Kind};
 
 /// `token …`
 #[derive(Debug, Subcommand)]
@@ -77,29 +78,30 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
             Command::Create(Create { name, expires, scope }) => {
                 let expires =
                     expires.map(|duration| time::ahead("--expires", duration, now)).transpose()?;
-                let token = tokens::create(&store, &name, expires, scope.into(), now)
+                let scope = scope.into();
+                let made = credentials::create(&store, Kind::Token, &name, expires, scope, now)
                     .await
                     .map_err(|error| Error::service("no token was made", error))?;
-                output::line(&token)
+                output::line(&made.text)
             }
             Command::List => {
-                let tokens = tokens::list(&store)
+                let tokens = credentials::list(&store, Kind::Token)
                     .await
                     .map_err(|error| Error::service("can't list the tokens", error))?;
                 output::print(&output::table(&rows(&tokens)))
             }
             Command::Revoke(Named { name }) => {
-                tokens::revoke(&store, &name, now)
+                credentials::revoke(&store, Kind::Token, &name, now)
                     .await
                     .map_err(|error| Error::service("the token was not revoked", error))?;
                 output::remark(&format!("revoked {name}"));
                 Ok(())
             }
             Command::Rotate(Named { name }) => {
-                let token = tokens::rotate(&store, &name, now)
+                let made = credentials::rotate(&store, Kind::Token, &name)
                     .await
                     .map_err(|error| Error::service("the token was not rotated", error))?;
-                output::line(&token)
+                output::line(&made.text)
             }
         }
     })
@@ -107,7 +109,7 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
 
 /// The tokens as `list` and `status` show them, a heading first.
 #[must_use]
-pub fn rows(tokens: &[tokens::Row]) -> Vec<Vec<String>> {
+pub fn rows(tokens: &[Credential]) -> Vec<Vec<String>> {
     let heading = ["NAME", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "REVOKED"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(tokens.iter().map(|token| {

@@ -19,7 +19,8 @@ use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply;
 use crate::reconcile::cleanup::plan::Plan;
 use crate::report::Grace;
-use crate::service::{Error, Service, tokens};
+use crate::service::credentials::{self, Credential, Kind};
+use crate::service::{Error, Service};
 use crate::store::snapshot;
 
 pub use crate::store::PoolStatus;
@@ -124,7 +125,7 @@ impl Console {
     ///
     /// # Errors
     /// The database's.
-    pub async fn tokens(&self) -> Result<Vec<tokens::Row>, Error> {
-        tokens::list(self.service.store()).await
+    pub async fn tokens(&self) -> Result<Vec<Credential>, Error> {
+        credentials::list(self.service.store(), Kind::Token).await
     }
 }

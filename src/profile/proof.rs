@@ -46,7 +46,7 @@ pub struct Finding {
 /// Proves `profile` against `catalogue`.
 ///
 /// `fold_expression` turns a quoted column into the SQL expression that the store compares
-/// userName and displayName by; on `PostgreSQL` an index must be built on exactly that.
+/// userName and displayName by; an index must be built on exactly that, except on `MariaDB`.
 #[must_use]
 pub fn prove(
     profile: &Profile,

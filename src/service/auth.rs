@@ -16,8 +16,8 @@ use subtle::ConstantTimeEq;
 use super::clients::{self, ACCESS_TOKEN};
 use super::{Error, Scope};
 use crate::store::Store;
-use crate::store::clients::by_token;
-use crate::store::tokens::{self, TokenRow};
+use crate::store::access_tokens::by_token;
+use crate::store::credentials::{self, Credential};
 use entra::Entra;
 
 pub use prove::prove;
@@ -40,7 +40,7 @@ pub struct Token {
 
 /// Good tokens by their hash, and when they were read.
 #[derive(Default)]
-pub(super) struct Cache(Mutex<HashMap<String, (TokenRow, Instant)>>);
+pub(super) struct Cache(Mutex<HashMap<String, (Credential, Instant)>>);
 
 /// The SHA-256 of a token, in hex: what the table holds.
 #[must_use]
@@ -82,26 +82,18 @@ pub(super) async fn authenticate(
 }
 
 /// The token with this hash: a client's, or one of the agent's own.
-async fn read(store: &Store, hash: &str, clients: bool) -> Result<Option<TokenRow>, Error> {
+async fn read(store: &Store, hash: &str, clients: bool) -> Result<Option<Credential>, Error> {
     let wanted = hash.to_owned();
     let found = store
         .read(move |tx| {
             let wanted = wanted.clone();
             Box::pin(async move {
                 if !clients {
-                    return tokens::by_hash(tx, &wanted).await;
+                    return credentials::token(tx, &wanted).await;
                 }
                 let found = by_token(tx, &wanted).await?;
-                Ok(found.map(|(client, expires, stored)| {
-                    let row = TokenRow {
-                        name: clients::caller(&client.name),
-                        scope: client.scope,
-                        created: client.created,
-                        expires: Some(client.expires.map_or(expires, |it| it.min(expires))),
-                        last_used: client.last_used,
-                        revoked: client.revoked,
-                    };
-                    (row, stored)
+                Ok(found.map(|(client, stored)| {
+                    (Credential { name: clients::caller(&client.name), ..client }, stored)
                 }))
             })
         })
@@ -112,7 +104,7 @@ async fn read(store: &Store, hash: &str, clients: bool) -> Result<Option<TokenRo
 }
 
 /// Lazily and on the side: a request doesn't wait for it.
-fn note_use(store: &Store, row: &TokenRow, now: NaiveDateTime) {
+fn note_use(store: &Store, row: &Credential, now: NaiveDateTime) {
     let stale = row.last_used.is_none_or(|used| now - used >= USED_EVERY);
     if !stale || row.revoked.is_some() || row.expires.is_some_and(|expires| expires <= now) {
         return;
@@ -122,7 +114,7 @@ fn note_use(store: &Store, row: &TokenRow, now: NaiveDateTime) {
         let noted = store
             .write(move |tx| {
                 let name = name.clone();
-                Box::pin(async move { tokens::used(tx, &name, now).await })
+                Box::pin(async move { credentials::token_used(tx, &name, now).await })
             })
             .await;
         if let Err(error) = noted {
@@ -132,13 +124,13 @@ fn note_use(store: &Store, row: &TokenRow, now: NaiveDateTime) {
 }
 
 impl Cache {
-    fn recall(&self, hash: &str) -> Option<TokenRow> {
+    fn recall(&self, hash: &str) -> Option<Credential> {
         let tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (row, read) = tokens.get(hash)?;
         (read.elapsed() < REMEMBERED).then(|| row.clone())
     }
 
-    fn remember(&self, hash: String, row: TokenRow) {
+    fn remember(&self, hash: String, row: Credential) {
         let mut tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if tokens.len() >= MOST {
             tokens.retain(|_, (_, read)| read.elapsed() < REMEMBERED);

@@ -30,11 +30,11 @@ pub mod audit;
 pub mod auth;
 pub mod clients;
 mod context;
+pub mod credentials;
 mod error;
 pub mod guard;
 mod read;
 mod representation;
-pub mod tokens;
 mod write;
 
 use std::sync::Arc;
@@ -53,7 +53,7 @@ use crate::notify::Channels;
 use crate::profile::model::Profile;
 use crate::scim::discovery::Scheme;
 use crate::scim::{Advertised, FilterLimits, ListQuery, Projection, ResourceType};
-use crate::store::{Status, Store, clients as rows};
+use crate::store::{Status, Store, access_tokens as rows};
 
 /// How many resources a page holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

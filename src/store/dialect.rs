@@ -5,14 +5,14 @@ use chrono::NaiveDateTime;
 use crate::mapper::{Cell, Layout, fit};
 use crate::profile::catalogue::{Column, Database, Kind};
 use crate::profile::model::TableName;
+use crate::scim;
 
 use super::sql::Sql;
 
 /// The expression that folds `inner` (SQL text) for comparison without case.
 ///
-/// PostgreSQL: an expression index on exactly this text serves it (`check` prints it). MariaDB: no
-/// NFKC there, so a row stored in compatibility forms is found only by the same forms. SQLite: the
-/// agent's own function.
+/// MariaDB: no NFKC there, so a row stored in compatibility forms is found only by the same forms.
+/// SQLite: the agent's own function.
 pub(super) fn fold(database: Database, inner: Sql) -> Sql {
     match database {
         Database::Sqlite => Sql::new("scim_fold(").append(inner).raw(")"),
@@ -22,6 +22,53 @@ pub(super) fn fold(database: Database, inner: Sql) -> Sql {
         Database::Mysql => Sql::new("CONVERT(LOWER(TRIM(")
             .append(inner)
             .raw(")) USING utf8mb4) COLLATE utf8mb4_bin"),
+    }
+}
+
+/// The expression over a column that an index must hold to serve [`same`]: `check` prints it. None on
+/// MariaDB, which indexes no expression.
+pub(super) fn indexed_fold(database: Database, column: Sql) -> Option<Sql> {
+    match database {
+        Database::Sqlite => Some(ascii_fold(column)),
+        Database::Postgres => Some(fold(database, column)),
+        Database::Mysql => None,
+    }
+}
+
+/// SQLite: the fold of what is plain ASCII, as nearly every name is, and NULL for the rest. An index
+/// can't hold the agent's own function, which kpifire's connections don't have.
+fn ascii_fold(inner: Sql) -> Sql {
+    Sql::new("CASE WHEN ")
+        .append(inner.clone())
+        .raw(" NOT GLOB '*[^ -~]*' THEN lower(trim(")
+        .append(inner)
+        .raw(")) END")
+}
+
+/// Whether `inner` and a text are the same without case.
+pub(super) fn same(database: Database, inner: Sql, text: &str) -> Sql {
+    let folded = fold(database, inner.clone());
+    let given = fold(database, Sql::default().bind(text));
+    match database {
+        // Both sides of the OR are served by one index on `ascii_fold`, and neither is ever NULL.
+        Database::Sqlite => {
+            let ascii = Sql::new("(").append(ascii_fold(inner)).raw(")");
+            Sql::new("(")
+                .append(ascii.clone())
+                .raw(" IS ")
+                .bind(scim::fold(text))
+                .raw(" OR (")
+                .append(ascii)
+                .raw(" IS NULL AND ")
+                .append(folded)
+                .raw(" = ")
+                .bind(scim::fold(text))
+                .raw("))")
+        }
+        Database::Postgres => folded.raw(" = ").append(given),
+        Database::Mysql => {
+            folded.raw(" IN (").append(given).raw(", ").bind(scim::fold(text)).raw(")")
+        }
     }
 }
 

@@ -6,12 +6,13 @@
 //! legacy tables, whose names are data, and one mechanism that three databases share is less than
 //! two. What the database says of a failure stays in [`Error`] and the log.
 
+pub mod access_tokens;
 pub mod agents;
 pub mod audit;
 mod catalogue;
 pub mod cleanup;
-pub mod clients;
 pub mod console;
+pub mod credentials;
 pub mod demo;
 mod dialect;
 pub mod edges;
@@ -35,7 +36,6 @@ pub mod snapshot;
 mod sql;
 mod status;
 mod tls;
-pub mod tokens;
 mod transaction;
 
 #[cfg(test)]
@@ -147,14 +147,10 @@ impl Store {
         .await
     }
 
-    /// The expression that folds a column, as an index must spell it; `None` where no index can.
+    /// The expression over a quoted column that an index must hold to serve lookups without case;
+    /// `None` where no index can.
     #[must_use]
     pub fn fold_expression(&self, column: &str) -> Option<String> {
-        match self.database() {
-            Database::Postgres => {
-                Some(format!("lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")"))
-            }
-            Database::Sqlite | Database::Mysql => None,
-        }
+        dialect::indexed_fold(self.database(), Sql::new(column)).map(Sql::into_text)
     }
 }

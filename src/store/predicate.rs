@@ -1,6 +1,6 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
-use super::dialect::{exact, fold, key_text, like_literal, text_key, value};
+use super::dialect::{exact, fold, key_text, like_literal, same, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{Cell, Field, Layout, Operand, Operator, Predicate};
 use crate::profile::catalogue::{Database, Kind};
@@ -191,33 +191,19 @@ impl Compiler<'_> {
     }
 
     fn folded_equal(&self, field: &Field, text: &str) -> Sql {
-        let database = self.database();
-        let left = fold(database, self.field(field));
-        let given = Sql::default().bind(text);
-        match database {
-            Database::Sqlite => left.raw(" = ").bind(scim::fold(text)),
-            Database::Postgres => left.raw(" = ").append(fold(database, given)),
-            Database::Mysql => {
-                let equal = left
-                    .raw(" IN (")
-                    .append(fold(database, given))
-                    .raw(", ")
-                    .bind(scim::fold(text))
-                    .raw(")");
-                // A case-insensitive collation finds a superset, and by the column's index.
-                if self.case_insensitive(field) {
-                    self.field(field)
-                        .raw(" IN (")
-                        .bind(text)
-                        .raw(", ")
-                        .bind(scim::fold(text))
-                        .raw(") AND ")
-                        .append(equal)
-                } else {
-                    equal
-                }
-            }
+        let equal = same(self.database(), self.field(field), text);
+        // A case-insensitive collation finds a superset, and by the column's index.
+        if self.database() == Database::Mysql && self.case_insensitive(field) {
+            return self
+                .field(field)
+                .raw(" IN (")
+                .bind(text)
+                .raw(", ")
+                .bind(scim::fold(text))
+                .raw(") AND ")
+                .append(equal);
         }
+        equal
     }
 
     fn case_insensitive(&self, field: &Field) -> bool {

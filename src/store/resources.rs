@@ -373,23 +373,12 @@ async fn lookup_key(
     label: &str,
     now: NaiveDateTime,
 ) -> Result<Option<Cell>, Error> {
-    let database = tx.database();
-    let label_column = || Sql::default().ident(&lookup.label);
-    let folded = super::dialect::fold(database, label_column());
-    let wanted = match database {
-        crate::profile::catalogue::Database::Postgres => {
-            super::dialect::fold(database, Sql::default().bind(label))
-        }
-        _ => Sql::default().bind(fold(label)),
-    };
     let find = Sql::new("SELECT ")
         .ident(&lookup.key)
         .raw(" FROM ")
         .table(&lookup.table)
         .raw(" WHERE ")
-        .append(folded)
-        .raw(" = ")
-        .append(wanted)
+        .append(super::dialect::same(tx.database(), Sql::default().ident(&lookup.label), label))
         .raw(" ORDER BY ")
         .ident(&lookup.key)
         .raw(" LIMIT 1");

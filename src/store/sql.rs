@@ -102,6 +102,12 @@ impl Sql {
         }
         self
     }
+
+    /// The text of what has no values and no identifiers for the dialect to quote.
+    pub fn into_text(self) -> String {
+        debug_assert!(self.parts.is_empty(), "{} has values", self.text);
+        self.text
+    }
 }
 
 impl QueryId for Sql {

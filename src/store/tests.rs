@@ -2,17 +2,19 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::debug_query;
 
 use super::predicate::Compiler;
 use super::sql::Sql;
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, Store, Tx, Work};
+use crate::config::DatabaseUrl;
 use crate::mapper::{self, Layout};
 use crate::profile;
 use crate::profile::catalogue::Database;
 use crate::profile::tests::catalogues::reference;
-use crate::scim::{FilterLimits, ListQuery, ResourceType, parse_filter};
+use crate::scim::{self, FilterLimits, ListQuery, ResourceType, parse_filter};
 
 const FILTERS: &[(ResourceType, &str)] = &[
     (ResourceType::User, r#"userName eq "Ana@plant.example""#),
@@ -120,5 +122,85 @@ fn failures_are_sorted_by_what_can_be_done() {
         ("relation \"users\" does not exist", ErrorKind::Other),
     ] {
         assert_eq!(said(text), kind, "{text}");
+    }
+}
+
+/// A database of the test's own, with one table of the reference's names.
+async fn users(folder: &tempfile::TempDir) -> Store {
+    let url = format!("sqlite:{}", folder.path().join("kpifire.db").display());
+    let store =
+        Store::new(&DatabaseUrl::parse(&url).unwrap(), 2, Duration::from_secs(5), None).unwrap();
+    for sql in [
+        "CREATE TABLE users (user_id INTEGER PRIMARY KEY, email VARCHAR(191) NOT NULL)".to_owned(),
+        format!("CREATE INDEX folded ON users ({})", store.fold_expression("\"email\"").unwrap()),
+    ] {
+        store.write(move |tx| run(tx, Sql::new(&sql))).await.unwrap();
+    }
+    store
+}
+
+fn run(tx: &mut Tx, sql: Sql) -> Work<'_, Vec<String>, Error> {
+    Box::pin(async move {
+        let rows = tx.query(sql).await?;
+        Ok(rows.iter().filter_map(|row| row.text(3).or_else(|| row.text(0))).collect())
+    })
+}
+
+fn same_email(text: &str) -> Sql {
+    let found = super::dialect::same(Database::Sqlite, Sql::default().column("r", "email"), text);
+    Sql::new("SELECT r.email FROM users r WHERE ").append(found)
+}
+
+#[tokio::test]
+async fn a_lookup_by_name_goes_by_the_index_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = users(&folder).await;
+    let sql = Sql::new("EXPLAIN QUERY PLAN ").append(same_email("Ana@plant.example"));
+    let plan = store.read(move |tx| run(tx, sql.clone())).await.unwrap();
+    let by_index = plan.iter().filter(|it| it.contains("SEARCH r USING INDEX folded"));
+    assert_eq!(by_index.count(), 2, "{plan:?}");
+    assert!(!plan.iter().any(|it| it.contains("SCAN")), "{plan:?}");
+}
+
+#[tokio::test]
+async fn sqlite_finds_by_the_index_what_folds_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = users(&folder).await;
+    let names = [
+        "Ana@plant.example",
+        " ana@PLANT.example  ",
+        "\tana@plant.example",
+        "ANA@plant.example\n",
+        "ana",
+        "a*",
+        "~",
+        "",
+        "Kelvin",
+        "\u{212a}elvin",
+        "RÄCE",
+        "räce",
+        "ra\u{308}ce",
+        "ＡＮＡ",
+        "straße",
+        "STRASSE",
+        "ﬁn",
+        "fin",
+        "ana\u{7f}",
+        "\u{1f600}",
+        "İstanbul",
+        "istanbul",
+    ];
+    for name in names {
+        let sql = Sql::new("INSERT INTO users (email) VALUES (").bind(name).raw(")");
+        store.write(move |tx| run(tx, sql.clone())).await.unwrap();
+    }
+    for wanted in names {
+        let sql = same_email(wanted);
+        let mut found = store.read(move |tx| run(tx, sql.clone())).await.unwrap();
+        let alike = |name: &&&str| scim::fold(name) == scim::fold(wanted);
+        let mut meant: Vec<&str> = names.iter().filter(alike).copied().collect();
+        found.sort();
+        meant.sort_unstable();
+        assert_eq!(found, meant, "{wanted:?}");
     }
 }

@@ -7,7 +7,8 @@ use chrono::Utc;
 use kpifire_scim::config;
 use kpifire_scim::profile;
 use kpifire_scim::scim::{FilterLimits, ListQuery, Projection, ResourceType};
-use kpifire_scim::service::clients::{self, Issue};
+use kpifire_scim::service::clients::{Credentials, Issue};
+use kpifire_scim::service::credentials::{self, Kind};
 use kpifire_scim::service::{Caller, Conditions, Error, Paging, Reply, Scope, Service};
 use kpifire_scim::store::{Store, statements_sent};
 use serde_json::{Value, json};
@@ -132,7 +133,9 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     assert_eq!(agent.delete(User, &ana).await, 6 + row + 2, "two tables of [revoke]");
 
     let (service, store, now) = (&agent.service, agent.service.store(), agent.caller.now);
-    let entra = clients::create(store, "entra", None, Scope::Provision, now).await.unwrap();
+    let made = credentials::create(store, Kind::Client, "entra", None, Scope::Provision, now);
+    let made = made.await.unwrap();
+    let entra = Credentials { client_id: made.client_id.unwrap(), client_secret: made.text };
     let before = statements_sent();
     assert!(matches!(service.issue(&entra, None, now).await, Ok(Issue::Granted(_))));
     assert_eq!(statements_sent() - before, 5, "a client's token");

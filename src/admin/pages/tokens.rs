@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Frame, Request, render, shown};
 use crate::http::response::Response;
 use crate::report::words::plural;
-use crate::service::tokens;
+use crate::service::credentials::Credential;
 
 #[derive(Template)]
 #[template(path = "console/tokens.html")]
@@ -41,7 +41,7 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
     render(200, &Page { frame, summary, rows })
 }
 
-fn row(request: &Request<'_>, token: &tokens::Row) -> Row {
+fn row(request: &Request<'_>, token: &Credential) -> Row {
     let now = request.now;
     let soon = token.expires.is_some_and(|at| at <= now + TimeDelta::days(30));
     let (state, class) = if token.revoked.is_some() {

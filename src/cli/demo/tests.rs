@@ -66,7 +66,7 @@ async fn a_second_demo_finds_everything_as_the_first_left_it() {
 
     // What kpifire has lost since stays lost: the rows are written into an empty install only.
     execute_script(&second.store, "DELETE FROM ideas; DELETE FROM user_sessions;").await.unwrap();
-    tokens::revoke(&second.store, TOKEN, Utc::now()).await.unwrap();
+    credentials::revoke(&second.store, Kind::Token, TOKEN, Utc::now()).await.unwrap();
     second.end().await;
     let third = begin(dir.path()).await;
     assert_ne!(third.token, kept);

@@ -68,8 +68,11 @@ impl Prover<'_> {
             let [only] = index.columns.as_slice() else {
                 return false;
             };
-            // `lower` ignores case as well, though it can't serve the store's lookups.
-            index.unique && (self.is_fold(only, &column.name) || is_lower(only, &column.name))
+            // `lower` ignores case as well, though it can't serve the store's lookups; what serves
+            // them on SQLite leaves out names beyond ASCII.
+            let whole = self.catalogue.database == Database::Postgres;
+            let folded = whole && self.is_fold(only, &column.name);
+            index.unique && (folded || is_lower(only, &column.name))
         });
         let folded_index = self.has_fold_index(table, &column.name);
         if !is_unique(table, &[&column.name]) && !folded_unique {
@@ -85,7 +88,7 @@ impl Prover<'_> {
         } else {
             self.uniqueness_by_case(&subject, attribute, table, column, &fold);
         }
-        if self.catalogue.database == Database::Postgres && !folded_index {
+        if self.catalogue.database != Database::Mysql && !folded_index {
             let index = names::index_name(&table.name, &[&column.name], "_folded_idx");
             self.warning(
                 subject,
@@ -164,9 +167,8 @@ impl Prover<'_> {
 
     /// Whether an index's expression, as the database prints it, is the fold of a column.
     fn is_fold(&self, expression: &str, column: &str) -> bool {
-        // Elsewhere no index serves the fold, and the closure may give the column back as it is.
-        self.catalogue.database == Database::Postgres
-            && bare(expression) == bare(&self.folded(column))
+        // No index of MariaDB's serves the fold, and the closure may give the column back as it is.
+        self.catalogue.database != Database::Mysql && bare(expression) == bare(&self.folded(column))
     }
 
     pub(super) fn edge_keys(&mut self, table: &Table, group: &str, user: &str) {
@@ -211,7 +213,7 @@ impl Prover<'_> {
 
     /// An index that serves a comparison without case.
     pub(super) fn index_folded(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
-        if self.catalogue.database != Database::Postgres {
+        if self.catalogue.database == Database::Mysql {
             return self.index(subject, table, column, why);
         }
         if !self.has_fold_index(table, column) {

@@ -6,12 +6,19 @@ use crate::profile::Profile;
 use crate::profile::catalogue::{Catalogue, Column, Database, Index};
 use crate::profile::proof::{Finding, Severity, prove};
 
-fn fold(column: &str) -> String {
-    format!("lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")")
+/// What an index must be on: the store's own texts, shortened.
+fn fold(database: Database, column: &str) -> String {
+    match database {
+        Database::Sqlite => format!("CASE WHEN {column} NOT GLOB '*' THEN lower({column}) END"),
+        Database::Postgres => {
+            format!("lower(normalize(btrim({column}::text), NFKC) COLLATE \"und-x-icu\")")
+        }
+        Database::Mysql => column.to_owned(),
+    }
 }
 
 fn proved(profile: &Profile, catalogue: &Catalogue) -> Vec<Finding> {
-    prove(profile, catalogue, fold)
+    prove(profile, catalogue, |column| fold(catalogue.database, column))
 }
 
 /// Everything that isn't Ok, as text.
@@ -35,11 +42,14 @@ fn sqlite_reference() {
     let all: String =
         findings.iter().map(|f| format!("{:?} {}: {}\n", f.severity, f.subject, f.what)).collect();
     insta::assert_snapshot!(all, @r#"
+Warning users.attributes."urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department".lookup.label: no index on the folded `departments.name`
 Ok users.table: table `users` has every column the profile names
 Ok users.attributes.userName: column `email` is unique without case (NOCASE)
+Warning users.attributes.userName: no index on the folded `email`
 Ok users.delete: a SCIM DELETE deactivates the row and keeps it; pointing at it: api_tokens.user_id, ideas.author_id, projects.owner_id, team_members.user_id, teams.leader_id, user_sessions.user_id
 Ok groups.table: table `teams` has every column the profile names
 Ok groups.attributes.displayName: column `name` is unique without case (NOCASE)
+Warning groups.attributes.displayName: no index on the folded `name`
 Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects.team_id
 Ok members.table: table `team_members` has every column the profile names
 Ok revoke.user_sessions: table `user_sessions` has every column the profile names
@@ -147,6 +157,9 @@ Error users.insert: column `users.e_mail` (varchar(191)) is NOT NULL, has no def
   why: inserting a row would fail
   fix: [users.insert]
 e_mail = ""
+Warning groups.attributes.displayName: no index on the folded `name`
+  why: every lookup by displayName would read the whole table
+  fix: CREATE INDEX "teams_name_folded_idx" ON "teams" ((CASE WHEN "name" NOT GLOB '*' THEN lower("name") END));
 Error groups.delete.cascade: table `team_members` isn't there, or the agent's account can't see it
   why: the profile reads and writes it
   fix: `groups.delete.cascade`: did you mean "teams_members"?
@@ -333,6 +346,9 @@ fn deleting_users_is_weighed() {
     );
     build.table("orders").foreign_keys[1].on_delete = "CASCADE".into();
     insta::assert_snapshot!(complaints(&parse("t", &text).unwrap(), &build.catalogue), @r#"
+Warning users.attributes.userName: no index on the folded `email`
+  why: every lookup by userName would read the whole table
+  fix: CREATE INDEX "users_email_folded_idx" ON "users" ((CASE WHEN "email" NOT GLOB '*' THEN lower("email") END));
 Warning users.delete.cascade: no index begins with column `team_members.user_id`
   why: every DELETE would read the whole table
   fix: CREATE INDEX "team_members_user_id_idx" ON "team_members" ("user_id");
@@ -346,6 +362,9 @@ mode = "deactivate"
 Warning users.delete: a SCIM DELETE also changes rows by ON DELETE: orders.seller (CASCADE)
   why: kpifire loses more than the row itself
   fix: leave it so if that is meant, or use mode = "deactivate"
+Warning groups.attributes.displayName: no index on the folded `name`
+  why: every lookup by displayName would read the whole table
+  fix: CREATE INDEX "teams_name_folded_idx" ON "teams" ((CASE WHEN "name" NOT GLOB '*' THEN lower("name") END));
 Warning members.user: no index begins with column `team_members.user_id`
   why: reading a user's teams, and disabling a user, would read the whole table
   fix: CREATE INDEX "team_members_user_id_idx" ON "team_members" ("user_id");

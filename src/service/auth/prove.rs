@@ -6,7 +6,7 @@ use super::entra::Entra;
 use super::{Error, keys};
 use crate::config;
 use crate::profile::proof::{Finding, Severity};
-use crate::service::{clients, tokens};
+use crate::service::credentials::{self, Kind};
 use crate::store::Store;
 
 /// Who can get in, by this configuration and this database. Reads Entra's keys, if there is `auth.entra`.
@@ -18,13 +18,11 @@ pub async fn prove(
     store: &Store,
     now: DateTime<Utc>,
 ) -> Result<Vec<Finding>, Error> {
-    let live = |revoked: Option<DateTime<Utc>>, expires: Option<DateTime<Utc>>| {
-        revoked.is_none() && expires.is_none_or(|expires| expires > now)
-    };
-    let tokens = tokens::list(store).await?;
-    let tokens = tokens.iter().filter(|it| live(it.revoked, it.expires)).count();
-    let clients = clients::list(store).await?;
-    let clients = clients.iter().filter(|it| live(it.revoked, it.expires)).count();
+    let (mut live, kinds) = ([0, 0], [Kind::Token, Kind::Client]);
+    for (live, kind) in live.iter_mut().zip(kinds) {
+        *live = credentials::list(store, kind).await?.iter().filter(|it| it.is_live(now)).count();
+    }
+    let [tokens, clients] = live;
     let mut findings = vec![callers(tokens, clients, settings.entra.is_some())];
     if let Some(entra) = &settings.entra {
         findings.extend(of_entra(entra).await?);

@@ -9,9 +9,10 @@ const COLUMNS: &str = "SELECT m.name, c.name, c.type, c.\"notnull\", c.dflt_valu
     FROM sqlite_master m, pragma_table_xinfo(m.name) c \
     WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1 \
     ORDER BY m.name, c.cid";
-const INDEXES: &str = "SELECT m.name, i.name, i.\"unique\", COALESCE(x.name, '(expression)') \
+const INDEXES: &str = "SELECT m.name, i.name, i.\"unique\", x.name, d.sql \
     FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x \
-    WHERE m.type = 'table' AND x.key = 1 ORDER BY m.name, i.name, x.seqno";
+    LEFT JOIN sqlite_master d ON d.type = 'index' AND d.name = i.name \
+    WHERE m.type = 'table' AND x.key = 1 AND i.partial = 0 ORDER BY m.name, i.name, x.seqno";
 const FOREIGN_KEYS: &str = "SELECT m.name, f.id, f.\"from\", f.\"table\", f.\"to\", f.on_delete \
     FROM sqlite_master m, pragma_foreign_key_list(m.name) f \
     WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq";
@@ -59,10 +60,8 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
         }
     }
     for row in tx.query(Sql::new(INDEXES)).await? {
-        let (Some(table), Some(name), Some(column)) = (row.text(0), row.text(1), row.text(3))
-        else {
-            continue;
-        };
+        let (Some(table), Some(name)) = (row.text(0), row.text(1)) else { continue };
+        let column = row.text(3).unwrap_or_else(|| expression(&row.text(4).unwrap_or_default()));
         tables.index(&TableName { schema: None, name: table }, &name, column, row.int(2) == 1);
     }
     let mut group = BTreeMap::new();
@@ -124,6 +123,12 @@ fn length(type_name: &str) -> Option<u64> {
         return None;
     }
     upper.split_once('(')?.1.split(')').next()?.trim().parse().ok()
+}
+
+/// What an index on an expression is on: all between the outer parentheses of its definition.
+fn expression(definition: &str) -> String {
+    let list = definition.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
+    list.map_or("(expression)", |(list, _)| list).trim().to_owned()
 }
 
 /// The collation that a column's definition names: no pragma tells it.
