@@ -6,6 +6,8 @@ use crate::support::{Agent, Dialect, Engine, user};
 
 on_every_database!(
     disabling_revokes_in_every_dialect,
+    disabling_who_is_inactive_already_revokes,
+    a_user_let_in_again_is_disabled_anew,
     deleting_revokes,
     only_the_disabled_user_is_touched
 );
@@ -50,6 +52,47 @@ async fn disabling_revokes_in_every_dialect(engine: Engine) {
         );
         assert_eq!(agent.database().rows(times).await, first, "enabling brings no token back");
     }
+}
+
+/// kpifire locked the person out before Entra heard of it: what signs in without a password stays
+/// until it is revoked.
+async fn disabling_who_is_inactive_already_revokes(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let database = agent.database();
+    let entra = agent.entra(Dialect::Classic);
+    entra.match_user("line.two@plant.example").await.expect("a kpifire user");
+    database
+        .execute(
+            "UPDATE users SET status = 'Inactive' WHERE user_id = 4; \
+             INSERT INTO user_sessions (session_id, user_id, expires_at) VALUES ('s',4,'2099-01-01 00:00:00'); \
+             INSERT INTO api_tokens (user_id, token_hash, created_at) VALUES (4,'h','2024-01-01 00:00:00')",
+        )
+        .await;
+    entra.disable("4").await;
+    assert_eq!(database.count("user_sessions WHERE user_id = 4").await, 0);
+    let alive = "api_tokens WHERE user_id = 4 AND revoked_at IS NULL";
+    assert_eq!(database.count(alive).await, 0);
+    let disabled = "scim_links WHERE legacy_key = '4' AND disabled_at IS NOT NULL";
+    assert_eq!(database.count(disabled).await, 1);
+}
+
+/// The grace of somebody whom kpifire let in again begins with Entra's next word.
+async fn a_user_let_in_again_is_disabled_anew(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let database = agent.database();
+    let entra = agent.entra(Dialect::Classic);
+    entra.disable("4").await;
+    let long_ago =
+        "UPDATE scim_links SET disabled_at = '2024-01-01 00:00:00' WHERE legacy_key = '4'";
+    database.execute(long_ago).await;
+    let since_long_ago =
+        "scim_links WHERE legacy_key = '4' AND disabled_at < '2024-01-02 00:00:00'";
+    entra.disable("4").await;
+    assert_eq!(database.count(since_long_ago).await, 1, "nothing has changed");
+    database.execute("UPDATE users SET status = 'Active' WHERE user_id = 4").await;
+    entra.disable("4").await;
+    assert_eq!(database.count(since_long_ago).await, 0);
+    assert_eq!(database.count("users WHERE user_id = 4 AND status = 'Inactive'").await, 1);
 }
 
 async fn deleting_revokes(engine: Engine) {

@@ -40,10 +40,13 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let old = mapper::attributes(layout, kind, &record);
     let wanted = wanted(job, &record, &old)?;
     name_is_free(tx, job, &record, &old, &wanted.resource).await?;
+    // kpifire may have switched the row before Entra says anything: a disabled user is whom Entra
+    // disabled, whatever the row says.
     let was_active = mapper::active(&old);
-    let disabling = wanted.active == Some(false) && was_active != Some(false);
-    let enabling = wanted.active == Some(true) && was_active != Some(true);
-    if disabling {
+    let was_disabled = record.link.as_ref().is_some_and(|link| link.disabled_at.is_some());
+    let disabling = wanted.active == Some(false) && (was_active != Some(false) || !was_disabled);
+    let enabling = wanted.active == Some(true) && (was_active != Some(true) || was_disabled);
+    if disabling && was_active != Some(false) {
         refuse_protected(job, id, &old)?;
         guard::admit(tx, job.guard, job.now()).await?;
     }
@@ -52,7 +55,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let reread = needs_reread(layout, kind, &assignments);
     let mut columns = job.columns(tx, assignments).await?;
     let changes = members::apply(tx, job, &key, &wanted.members).await?;
-    let link = linked(job, &record, &wanted)?;
+    let link = linked(job, &record, &wanted, was_active)?;
     let same = columns.is_empty() && !changes.any() && keeps(record.link.as_ref(), &link);
     if same && (wanted.silent() || asserts_nothing_new(record.link.as_ref(), &link)) {
         return answer(tx, job, &record).await;
@@ -174,7 +177,12 @@ fn refuse_protected(job: &Job, id: &str, old: &Resource) -> Result<(), Error> {
     Ok(())
 }
 
-fn linked(job: &Job, record: &Record, wanted: &Wanted) -> Result<Link, Error> {
+fn linked(
+    job: &Job,
+    record: &Record,
+    wanted: &Wanted,
+    was_active: Option<bool>,
+) -> Result<Link, Error> {
     let previous = record.link.as_ref();
     let disabled_at = previous.and_then(|link| link.disabled_at);
     Ok(Link {
@@ -187,7 +195,8 @@ fn linked(job: &Job, record: &Record, wanted: &Wanted) -> Result<Link, Error> {
         modified: job.now(),
         disabled_at: match wanted.active {
             Some(true) => None,
-            Some(false) => disabled_at.or(Some(job.now())),
+            // Who was let in again in kpifire has a grace anew.
+            Some(false) => disabled_at.filter(|_| was_active == Some(false)).or(Some(job.now())),
             None => disabled_at,
         },
         deleted_at: None,
