@@ -325,7 +325,11 @@ async fn undo(store: &Store, settings: &Arc<Settings>, run: &str) -> Result<u8, 
     let mut refused = 0;
     for step in &undone {
         let outcome = match &step.refused {
-            None => "undone; the account is on hold".to_owned(),
+            None if step.left.is_empty() => "undone; the account is on hold".to_owned(),
+            None => {
+                refused += 1;
+                format!("undone, and the account is on hold, but {}", step.left.join("; "))
+            }
             Some(why) => {
                 refused += 1;
                 format!("left as it is: {why}")
@@ -336,5 +340,8 @@ async fn undo(store: &Store, settings: &Arc<Settings>, run: &str) -> Result<u8, 
     if refused == 0 {
         return Ok(0);
     }
-    Err(Error::refused(format!("{refused} of {} steps were left as they are", undone.len())))
+    Err(Error::refused(format!(
+        "{refused} of {} steps were left as they are, or a part of them",
+        undone.len()
+    )))
 }

@@ -187,7 +187,7 @@ pub fn examine(
     let subject = Subject::of(layout, kind, record, baseline);
     let state = record.link.as_ref().map(|link| link.state);
     if state == Some(LinkState::Deleted) {
-        findings.list.extend(revived(layout, kind, &subject));
+        findings.list.extend(revived(layout, kind, &subject, baseline));
         return false;
     }
     let asserted = baseline.get(kind.name_attribute()).and_then(Value::as_str);
@@ -212,8 +212,16 @@ pub fn examine(
 }
 
 /// A tombstone whose row is in use again.
-fn revived(layout: &Layout, kind: ResourceType, subject: &Subject) -> Option<Finding> {
-    if matches!(layout.profile.table(kind).delete, Delete::Delete { .. }) {
+fn revived(
+    layout: &Layout,
+    kind: ResourceType,
+    subject: &Subject,
+    baseline: &Map<String, Value>,
+) -> Option<Finding> {
+    let active = subject.reading("active") == Some(&Reading::Value(Value::Bool(true)));
+    // Cleanup leaves the row of a user whose personal data it replaced, and forgets the baseline.
+    let anonymised = kind == ResourceType::User && baseline.is_empty() && !active;
+    if matches!(layout.profile.table(kind).delete, Delete::Delete { .. }) && !anonymised {
         return Some(subject.finding(
             Kind::Recycled,
             None,
@@ -224,16 +232,15 @@ fn revived(layout: &Layout, kind: ResourceType, subject: &Subject) -> Option<Fin
                 .to_owned(),
         ));
     }
-    if subject.reading("active") != Some(&Reading::Value(Value::Bool(true))) {
-        return None;
-    }
-    Some(subject.finding(
-        Kind::Reactivated,
-        Some("active"),
-        false.into(),
-        true.into(),
-        "Entra deleted the user, and kpifire has it active again".to_owned(),
-    ))
+    active.then(|| {
+        subject.finding(
+            Kind::Reactivated,
+            Some("active"),
+            false.into(),
+            true.into(),
+            "Entra deleted the user, and kpifire has it active again".to_owned(),
+        )
+    })
 }
 
 /// The resource that findings are about.

@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::finding::{Finding, Kind};
 use super::snapshot::percent;
-use crate::report::{Count, Item, Scope, Verdict};
+use crate::report::{Count, Item, Rows, Scope, Verdict};
 
 /// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
-/// complete run's, `floor` a share in percent.
+/// complete run's, `removed` what cleanup took out of the tables since, `floor` a share in percent.
 #[must_use]
-pub fn implausible(now: &Scope, before: Option<&Scope>, floor: f64) -> Vec<String> {
+pub fn implausible(now: &Scope, before: Option<&Scope>, removed: Rows, floor: f64) -> Vec<String> {
     let (rows, asserted) = (now.rows, now.asserted);
     let (rows_then, asserted_then) =
         before.map(|scope| (scope.rows, scope.asserted)).unwrap_or_default();
@@ -24,6 +24,7 @@ pub fn implausible(now: &Scope, before: Option<&Scope>, floor: f64) -> Vec<Strin
             rows_then: rows_then.users,
             asserted: asserted.users,
             asserted_then: asserted_then.users,
+            removed: removed.users,
         },
         Table {
             name: "team",
@@ -31,6 +32,7 @@ pub fn implausible(now: &Scope, before: Option<&Scope>, floor: f64) -> Vec<Strin
             rows_then: rows_then.teams,
             asserted: asserted.teams,
             asserted_then: asserted_then.teams,
+            removed: removed.teams,
         },
         Table {
             name: "membership",
@@ -38,6 +40,7 @@ pub fn implausible(now: &Scope, before: Option<&Scope>, floor: f64) -> Vec<Strin
             rows_then: rows_then.members,
             asserted: asserted.members,
             asserted_then: asserted_then.members,
+            removed: removed.members,
         },
     ];
     tables.iter().filter_map(|table| table.suspicion(floor)).collect()
@@ -50,6 +53,7 @@ struct Table {
     rows_then: u64,
     asserted: u64,
     asserted_then: u64,
+    removed: u64,
 }
 
 impl Table {
@@ -63,8 +67,9 @@ impl Table {
             };
             return Some(format!("kpifire has no {name}s{had}: is this the right database?"));
         }
-        // What Entra itself took away since is not lost.
-        let expected = rows_then.saturating_sub(self.asserted_then.saturating_sub(self.asserted));
+        // What Entra itself took away since is not lost, nor what cleanup did.
+        let taken = self.asserted_then.saturating_sub(self.asserted).saturating_add(self.removed);
+        let expected = rows_then.saturating_sub(taken);
         let share = percent(*rows, expected);
         (share < floor).then(|| {
             format!(
@@ -162,16 +167,25 @@ mod tests {
             Scope { rows: of(rows), asserted: of(asserted), ..Scope::default() }
         };
         let none = [0; 3];
-        assert!(implausible(&scope([5, 0, 0], none), None, 90.0).is_empty());
-        assert_eq!(implausible(&scope(none, none), None, 90.0).len(), 1);
-        assert_eq!(implausible(&scope([5, 0, 0], [5, 2, 9]), None, 90.0).len(), 2);
         let before = scope([100, 3, 10], [50, 3, 10]);
-        assert_eq!(implausible(&scope([89, 3, 10], [50, 3, 10]), Some(&before), 90.0).len(), 1);
-        assert!(implausible(&scope([90, 3, 10], [50, 3, 10]), Some(&before), 90.0).is_empty());
-        assert!(implausible(&scope([1, 3, 10], [50, 3, 10]), Some(&before), 0.0).is_empty());
+        let suspicions =
+            |now: &Scope, floor: f64| implausible(now, Some(&before), Rows::default(), floor).len();
+        let first = |now: &Scope| implausible(now, None, Rows::default(), 90.0).len();
+        assert_eq!(first(&scope([5, 0, 0], none)), 0);
+        assert_eq!(first(&scope(none, none)), 1);
+        assert_eq!(first(&scope([5, 0, 0], [5, 2, 9])), 2);
+        assert_eq!(suspicions(&scope([89, 3, 10], [50, 3, 10]), 90.0), 1);
+        assert_eq!(suspicions(&scope([90, 3, 10], [50, 3, 10]), 90.0), 0);
+        assert_eq!(suspicions(&scope([1, 3, 10], [50, 3, 10]), 0.0), 0);
         // Entra took five members out of their teams.
-        assert!(implausible(&scope([100, 3, 5], [50, 3, 5]), Some(&before), 90.0).is_empty());
-        assert_eq!(implausible(&scope([100, 3, 4], [50, 3, 5]), Some(&before), 90.0).len(), 1);
+        assert_eq!(suspicions(&scope([100, 3, 5], [50, 3, 5]), 90.0), 0);
+        assert_eq!(suspicions(&scope([100, 3, 4], [50, 3, 5]), 90.0), 1);
+        // Cleanup removed them, and the rows of twenty users.
+        let cleaned = scope([80, 3, 5], [50, 3, 10]);
+        let removed = |users, members| Rows { users, teams: 0, members };
+        assert_eq!(implausible(&cleaned, Some(&before), removed(20, 5), 90.0), [""; 0]);
+        assert_eq!(implausible(&cleaned, Some(&before), removed(20, 4), 90.0).len(), 1);
+        assert_eq!(implausible(&cleaned, Some(&before), removed(11, 5), 90.0).len(), 1);
     }
 
     #[test]

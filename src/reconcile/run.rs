@@ -16,8 +16,9 @@ use super::snapshot::{self, Progress, Seen};
 use super::{Settings, auto, judge, stored};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
-use crate::report::{Item, Report, Run, Verdict, model};
+use crate::report::{Item, Report, Rows, Run, Verdict, model};
 use crate::service::stamp;
+use crate::store::cleanup::removed_since;
 use crate::store::lease::require;
 use crate::store::{Error, Store, Tx, findings, runs};
 
@@ -209,12 +210,23 @@ impl Outcome {
 
 /// Weighs what was read against the last complete run.
 async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc>) -> Outcome {
-    let before = store.read(|tx| Box::pin(runs::last_complete(tx))).await;
-    let before = match before {
-        Ok(before) => before.map(|run| stored::scope(&run)),
+    let layout = Arc::clone(&settings.layout);
+    let before = store
+        .read(move |tx| {
+            let layout = Arc::clone(&layout);
+            Box::pin(async move {
+                let Some(run) = runs::last_complete(tx).await? else { return Ok(None) };
+                let (users, members) = removed_since(tx, &layout, run.started).await?;
+                Ok(Some((stored::scope(&run), Rows { users, teams: 0, members })))
+            })
+        })
+        .await;
+    let (before, removed) = match before {
+        Ok(before) => before.unzip(),
         Err(error) => return Outcome::unreadable(&error),
     };
-    let incomplete = judge::implausible(&seen.scope, before.as_ref(), settings.reconcile.floor);
+    let (removed, floor) = (removed.unwrap_or_default(), settings.reconcile.floor);
+    let incomplete = judge::implausible(&seen.scope, before.as_ref(), removed, floor);
     let mut found = BTreeMap::new();
     if incomplete.is_empty() {
         let heard = seen.scope.last_contact.is_some();

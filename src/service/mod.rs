@@ -14,7 +14,7 @@
 //! | `POST /Users` | 6: name lock (none on `SQLite`); name; insert; link; row with groups; audit; and 1 or 2 per lookup label |
 //! | `PATCH /Users/{id}` | 4: row with groups; update; link; audit; and 1 per `[revoke]` table on disabling, 1 on enabling |
 //! | … that changes nothing | 1: row with groups |
-//! | `PATCH /Groups/{id}`, members added | 7: row; unknown ids; edges; desired edges; update; link; audit |
+//! | `PATCH /Groups/{id}`, members added | 8: row; users' rows locked (not on `SQLite`); unknown ids; edges; desired edges; update; link; audit |
 //! | … members removed | 6: row; edges and desired edges per 256 ids; update; link; audit |
 //! | `DELETE /Users/{id}` | 6: row; update; edges; desired edges; link; audit; and 1 per `[revoke]` table |
 //! | `GET /ServiceProviderConfig` | 1: whether there are clients |

@@ -7,7 +7,9 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::dialect::{for_update, key_text, text_key, text_list, timestamp, value};
+use super::dialect::{
+    for_update, json_length, key_text, text_key, text_list, timestamp, value, whole,
+};
 use super::error::{Error, ErrorKind};
 use super::pages::Pages;
 use super::resources::{columns, from, record};
@@ -404,6 +406,34 @@ pub async fn accounts_since(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeSe
     );
     let rows = tx.query(sql.bind(since)).await?;
     Ok(rows.iter().filter_map(|row| row.text(0)).collect())
+}
+
+/// How many users' rows and how many memberships cleanup removed since a time, undone steps left out.
+/// One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn removed_since(
+    tx: &mut Tx,
+    layout: &Layout,
+    since: NaiveDateTime,
+) -> Result<(u64, u64), Error> {
+    let database = tx.database();
+    let rows = json_length(
+        database,
+        "j.before_values",
+        "removed",
+        &layout.profile.members.table.to_string(),
+    );
+    let sum = |inner: Sql| whole(database, Sql::new("SUM(").append(inner).raw(")"));
+    let sql = Sql::new("SELECT ")
+        .append(sum(Sql::new("CASE WHEN j.step = 'delete' THEN 1 END")))
+        .raw(", ")
+        .append(sum(rows))
+        .raw(" FROM scim_cleanup_journal j WHERE j.outcome = 'done' AND j.at >= ");
+    let rows = tx.query(sql.bind(since)).await?;
+    let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
+    Ok(rows.first().map_or((0, 0), |row| (unsigned(row.int(0)), unsigned(row.int(1)))))
 }
 
 /// The rows of a legacy table whose column holds this key: these columns, all of them when none are

@@ -94,6 +94,33 @@ pub(super) fn key_text(database: Database, inner: Sql) -> Sql {
     }
 }
 
+/// How many items the array has that a JSON text holds under two names; NULL where it has none.
+pub(super) fn json_length(database: Database, column: &str, outer: &str, inner: &str) -> Sql {
+    let path = format!("$.{outer}.\"{}\"", inner.replace('"', "\\\""));
+    match database {
+        Database::Sqlite => {
+            Sql::new("json_array_length(").raw(column).raw(", ").bind(path).raw(")")
+        }
+        Database::Postgres => Sql::new("json_array_length(CAST(")
+            .raw(column)
+            .raw(" AS json) -> '")
+            .raw(outer)
+            .raw("' -> CAST(")
+            .bind(inner)
+            .raw(" AS text))"),
+        Database::Mysql => Sql::new("JSON_LENGTH(").raw(column).raw(", ").bind(path).raw(")"),
+    }
+}
+
+/// A number as a whole one: sums of whole numbers come as decimals elsewhere.
+pub(super) fn whole(database: Database, inner: Sql) -> Sql {
+    match database {
+        Database::Sqlite => inner,
+        Database::Postgres => Sql::new("CAST(").append(inner).raw(" AS bigint)"),
+        Database::Mysql => Sql::new("CAST(").append(inner).raw(" AS SIGNED)"),
+    }
+}
+
 /// An aggregate: pairs of texts as one JSON text, an array of arrays; NULL or `[]` for no row.
 pub(super) fn json_pairs(database: Database, first: Sql, second: Sql) -> Sql {
     let pair = |function: &str| {
@@ -166,6 +193,15 @@ pub(super) fn for_update(database: Database, alias: &str) -> Sql {
         Database::Sqlite => Sql::default(),
         Database::Postgres => Sql::new(" FOR UPDATE OF ").raw(alias),
         Database::Mysql => Sql::new(" FOR UPDATE"),
+    }
+}
+
+/// Appended to a SELECT whose rows shall not go away until the transaction ends.
+pub(super) fn for_share(database: Database, alias: &str) -> Sql {
+    match database {
+        Database::Sqlite => Sql::default(),
+        Database::Postgres => Sql::new(" FOR KEY SHARE OF ").raw(alias),
+        Database::Mysql => Sql::new(" LOCK IN SHARE MODE"),
     }
 }
 

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 
-use super::dialect::{json_pairs, key_text, text_key, text_list, value};
+use super::dialect::{exact, for_share, json_pairs, key_text, text_key, text_list, value};
 use super::error::{Error, ErrorKind};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout};
+use crate::profile::catalogue::{Database, Kind};
 use crate::scim::ResourceType;
 
 /// How many keys one DELETE names at most.
@@ -128,7 +129,9 @@ pub(super) enum Desired {
 pub(super) const DISABLED: &str = "s.resource_type = 'User' AND s.legacy_key = d.user_key \
     AND s.disabled_at IS NOT NULL AND s.state <> 'deleted'";
 
-/// Which of these user ids no live user has. One statement.
+/// Which of these user ids no live user has. The rows are locked against being deleted until the
+/// transaction ends: cleanup may be about to make one a tombstone. Two statements; one on SQLite,
+/// whose writer is alone.
 ///
 /// # Errors
 /// The database's.
@@ -140,14 +143,34 @@ pub async fn unknown_users(
     let users = &layout.profile.users;
     let key = layout.column(&users.table, &users.key);
     let database = tx.database();
+    let wanted = || text_key(database, key, Sql::new("i.item"));
+    if database != Database::Sqlite {
+        let lock = Sql::new("SELECT 1 FROM ")
+            .table(&users.table)
+            .raw(" r WHERE ")
+            .column("r", &users.key)
+            .raw(" IN (SELECT ")
+            .append(wanted())
+            .raw(" FROM ")
+            .append(text_list(database, ids))
+            .raw(" i)");
+        tx.later(lock.append(for_share(database, "r"))).await?;
+    }
+    let mut row = Sql::default().column("r", &users.key).raw(" = ").append(wanted());
+    if layout.kind(&users.table, &users.key) == Kind::Text {
+        // An id is its letters, whatever the column's collation takes for the same.
+        row = row
+            .raw(" AND ")
+            .append(exact(database, Sql::default().column("r", &users.key)))
+            .raw(" = ")
+            .append(exact(database, Sql::new("i.item")));
+    }
     let sql = Sql::new("SELECT i.item FROM ")
         .append(text_list(database, ids))
         .raw(" i WHERE NOT EXISTS (SELECT 1 FROM ")
         .table(&users.table)
         .raw(" r WHERE ")
-        .column("r", &users.key)
-        .raw(" = ")
-        .append(text_key(database, key, Sql::new("i.item")))
+        .append(row)
         .raw(
             ") OR EXISTS (SELECT 1 FROM scim_links l WHERE l.resource_type = 'User' \
              AND l.state = 'deleted' AND l.legacy_key = i.item)",

@@ -112,14 +112,15 @@ async fn what_a_leaver_owns_goes_to_the_manager(engine: Engine) {
     let database = yard.plant.agent.database();
     assert_eq!(database.value(owner).await.as_deref(), Some(boss.as_str()));
     assert_eq!(database.value(author).await.as_deref(), Some(boss.as_str()));
-    // Somebody took one of them on in the meantime: all of that step stays as it is.
+    // Somebody took one of them on in the meantime: that row stays as it is.
     yard.plant.natively("UPDATE ideas SET author_id = 3 WHERE idea_id = 77").await;
     let undone = yard.plant.agent.install.run(&["cleanup", "undo", &run]);
     assert_eq!(undone.status.code(), Some(1));
     let said = String::from_utf8_lossy(&undone.stdout).into_owned();
     assert!(said.contains(&format!("anonymise {ana}: undone")), "{said}");
-    assert!(said.contains("a row of ideas is no longer as cleanup left it"), "{said}");
-    assert_eq!(database.value(owner).await.as_deref(), Some(boss.as_str()));
+    assert!(said.contains("the row 77 of ideas is no longer as cleanup left it"), "{said}");
+    assert_eq!(database.value(owner).await.as_deref(), Some(ana.as_str()));
+    assert_eq!(database.value(author).await.as_deref(), Some("3"));
     assert_eq!(yard.column("email", &ana).await.as_deref(), Some("ana@plant.example"));
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::reconcile::plant::Plant;
-use crate::support::Engine;
+use crate::support::{Database, Engine, Install};
 
 /// A plant whose cleanup acts at once.
 pub struct Yard {
@@ -28,6 +28,19 @@ impl Yard {
     pub async fn new(engine: Engine, more: &str) -> Self {
         let mut plant = Plant::new(engine).await;
         plant.agent.install.configure(&format!("[cleanup]\nstrip_after = \"0s\"\n{more}\n"));
+        let team = plant.entra.create_group("Line 7").await;
+        Self { plant, team }
+    }
+
+    /// The same, with a part of the built-in profile replaced.
+    pub async fn with_profile(engine: Engine, part: &str, by: &str, more: &str) -> Self {
+        let built_in = include_str!("../../config/profiles/kpifire.toml");
+        assert!(built_in.contains(part), "the profile has changed");
+        let profile = built_in.replacen(part, by, 1);
+        let mut install = Install::with_profile(Database::reference(engine).await, &profile);
+        install.configure(&format!("[cleanup]\nstrip_after = \"0s\"\n{more}\n"));
+        let plant = Plant::on(install).await;
+        plant.match_people().await;
         let team = plant.entra.create_group("Line 7").await;
         Self { plant, team }
     }

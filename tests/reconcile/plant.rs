@@ -26,10 +26,17 @@ impl Plant {
     pub async fn new(engine: Engine) -> Self {
         let agent = Agent::start(engine).await;
         let entra = agent.entra(Dialect::Classic);
+        let plant = Self { agent, entra };
+        plant.match_people().await;
+        plant
+    }
+
+    /// Entra matches the people of the reference install.
+    pub async fn match_people(&self) {
         for name in ["quality.lead", "line.one", "line.two"] {
-            entra.match_user(&format!("{name}@plant.example")).await.expect("a kpifire user");
+            let name = format!("{name}@plant.example");
+            self.entra.match_user(&name).await.expect("a kpifire user");
         }
-        Self { agent, entra }
     }
 
     /// An install of another kind, as it is.

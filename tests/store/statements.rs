@@ -124,7 +124,7 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     let remove =
         |id: &str| json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }]);
     for team in ["1", "2"] {
-        assert_eq!(agent.patch(Group, team, add(&ana)).await, 7 + row, "team {team}");
+        assert_eq!(agent.patch(Group, team, add(&ana)).await, 7 + lock + row, "team {team}");
         assert_eq!(agent.patch(Group, team, remove(&ana)).await, 6 + row, "team {team}");
     }
     let (_, sent) = agent.create(Group, group("New")).await;

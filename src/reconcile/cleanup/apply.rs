@@ -248,7 +248,7 @@ async fn one(
 }
 
 /// An operator may be told what the database said.
-fn explained(error: service::Error) -> String {
+pub(super) fn explained(error: service::Error) -> String {
     match error {
         service::Error::Refused(error) => error.to_string(),
         service::Error::Internal(source) | service::Error::Unavailable { source, .. } => {

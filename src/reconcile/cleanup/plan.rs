@@ -374,8 +374,12 @@ fn thresholds(steps: &[Step], policy: &Policy, usage: &Usage) -> Vec<Threshold> 
     ];
     if usage.managed >= MANY_USERS {
         let share = |name: &str, count| {
-            let percent = (percent(count, usage.managed) * 10.0).round() / 10.0;
-            Threshold { name: name.to_owned(), count: percent, limit: policy.max_percent }
+            let (exact, limit) = (percent(count, usage.managed), policy.max_percent);
+            let short = (exact * 10.0).round() / 10.0;
+            // What is just over the limit must not come out as the limit.
+            let over = exact > limit && short <= limit;
+            let count = if over { (exact * 1000.0).ceil() / 1000.0 } else { short };
+            Threshold { name: name.to_owned(), count, limit }
         };
         thresholds.push(share("cleanup.max_percent in this run", now));
         thresholds.push(share("cleanup.max_percent in 7 days", week));

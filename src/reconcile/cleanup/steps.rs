@@ -63,7 +63,7 @@ pub(super) async fn run(
         }
         Stage::Anonymise => anonymise(tx, hand, &record, &mut before).await?,
         Stage::Delete => {
-            if let Err(reason) = delete(tx, layout, &record, &mut before).await? {
+            if let Err(reason) = delete(tx, hand, &record, &mut before).await? {
                 return Ok(Err(reason));
             }
         }
@@ -133,8 +133,12 @@ async fn strip(
     let members = &layout.profile.members;
     let (table, column) = (&members.table, &members.user);
     let rows = cleanup::rows_of(tx, layout, table, column, &record.key, &[]).await?;
-    before.removed.insert(table.to_string(), rows);
-    Ok(resources::delete_where(tx, layout, table, column, &record.key).await?)
+    before.desired = edges::desired_teams(tx, &record.id()).await?;
+    if !rows.is_empty() {
+        before.removed.insert(table.to_string(), rows);
+        resources::delete_where(tx, layout, table, column, &record.key).await?;
+    }
+    Ok(())
 }
 
 /// What the user owns becomes the successor's.
@@ -185,6 +189,8 @@ async fn anonymise(
     let layout = &*hand.settings.layout;
     let users = &layout.profile.users;
     let id = record.id();
+    // Entra may have put the user into a team since the memberships went.
+    strip(tx, layout, record, before).await?;
     let set: BTreeMap<String, Cell> = layout
         .profile
         .anonymise
@@ -200,7 +206,6 @@ async fn anonymise(
     resources::update(tx, layout, ResourceType::User, &record.key, &columns).await?;
     before.changed.insert(users.table.to_string(), rows);
     before.set.insert(users.table.to_string(), set);
-    before.desired = edges::desired_teams(tx, &id).await?;
     edges::forget(tx, ResourceType::User, &id).await?;
     let Some(link) = &record.link else { return Ok(()) };
     before.link = Some(json!({
@@ -209,16 +214,20 @@ async fn anonymise(
         "kept": link.kept,
         "deletedAt": link.deleted_at,
     }));
-    let tombstone = Link {
+    Ok(links::put(tx, ResourceType::User, &id, &tombstone(link, hand.now)).await?)
+}
+
+/// What is left of a user whose personal data or row went.
+fn tombstone(link: &Link, now: DateTime<Utc>) -> Link {
+    Link {
         state: LinkState::Deleted,
         baseline: None,
         kept: Map::new(),
         version: link.version + 1,
-        modified: stamp(hand.now),
-        deleted_at: Some(stamp(hand.now)),
+        modified: stamp(now),
+        deleted_at: Some(stamp(now)),
         ..link.clone()
-    };
-    Ok(links::put(tx, ResourceType::User, &id, &tombstone).await?)
+    }
 }
 
 /// A constant of `[anonymise]`, with `{id}` replaced by the user's key.
@@ -232,10 +241,11 @@ fn pseudonym(scalar: &Scalar, id: &str, now: DateTime<Utc>) -> Cell {
 /// The row goes, where nothing points at it.
 async fn delete(
     tx: &mut Tx,
-    layout: &Layout,
+    hand: &Hand,
     record: &Record,
     before: &mut Before,
 ) -> Result<Result<(), String>, Error> {
+    let layout = &*hand.settings.layout;
     let users = &layout.profile.users;
     for (table, column) in layout.pointing_at_users() {
         if cleanup::points(tx, layout, table, column, &record.key).await? {
@@ -246,6 +256,12 @@ async fn delete(
     let rows = cleanup::rows_of(tx, layout, table, key, &record.key, &[]).await?;
     before.removed.insert(table.to_string(), rows);
     resources::delete(tx, layout, ResourceType::User, &record.key).await?;
+    // Without [anonymise] the user was still managed.
+    if let Some(link) = record.link.as_ref().filter(|link| link.state == LinkState::Managed) {
+        edges::forget(tx, ResourceType::User, &record.id()).await?;
+        let tombstone = tombstone(link, hand.now);
+        links::put(tx, ResourceType::User, &record.id(), &tombstone).await?;
+    }
     Ok(Ok(()))
 }
 

@@ -1,5 +1,5 @@
-//! Taking a run of cleanup back, step by step from the journal, where the rows are still as cleanup
-//! left them. What was undone is put on hold, or the next run would do it again.
+//! Taking a run of cleanup back, step by step and row by row from the journal, where a row is still
+//! as cleanup left it. What was undone is put on hold, or the next run would do it again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::apply::explained;
 use super::plan::Stage;
 use super::steps::{Hand, note};
 use crate::mapper::{Cell, Layout, LinkState};
@@ -25,14 +26,17 @@ pub struct Undone {
     pub id: String,
     /// Which.
     pub step: String,
-    /// Nothing, or why it stays as cleanup left it.
+    /// Nothing, or why all of it stays as cleanup left it.
     pub refused: Option<String>,
+    /// Of a step that was undone: what stays, and why, a row each.
+    pub left: Vec<String>,
 }
 
-/// Takes the steps of a run back, the last one first.
+/// Takes the steps of a run back, the last one first; what can't be taken back doesn't keep the
+/// others from it.
 ///
 /// # Errors
-/// The database's; steps that were taken back by then stay so.
+/// The database's, before the first step.
 pub async fn undo(
     store: &Store,
     settings: &Arc<Settings>,
@@ -47,22 +51,30 @@ pub async fn undo(
         })
         .await?;
     let mut all = Vec::with_capacity(steps.len());
+    let mut unreachable = false;
     for (id, step) in steps {
-        let hand = Hand { settings: Arc::clone(settings), run: run.to_owned(), now };
-        let refused = one(store, hand, id.clone(), step.clone()).await?.err();
-        all.push(Undone { id, step, refused });
+        let outcome = if unreachable {
+            Err(because("not tried: the database could not be reached"))
+        } else {
+            let hand = Hand { settings: Arc::clone(settings), run: run.to_owned(), now };
+            one(store, hand, id.clone(), step.clone()).await
+        };
+        let (refused, left) = match outcome {
+            Ok(left) => (None, left),
+            Err(Stays::Because(why)) => (Some(why), Vec::new()),
+            Err(Stays::Failed(error)) => {
+                unreachable = matches!(error, Error::Unavailable { .. });
+                (Some(format!("error: {}", explained(error))), Vec::new())
+            }
+        };
+        all.push(Undone { id, step, refused, left });
     }
     Ok(all)
 }
 
-async fn one(
-    store: &Store,
-    hand: Hand,
-    id: String,
-    step: String,
-) -> Result<Result<(), String>, Error> {
+async fn one(store: &Store, hand: Hand, id: String, step: String) -> Result<Vec<String>, Stays> {
     let work = Arc::new((hand, id, step));
-    let outcome = store
+    store
         .write(move |tx| {
             let work = Arc::clone(&work);
             Box::pin(async move {
@@ -70,13 +82,7 @@ async fn one(
                 take_back(tx, hand, id, step).await
             })
         })
-        .await;
-    match outcome {
-        Ok(()) => Ok(Ok(())),
-        Err(Stays::Because(why)) => Ok(Err(why)),
-        Err(Stays::Failed(Error::Refused(error))) => Ok(Err(format!("error: {error}"))),
-        Err(Stays::Failed(error)) => Err(error),
-    }
+        .await
 }
 
 /// Why a step isn't taken back: then its transaction isn't either.
@@ -110,7 +116,8 @@ fn because(why: impl Into<String>) -> Stays {
     Stays::Because(why.into())
 }
 
-async fn take_back(tx: &mut Tx, hand: &Hand, id: &str, step: &str) -> Result<(), Stays> {
+/// What stays of the step, a row each.
+async fn take_back(tx: &mut Tx, hand: &Hand, id: &str, step: &str) -> Result<Vec<String>, Stays> {
     let layout = &*hand.settings.layout;
     let Some(entry) = cleanup::step(tx, &hand.run, id, step).await? else {
         return Err(because("there is no such step in the journal"));
@@ -130,42 +137,74 @@ async fn take_back(tx: &mut Tx, hand: &Hand, id: &str, step: &str) -> Result<(),
     if link.disabled_at != Some(entry.before.disabled_at) {
         return Err(because("Entra enabled the user in the meantime"));
     }
-    match stage {
-        Some(Stage::Strip) => put_rows_back(tx, layout, &entry.before).await?,
+    if stage != Some(Stage::Anonymise) && link.state != LinkState::Managed {
+        return Err(because("Entra deleted the user, or cleanup went further, in the meantime"));
+    }
+    let left = match stage {
+        Some(Stage::Strip) => put_rows_back(tx, layout, id, &entry.before).await?,
         Some(Stage::Transfer) => set_rows_back(tx, layout, &entry.before).await?,
         _ => {
-            set_rows_back(tx, layout, &entry.before).await?;
+            if let Some(why) = set_rows_back(tx, layout, &entry.before).await?.pop() {
+                return Err(because(why));
+            }
             identity_back(tx, hand, id, &entry).await?;
+            put_rows_back(tx, layout, id, &entry.before).await?
         }
-    }
+    };
     if stage != Some(Stage::Transfer) {
         links::set_stage(tx, id, entry.before.stage.as_deref()).await?;
     }
     cleanup::undone(tx, &hand.run, id, step).await?;
-    let reason = format!("undone: run {}", hand.run);
-    cleanup::hold(tx, id, &reason, stamp(hand.now)).await?;
+    // An operator's own reason stays.
+    if cleanup::held(tx, id).await?.is_none() {
+        let reason = format!("undone: run {}", hand.run);
+        cleanup::hold(tx, id, &reason, stamp(hand.now)).await?;
+    }
     note(tx, hand, "undo", id, step).await?;
-    Ok(())
+    Ok(left)
 }
 
-/// Removed rows, where nothing has taken their place.
-async fn put_rows_back(tx: &mut Tx, layout: &Layout, before: &Before) -> Result<(), Stays> {
-    let members = &layout.profile.members;
+/// Removed memberships, where nothing has taken their place; those that stay away, and why.
+async fn put_rows_back(
+    tx: &mut Tx,
+    layout: &Layout,
+    id: &str,
+    before: &Before,
+) -> Result<Vec<String>, Stays> {
+    let (members, groups) = (&layout.profile.members, &layout.profile.groups);
+    let desired = edges::desired_teams(tx, id).await?;
+    let mut left = Vec::new();
     for row in before.removed.get(&members.table.to_string()).into_iter().flatten() {
         let edge: BTreeMap<String, Cell> = row
             .iter()
             .filter(|(column, _)| **column == members.group || **column == members.user)
             .map(|(column, cell)| (column.clone(), cell.clone()))
             .collect();
-        if !cleanup::has_row(tx, layout, &members.table, &edge).await? {
+        if cleanup::has_row(tx, layout, &members.table, &edge).await? {
+            continue;
+        }
+        let team = row.get(&members.group).cloned().unwrap_or(Cell::Null);
+        let name = team.to_text().unwrap_or_default();
+        let team = BTreeMap::from([(groups.key.clone(), team)]);
+        if before.desired.contains(&name) && !desired.contains(&name) {
+            left.push(format!("Entra took the user out of team {name} in the meantime"));
+        } else if cleanup::has_row(tx, layout, &groups.table, &team).await? {
             cleanup::put_back(tx, layout, &members.table, row).await?;
+        } else {
+            left.push(format!("team {name} is gone"));
         }
     }
-    Ok(())
+    Ok(left)
 }
 
-/// Changed rows, each where it is still as cleanup left it.
-async fn set_rows_back(tx: &mut Tx, layout: &Layout, before: &Before) -> Result<(), Stays> {
+/// Changed rows, each where it is still as cleanup left it; those that stay, and why. A step of which
+/// all stays is not undone.
+async fn set_rows_back(
+    tx: &mut Tx,
+    layout: &Layout,
+    before: &Before,
+) -> Result<Vec<String>, Stays> {
+    let (mut left, mut undone) = (Vec::new(), 0);
     for (name, rows) in &before.changed {
         let table = table(layout, name)
             .ok_or_else(|| because(format!("the profile no longer names the table {name}")))?;
@@ -176,14 +215,22 @@ async fn set_rows_back(tx: &mut Tx, layout: &Layout, before: &Before) -> Result<
             if key.is_empty() {
                 return Err(because(format!("{name} has no primary key to find its rows by")));
             }
+            let keys: Vec<String> = key.values().filter_map(Cell::to_text).collect();
             let as_left: BTreeMap<String, Cell> =
                 key.into_iter().chain(set.iter().map(|(c, v)| (c.clone(), v.clone()))).collect();
-            if cleanup::set_where(tx, layout, table, &was, &as_left).await? == 0 {
-                return Err(because(format!("a row of {name} is no longer as cleanup left it")));
+            let changed = cleanup::set_where(tx, layout, table, &was, &as_left).await?;
+            if changed == 0 {
+                let keys = keys.join(", ");
+                left.push(format!("the row {keys} of {name} is no longer as cleanup left it"));
             }
+            undone += changed;
         }
     }
-    Ok(())
+    match left.pop() {
+        Some(why) if undone == 0 => Err(because(why)),
+        Some(why) => Ok(left.into_iter().chain([why]).collect()),
+        None => Ok(left),
+    }
 }
 
 fn table<'a>(layout: &'a Layout, name: &str) -> Option<&'a TableName> {
