@@ -11,18 +11,19 @@ use super::dialect::{
     for_update, json_length, key_text, text_key, text_list, timestamp, value, whole,
 };
 use super::error::{Error, ErrorKind};
-use super::pages::Pages;
 use super::resources::{columns, from, record};
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout, Record};
 use crate::profile::catalogue::{Database, Kind};
-use crate::profile::model::TableName;
-use crate::scim::ResourceType;
+use crate::profile::model::{Ownership, TableName};
+use crate::scim::{AttributePath, ResourceType};
 
 /// Ids named by one statement at most.
 const CHUNK: usize = 1000;
+/// Leavers read by one statement.
+const PAGE: usize = 4000;
 
 /// A user whom Entra disabled or cleanup anonymised.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +55,8 @@ pub struct Wanted {
 }
 
 /// Hands out every user with something due, in no order, each once: there may be very many. A
-/// statement per 4,000 of them, in the transaction of [`super::Store::snapshot`].
+/// statement per stage for their keys, and one per 4,000 of them, in the transaction of
+/// [`super::Store::snapshot`].
 ///
 /// # Errors
 /// The database's.
@@ -71,24 +73,26 @@ pub async fn leavers(
     let managed = "l.state = 'managed'";
     let all = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
     // Those to be stripped alone own whatever they own.
+    let users = &layout.profile.users;
+    let key = layout.column(&users.table, &users.key);
     let strip = until(managed, wanted.strip)
         .raw(" AND EXISTS (SELECT 1 FROM ")
-        .append(memberships(layout))
+        .append(memberships(layout, text_key(database, key, Sql::new("l.legacy_key"))))
         .raw(")");
     let strip = match wanted.anonymise.or(wanted.delete) {
         Some(later) => strip.raw(" AND l.disabled_at > ").append(timestamp(database, later)),
         None => strip,
     };
-    select(tx, layout, "scim_to_strip", strip, Extras::None, take).await?;
+    select(tx, layout, strip, Extras::None, take).await?;
     if let Some(before) = wanted.anonymise {
-        select(tx, layout, "scim_to_anonymise", until(managed, before), all, take).await?;
+        select(tx, layout, until(managed, before), all, take).await?;
     }
     if let Some(before) = wanted.delete {
         let state = match wanted.anonymise {
             Some(_) => "l.state = 'deleted' AND l.cleanup_stage = 'anonymise'",
             None => managed,
         };
-        select(tx, layout, "scim_to_delete", until(state, before), all, take).await?;
+        select(tx, layout, until(state, before), all, take).await?;
     }
     Ok(())
 }
@@ -100,24 +104,51 @@ enum Extras {
     All,
 }
 
+/// The keys first: the leavers are found by the index of `disabled_at`, however many users there are.
 async fn select(
     tx: &mut Tx,
     layout: &Layout,
-    cursor: &str,
     condition: Sql,
     extras: Extras,
     take: &mut (dyn FnMut(Leaver) + Send),
 ) -> Result<(), Error> {
-    let users = &layout.profile.users;
+    let keys =
+        Sql::new("SELECT l.legacy_key FROM scim_links l WHERE l.resource_type = 'User' AND ");
+    let rows = tx.query(keys.append(condition)).await?;
+    let keys: Vec<String> = rows.iter().filter_map(|row| row.text(0)).collect();
+    drop(rows);
     let owned = if extras == Extras::None { &[][..] } else { &layout.profile.ownership[..] };
     let pointing = if extras == Extras::All { layout.pointing_at_users() } else { &[] };
+    for chunk in keys.chunks(PAGE) {
+        let sql = details(layout, extras, owned, pointing).append(keyed(layout, chunk));
+        for row in tx.query(sql).await? {
+            take(leaver(layout, row, owned.len(), pointing.len())?);
+        }
+    }
+    Ok(())
+}
+
+/// What [`leaver`] reads. Of the row only what a plan asks for: there may be very many.
+fn details(
+    layout: &Layout,
+    extras: Extras,
+    owned: &[Ownership],
+    pointing: &[(TableName, String)],
+) -> Sql {
+    let users = &layout.profile.users;
+    let key = || Sql::default().column("r", &users.key);
+    let asked = |path: &AttributePath| matches!(path.to_string().as_str(), "userName" | "active");
+    // The manager is kept, who takes over what is owned.
+    let kept = if extras == Extras::None { "NULL" } else { "l.kept" };
     let mut sql = Sql::new("SELECT ")
-        .append(columns(layout, ResourceType::User))
+        .append(columns(layout, ResourceType::User, asked))
+        .raw(", l.state, NULL, NULL, ")
+        .raw(kept)
         .raw(
-            ", l.state, l.external_id, NULL, l.kept, l.version, l.created, l.modified, \
-             l.disabled_at, l.deleted_at, l.cleanup_stage, h.reason, (SELECT COUNT(*) FROM ",
+            ", l.version, l.created, l.modified, l.disabled_at, l.deleted_at, l.cleanup_stage, \
+             h.reason, (SELECT COUNT(*) FROM ",
         )
-        .append(memberships(layout))
+        .append(memberships(layout, key()))
         .raw(")");
     for ownership in owned {
         sql = sql
@@ -126,7 +157,7 @@ async fn select(
             .raw(" o WHERE ")
             .column("o", &ownership.owner)
             .raw(" = ")
-            .column("r", &users.key)
+            .append(key())
             .raw(")");
     }
     for (table, column) in pointing {
@@ -136,25 +167,25 @@ async fn select(
             .raw(" p WHERE ")
             .column("p", column)
             .raw(" = ")
-            .column("r", &users.key)
+            .append(key())
             .raw(") THEN 1 ELSE 0 END");
     }
-    let key = key_text(layout.database, Sql::default().column("r", &users.key));
-    let sql = from(sql, layout, ResourceType::User)
+    from(sql, layout, ResourceType::User)
         .raw(" LEFT JOIN scim_holds h ON h.legacy_key = ")
-        .append(key)
-        .raw(" WHERE ")
-        .append(condition);
-    let mut pages = Pages::new(cursor, sql);
-    loop {
-        let rows = pages.next(tx, layout, ResourceType::User).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for row in rows {
-            take(leaver(layout, row, owned.len(), pointing.len())?);
-        }
-    }
+        .append(key_text(layout.database, key()))
+}
+
+/// `WHERE` the row's key is one of these.
+fn keyed(layout: &Layout, ids: &[String]) -> Sql {
+    let users = &layout.profile.users;
+    let key = layout.column(&users.table, &users.key);
+    Sql::new(" WHERE ")
+        .column("r", &users.key)
+        .raw(" IN (SELECT ")
+        .append(text_key(layout.database, key, Sql::new("i.item")))
+        .raw(" FROM ")
+        .append(text_list(layout.database, ids))
+        .raw(" i)")
 }
 
 fn leaver(layout: &Layout, row: Row, owned: usize, pointing: usize) -> Result<Leaver, Error> {
@@ -172,15 +203,15 @@ fn leaver(layout: &Layout, row: Row, owned: usize, pointing: usize) -> Result<Le
     })
 }
 
-/// `members m WHERE m.user = r.key`, of the outer row.
-fn memberships(layout: &Layout) -> Sql {
+/// `members m WHERE m.user = …`
+fn memberships(layout: &Layout, user: Sql) -> Sql {
     let members = &layout.profile.members;
     Sql::default()
         .table(&members.table)
         .raw(" m WHERE ")
         .column("m", &members.user)
         .raw(" = ")
-        .column("r", &layout.profile.users.key)
+        .append(user)
 }
 
 /// Rows with their links, by id. One statement per 1,000.
@@ -192,22 +223,13 @@ pub async fn users(
     layout: &Layout,
     ids: &[String],
 ) -> Result<BTreeMap<String, Record>, Error> {
-    let users = &layout.profile.users;
-    let key = layout.column(&users.table, &users.key);
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
-        let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User)).raw(
+        let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User, |_| true)).raw(
             ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, \
-             l.disabled_at, l.deleted_at",
+                 l.disabled_at, l.deleted_at",
         );
-        let sql = from(select, layout, ResourceType::User)
-            .raw(" WHERE ")
-            .column("r", &users.key)
-            .raw(" IN (SELECT ")
-            .append(text_key(tx.database(), key, Sql::new("i.item")))
-            .raw(" FROM ")
-            .append(text_list(tx.database(), chunk))
-            .raw(" i)");
+        let sql = from(select, layout, ResourceType::User).append(keyed(layout, chunk));
         for row in tx.query(sql).await? {
             let record = record(layout, ResourceType::User, row)?;
             found.insert(record.id(), record);

@@ -15,7 +15,7 @@ use crate::mapper::{
 };
 use crate::profile::catalogue::Database;
 use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction, TableName};
-use crate::scim::{ResourceType, SortOrder, fold};
+use crate::scim::{AttributePath, ResourceType, SortOrder, fold};
 
 /// Whether the rows are about to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -442,7 +442,7 @@ async fn lock_first(
 }
 
 fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
-    let mut sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(", ").raw(LINK);
+    let mut sql = Sql::new("SELECT ").append(columns(layout, kind, |_| true)).raw(", ").raw(LINK);
     for column in groups.into_iter().flat_map(|desired| edges::groups_columns(layout, desired)) {
         sql = sql.raw(", ").append(column);
     }
@@ -450,11 +450,17 @@ fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
 }
 
 /// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`LINK`].
-pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
+/// What isn't wanted is read as NULL.
+pub(super) fn columns(
+    layout: &Layout,
+    kind: ResourceType,
+    wanted: impl Fn(&AttributePath) -> bool,
+) -> Sql {
     let table = layout.profile.table(kind);
     let mut columns = vec![Sql::default().column("r", &table.key)];
-    for mapping in table.attributes.values() {
+    for (path, mapping) in &table.attributes {
         columns.push(match &mapping.encoding {
+            _ if !wanted(path) => Sql::new("NULL"),
             Encoding::Lookup(lookup) => Sql::new("(SELECT ")
                 .column("d", &lookup.label)
                 .raw(" FROM ")
@@ -469,8 +475,11 @@ pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
             }
         });
     }
-    for mapping in lookups(layout, kind) {
-        columns.push(Sql::default().column("r", &mapping.column));
+    for (path, mapping) in &table.attributes {
+        if matches!(mapping.encoding, Encoding::Lookup(_)) {
+            let column = Sql::default().column("r", &mapping.column);
+            columns.push(if wanted(path) { column } else { Sql::new("NULL") });
+        }
     }
     for stamp in [table.touch.created.first(), table.touch.modified.first()] {
         columns.push(stamp.map_or_else(|| Sql::new("NULL"), |it| Sql::default().column("r", it)));

@@ -100,7 +100,7 @@ impl Page {
 
 /// As `resources` reads rows, without the two long columns of the link.
 fn select(layout: &Layout, kind: ResourceType) -> Sql {
-    let sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(
+    let sql = Sql::new("SELECT ").append(columns(layout, kind, |_| true)).raw(
         ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, l.disabled_at, \
          l.deleted_at, l.baseline_hash",
     );
