@@ -1,5 +1,5 @@
-//! What cleanup reads and writes: disabled users with what hangs on them, holds, the journal, and
-//! whole rows of legacy tables, which the journal keeps and `undo` puts back.
+//! What cleanup reads and writes: users with their links, holds, the journal, and whole rows of legacy
+//! tables, which the journal keeps and `undo` puts back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,212 +7,18 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::dialect::{
-    for_update, json_length, key_text, text_key, text_list, timestamp, value, whole,
-};
+use super::dialect::{for_update, json_length, text_key, text_list, value, whole};
 use super::error::{Error, ErrorKind};
 use super::resources::{columns, from, record};
-use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout, Record};
 use crate::profile::catalogue::{Database, Kind};
-use crate::profile::model::{Ownership, TableName};
-use crate::scim::{AttributePath, ResourceType};
+use crate::profile::model::TableName;
+use crate::scim::ResourceType;
 
 /// Ids named by one statement at most.
 const CHUNK: usize = 1000;
-/// Leavers read by one statement.
-const PAGE: usize = 4000;
-
-/// A user whom Entra disabled or cleanup anonymised.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Leaver {
-    /// The row and its link, without a baseline.
-    pub record: Record,
-    /// `scim_links.cleanup_stage`
-    pub stage: Option<String>,
-    /// Memberships in kpifire.
-    pub memberships: u64,
-    /// Why an operator holds the account.
-    pub held: Option<String>,
-    /// Rows owned, in the order of `[ownership]`.
-    pub owned: Vec<u64>,
-    /// Whether rows point at the row, in the order of [`Layout::pointing_at_users`]; empty unless
-    /// asked for.
-    pub pointed_at: Vec<bool>,
-}
-
-/// Until when users are due: disabled at or before these times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
-    /// Users disabled at or before this time lose their memberships.
-    pub strip: NaiveDateTime,
-    /// … their personal data; `None`: never.
-    pub anonymise: Option<NaiveDateTime>,
-    /// … their rows; `None`: never.
-    pub delete: Option<NaiveDateTime>,
-}
-
-/// Hands out every user with something due, in no order, each once: there may be very many. A
-/// statement per stage for their keys, and one per 4,000 of them, in the transaction of
-/// [`super::Store::snapshot`].
-///
-/// # Errors
-/// The database's.
-pub async fn leavers(
-    tx: &mut Tx,
-    layout: &Layout,
-    wanted: Wanted,
-    take: &mut (dyn FnMut(Leaver) + Send),
-) -> Result<(), Error> {
-    let database = tx.database();
-    let until = |state: &str, before: NaiveDateTime| {
-        Sql::new(state).raw(" AND l.disabled_at <= ").append(timestamp(database, before))
-    };
-    let managed = "l.state = 'managed'";
-    let all = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
-    // Those to be stripped alone own whatever they own.
-    let users = &layout.profile.users;
-    let key = layout.column(&users.table, &users.key);
-    let strip = until(managed, wanted.strip)
-        .raw(" AND EXISTS (SELECT 1 FROM ")
-        .append(memberships(layout, text_key(database, key, Sql::new("l.legacy_key"))))
-        .raw(")");
-    let strip = match wanted.anonymise.or(wanted.delete) {
-        Some(later) => strip.raw(" AND l.disabled_at > ").append(timestamp(database, later)),
-        None => strip,
-    };
-    select(tx, layout, strip, Extras::None, take).await?;
-    if let Some(before) = wanted.anonymise {
-        select(tx, layout, until(managed, before), all, take).await?;
-    }
-    if let Some(before) = wanted.delete {
-        let state = match wanted.anonymise {
-            Some(_) => "l.state = 'deleted' AND l.cleanup_stage = 'anonymise'",
-            None => managed,
-        };
-        select(tx, layout, until(state, before), all, take).await?;
-    }
-    Ok(())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extras {
-    None,
-    Owned,
-    All,
-}
-
-/// The keys first: the leavers are found by the index of `disabled_at`, however many users there are.
-async fn select(
-    tx: &mut Tx,
-    layout: &Layout,
-    condition: Sql,
-    extras: Extras,
-    take: &mut (dyn FnMut(Leaver) + Send),
-) -> Result<(), Error> {
-    let keys =
-        Sql::new("SELECT l.legacy_key FROM scim_links l WHERE l.resource_type = 'User' AND ");
-    let rows = tx.query(keys.append(condition)).await?;
-    let keys: Vec<String> = rows.iter().filter_map(|row| row.text(0)).collect();
-    drop(rows);
-    let owned = if extras == Extras::None { &[][..] } else { &layout.profile.ownership[..] };
-    let pointing = if extras == Extras::All { layout.pointing_at_users() } else { &[] };
-    for chunk in keys.chunks(PAGE) {
-        let sql = details(layout, extras, owned, pointing).append(keyed(layout, chunk));
-        for row in tx.query(sql).await? {
-            take(leaver(layout, row, owned.len(), pointing.len())?);
-        }
-    }
-    Ok(())
-}
-
-/// What [`leaver`] reads. Of the row only what a plan asks for: there may be very many.
-fn details(
-    layout: &Layout,
-    extras: Extras,
-    owned: &[Ownership],
-    pointing: &[(TableName, String)],
-) -> Sql {
-    let users = &layout.profile.users;
-    let key = || Sql::default().column("r", &users.key);
-    let asked = |path: &AttributePath| matches!(path.to_string().as_str(), "userName" | "active");
-    // The manager is kept, who takes over what is owned.
-    let kept = if extras == Extras::None { "NULL" } else { "l.kept" };
-    let mut sql = Sql::new("SELECT ")
-        .append(columns(layout, ResourceType::User, asked))
-        .raw(", l.state, NULL, NULL, ")
-        .raw(kept)
-        .raw(
-            ", l.version, l.created, l.modified, l.disabled_at, l.deleted_at, l.cleanup_stage, \
-             h.reason, (SELECT COUNT(*) FROM ",
-        )
-        .append(memberships(layout, key()))
-        .raw(")");
-    for ownership in owned {
-        sql = sql
-            .raw(", (SELECT COUNT(*) FROM ")
-            .table(&ownership.table)
-            .raw(" o WHERE ")
-            .column("o", &ownership.owner)
-            .raw(" = ")
-            .append(key())
-            .raw(")");
-    }
-    for (table, column) in pointing {
-        sql = sql
-            .raw(", CASE WHEN EXISTS (SELECT 1 FROM ")
-            .table(table)
-            .raw(" p WHERE ")
-            .column("p", column)
-            .raw(" = ")
-            .append(key())
-            .raw(") THEN 1 ELSE 0 END");
-    }
-    from(sql, layout, ResourceType::User)
-        .raw(" LEFT JOIN scim_holds h ON h.legacy_key = ")
-        .append(key_text(layout.database, key()))
-}
-
-/// `WHERE` the row's key is one of these.
-fn keyed(layout: &Layout, ids: &[String]) -> Sql {
-    let users = &layout.profile.users;
-    let key = layout.column(&users.table, &users.key);
-    Sql::new(" WHERE ")
-        .column("r", &users.key)
-        .raw(" IN (SELECT ")
-        .append(text_key(layout.database, key, Sql::new("i.item")))
-        .raw(" FROM ")
-        .append(text_list(layout.database, ids))
-        .raw(" i)")
-}
-
-fn leaver(layout: &Layout, row: Row, owned: usize, pointing: usize) -> Result<Leaver, Error> {
-    let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
-    let after = row.0.len().saturating_sub(3 + owned + pointing);
-    let owned_at = after + 3;
-    let pointed_at = owned_at + owned;
-    Ok(Leaver {
-        stage: row.text(after),
-        held: row.text(after + 1),
-        memberships: unsigned(row.int(after + 2)),
-        owned: (owned_at..pointed_at).map(|at| unsigned(row.int(at))).collect(),
-        pointed_at: (pointed_at..row.0.len()).map(|at| row.int(at) != 0).collect(),
-        record: record(layout, ResourceType::User, row)?,
-    })
-}
-
-/// `members m WHERE m.user = …`
-fn memberships(layout: &Layout, user: Sql) -> Sql {
-    let members = &layout.profile.members;
-    Sql::default()
-        .table(&members.table)
-        .raw(" m WHERE ")
-        .column("m", &members.user)
-        .raw(" = ")
-        .append(user)
-}
 
 /// Rows with their links, by id. One statement per 1,000.
 ///
@@ -223,13 +29,22 @@ pub async fn users(
     layout: &Layout,
     ids: &[String],
 ) -> Result<BTreeMap<String, Record>, Error> {
+    let users = &layout.profile.users;
+    let key = layout.column(&users.table, &users.key);
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
         let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User, |_| true)).raw(
             ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, \
                  l.disabled_at, l.deleted_at",
         );
-        let sql = from(select, layout, ResourceType::User).append(keyed(layout, chunk));
+        let sql = from(select, layout, ResourceType::User)
+            .raw(" WHERE ")
+            .column("r", &users.key)
+            .raw(" IN (SELECT ")
+            .append(text_key(tx.database(), key, Sql::new("i.item")))
+            .raw(" FROM ")
+            .append(text_list(tx.database(), chunk))
+            .raw(" i)");
         for row in tx.query(sql).await? {
             let record = record(layout, ResourceType::User, row)?;
             found.insert(record.id(), record);

@@ -21,6 +21,7 @@ pub mod export;
 pub mod findings;
 pub mod guard;
 pub mod lease;
+pub mod leavers;
 pub mod links;
 pub mod migrate;
 pub mod notices;

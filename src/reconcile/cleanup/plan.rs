@@ -358,10 +358,11 @@ fn detail(candidate: &Candidate, stage: Stage) -> Result<Option<String>, String>
 }
 
 fn thresholds(steps: &[Step], policy: &Policy, usage: &Usage) -> Vec<Threshold> {
-    let accounts: BTreeSet<&str> = steps.iter().map(|step| step.scim_id.as_str()).collect();
-    let week: BTreeSet<&str> =
-        usage.week.iter().map(String::as_str).chain(accounts.iter().copied()).collect();
-    let (now, week) = (accounts.len() as u64, week.len() as u64);
+    // An account's steps follow one another.
+    let mut accounts: Vec<&str> = steps.iter().map(|step| step.scim_id.as_str()).collect();
+    accounts.dedup();
+    let again = accounts.iter().filter(|id| usage.week.contains(**id)).count();
+    let (now, week) = (accounts.len() as u64, (accounts.len() + usage.week.len() - again) as u64);
     #[expect(clippy::cast_precision_loss, reason = "accounts are far below 2^52")]
     let count = |name: &str, count: u64| Threshold {
         name: name.to_owned(),

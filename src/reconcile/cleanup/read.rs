@@ -13,7 +13,8 @@ use crate::reconcile::{Settings, judge, stored};
 use crate::report::Verdict;
 use crate::scim::{ResourceType, schema};
 use crate::service::stamp;
-use crate::store::cleanup::{self, Leaver, Wanted};
+use crate::store::cleanup;
+use crate::store::leavers::{self, Leaver, Wanted};
 use crate::store::resources::{self, Window};
 use crate::store::{Error, Tx, runs, snapshot};
 
@@ -87,7 +88,7 @@ async fn candidates(
         let manager = manager(&leaver.record).filter(|_| candidate.owns());
         found.push((candidate, manager));
     };
-    cleanup::leavers(tx, layout, wanted, &mut take).await?;
+    leavers::leavers(tx, layout, wanted, &mut take).await?;
     let managers: BTreeSet<&String> = found.iter().filter_map(|(_, it)| it.as_ref()).collect();
     let managers: Vec<String> = managers.into_iter().cloned().collect();
     let managers = cleanup::users(tx, layout, &managers).await?;
