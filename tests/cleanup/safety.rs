@@ -14,6 +14,7 @@ on_every_database!(
     enabled_in_the_meantime_is_left_alone,
     stale_or_incomplete_data_blocks,
     an_account_that_fails_is_deferred_alone,
+    a_check_that_refuses_defers_its_account,
     nobody_is_asked_without_a_terminal,
     two_at_once_do_everything_once,
 );
@@ -183,6 +184,30 @@ async fn an_account_that_fails_is_deferred_alone(engine: Engine) {
     assert!(said.contains("5 accounts in a row"), "{said}");
     assert_eq!(said.matches("deferred: strip").count(), 5, "{said}");
     assert_eq!(yard.memberships(&last).await, 1);
+}
+
+/// What anonymising would write breaks a CHECK of kpifire's for one account: all of its row stays.
+async fn a_check_that_refuses_defers_its_account(engine: Engine) {
+    let yard = Yard::new(engine, "anonymise_after = \"0s\"").await;
+    let (ana, ben) = (yard.leaver("ana").await, yard.leaver("ben").await);
+    let check = format!("CHECK (email <> 'deleted-{ana}@invalid')");
+    let alter = match engine {
+        Engine::Sqlite => format!("ALTER TABLE users ADD COLUMN guard INTEGER {check}"),
+        Engine::Postgres | Engine::Mysql => {
+            format!("ALTER TABLE users ADD CONSTRAINT guard {check}")
+        }
+    };
+    yard.plant.agent.database().execute(&alter).await;
+    let (code, said) = yard.apply(&yard.plan().hash());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains(&format!("deferred: anonymise {ana}")), "{said}");
+    assert!(said.contains("guard") || said.contains("CHECK"), "{said}");
+    assert_eq!(yard.column("email", &ana).await.as_deref(), Some("ana@plant.example"));
+    assert_eq!(yard.column("email", &ben).await, Some(format!("deleted-{ben}@invalid")));
+    let managed = format!("scim_links WHERE legacy_key = '{ana}' AND state = 'managed'");
+    assert_eq!(yard.plant.agent.database().count(&managed).await, 1);
+    // It is due again, and nothing of the other is.
+    assert_eq!(yard.plan().steps(), [format!("anonymise {ana}")]);
 }
 
 async fn nobody_is_asked_without_a_terminal(engine: Engine) {

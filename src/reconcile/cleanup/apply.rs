@@ -219,7 +219,7 @@ async fn carry_out(
     applied
 }
 
-fn too_much(in_a_row: usize, failed: usize, tried: usize) -> Option<String> {
+pub(super) fn too_much(in_a_row: usize, failed: usize, tried: usize) -> Option<String> {
     if in_a_row >= ERRORS_IN_A_ROW {
         return Some(format!("{in_a_row} accounts in a row could not be cleaned"));
     }

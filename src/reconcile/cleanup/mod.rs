@@ -7,4 +7,6 @@ pub mod apply;
 pub mod plan;
 pub mod read;
 mod steps;
+#[cfg(test)]
+mod tests;
 pub mod undo;
