@@ -46,32 +46,40 @@ pub(super) async fn dispatch(
         }
         Match::Unknown => return Err(no_such_endpoint().into()),
     };
-    auth::allow(token.scope, operation.access())?;
-    let caller = Caller {
-        request_id: id.as_str().to_owned(),
-        token: token.name,
-        scope: token.scope,
-        base: base_url::of(parts, app.settings(), peer)?,
-        now,
+    let mut request = Routed {
+        app,
+        parts,
+        operation,
+        id: resource_id,
+        caller: Caller {
+            request_id: id.as_str().to_owned(),
+            token: token.name,
+            scope: token.scope,
+            base: String::new(),
+            now,
+        },
     };
-    let request = Routed { app, parts, caller: &caller, id: &resource_id };
-    request.run(operation, body).await
+    let allowed = auth::allow(token.scope, operation.access())
+        .and_then(|()| Ok(base_url::of(parts, app.settings(), peer)?));
+    request.caller.base = request.audited(allowed).await?;
+    request.run(body).await
 }
 
 /// A request that is authenticated and has a place to go.
 struct Routed<'a> {
     app: &'a App,
     parts: &'a Parts,
-    caller: &'a Caller,
-    id: &'a str,
+    operation: Operation,
+    id: String,
+    caller: Caller,
 }
 
 impl Routed<'_> {
-    async fn run(&self, operation: Operation, body: &mut Incoming) -> Result<Response, Failure> {
+    async fn run(&self, body: &mut Incoming) -> Result<Response, Failure> {
         let service = self.app.service();
-        let (caller, id) = (self.caller, self.id);
+        let (caller, id) = (&self.caller, self.id.as_str());
         let limits = self.filter_limits();
-        let reply = match operation {
+        let reply = match self.operation {
             Operation::List(kind) => {
                 let query = ListQuery::from_pairs(kind, self.pairs()?, limits)?;
                 service.list(caller, kind, query).await?
@@ -81,8 +89,7 @@ impl Routed<'_> {
                 service.list(caller, kind, query).await?
             }
             Operation::Create(kind) => {
-                let projection = self.projection(kind)?;
-                let resource = self.json(body).await?;
+                let (projection, resource) = self.written(kind, body).await?;
                 service.create(caller, kind, resource, projection).await?
             }
             Operation::Get(kind) => {
@@ -90,14 +97,12 @@ impl Routed<'_> {
                 service.get(caller, kind, id, projection, self.conditions()).await?
             }
             Operation::Replace(kind) => {
-                let projection = self.projection(kind)?;
-                let resource = self.json(body).await?;
+                let (projection, resource) = self.written(kind, body).await?;
                 let conditions = self.conditions();
                 service.replace(caller, kind, id, resource, projection, conditions).await?
             }
             Operation::Patch(kind) => {
-                let projection = self.projection(kind)?;
-                let patch = self.json(body).await?;
+                let (projection, patch) = self.written(kind, body).await?;
                 let conditions = self.conditions();
                 service.patch(caller, kind, id, patch, projection, conditions).await?
             }
@@ -106,29 +111,51 @@ impl Routed<'_> {
             | Operation::ResourceTypes
             | Operation::ResourceType
             | Operation::Schemas
-            | Operation::Schema => return self.discover(operation).await,
+            | Operation::Schema => return self.discover().await,
             Operation::SearchAll => {
                 let search = self.json(body).await?;
                 service.search_all(caller, &search, limits).await?
             }
-            Operation::Bulk => return Err(Failure::not_implemented("Bulk")),
+            Operation::Bulk => {
+                return self.audited(Err(Failure::not_implemented("Bulk"))).await;
+            }
             Operation::Me => return Err(Failure::not_implemented("Me")),
         };
         Ok(response::from_reply(reply))
     }
 
+    /// What a write brings with it.
+    async fn written(
+        &self,
+        kind: ResourceType,
+        body: &mut Incoming,
+    ) -> Result<(Projection, Value), Failure> {
+        let read = async { Ok((self.projection(kind)?, self.json(body).await?)) };
+        self.audited(read.await).await
+    }
+
+    /// The outcome; a write that is refused here leaves its trace, as one that the service refuses
+    /// does.
+    async fn audited<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        if let (Err(failure), Some((name, kind))) = (&outcome, self.operation.writes()) {
+            let id = Some(self.id.as_str()).filter(|id| !id.is_empty());
+            self.app.service().refused(&self.caller, name, kind, id, failure.reason()).await;
+        }
+        outcome
+    }
+
     /// RFC 7644 §4: what the service can do, generated from the profile.
-    async fn discover(&self, operation: Operation) -> Result<Response, Failure> {
+    async fn discover(&self) -> Result<Response, Failure> {
         if self.pairs()?.iter().any(|(key, _)| key.eq_ignore_ascii_case("filter")) {
             return Err(scim::Error::forbidden("Discovery endpoints can't be filtered.").into());
         }
         let service = self.app.service();
         let (advertised, base) = (service.advertised(), self.caller.base.as_str());
-        let body = match operation {
+        let body = match self.operation {
             Operation::ResourceTypes => list(discovery::resource_types(base)),
-            Operation::ResourceType => found(discovery::resource_type(self.id, base))?,
+            Operation::ResourceType => found(discovery::resource_type(&self.id, base))?,
             Operation::Schemas => list(discovery::schemas(advertised, base)),
-            Operation::Schema => found(discovery::schema(self.id, advertised, base))?,
+            Operation::Schema => found(discovery::schema(&self.id, advertised, base))?,
             _ => {
                 let schemes = service.schemes(self.caller.now).await?;
                 discovery::service_provider_config(advertised, &schemes, base)

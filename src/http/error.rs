@@ -116,6 +116,12 @@ impl Failure {
         Self { retry_after: Some(retry_after), ..Self::from(plain(503, detail.to_owned())) }
     }
 
+    /// What the client is told.
+    #[must_use]
+    pub fn reason(&self) -> &scim::Error {
+        &self.error
+    }
+
     /// The answer.
     #[must_use]
     pub fn into_response(self) -> Response {

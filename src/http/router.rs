@@ -44,11 +44,21 @@ impl Operation {
     /// Whether a `read` token may ask for it.
     #[must_use]
     pub fn access(self) -> Access {
+        match self.writes() {
+            Some(_) => Access::Write,
+            None => Access::Read,
+        }
+    }
+
+    /// What the audit trail calls it, and of which resource type it speaks, where it writes.
+    #[must_use]
+    pub fn writes(self) -> Option<(&'static str, Option<ResourceType>)> {
         match self {
-            Self::Create(_) | Self::Replace(_) | Self::Patch(_) | Self::Delete(_) | Self::Bulk => {
-                Access::Write
-            }
-            _ => Access::Read,
+            Self::Create(kind) => Some(("create", Some(kind))),
+            Self::Replace(kind) | Self::Patch(kind) => Some(("update", Some(kind))),
+            Self::Delete(kind) => Some(("delete", Some(kind))),
+            Self::Bulk => Some(("bulk", None)),
+            _ => None,
         }
     }
 }

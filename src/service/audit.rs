@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Caller, Error, stamp};
 use crate::mapper::{self, Layout};
 use crate::profile::model::Profile;
-use crate::scim::ResourceType;
+use crate::scim::{self, ResourceType};
 use crate::store::resources::{self, Window};
 use crate::store::{Store, audit as rows};
 
@@ -115,6 +115,33 @@ pub(super) fn done(caller: &Caller, event: Event<'_>) -> AuditRow {
         after: event.after,
         outcome: "done".to_owned(),
         detail: None,
+    }
+}
+
+/// A write that was refused, whatever came of it before it was.
+pub(super) struct Refusal<'a> {
+    pub operation: &'a str,
+    /// None for one that speaks of several resources.
+    pub kind: Option<ResourceType>,
+    /// As the path has it.
+    pub id: Option<&'a str>,
+    pub error: &'a scim::Error,
+}
+
+/// The row of something refused.
+pub(super) fn refused(caller: &Caller, refusal: &Refusal<'_>) -> AuditRow {
+    AuditRow {
+        id: Uuid::now_v7().to_string(),
+        time: stamp(caller.now),
+        request_id: caller.request_id.clone(),
+        token: Some(caller.token.clone()),
+        operation: refusal.operation.to_owned(),
+        resource_type: refusal.kind.map(|kind| kind.as_str().to_owned()),
+        resource: refusal.id.filter(|id| id.chars().count() <= 191).map(str::to_owned),
+        before: Map::new(),
+        after: Map::new(),
+        outcome: format!("refused {}", refusal.error.status),
+        detail: Some(refusal.error.detail.chars().take(1000).collect()),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::scim;
-use crate::store::{self, ErrorKind, Failure};
+use crate::mapper::Layout;
+use crate::profile::model::{Encoding, Mapping, TableName};
+use crate::scim::{self, ResourceType};
+use crate::store::{self, ErrorKind, Failure, Subject};
 
 /// A boxed cause, for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -73,6 +75,16 @@ impl Error {
     /// is 409 `uniqueness`, a foreign key 409, anything else about the value 400 `invalidValue`.
     #[must_use]
     pub fn explained(self) -> Self {
+        self.explained_as(|_| Vec::new())
+    }
+
+    /// The same of a write to one resource type, naming the attribute that the value was for.
+    #[must_use]
+    pub fn explained_by(self, layout: &Layout, kind: ResourceType) -> Self {
+        self.explained_as(|subject| attributes_of(layout, kind, subject))
+    }
+
+    fn explained_as(self, attributes: impl Fn(&Subject) -> Vec<String>) -> Self {
         let Self::Refused(error) = self else { return self };
         tracing::debug!(%error, "the database refused a write");
         Self::Scim(match error.kind() {
@@ -82,25 +94,65 @@ impl Error {
             ErrorKind::ForeignKey => scim::Error::conflict(
                 "other data of kpifire still points at this resource, or what it points at is gone",
             ),
-            _ => scim::Error::invalid_value(format!(
-                "the database doesn't take the value of {}",
-                column_of(error.message())
-            )),
+            _ => scim::Error::invalid_value(refused_value(error.subject(), attributes)),
         })
     }
 }
 
-/// The column that a message of the database names, for a client that may know columns' names but
-/// not SQL.
-fn column_of(message: &str) -> String {
-    for (before, after) in [("column '", "'"), ("column \"", "\""), ("column `", "`")] {
-        if let Some((_, rest)) = message.split_once(before)
-            && let Some((name, _)) = rest.split_once(after)
-        {
-            return format!("column `{name}`");
+fn refused_value(subject: Option<Subject>, attributes: impl Fn(&Subject) -> Vec<String>) -> String {
+    let found = subject.as_ref().map(attributes).unwrap_or_default();
+    if !found.is_empty() {
+        return format!("{}: the database doesn't take the value", found.join(" or "));
+    }
+    // A client may know columns' names, but not SQL.
+    match subject {
+        Some(Subject::Column { column, .. }) => {
+            format!("the database doesn't take the value of column `{column}`")
+        }
+        _ => "the database doesn't take the value of one of the attributes".to_owned(),
+    }
+}
+
+/// The attributes that a refusal is about.
+fn attributes_of(layout: &Layout, kind: ResourceType, subject: &Subject) -> Vec<String> {
+    let own = layout.profile.table(kind);
+    let of_column = |table: Option<&str>, column: &str| -> Vec<String> {
+        let is = |it: &TableName| table.is_none_or(|table| it.name.eq_ignore_ascii_case(table));
+        let holds = |mapping: &Mapping| is(&own.table) && mapping.column == column;
+        let labels = |mapping: &Mapping| match &mapping.encoding {
+            Encoding::Lookup(lookup) => is(&lookup.table) && lookup.label == column,
+            _ => false,
+        };
+        let found = |test: &dyn Fn(&Mapping) -> bool| -> Vec<String> {
+            let mapped = own.attributes.iter().filter(|(_, mapping)| test(mapping));
+            mapped.map(|(path, _)| path.to_string()).collect()
+        };
+        let held = found(&holds);
+        if held.is_empty() { found(&labels) } else { held }
+    };
+    match subject {
+        Subject::Column { table, column } => of_column(table.as_deref(), column),
+        Subject::Check(text) => {
+            let columns = own.attributes.values().map(|mapping| mapping.column.as_str());
+            let named: Vec<&str> = columns.filter(|column| names(text, column)).collect();
+            // `license_type` is not about `type`.
+            let longest = named
+                .iter()
+                .filter(|it| !named.iter().any(|other| it != &other && names(other, it)));
+            longest.flat_map(|column| of_column(None, column)).collect()
         }
     }
-    "one of the attributes".to_owned()
+}
+
+/// Whether a CHECK's name (`users_status_check`, `users.status`, `ck_status`) or its text has the
+/// column as a word.
+fn names(text: &str, column: &str) -> bool {
+    let bounds = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    text.match_indices(column).any(|(at, found)| {
+        let (before, after) = (text.get(..at), text.get(at + found.len()..));
+        bounds(before.and_then(|it| it.chars().next_back()))
+            && bounds(after.and_then(|it| it.chars().next()))
+    })
 }
 
 /// At start, a database without the sidecar tables is a thing to do, not an outage.

@@ -52,7 +52,7 @@ use crate::mapper::{self, Layout};
 use crate::notify::Channels;
 use crate::profile::model::Profile;
 use crate::scim::discovery::Scheme;
-use crate::scim::{Advertised, FilterLimits, ListQuery, Projection, ResourceType};
+use crate::scim::{self, Advertised, FilterLimits, ListQuery, Projection, ResourceType};
 use crate::store::{Status, Store, access_tokens as rows};
 
 /// How many resources a page holds.
@@ -255,6 +255,19 @@ impl Service {
         let projection = Projection::default();
         let request = write::Request::new(caller, kind, Some(id), projection, conditions);
         write::run(self, request, write::Operation::Delete).await
+    }
+
+    /// Leaves the trace of a write that was refused before it came here: by the token's scope, for a
+    /// body that can't be read. A failure of the database is logged.
+    pub async fn refused(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        kind: Option<ResourceType>,
+        id: Option<&str>,
+        error: &scim::Error,
+    ) {
+        write::refused(self, caller, &audit::Refusal { operation, kind, id, error }).await;
     }
 
     /// The token that was presented, when it is one and still good.

@@ -88,12 +88,16 @@ pub(super) async fn run(
 ) -> Result<Reply, Error> {
     let request = Arc::new(request);
     let name = operation.name();
-    let outcome = attempt(service, Arc::clone(&request), operation).await.map_err(Error::explained);
+    let outcome = attempt(service, Arc::clone(&request), operation)
+        .await
+        .map_err(|error| error.explained_by(&service.layout, request.kind));
     if let Err(Error::Scim(error)) = &outcome {
         if error.status == 503 {
             tracing::warn!(detail = error.detail, "the guard refused to disable a user");
         }
-        refused(service, &request, name, error).await;
+        let (kind, id) = (Some(request.kind), request.id.as_deref());
+        let refusal = audit::Refusal { operation: name, kind, id, error };
+        refused(service, &request.caller, &refusal).await;
     }
     outcome
 }
@@ -140,19 +144,10 @@ async fn attempt(
 }
 
 /// Leaves the trace of a write that was refused. The answer doesn't depend on it.
-async fn refused(service: &Service, request: &Request, operation: &str, error: &scim::Error) {
-    let event = audit::Event {
-        operation,
-        kind: request.kind,
-        id: request.id.as_deref().filter(|id| id.chars().count() <= 191),
-        before: Map::new(),
-        after: Map::new(),
-    };
-    let mut row = audit::done(&request.caller, event);
-    row.outcome = format!("refused {}", error.status);
-    row.detail = Some(error.detail.chars().take(1000).collect());
-    let (channels, now) = (Channels::clone(&service.channels), request.caller.now);
-    let by_guard = error.status == 503;
+pub(super) async fn refused(service: &Service, caller: &Caller, refusal: &audit::Refusal<'_>) {
+    let row = audit::refused(caller, refusal);
+    let (channels, now) = (Channels::clone(&service.channels), caller.now);
+    let by_guard = refusal.error.status == 503;
     let written = service
         .store
         .write(move |tx| {

@@ -29,11 +29,26 @@ pub struct Error {
     kind: ErrorKind,
     context: String,
     message: String,
+    subject: Option<Subject>,
+}
+
+/// What a refused value was for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A column, of a table where the database says which.
+    Column {
+        /// Without its schema.
+        table: Option<String>,
+        /// Its name.
+        column: String,
+    },
+    /// A CHECK: its name, or on SQLite its text where it has none.
+    Check(String),
 }
 
 impl Error {
     pub(super) fn new(kind: ErrorKind, context: &str, message: impl Into<String>) -> Self {
-        Self { kind, context: context.to_owned(), message: message.into() }
+        Self { kind, context: context.to_owned(), message: message.into(), subject: None }
     }
 
     /// Whether the database went away.
@@ -58,6 +73,12 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What a refused value was for, as far as the database says.
+    #[must_use]
+    pub fn subject(&self) -> Option<Subject> {
+        self.subject.clone()
     }
 
     /// Says what was being done.
@@ -93,7 +114,19 @@ impl From<Diesel> for Error {
             },
             other => other.to_string(),
         };
-        Self::new(kind, "database", message)
+        let subject = match &error {
+            Diesel::DatabaseError(_, information) if kind == ErrorKind::Invalid => {
+                let column = information.column_name().map(|column| Subject::Column {
+                    table: information.table_name().map(str::to_owned),
+                    column: column.to_owned(),
+                });
+                let check =
+                    || information.constraint_name().map(|it| Subject::Check(it.to_owned()));
+                column.or_else(check).or_else(|| subject(information.message()))
+            }
+            _ => None,
+        };
+        Self { subject, ..Self::new(kind, "database", message) }
     }
 }
 
@@ -163,4 +196,29 @@ fn by_message(message: &str) -> ErrorKind {
     } else {
         ErrorKind::Other
     }
+}
+
+/// What the message of SQLite or MariaDB says that a refused value was for.
+fn subject(message: &str) -> Option<Subject> {
+    let after = |words: &str| message.rsplit_once(words).map(|(_, rest)| rest);
+    if let Some(text) = after("CHECK constraint failed: ") {
+        return Some(Subject::Check(text.to_owned()));
+    }
+    if let Some(names) = after("NOT NULL constraint failed: ") {
+        return column(names.split('.'));
+    }
+    // MariaDB: CONSTRAINT `users.status` failed for `plant`.`users`
+    if let Some(rest) = message.strip_prefix("CONSTRAINT `") {
+        return rest.split_once("` failed").map(|(name, _)| Subject::Check(name.to_owned()));
+    }
+    // Column 'title' cannot be null; … for column `plant`.`users`.`title` at row 1
+    let rest = after("olumn ").or_else(|| after("Field "))?;
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '`' | '"'))?;
+    let names: String = rest.chars().take_while(|c| !c.is_whitespace()).collect();
+    column(names.split('.').map(|name| name.trim_matches(quote)))
+}
+
+fn column<'a>(names: impl DoubleEndedIterator<Item = &'a str>) -> Option<Subject> {
+    let mut last = names.rev().map(str::to_owned);
+    Some(Subject::Column { column: last.next()?, table: last.next() })
 }

@@ -45,7 +45,7 @@ mod tests;
 use std::path::Path;
 use std::time::Duration;
 
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Subject};
 pub use pool::PoolStatus;
 pub use status::Status;
 pub use transaction::{Failure, Tx, Work, statements_sent};

@@ -72,6 +72,26 @@ async fn a_read_token_changes_nothing(engine: Engine) {
     assert_eq!(agent.database().count("users WHERE title = 'Never'").await, 0);
     assert_eq!(agent.database().count("users").await, 5);
     assert_eq!(agent.database().count("scim_links").await, 0);
+    // What it tried is in the trail, and nothing of what the bodies said.
+    let trail = agent.audit(&[]);
+    let tried: Vec<_> = trail
+        .iter()
+        .map(|row| {
+            assert_eq!((&row["token"], &row["outcome"]), (&json!("reader"), &json!("refused 403")));
+            (&row["operation"], &row["resourceType"], &row["resource"])
+        })
+        .collect();
+    let (user, group, three, none) = (json!("User"), json!("Group"), json!("3"), json!(null));
+    let (create, update, delete) = (json!("create"), json!("update"), json!("delete"));
+    let expected = [
+        (&create, &user, &none),
+        (&update, &user, &three),
+        (&update, &user, &three),
+        (&delete, &user, &three),
+        (&create, &group, &none),
+    ];
+    assert_eq!(tried, expected, "{trail:#?}");
+    assert!(!json!(trail).to_string().contains("ever"), "{trail:#?}");
 }
 
 async fn an_expired_token_ends(engine: Engine) {

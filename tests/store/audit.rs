@@ -1,14 +1,16 @@
 //! The audit trail: who changed what, from what to what; in the change's own transaction.
 
+use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Dialect, ENTERPRISE, Engine, user};
+use crate::support::{Agent, Database, Dialect, ENTERPRISE, Engine, Install, user};
 
 on_every_database!(
     a_change_shows_before_and_after,
     adoption_is_audited_once,
     it_is_found_by_user_and_time,
     a_refused_change_leaves_no_success,
+    a_write_that_cannot_be_read_is_audited,
     memberships_are_audited,
 );
 
@@ -82,10 +84,56 @@ async fn a_refused_change_leaves_no_success(engine: Engine) {
     client.post("/Users", &user("admin@plant.example")).await.refused(409, "uniqueness");
     let operations = json!([{ "op": "replace", "path": "userType", "value": "Gold" }]);
     client.operations("/Users/3", operations).await.refused(400, "invalidValue");
-    for row in agent.audit(&[]) {
-        let outcome = row["outcome"].as_str().unwrap_or_default();
-        assert!(!outcome.contains("ok") && !outcome.contains("success"), "{row}");
+    let rows = agent.audit(&[]);
+    let left: Vec<_> = rows.iter().map(|row| (&row["outcome"], &row["resource"])).collect();
+    let expected = [(json!("refused 409"), json!(null)), (json!("refused 400"), json!("3"))];
+    assert_eq!(left, expected.iter().map(|(one, two)| (one, two)).collect::<Vec<_>>(), "{rows:#?}");
+    for row in rows {
+        assert_eq!((&row["before"], &row["after"]), (&json!({}), &json!({})), "{row}");
     }
+}
+
+/// A write whose body is never understood is refused as well.
+async fn a_write_that_cannot_be_read_is_audited(engine: Engine) {
+    let mut install = Install::new(Database::reference(engine).await);
+    install.configure("[limits]\nbody = \"2KiB\"\n");
+    let agent = Agent::on(install).await;
+    let client = agent.client();
+    let secret = "do-not-keep-this";
+    let typed = |media_type: &'static str| [("content-type", media_type)];
+    let scim = typed("application/scim+json");
+    for (method, path, headers, body, status) in [
+        (Method::POST, "/Users", scim, format!("{{\"userName\": {secret}"), 400),
+        (Method::PATCH, "/Users/3", scim, secret.to_owned(), 400),
+        (Method::PUT, "/Groups/2", typed("text/plain"), secret.to_owned(), 415),
+        (Method::POST, "/Groups", scim, format!("\"{}\"", secret.repeat(200)), 413),
+        (Method::PATCH, "/Users/4?attributes=id&excludedAttributes=id", scim, "{}".to_owned(), 400),
+        (Method::POST, "/Bulk", scim, "{}".to_owned(), 501),
+    ] {
+        client.send(method, path, &headers, Some(body)).await.expect(status);
+    }
+    // What only reads leaves nothing.
+    client.send(Method::POST, "/Users/.search", &scim, Some(secret.to_owned())).await.expect(400);
+    let rows = agent.audit(&[]);
+    let left: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            assert_eq!(row["token"], "entra");
+            assert!(row["detail"].as_str().is_some_and(|why| !why.is_empty()), "{row}");
+            let word = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+            ["operation", "resourceType", "resource", "outcome"].map(word).join(" ")
+        })
+        .collect();
+    let expected = [
+        "create User - refused 400",
+        "update User 3 refused 400",
+        "update Group 2 refused 415",
+        "create Group - refused 413",
+        "update User 4 refused 400",
+        "bulk - - refused 501",
+    ];
+    assert_eq!(left, expected, "{rows:#?}");
+    assert!(!json!(rows).to_string().contains(secret), "{rows:#?}");
 }
 
 async fn memberships_are_audited(engine: Engine) {

@@ -86,24 +86,33 @@ impl Database {
 
     /// The reference install with its seed rows: `tests/fixtures/legacy`.
     pub async fn reference(engine: Engine) -> Self {
-        Self::empty(engine).await.with_reference().await
+        Self::empty(engine).await.with_reference(str::to_owned).await
+    }
+
+    /// The same, but for something in the text of its tables.
+    pub async fn reference_but(engine: Engine, from: &str, to: &str) -> Self {
+        let changed = |tables: &str| {
+            assert!(tables.contains(from), "{from}");
+            tables.replace(from, to)
+        };
+        Self::empty(engine).await.with_reference(changed).await
     }
 
     /// The same on a server of the caller's, which goes with all its databases.
     pub async fn reference_on(engine: Engine, server: &str) -> Self {
         let mut database = Self::empty_on(engine, Some(server.to_owned())).await;
         database.server = None;
-        database.with_reference().await
+        database.with_reference(str::to_owned).await
     }
 
-    async fn with_reference(self) -> Self {
+    async fn with_reference(self, as_changed: impl Fn(&str) -> String) -> Self {
         let (engine, database) = (self.engine, self);
         let tables = match engine {
             Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
             Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
             Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
         };
-        database.execute(tables).await;
+        database.execute(&as_changed(tables)).await;
         database.execute(include_str!("../fixtures/legacy/seed.sql")).await;
         if engine == Engine::Postgres {
             database.execute(include_str!("../fixtures/legacy/postgres-after-seed.sql")).await;
