@@ -16,6 +16,7 @@ use crate::profile::catalogue::{Catalogue, Column, Table};
 
 use columns::Filled;
 pub(super) use names::short as short_name;
+pub(crate) use names::{quoted, quoted_table};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

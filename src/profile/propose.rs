@@ -20,6 +20,9 @@ use find::Membership;
 /// The proposal, as TOML with comments.
 #[must_use]
 pub fn propose(catalogue: &Catalogue) -> String {
+    // An account that sees other databases of the server too shall not have them mixed in.
+    let home = at_home(catalogue);
+    let catalogue = if find::users(&home).is_some() { &home } else { catalogue };
     let mut draft = Draft { catalogue, text: String::new(), decisions: 0 };
     let users = find::users(catalogue);
     let membership = users.as_ref().and_then(|(users, _)| find::membership(catalogue, users));
@@ -36,6 +39,15 @@ pub fn propose(catalogue: &Catalogue) -> String {
         None => draft.no_users(),
     }
     draft.finish()
+}
+
+/// The tables that need no schema in front of their names.
+fn at_home(catalogue: &Catalogue) -> Catalogue {
+    let mut home = catalogue.clone();
+    home.tables.retain(|name, _| {
+        name.schema.as_ref().is_none_or(|schema| catalogue.search_path.contains(schema))
+    });
+    home
 }
 
 /// The text so far.

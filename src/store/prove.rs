@@ -1,9 +1,7 @@
-//! What `check` proves on the live connection: grants, the clock, the sidecar's version.
-//!
-//! Grants are proved by asking the database to plan each kind of statement the agent runs: it
-//! refuses to plan what the account may not do, roles and wildcards included.
+//! What `check` proves on the live connection: the sidecar's version, the clock, the language of
+//! messages, grants.
 
-use std::collections::BTreeMap;
+mod grants;
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +10,7 @@ use super::sql::Sql;
 use super::transaction::Tx;
 use super::{Store, migrate};
 use crate::profile::catalogue::{Catalogue, Database};
-use crate::profile::model::{Delete, Encoding, Missing, Profile, RevokeAction, TableName};
+use crate::profile::model::Profile;
 use crate::profile::proof::{Finding, Severity};
 
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
@@ -49,94 +47,28 @@ impl Store {
         catalogue: &Catalogue,
         now: DateTime<Utc>,
     ) -> Result<Vec<Finding>, Error> {
-        let needs: Vec<(TableName, Vec<Right>)> = needs(profile)
-            .into_iter()
-            .filter(|(table, _)| catalogue.table(table).is_some())
-            .collect();
+        let wanted = grants::wanted(profile, catalogue);
         self.read(move |tx| {
-            let needs = needs.clone();
+            let wanted = wanted.clone();
             Box::pin(async move {
-                let mut findings = vec![sidecar(tx).await?];
+                let sidecar = match sidecar(tx).await {
+                    Ok(finding) => Some(finding),
+                    // Which grant is missing is told below.
+                    Err(error) if grants::denied(&error) => None,
+                    Err(error) => return Err(error),
+                };
+                let migrated = sidecar.as_ref().is_none_or(|it| it.severity == Severity::Ok);
+                let mut findings: Vec<Finding> = sidecar.into_iter().collect();
                 findings.extend(clock(tx, now).await?);
-                for (table, rights) in &needs {
-                    findings.extend(grants(tx, table, rights).await);
-                }
-                if findings.first().is_some_and(|it| it.severity == Severity::Ok) {
-                    for table in SIDECAR {
-                        let table = TableName { schema: None, name: table.to_owned() };
-                        findings.extend(grants(tx, &table, &Right::ALL).await);
-                    }
+                findings.extend(language(tx).await?);
+                for it in wanted.iter().filter(|it| migrated || !it.is_sidecar()) {
+                    findings.extend(grants::prove(tx, it).await);
                 }
                 Ok(findings)
             })
         })
         .await
     }
-}
-
-/// A kind of statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Right {
-    Select,
-    Insert,
-    Update,
-    Delete,
-}
-
-impl Right {
-    const ALL: [Self; 4] = [Self::Select, Self::Insert, Self::Update, Self::Delete];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Select => "SELECT",
-            Self::Insert => "INSERT",
-            Self::Update => "UPDATE",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// What the agent does to each table of the profile.
-fn needs(profile: &Profile) -> BTreeMap<TableName, Vec<Right>> {
-    use Right::{Insert, Select, Update};
-    let mut needs: BTreeMap<TableName, Vec<Right>> = BTreeMap::new();
-    let mut need = |table: &TableName, rights: &[Right]| {
-        let known = needs.entry(table.clone()).or_default();
-        known.extend(rights);
-        known.sort_unstable();
-        known.dedup();
-    };
-    for resource in [&profile.users, &profile.groups] {
-        need(&resource.table, &[Select, Insert, Update]);
-        if let Delete::Delete { cascade } = &resource.delete {
-            need(&resource.table, &[Right::Delete]);
-            for table in cascade {
-                need(table, &[Select, Right::Delete]);
-            }
-        }
-        for mapping in resource.attributes.values() {
-            if let Encoding::Lookup(lookup) = &mapping.encoding {
-                need(&lookup.table, &[Select]);
-                if lookup.missing == Missing::Create {
-                    need(&lookup.table, &[Insert]);
-                }
-            }
-        }
-    }
-    need(&profile.members.table, &[Select, Insert, Right::Delete]);
-    for revoke in &profile.revoke {
-        need(
-            &revoke.table,
-            match revoke.action {
-                RevokeAction::Delete => &[Select, Right::Delete],
-                RevokeAction::Set { .. } => &[Select, Update],
-            },
-        );
-    }
-    for ownership in &profile.ownership {
-        need(&ownership.table, &[Select, Update]);
-    }
-    needs
 }
 
 async fn sidecar(tx: &mut Tx) -> Result<Finding, Error> {
@@ -180,65 +112,31 @@ async fn clock(tx: &mut Tx, now: DateTime<Utc>) -> Result<Option<Finding>, Error
     }))
 }
 
-async fn grants(tx: &mut Tx, table: &TableName, rights: &[Right]) -> Vec<Finding> {
-    if tx.database() == Database::Sqlite {
-        return Vec::new();
+/// PostgreSQL tells some failures apart by their texts alone, as the driver hands them on.
+async fn language(tx: &mut Tx) -> Result<Option<Finding>, Error> {
+    if tx.database() != Database::Postgres {
+        return Ok(None);
     }
-    let mut missing = Vec::new();
-    let mut findings = Vec::new();
-    for right in rights {
-        match tx.query(plan(table, *right)).await {
-            Ok(_) => {}
-            Err(error) if error.message().contains("denied") => missing.push(right.name()),
-            Err(error) => findings.push(Finding {
-                severity: Severity::Warning,
-                subject: format!("grants on {table}"),
-                what: format!("whether {} is granted could not be told", right.name()),
-                why: error.message().to_owned(),
-                fix: "see what the database says, and grant what is missing".to_owned(),
-            }),
-        }
+    let rows = tx.query(Sql::new("SHOW lc_messages")).await?;
+    let language = rows.first().and_then(|row| row.text(0)).unwrap_or_default();
+    if is_english(&language) {
+        return Ok(Some(ok("lc_messages", "the database's messages are in English")));
     }
-    if missing.is_empty() {
-        if findings.is_empty() {
-            let names: Vec<&str> = rights.iter().map(|right| right.name()).collect();
-            findings.push(ok(&format!("grants on {table}"), &names.join(", ")));
-        }
-        return findings;
-    }
-    let account = account(tx).await;
-    findings.push(Finding {
-        severity: Severity::Error,
-        subject: format!("grants on {table}"),
-        what: format!("{} is not granted", missing.join(", ")),
-        why: "the agent runs such statements on this table".to_owned(),
-        fix: format!("GRANT {} ON {table} TO {account};", missing.join(", ")),
-    });
-    findings
+    Ok(Some(Finding {
+        severity: Severity::Warning,
+        subject: "lc_messages".to_owned(),
+        what: format!("the database's messages are in the language of `{language}`"),
+        why: "a deadlock, a connection that ends and a value that doesn't fit are told by their \
+              English texts: in another language they are answered 500, and nothing is tried again"
+            .to_owned(),
+        fix: format!("ALTER ROLE {} SET lc_messages = 'C';", grants::account(tx).await),
+    }))
 }
 
-fn plan(table: &TableName, right: Right) -> Sql {
-    let sql = Sql::new("EXPLAIN ");
-    match right {
-        Right::Select => sql.raw("SELECT * FROM ").table(table).raw(" WHERE 1 = 0"),
-        Right::Insert => sql
-            .raw("INSERT INTO ")
-            .table(table)
-            .raw(" SELECT * FROM ")
-            .table(table)
-            .raw(" WHERE 1 = 0"),
-        Right::Update => sql.raw("SELECT * FROM ").table(table).raw(" WHERE 1 = 0 FOR UPDATE"),
-        Right::Delete => sql.raw("DELETE FROM ").table(table).raw(" WHERE 1 = 0"),
-    }
-}
-
-async fn account(tx: &mut Tx) -> String {
-    let rows = tx.query(Sql::new("SELECT CURRENT_USER")).await.unwrap_or_default();
-    let name = rows.first().and_then(|row| row.text(0)).unwrap_or_else(|| "kpifire_scim".into());
-    match (tx.database(), name.split_once('@')) {
-        (Database::Mysql, Some((user, host))) => format!("'{user}'@'{host}'"),
-        _ => format!("\"{name}\""),
-    }
+/// A locale whose messages are those of the sources.
+fn is_english(locale: &str) -> bool {
+    let language = locale.split(['.', '_', '@', '-']).next().unwrap_or_default();
+    matches!(language.to_ascii_lowercase().as_str(), "" | "c" | "posix" | "en" | "english")
 }
 
 fn ok(subject: &str, what: &str) -> Finding {
@@ -248,5 +146,22 @@ fn ok(subject: &str, what: &str) -> Finding {
         what: what.to_owned(),
         why: String::new(),
         fix: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_english;
+
+    #[test]
+    fn english_by_any_name() {
+        for english in
+            ["C", "C.UTF-8", "POSIX", "en_US.UTF-8", "en_GB", "English_United States.1252", ""]
+        {
+            assert!(is_english(english), "{english}");
+        }
+        for other in ["de_DE.UTF-8", "pt_BR", "German_Germany.1252", "ca_ES", "eo"] {
+            assert!(!is_english(other), "{other}");
+        }
     }
 }

@@ -4,12 +4,14 @@
 mod audit;
 mod check;
 mod export;
+mod grants;
 mod installs;
 mod lease;
 mod leave;
 mod links;
 mod migrations;
 mod notices;
+mod proposal;
 mod protect;
 mod revoke;
 pub mod statements;

@@ -2,6 +2,7 @@
 //!
 //! Knows the product only from outside: its command line, its configuration, its wire.
 
+pub mod account;
 pub mod agent;
 pub mod browser;
 pub mod client;

@@ -15,7 +15,7 @@ pub(in crate::profile) fn short(catalogue: &Catalogue, name: &TableName) -> Stri
 }
 
 /// A quoted identifier.
-pub(super) fn quoted(database: Database, name: &str) -> String {
+pub(crate) fn quoted(database: Database, name: &str) -> String {
     match database {
         Database::Mysql => format!("`{}`", name.replace('`', "``")),
         Database::Sqlite | Database::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -23,7 +23,7 @@ pub(super) fn quoted(database: Database, name: &str) -> String {
 }
 
 /// A quoted table name, with its schema where the search path needs it.
-pub(super) fn quoted_table(catalogue: &Catalogue, name: &TableName) -> String {
+pub(crate) fn quoted_table(catalogue: &Catalogue, name: &TableName) -> String {
     let shown = short(catalogue, name);
     let bare = quoted(catalogue.database, &name.name);
     match &name.schema {

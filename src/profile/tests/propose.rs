@@ -55,6 +55,30 @@ fn the_reference_needs_no_decision() {
     }
 }
 
+/// MariaDB's catalogue shows every database that the account may read.
+#[test]
+fn another_database_beside_it_is_none_of_its_business() {
+    for database in [Database::Postgres, Database::Mysql] {
+        let alone = reference(database);
+        let mut beside = alone.clone();
+        for table in alone.tables.values() {
+            let mut copy = table.clone();
+            let elsewhere = Some("a_copy".to_owned());
+            copy.name.schema.clone_from(&elsewhere);
+            for key in &mut copy.foreign_keys {
+                key.table.schema.clone_from(&elsewhere);
+                key.target.schema.clone_from(&elsewhere);
+            }
+            beside.tables.insert(copy.name.clone(), copy);
+        }
+        assert_eq!(propose(&beside), propose(&alone));
+        // Nothing at home: then it is what is meant.
+        beside.search_path.clear();
+        beside.tables.retain(|name, _| name.schema.as_deref() == Some("a_copy"));
+        assert!(propose(&beside).contains("table = \"a_copy.users\""));
+    }
+}
+
 #[test]
 fn the_reference_as_proposed() {
     insta::assert_snapshot!(propose(&reference(Database::Postgres)), @r#"
