@@ -3,6 +3,8 @@
 //! What no column carries can't be asked of the database, and nothing is filtered in memory: such
 //! an attribute is 400 `invalidFilter`, which lists those that can be asked for.
 
+mod brackets;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -10,8 +12,7 @@ use super::convert::scim_text;
 use super::{Cell, Field, Layout, Operand, Operator, Predicate};
 use crate::profile::catalogue::Kind;
 use crate::profile::model::{Encoding, Mapping};
-use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath};
-use crate::scim::filter::{resolve, resolve_part, typed, typed_element};
+use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, resolve, typed};
 use crate::scim::{AttributeKind, AttributePath, Error, Filter, Resolved, ResourceType, fold};
 
 /// Compiles a filter for one resource type.
@@ -27,7 +28,7 @@ pub fn predicate(layout: &Layout, kind: ResourceType, filter: &Filter) -> Result
         Filter::Or(items) => Predicate::Any(all(items)?),
         Filter::Not(inner) => Predicate::Not(Box::new(predicate(layout, kind, inner)?)),
         Filter::Attr(expression) => attribute(layout, kind, expression)?,
-        Filter::ValuePath(path) => value_path(layout, kind, path)?,
+        Filter::ValuePath(path) => brackets::value_path(layout, kind, path)?,
     })
 }
 
@@ -66,13 +67,7 @@ fn attribute(layout: &Layout, kind: ResourceType, it: &AttrExp) -> Result<Predic
         AttrExp::Present(path) => (path, None),
         AttrExp::Comparison(path, operator, value) => (path, Some((operator, value))),
     };
-    let resolved = resolve(kind, path).map_err(|error| {
-        Error::invalid_filter(format!(
-            "{}; {} can be asked for",
-            error.detail,
-            filterable(layout, kind)
-        ))
-    })?;
+    let resolved = resolve(kind, path).map_err(|error| unknown(layout, kind, &error))?;
     test(layout, kind, resolved, condition)
 }
 
@@ -96,7 +91,7 @@ fn test(
     }
     let mappings = mapped(layout, kind, resolved);
     if mappings.is_empty() {
-        return Err(unmapped(layout, kind, resolved));
+        return brackets::of_type(layout, kind, resolved, condition);
     }
     let tests: Result<Vec<Predicate>, Error> = mappings
         .into_iter()
@@ -109,76 +104,6 @@ fn any(mut tests: Vec<Predicate>) -> Predicate {
     match tests.len() {
         1 => tests.remove(0),
         _ => Predicate::Any(tests),
-    }
-}
-
-fn value_path(layout: &Layout, kind: ResourceType, it: &ValuePath) -> Result<Predicate, Error> {
-    let whole = resolve(kind, &it.attr)?;
-    if matches!(
-        (kind, whole.attribute.name),
-        (ResourceType::Group, "members") | (ResourceType::User, "groups")
-    ) {
-        return edges(layout, kind, whole, &it.filter);
-    }
-    let Some((path, condition)) = typed_element(kind, it)? else {
-        return Err(Error::invalid_filter(format!(
-            "`{}[…]` can't be asked of the database; `type eq \"…\"`, with one more condition \
-             joined by `and`, can",
-            it.attr
-        )));
-    };
-    let attributes = &layout.profile.table(kind).attributes;
-    match condition {
-        // The element is there when any of its mapped parts has a value.
-        None => {
-            let parts: Vec<Predicate> = attributes
-                .iter()
-                .filter(|(own, _)| {
-                    own.resolved().with_sub(None) == path.resolved().with_sub(None)
-                        && own.element().map(fold) == path.element().map(fold)
-                })
-                .map(|(_, mapping)| Predicate::Present(field(mapping)))
-                .collect();
-            if parts.is_empty() {
-                return Err(unmapped(layout, kind, path.resolved()));
-            }
-            Ok(any(parts))
-        }
-        Some(expression) => {
-            let Some((path, mapping)) = attributes.get_key_value(&path) else {
-                return Err(unmapped(layout, kind, path.resolved()));
-            };
-            let condition = match &expression {
-                AttrExp::Present(_) => None,
-                AttrExp::Comparison(_, operator, value) => Some((operator, value)),
-            };
-            column(layout, kind, path, mapping, condition)
-        }
-    }
-}
-
-/// Memberships: only the id of the other end can be asked for.
-fn edges(
-    layout: &Layout,
-    kind: ResourceType,
-    whole: Resolved,
-    filter: &ValFilter,
-) -> Result<Predicate, Error> {
-    let all = |items: &[ValFilter]| -> Result<Vec<Predicate>, Error> {
-        items.iter().map(|item| edges(layout, kind, whole, item)).collect()
-    };
-    match filter {
-        // `members[a and b]` asks for one element with both; on ids only `or` means something.
-        ValFilter::Or(items) => Ok(Predicate::Any(all(items)?)),
-        ValFilter::Attr(AttrExp::Present(path)) => {
-            edge(layout, kind, resolve_part(whole, path)?, None)
-        }
-        ValFilter::Attr(AttrExp::Comparison(path, operator, value)) => {
-            edge(layout, kind, resolve_part(whole, path)?, Some((operator, value)))
-        }
-        ValFilter::And(_) | ValFilter::Not(_) => Err(Error::invalid_filter(format!(
-            "`{whole}` can be asked for by `value eq` and `or` alone"
-        ))),
     }
 }
 
@@ -201,6 +126,7 @@ fn edge(
     }
     let Some((operator, value)) = condition else { return Ok(of(None)) };
     let id = match value {
+        CompValue::Null => return null(operator, of(None), resolved),
         CompValue::Str(text) => text.clone(),
         CompValue::Number(number) => number.to_string(),
         _ => String::new(),
@@ -405,7 +331,15 @@ fn compare(
     operand: Operand,
     resolved: Resolved,
 ) -> Result<Predicate, Error> {
-    let textual = matches!(operand, Operand::Folded(_) | Operand::Exact(_));
+    let text = match &operand {
+        Operand::Folded(text) | Operand::Exact(text) => Some(text.as_str()),
+        Operand::Int(_) | Operand::Time(_) => None,
+    };
+    let textual = text.is_some();
+    // Empty text reads as absent, and would pass these.
+    let present = (textual && matches!(operator, CompareOp::Lt | CompareOp::Le)
+        || text == Some("") && !matches!(operator, CompareOp::Eq | CompareOp::Ne))
+    .then(|| Predicate::Present(field.clone()));
     let operator = match operator {
         CompareOp::Eq => Operator::Equal,
         CompareOp::Ne => {
@@ -425,7 +359,17 @@ fn compare(
             )));
         }
     };
-    Ok(Predicate::Compare(field, operator, operand))
+    let compared = Predicate::Compare(field, operator, operand);
+    Ok(match present {
+        Some(present) => Predicate::All(vec![present, compared]),
+        None => compared,
+    })
+}
+
+/// An attribute that the schema doesn't know.
+fn unknown(layout: &Layout, kind: ResourceType, error: &Error) -> Error {
+    let names = filterable(layout, kind);
+    Error::invalid_filter(format!("{}; {names} can be asked for", error.detail))
 }
 
 fn unmapped(layout: &Layout, kind: ResourceType, resolved: Resolved) -> Error {

@@ -9,7 +9,7 @@ pub use scim_v2::filter::{
 use serde_json::Value;
 
 use super::schema::{self, AttributeKind, Resolved};
-use super::{AttributePath, Error, ResourceType, elements, filter_text};
+use super::{Error, ResourceType, elements, filter_text};
 
 /// How large a filter may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,44 +130,17 @@ pub fn typed(resolved: Resolved, value: &CompValue) -> Result<Value, Error> {
     })
 }
 
-/// What a bracketed filter of the form `type eq "x"`, or that `and` one more condition, is about:
-/// the path of the element's value and the condition on it (`None`: the element is there).
-///
-/// This is how `phoneNumbers[type eq "work" and value eq "5"]` meets a profile's
-/// `phoneNumbers[type eq "work"].value`. `Ok(None)` for any other filter.
-///
-/// # Errors
-/// 400 `invalidFilter` for an unknown name.
-pub fn typed_element(
-    kind: ResourceType,
-    path: &ValuePath,
-) -> Result<Option<(AttributePath, Option<AttrExp>)>, Error> {
-    let whole = resolve(kind, &path.attr)?.with_sub(None);
-    each_term(&path.filter, &mut |term| {
-        let (AttrExp::Present(name) | AttrExp::Comparison(name, ..)) = term;
-        resolve_part(whole, name).map(|_| ())
-    })?;
-    if let Some(element) = elements::simple_type(&path.filter) {
-        return Ok(Some((AttributePath::of_element(whole, element), None)));
-    }
-    let ValFilter::And(both) = path.filter.as_ref() else {
-        return Ok(None);
-    };
-    let (one, other) = match both.as_slice() {
-        [one, other] if elements::simple_type(one).is_some() => (one, other),
-        [other, one] => (one, other),
-        _ => return Ok(None),
-    };
-    let (Some(element), ValFilter::Attr(condition)) = (elements::simple_type(one), other) else {
-        return Ok(None);
-    };
-    let (AttrExp::Present(name) | AttrExp::Comparison(name, ..)) = condition;
-    let resolved = resolve_part(whole, name)?;
-    Ok(Some((AttributePath::of_element(resolved, element), Some(condition.clone()))))
+/// Whether an element at hand satisfies a bracketed filter, whose names are parts of `whole`.
+#[must_use]
+pub fn holds(whole: Resolved, filter: &ValFilter, element: &Value) -> bool {
+    elements::matches(whole.attribute, filter, element)
 }
 
 /// Calls `visit` with every term of a bracketed filter.
-pub(super) fn each_term(
+///
+/// # Errors
+/// The first of `visit`'s.
+pub fn each_term(
     filter: &ValFilter,
     visit: &mut dyn FnMut(&AttrExp) -> Result<(), Error>,
 ) -> Result<(), Error> {

@@ -121,6 +121,30 @@ pub(super) fn whole(database: Database, inner: Sql) -> Sql {
     }
 }
 
+/// Whether a column is this key: by its index, and to the letter, whatever its collation says.
+pub(super) fn is_key(
+    layout: &Layout,
+    table: &TableName,
+    (alias, column): (&str, &str),
+    key: &Cell,
+) -> Sql {
+    let left = || Sql::default().column(alias, column);
+    let equal = left().raw(" = ").append(value(layout, table, column, key.clone()));
+    match (layout.kind(table, column), key) {
+        (Kind::Text, Cell::Text(text)) => {
+            let exact = match layout.database {
+                // Blanks at the end count too.
+                Database::Mysql => Sql::new("CONVERT(")
+                    .append(left())
+                    .raw(" USING utf8mb4) COLLATE utf8mb4_nopad_bin"),
+                database => exact(database, left()),
+            };
+            equal.raw(" AND ").append(exact).raw(" = ").bind(text.as_str())
+        }
+        _ => equal,
+    }
+}
+
 /// An aggregate: pairs of texts as one JSON text, an array of arrays; NULL or `[]` for no row.
 pub(super) fn json_pairs(database: Database, first: Sql, second: Sql) -> Sql {
     let pair = |function: &str| {

@@ -1,6 +1,6 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
-use super::dialect::{exact, fold, key_text, like_literal, same, text_key, value};
+use super::dialect::{exact, fold, is_key, key_text, like_literal, same, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{Cell, Field, Layout, Operand, Operator, Predicate};
 use crate::profile::catalogue::{Database, Kind};
@@ -35,10 +35,10 @@ impl Compiler<'_> {
             }
             Predicate::Present(field) => self.present(field),
             Predicate::OneOf(column, cells) => self.one_of(column, cells),
-            Predicate::IsKey(key) => Sql::default()
-                .column("r", &self.table().key)
-                .raw(" = ")
-                .append(value(self.layout, &self.table().table, &self.table().key, key.clone())),
+            Predicate::IsKey(key) => {
+                let ResourceTable { table, key: column, .. } = self.table();
+                is_key(self.layout, table, ("r", column), key)
+            }
             Predicate::HasMember(user) => {
                 let members = &self.layout.profile.members;
                 self.edge(&members.group, &members.user, user.as_ref())
@@ -54,7 +54,8 @@ impl Compiler<'_> {
         Sql::new("(").list(separator, items.iter().map(|item| self.condition(item))).raw(")")
     }
 
-    /// kpifire's own edges, and the desired ones of disabled users, as SCIM shows them.
+    /// kpifire's own edges, and the desired ones of disabled users, as SCIM shows them: to live
+    /// groups.
     fn edge(&self, own: &str, other: &str, key: Option<&Cell>) -> Sql {
         let members = &self.layout.profile.members;
         let mut legacy = Sql::new("EXISTS (SELECT 1 FROM ")
@@ -75,13 +76,14 @@ impl Compiler<'_> {
                 .raw(" = ")
                 .append(key_text(self.database(), Sql::default().column("r", &self.table().key)));
         if let Some(key) = key {
-            legacy = legacy.raw(" AND ").column("m", other).raw(" = ").append(value(
-                self.layout,
-                &members.table,
-                other,
-                key.clone(),
-            ));
+            let edge = is_key(self.layout, &members.table, ("m", other), key);
+            legacy = legacy.raw(" AND ").append(edge);
             desired = desired.raw(" AND ").raw(other_key).raw(" = ").bind(key.to_text());
+        }
+        if self.kind == ResourceType::User {
+            let group = key_text(self.database(), Sql::default().column("m", other));
+            legacy = legacy.append(live_group(group));
+            desired = desired.append(live_group(Sql::new(other_key)));
         }
         Sql::new("(").append(legacy).raw(")").append(desired).raw("))")
     }
@@ -278,6 +280,16 @@ impl Compiler<'_> {
             .raw(", ")
             .append(key)
     }
+}
+
+/// A deleted group keeps its edges where its row stays.
+fn live_group(key: Sql) -> Sql {
+    Sql::new(
+        " AND NOT EXISTS (SELECT 1 FROM scim_links t WHERE t.resource_type = 'Group' \
+         AND t.state = 'deleted' AND t.legacy_key = ",
+    )
+    .append(key)
+    .raw(")")
 }
 
 fn stamp(column: Option<&String>, fallback: &str) -> Sql {

@@ -28,6 +28,7 @@ const FILTERS: &[(ResourceType, &str)] = &[
     ),
     (ResourceType::User, r#"userType sw "Team" or phoneNumbers[type eq "work"]"#),
     (ResourceType::User, r#"meta.lastModified gt "2026-01-01T00:00:00Z""#),
+    (ResourceType::User, r#"phoneNumbers[type eq "work" and not (value co "5")]"#),
     (ResourceType::User, r#"groups.value eq "1""#),
     (ResourceType::User, r#"externalId ew "9""#),
     (ResourceType::Group, r#"displayName eq "Ops" and members eq "7""#),
@@ -125,6 +126,36 @@ fn failures_are_sorted_by_what_can_be_done() {
     }
 }
 
+#[test]
+fn a_refused_value_has_a_subject() {
+    use super::Subject::{Check, Column};
+    use diesel::result::{DatabaseErrorKind, Error as Diesel};
+    let subject = |text: &str| {
+        let information = Box::new(text.to_owned());
+        Error::from(Diesel::DatabaseError(DatabaseErrorKind::CheckViolation, information)).subject()
+    };
+    let of = |table: Option<&str>, column: &str| {
+        Some(Column { table: table.map(str::to_owned), column: column.to_owned() })
+    };
+    let check = |text: &str| Some(Check(text.to_owned()));
+    for (text, found) in [
+        ("CONSTRAINT `users.status` failed for `plant`.`users`", check("users.status")),
+        ("CHECK constraint failed: status IN ('A', 'B')", check("status IN ('A', 'B')")),
+        ("NOT NULL constraint failed: users.title", of(Some("users"), "title")),
+        ("Data too long for column 'title' at row 1", of(None, "title")),
+        ("Column 'title' cannot be null", of(None, "title")),
+        ("Field 'title' doesn't have a default value", of(None, "title")),
+        (
+            "Incorrect string value: 'column `x`' for column `plant`.`users`.`title` at row 1",
+            of(Some("users"), "title"),
+        ),
+        ("value too long for type character varying(100)", None),
+        ("datatype mismatch", None),
+    ] {
+        assert_eq!(subject(text), found, "{text}");
+    }
+}
+
 /// A database of the test's own, with one table of the reference's names.
 async fn users(folder: &tempfile::TempDir) -> Store {
     let url = format!("sqlite:{}", folder.path().join("kpifire.db").display());
@@ -203,4 +234,134 @@ async fn sqlite_finds_by_the_index_what_folds_alike() {
         meant.sort_unstable();
         assert_eq!(found, meant, "{wanted:?}");
     }
+}
+
+const TWO_PHONES: &str = r#"
+[users]
+table = "users"
+key = "user_id"
+[users.attributes]
+userName = "email"
+active = "active"
+'phoneNumbers[type eq "work"].value' = "work"
+'phoneNumbers[type eq "work"].display' = "label"
+'phoneNumbers[type eq "mobile"].value' = "mobile"
+[users.delete]
+mode = "deactivate"
+[groups]
+table = "teams"
+key = "team_id"
+attributes = { displayName = "name" }
+delete = { mode = "delete", cascade = ["edges"] }
+[members]
+table = "edges"
+group = "team_id"
+user = "user_id"
+"#;
+
+/// Every filter of up to three terms, of every shape, over every row: the database finds those rows
+/// of which an element at hand satisfies it.
+#[tokio::test]
+async fn a_value_filter_means_in_sql_what_it_means_of_an_element() {
+    let texts = [None, Some(""), Some("5"), Some("x5"), Some("X")];
+    let mut rows = Vec::new();
+    for work in texts {
+        for label in [None, Some("X")] {
+            rows.extend(texts.map(|mobile| (work, label, mobile)));
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("kpifire.db").display());
+    let store =
+        Store::new(&DatabaseUrl::parse(&url).unwrap(), 2, Duration::from_secs(5), None).unwrap();
+    for sql in [
+        "CREATE TABLE users (user_id INTEGER PRIMARY KEY, email TEXT NOT NULL DEFAULT '', \
+         active SMALLINT NOT NULL DEFAULT 1, work TEXT, label TEXT, mobile TEXT)",
+        "CREATE TABLE teams (team_id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE edges (team_id INTEGER NOT NULL, user_id INTEGER NOT NULL)",
+    ] {
+        store.write(move |tx| run(tx, Sql::new(sql))).await.unwrap();
+    }
+    for (id, (work, label, mobile)) in (0_i64..).zip(rows.clone()) {
+        let sql = Sql::new("INSERT INTO users (user_id, work, label, mobile) VALUES (")
+            .bind(id)
+            .raw(", ")
+            .list(", ", [work, label, mobile].map(|text| Sql::default().bind(text)))
+            .raw(")");
+        store.write(move |tx| run(tx, sql.clone())).await.unwrap();
+    }
+    let profile = Arc::new(profile::parse("two phones", TWO_PHONES).unwrap());
+    let layout = Layout::new(profile, &store.catalogue().await.unwrap()).unwrap();
+
+    for filter in value_filters() {
+        let text = format!("phoneNumbers[{filter}]");
+        let parsed = parse_filter(&text, FilterLimits::default()).unwrap();
+        let scim::Filter::ValuePath(path) = &parsed else { panic!("{text}") };
+        let whole = scim::resolve(ResourceType::User, &path.attr).unwrap().with_sub(None);
+        let satisfied =
+            |element: &serde_json::Value| scim::filter::holds(whole, &path.filter, element);
+        let meant: Vec<String> = (0..)
+            .zip(&rows)
+            .filter(|(_, row)| elements(row).iter().any(satisfied))
+            .map(|(id, _): (i64, _)| id.to_string())
+            .collect();
+        let predicate = mapper::predicate(&layout, ResourceType::User, &parsed).unwrap();
+        let sql = Sql::new("SELECT CAST(r.user_id AS TEXT) FROM users r WHERE ")
+            .append(Compiler { layout: &layout, kind: ResourceType::User }.condition(&predicate))
+            .raw(" ORDER BY r.user_id")
+            .once();
+        let found = store.read(move |tx| run(tx, sql.clone())).await.unwrap();
+        assert_eq!(found, meant, "{text}");
+    }
+}
+
+fn value_filters() -> Vec<String> {
+    const TERMS: [&str; 13] = [
+        r#"type eq "work""#,
+        r#"type ne "Work""#,
+        r#"type sw "m""#,
+        "type pr",
+        r#"value eq "X5""#,
+        r#"value ne "5""#,
+        r#"value co """#,
+        r#"value lt "x""#,
+        r#"value ge "x""#,
+        "value pr",
+        "value eq null",
+        r#"display eq "x""#,
+        "display eq null",
+    ];
+    let mut filters = Vec::new();
+    for one in TERMS {
+        filters.extend([one.to_owned(), format!("not ({one})")]);
+        for two in TERMS {
+            filters.push(format!("{one} and {two}"));
+            filters.push(format!("{one} or not ({two})"));
+            for three in TERMS {
+                filters.push(format!("{one} and not ({two} or {three})"));
+            }
+        }
+    }
+    filters
+}
+
+/// The elements that such a row is rendered to.
+fn elements(row: &(Option<&str>, Option<&str>, Option<&str>)) -> Vec<serde_json::Value> {
+    let (work, label, mobile) = *row;
+    let mut elements = Vec::new();
+    for (of_type, parts) in
+        [("work", vec![("value", work), ("display", label)]), ("mobile", vec![("value", mobile)])]
+    {
+        let mut element = serde_json::Map::new();
+        for (name, text) in parts {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                element.insert(name.to_owned(), text.into());
+            }
+        }
+        if !element.is_empty() {
+            element.insert("type".to_owned(), of_type.into());
+            elements.push(element.into());
+        }
+    }
+    elements
 }

@@ -26,3 +26,4 @@ mod throttle;
 mod tls;
 mod tokens;
 mod unoffered;
+mod value_filters;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::scim::filter::{AttrExp, AttrPath, Filter, typed, typed_element};
+use crate::scim::filter::{AttrExp, AttrPath, Filter, typed};
 use crate::scim::{Error, FilterLimits, ResourceType, parse_filter, resolve};
 
 fn parse(text: &str) -> Result<Filter, Error> {
@@ -191,23 +191,4 @@ fn values_take_the_attributes_type() {
     assert_eq!(value("title eq null").unwrap(), json!(null));
     assert!(value("active eq \"x\"").unwrap_err().detail.contains("`active`"));
     assert!(value("name eq \"x\"").is_err());
-}
-
-#[test]
-fn typed_elements_meet_profile_paths() {
-    let element = |text: &str| {
-        let Filter::ValuePath(path) = parse(text).unwrap() else { panic!("{text}") };
-        typed_element(ResourceType::User, &path)
-    };
-    let (path, condition) =
-        element(r#"phoneNumbers[type eq "Work"].value eq "5""#).unwrap().unwrap();
-    assert_eq!(path.to_string(), r#"phoneNumbers[type eq "work"].value"#);
-    assert_eq!(condition.unwrap().to_string(), r#"value eq "5""#);
-    let (path, condition) =
-        element(r#"phoneNumbers[value sw "5" and type eq "work"]"#).unwrap().unwrap();
-    assert_eq!(path.to_string(), r#"phoneNumbers[type eq "work"].value"#);
-    assert_eq!(condition.unwrap().to_string(), r#"value sw "5""#);
-    assert_eq!(element(r#"phoneNumbers[type eq "work"]"#).unwrap().unwrap().1, None);
-    assert!(element(r#"phoneNumbers[value eq "5"]"#).unwrap().is_none());
-    assert!(element(r#"phoneNumbers[kind eq "5"]"#).is_err());
 }

@@ -1,0 +1,257 @@
+//! Value filters, `emails[type eq "work" and not (value co "x")]`: what they ask of one element.
+//!
+//! An element lies in the columns that the profile maps its parts to; its `type` is a constant of
+//! the profile. What is asked holds of one and the same element, which is there when any of its
+//! parts has a value, as [`crate::scim::filter::holds`] has it of an element at hand.
+
+use serde_json::json;
+
+use super::{Condition, any, column, edge, mapped, typed, unknown, unmapped};
+use crate::mapper::{Layout, Predicate};
+use crate::profile::model::Mapping;
+use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath};
+use crate::scim::filter::{each_term, holds, resolve, resolve_part};
+use crate::scim::{AttributeKind, AttributePath, Error, Resolved, ResourceType, fold};
+
+/// `attribute[filter]`.
+pub(super) fn value_path(
+    layout: &Layout,
+    kind: ResourceType,
+    it: &ValuePath,
+) -> Result<Predicate, Error> {
+    let listed = |error: Error| unknown(layout, kind, &error);
+    let whole = resolve(kind, &it.attr).map_err(listed)?.with_sub(None);
+    each_term(&it.filter, &mut |term| resolve_part(whole, name(term)).map(|_| ()).map_err(listed))?;
+    if matches!(
+        (kind, whole.attribute.name),
+        (ResourceType::Group, "members") | (ResourceType::User, "groups")
+    ) {
+        return edges(layout, kind, whole, &it.filter);
+    }
+    satisfying(layout, kind, whole, &it.filter)
+}
+
+/// `emails.type eq "work"`: of all parts of an element, the one that no column holds.
+pub(super) fn of_type(
+    layout: &Layout,
+    kind: ResourceType,
+    resolved: Resolved,
+    condition: Condition<'_>,
+) -> Result<Predicate, Error> {
+    if resolved.sub.is_none_or(|sub| sub.name != "type") {
+        return Err(unmapped(layout, kind, resolved));
+    }
+    let path = AttrPath::with_name("type");
+    let asked = |operator: &CompareOp, value: &CompValue| {
+        let term = AttrExp::Comparison(path.clone(), operator.clone(), value.clone());
+        satisfying(layout, kind, resolved.with_sub(None), &ValFilter::Attr(term))
+    };
+    let there = || {
+        let term = ValFilter::Attr(AttrExp::Present(path.clone()));
+        satisfying(layout, kind, resolved.with_sub(None), &term)
+    };
+    Ok(match condition {
+        None | Some((CompareOp::Ne, CompValue::Null)) => there()?,
+        Some((CompareOp::Eq, CompValue::Null)) => Predicate::Not(Box::new(there()?)),
+        // As for every attribute of several values: none of them is that one.
+        Some((CompareOp::Ne, value)) => Predicate::Not(Box::new(asked(&CompareOp::Eq, value)?)),
+        Some((operator, value)) => asked(operator, value)?,
+    })
+}
+
+/// What an attribute's mapped columns hold, element by element; a complex attribute of one value is
+/// one element without a type.
+fn satisfying(
+    layout: &Layout,
+    kind: ResourceType,
+    whole: Resolved,
+    filter: &ValFilter,
+) -> Result<Predicate, Error> {
+    let mut elements: Vec<Element<'_>> = Vec::new();
+    for (path, mapping) in &layout.profile.table(kind).attributes {
+        if path.resolved().with_sub(None) != whole {
+            continue;
+        }
+        let folded = path.element().map(fold);
+        if let Some(it) = elements.iter_mut().find(|it| it.of_type.map(fold) == folded) {
+            it.parts.push((path, mapping));
+        } else {
+            let (of_type, parts) = (path.element(), vec![(path, mapping)]);
+            elements.push(Element { layout, kind, whole, of_type, parts });
+        }
+    }
+    if elements.is_empty() {
+        return Err(unmapped(layout, kind, whole));
+    }
+    each_term(filter, &mut |term| can_be_asked(layout, kind, whole, &elements, term))?;
+    let found: Result<Vec<_>, _> = elements.iter().map(|it| it.satisfies(filter)).collect();
+    Ok(any(found?))
+}
+
+/// What no column carries is kept in the link, where nothing can be asked for: a part that no
+/// element maps, an element of a type that isn't mapped.
+fn can_be_asked(
+    layout: &Layout,
+    kind: ResourceType,
+    whole: Resolved,
+    elements: &[Element<'_>],
+    term: &AttrExp,
+) -> Result<(), Error> {
+    let part = resolve_part(whole, name(term))?;
+    let is_type = part.sub.is_some_and(|sub| sub.name == "type");
+    if !is_type {
+        let known = !mapped(layout, kind, part).is_empty();
+        return if known { Ok(()) } else { Err(unmapped(layout, kind, part)) };
+    }
+    if let AttrExp::Comparison(_, CompareOp::Eq | CompareOp::Ne, CompValue::Str(wanted)) = term
+        && !elements.iter().any(|it| it.of_type.map(fold) == Some(fold(wanted)))
+    {
+        let element = AttributePath::of_element(whole, wanted);
+        return Err(Error::invalid_filter(format!(
+            "`{element}`: {}",
+            unmapped(layout, kind, whole).detail
+        )));
+    }
+    Ok(())
+}
+
+/// One element of an attribute, as it lies in its columns.
+struct Element<'l> {
+    layout: &'l Layout,
+    kind: ResourceType,
+    whole: Resolved,
+    of_type: Option<&'l str>,
+    parts: Vec<(&'l AttributePath, &'l Mapping)>,
+}
+
+impl Element<'_> {
+    fn satisfies(&self, filter: &ValFilter) -> Result<Predicate, Error> {
+        let found = self.holds(filter)?;
+        if implies_a_value(&found) || found == Predicate::Never {
+            return Ok(found);
+        }
+        let parts: Result<Vec<_>, _> = self.parts.iter().map(|it| self.part(*it, None)).collect();
+        let there = any(parts?);
+        Ok(match found {
+            Predicate::Always => there,
+            found => Predicate::All(vec![there, found]),
+        })
+    }
+
+    fn holds(&self, filter: &ValFilter) -> Result<Predicate, Error> {
+        let all = |items: &[ValFilter]| -> Result<Vec<Predicate>, Error> {
+            items.iter().map(|item| self.holds(item)).collect()
+        };
+        Ok(match filter {
+            ValFilter::And(items) => conjunction(all(items)?),
+            ValFilter::Or(items) => disjunction(all(items)?),
+            ValFilter::Not(inner) => match self.holds(inner)? {
+                Predicate::Always => Predicate::Never,
+                Predicate::Never => Predicate::Always,
+                inner => Predicate::Not(Box::new(inner)),
+            },
+            ValFilter::Attr(term) => self.term(term)?,
+        })
+    }
+
+    fn term(&self, term: &AttrExp) -> Result<Predicate, Error> {
+        let part = resolve_part(self.whole, name(term))?;
+        let condition = match term {
+            AttrExp::Present(_) => None,
+            AttrExp::Comparison(_, operator, value) => {
+                typed(part, value)?;
+                Some((operator, value))
+            }
+        };
+        if let Some(found) = self.parts.iter().find(|(path, _)| path.resolved() == part) {
+            return self.part(*found, condition);
+        }
+        // The type, or a part that another element has and this one hasn't: the same in every row.
+        let constant = json!({ "type": self.of_type });
+        let found = holds(self.whole, &ValFilter::Attr(term.clone()), &constant);
+        Ok(if found { Predicate::Always } else { Predicate::Never })
+    }
+
+    fn part(
+        &self,
+        (path, mapping): (&AttributePath, &Mapping),
+        condition: Condition<'_>,
+    ) -> Result<Predicate, Error> {
+        // RFC 7643 §2.4: an element that doesn't say it is primary isn't.
+        let boolean = path.definition().kind == AttributeKind::Boolean;
+        if let (true, Some((operator @ (CompareOp::Eq | CompareOp::Ne), value))) =
+            (boolean, condition)
+            && typed(path.resolved(), value)? == false
+        {
+            let other = if *operator == CompareOp::Eq { CompareOp::Ne } else { CompareOp::Eq };
+            let condition = Some((&other, &CompValue::True));
+            return column(self.layout, self.kind, path, mapping, condition);
+        }
+        column(self.layout, self.kind, path, mapping, condition)
+    }
+}
+
+fn conjunction(items: Vec<Predicate>) -> Predicate {
+    if items.contains(&Predicate::Never) {
+        return Predicate::Never;
+    }
+    let mut items: Vec<_> = items.into_iter().filter(|it| *it != Predicate::Always).collect();
+    match items.len() {
+        0 => Predicate::Always,
+        1 => items.remove(0),
+        _ => Predicate::All(items),
+    }
+}
+
+fn disjunction(items: Vec<Predicate>) -> Predicate {
+    if items.contains(&Predicate::Always) {
+        return Predicate::Always;
+    }
+    let items: Vec<_> = items.into_iter().filter(|it| *it != Predicate::Never).collect();
+    if items.is_empty() { Predicate::Never } else { any(items) }
+}
+
+/// Whether the predicate is true only where some column has a value.
+fn implies_a_value(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::Compare(..) | Predicate::Present(_) | Predicate::OneOf(..) => true,
+        Predicate::All(items) => items.iter().any(implies_a_value),
+        Predicate::Any(items) => items.iter().all(implies_a_value),
+        _ => false,
+    }
+}
+
+fn name(term: &AttrExp) -> &AttrPath {
+    let (AttrExp::Present(name) | AttrExp::Comparison(name, ..)) = term;
+    name
+}
+
+/// Memberships: only the id of the other end can be asked for.
+fn edges(
+    layout: &Layout,
+    kind: ResourceType,
+    whole: Resolved,
+    filter: &ValFilter,
+) -> Result<Predicate, Error> {
+    match filter {
+        // `members[a and b]` asks for one element with both; on ids only `or` means something.
+        ValFilter::Or(items) => {
+            let found: Result<_, _> =
+                items.iter().map(|item| edges(layout, kind, whole, item)).collect();
+            Ok(Predicate::Any(found?))
+        }
+        ValFilter::Attr(
+            AttrExp::Present(path) | AttrExp::Comparison(path, CompareOp::Ne, CompValue::Null),
+        ) => edge(layout, kind, resolve_part(whole, path)?, None),
+        // No member is without an id.
+        ValFilter::Attr(AttrExp::Comparison(_, CompareOp::Eq, CompValue::Null)) => {
+            Ok(Predicate::Never)
+        }
+        ValFilter::Attr(AttrExp::Comparison(path, operator @ CompareOp::Eq, value)) => {
+            edge(layout, kind, resolve_part(whole, path)?, Some((operator, value)))
+        }
+        ValFilter::Attr(_) | ValFilter::And(_) | ValFilter::Not(_) => Err(Error::invalid_filter(
+            format!("`{whole}` can be asked for by `value eq` and `or` alone"),
+        )),
+    }
+}
