@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, stamp};
 use crate::mapper::{self, Field, Link, LinkState, Predicate, Record};
-use crate::scim::filter::{AttrExp, CompareOp, Filter, resolve};
+use crate::scim::filter::{AttrExp, CompareOp, Filter, ValFilter, resolve};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, SortOrder, discovery};
 use crate::store::resources::{self, Lock, Window};
 use crate::store::{Tx, audit as audit_rows, links};
@@ -212,23 +212,39 @@ async fn total(
     Ok(resources::count(tx, layout, search.kind, &search.predicate).await?)
 }
 
-/// Whether a filter is how Entra looks one resource up: `eq` on a name or on externalId, alone or
-/// with other conditions.
+/// Whether a filter is how Entra looks one resource up: `eq` on a name, on externalId or on an e-mail
+/// address, alone or with other conditions.
 fn asks_for_one(kind: ResourceType, filter: &Filter) -> bool {
     match filter {
         Filter::Attr(AttrExp::Comparison(path, CompareOp::Eq, _)) => {
             resolve(kind, path).is_ok_and(|resolved| {
+                let sub = resolved.sub.map(|sub| sub.name);
                 resolved.schema.is_none()
-                    && resolved.sub.is_none()
                     && matches!(
-                        (kind, resolved.attribute.name),
-                        (_, "externalId")
-                            | (ResourceType::User, "userName")
-                            | (ResourceType::Group, "displayName")
+                        (kind, resolved.attribute.name, sub),
+                        (_, "externalId", None)
+                            | (ResourceType::User, "userName", None)
+                            | (ResourceType::User, "emails", Some("value"))
+                            | (ResourceType::Group, "displayName", None)
                     )
             })
         }
+        Filter::ValuePath(path) => {
+            let emails = resolve(kind, &path.attr).is_ok_and(|it| it.attribute.name == "emails");
+            emails && asks_for_value(&path.filter)
+        }
         Filter::And(items) => items.iter().any(|item| asks_for_one(kind, item)),
+        _ => false,
+    }
+}
+
+/// Whether an element's `value` must be one that is named.
+fn asks_for_value(filter: &ValFilter) -> bool {
+    match filter {
+        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, _)) => {
+            path.name.eq_ignore_ascii_case("value")
+        }
+        ValFilter::And(items) => items.iter().any(asks_for_value),
         _ => false,
     }
 }

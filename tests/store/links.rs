@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use crate::support::{Agent, Dialect, Engine, user};
+use crate::support::{Agent, Dialect, Engine, installs, user};
 
 on_every_database!(
     reading_links_nobody,
     an_eq_hit_is_matched_and_a_write_managed,
     the_baseline_holds_what_was_asserted,
+    a_lookup_by_mail_matches_too,
     external_ids_may_repeat,
     kpifires_own_rows_are_addressable_at_once,
 );
@@ -67,6 +68,26 @@ async fn the_baseline_holds_what_was_asserted(engine: Engine) {
     let now = baseline().await;
     assert!(now.contains("First") && now.contains("Second"), "{now}");
     assert!(!now.contains("By hand"), "what Entra didn't assert is no baseline: {now}");
+}
+
+/// Entra may match by an address that lies in a column of its own.
+async fn a_lookup_by_mail_matches_too(engine: Engine) {
+    let tables = installs::tables(engine, "reserved");
+    let agent = Agent::on(installs::lay(engine, "reserved", &tables).await).await;
+    let client = agent.client();
+    let contact = if engine == Engine::Mysql { "`Contact`" } else { "\"Contact\"" };
+    let user = if engine == Engine::Mysql { "`User`" } else { "\"User\"" };
+    let sql = format!("UPDATE {user} SET {contact} = 'Hand@plant.example'");
+    agent.database().execute(&sql).await;
+    for (filter, matched) in [
+        ("emails[type eq \"work\"].value sw \"hand\"", None),
+        ("not (emails[type eq \"work\"].value eq \"x\")", None),
+        ("emails[type eq \"work\"].value eq \"hand@PLANT.example\"", Some("matched")),
+    ] {
+        assert_eq!(client.ids("/Users", filter).await, ["7"], "{filter}");
+        assert_eq!(agent.link("User", "7").await.as_deref(), matched, "{filter}");
+    }
+    assert_eq!(agent.audit(&["--user", "7"]).len(), 1);
 }
 
 async fn external_ids_may_repeat(engine: Engine) {
