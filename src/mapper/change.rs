@@ -164,6 +164,11 @@ fn cleared(
     mapping: &Mapping,
     now: NaiveDateTime,
 ) -> Result<NewValue, Error> {
+    // Whatever the column holds then would say whether its user may sign in, which is for `false` to
+    // say: only that disables with all that belongs to it.
+    if path.to_string() == "active" {
+        return Err(Error::invalid_value(format!("{path}: true or false is needed")));
+    }
     let table = layout.profile.table(kind);
     let column = layout.column(&table.table, &mapping.column);
     if column.is_some_and(|column| column.nullable) {

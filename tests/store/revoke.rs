@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use crate::support::{Agent, Dialect, Engine, user};
+use crate::support::{Agent, Database, Dialect, Engine, Install, user};
 
 on_every_database!(
     disabling_revokes_in_every_dialect,
     disabling_who_is_inactive_already_revokes,
     a_user_let_in_again_is_disabled_anew,
     deleting_revokes,
+    clearing_active_disables_nobody_in_silence,
     only_the_disabled_user_is_touched
 );
 
@@ -103,6 +104,43 @@ async fn deleting_revokes(engine: Engine) {
         agent.database().count("api_tokens WHERE user_id = 4 AND revoked_at IS NULL").await,
         0
     );
+}
+
+/// A column that takes NULL, or an `[insert]` that says inactive, is no second way to disable.
+async fn clearing_active_disables_nobody_in_silence(engine: Engine) {
+    let builtin = include_str!("../../config/profiles/kpifire.toml");
+    let mapped =
+        "active = { column = \"status\", values = { true = \"Active\", false = \"Inactive\" } }";
+    let insert = "[users.insert]\n";
+    assert!(builtin.contains(mapped) && builtin.contains(insert));
+    let nullable = builtin.replacen(mapped, "active = \"enabled\"", 1);
+    let inserted = builtin.replacen(insert, "[users.insert]\nstatus = \"Inactive\"\n", 1);
+    for (profile, enabled) in [(nullable, "enabled = 1"), (inserted, "status = 'Active'")] {
+        let database = Database::reference(engine).await;
+        database.execute("ALTER TABLE users ADD COLUMN enabled SMALLINT NULL").await;
+        database.execute("UPDATE users SET enabled = 1").await;
+        let agent = Agent::on(Install::with_profile(database, &profile)).await;
+        let client = agent.client();
+        for operations in [
+            json!([{ "op": "replace", "path": "active", "value": null }]),
+            json!([{ "op": "Replace", "path": "active", "value": "" }]),
+            json!([{ "op": "remove", "path": "active" }]),
+            json!([{ "op": "replace", "value": { "active": null, "title": "Cleared" } }]),
+        ] {
+            client.operations("/Users/4", operations).await.expect(400).naming("active");
+        }
+        let mut body = user("line.one@plant.example");
+        body["active"] = json!(null);
+        client.put("/Users/4", &body).await;
+        let still = format!("users WHERE user_id = 4 AND {enabled}");
+        assert_eq!(agent.database().count(&still).await, 1);
+        assert_eq!(agent.database().count("user_sessions WHERE user_id = 4").await, 1);
+        let disabled = "scim_links WHERE disabled_at IS NOT NULL";
+        assert_eq!(agent.database().count(disabled).await, 0);
+        agent.entra(Dialect::Classic).disable("4").await;
+        assert_eq!(agent.database().count("user_sessions WHERE user_id = 4").await, 0);
+        assert_eq!(agent.database().count(disabled).await, 1);
+    }
 }
 
 async fn only_the_disabled_user_is_touched(engine: Engine) {
