@@ -5,7 +5,7 @@
 //! time: a broken one shows itself as [`ErrorKind::Lost`] and is thrown away.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, ConnectionError, SqliteConnection};
@@ -161,6 +161,16 @@ impl Pool {
         }
     }
 
+    /// Closes the idle connections that were there at a time: when one was lost, the server may have
+    /// taken all of them along, and MariaDB's driver doesn't notice before it uses them.
+    pub fn forget(&self, there: Instant) {
+        match self {
+            Self::Sqlite { .. } => {}
+            Self::Postgres(pool) => drop(pool.retain(|_, metrics| metrics.created > there)),
+            Self::Mysql(pool) => drop(pool.retain(|_, metrics| metrics.created > there)),
+        }
+    }
+
     /// A connection, waited for no longer than the pool's limit.
     ///
     /// # Errors
@@ -294,12 +304,13 @@ async fn mysql(
         })
     })?;
     let mut connection = AsyncMysqlConnection::try_from(connection).await?;
-    // READ COMMITTED: a statement after a lock must see what the lock's last holder committed.
+    // English: failures are told apart by their texts. READ COMMITTED: a statement after a lock must
+    // see what the lock's last holder committed.
     setup(
         &mut connection,
         "SET time_zone = '+00:00', sql_mode = \
          'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
-         group_concat_max_len = 4294967295; \
+         group_concat_max_len = 4294967295, lc_messages = 'en_US'; \
          SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     )
     .await?;

@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
@@ -161,7 +161,7 @@ impl Tx {
             Connection::Postgres(it) => {
                 // Until it is over, the pool would have to take the connection for a broken one.
                 AnsiTransactionManager::transaction_manager_status_mut(&mut **it).set_in_error();
-                let sql = Sql::new("BEGIN");
+                let sql = Sql::new("BEGIN ISOLATION LEVEL READ COMMITTED");
                 self.later.push(Later { sql, explain: std::convert::identity });
                 Ok(())
             }
@@ -273,10 +273,14 @@ where
     detached(async move {
         let mut attempt = 1;
         loop {
+            let begun = Instant::now();
             let error = match attempt_write(&pool, &work).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
+            if lost(&error) {
+                pool.forget(begun);
+            }
             if attempt == TRIES || !retryable(&error) {
                 return Err(error);
             }
@@ -301,12 +305,14 @@ where
     detached(async move {
         let mut attempt = 1;
         loop {
+            let begun = Instant::now();
             let mut tx = open(&pool, Purpose::Read).await?;
             match work(&mut tx).await {
                 Ok(value) => return Ok(value),
                 Err(error) => {
                     if lost(&error) {
                         tx.connection.discard();
+                        pool.forget(begun);
                     }
                     if attempt == TRIES || !retryable(&error) {
                         return Err(error);
@@ -378,6 +384,7 @@ where
                 let marker = tx.marker.take();
                 // First: looking needs a connection, and this may have been the pool's last.
                 tx.connection.discard();
+                pool.forget(Instant::now());
                 let outcome = match marker {
                     Some(marker) => committed(pool, marker).await,
                     None => Ok(false),

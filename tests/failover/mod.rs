@@ -6,6 +6,7 @@
 
 mod balancer;
 mod galera;
+mod language;
 mod load;
 mod node;
 mod postgres;

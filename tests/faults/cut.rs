@@ -10,6 +10,7 @@ use crate::support::{Agent, Client, Database, Engine, Install, user};
 
 on_servers!(
     a_cut_database_is_503_and_comes_back,
+    the_first_request_after_a_restart_is_answered,
     cut_in_the_middle_of_writes,
     a_hung_database_is_503_in_time,
     a_database_that_is_down_at_start,
@@ -69,6 +70,29 @@ async fn a_cut_database_is_503_and_comes_back(engine: Engine) {
     well_again(&agent).await;
     assert_eq!(agent.database().count("users WHERE email = 'cut@plant.example'").await, 0);
     assert_eq!(agent.database().count("users WHERE user_id = 4 AND status = 'Active'").await, 1);
+}
+
+/// A server that was restarted took every pooled connection along; none of them may cost a try.
+async fn the_first_request_after_a_restart_is_answered(engine: Engine) {
+    let (agent, proxy) = proxied(engine).await;
+    let patched = async |title: &str| {
+        let operations = json!([{ "op": "replace", "path": "title", "value": title }]);
+        agent.client().operations("/Users/3", operations).await
+    };
+    for round in 0..3 {
+        // As many connections as the pool holds.
+        let reads = (0..32).map(|_| {
+            let client = agent.client();
+            tokio::spawn(async move { client.get("/Users").await.expect(200) })
+        });
+        for read in reads.collect::<Vec<_>>() {
+            read.await.unwrap();
+        }
+        proxy.set(Weather::Cut);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        proxy.set(Weather::Fair);
+        patched(&format!("Round {round}")).await.expect(200);
+    }
 }
 
 async fn cut_in_the_middle_of_writes(engine: Engine) {

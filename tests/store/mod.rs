@@ -14,5 +14,6 @@ mod notices;
 mod proposal;
 mod protect;
 mod revoke;
+mod session;
 pub mod statements;
 mod tls;

@@ -1,0 +1,63 @@
+//! A MariaDB whose messages are German: the agent, which tells failures apart by their texts, asks for
+//! English ones.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::PATIENCE;
+use super::node::{self, Node};
+use crate::support::{Agent, Database, Engine, Install, sql};
+
+/// A server of one node, and what its account's URL is.
+async fn german(folder: &Path) -> (Node, String) {
+    let init = folder.join("init.sql");
+    let grants = "CREATE USER 'kpifire'@'127.0.0.1' IDENTIFIED BY 'kpifire';\n\
+                  GRANT ALL ON *.* TO 'kpifire'@'127.0.0.1' WITH GRANT OPTION;\n";
+    std::fs::write(&init, grants).unwrap();
+    let data = folder.join("data");
+    let mut install = node::command(&node::program("mariadb-install-db", "/usr"));
+    install.args(["--no-defaults", "--skip-test-db"]);
+    install.arg("--auth-root-authentication-method=normal");
+    node::run(install.arg(format!("--datadir={}", data.display())));
+    let port = node::free_port();
+    let mut command = node::command(&node::program("mariadbd", "/usr"));
+    command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]);
+    command.args(["--lc-messages=de_DE", "--innodb-buffer-pool-size=32M"]);
+    command.arg(format!("--port={port}"));
+    for (key, path) in [
+        ("datadir", &data),
+        ("init-file", &init),
+        ("socket", &folder.join("socket")),
+        ("pid-file", &folder.join("pid")),
+    ] {
+        command.arg(format!("--{key}={}", path.display()));
+    }
+    let log = std::env::temp_dir().join(format!("kpifire-{port}.log"));
+    let node = Node::start(&mut command, folder.join("pid"), &log);
+    let url = format!("mysql://kpifire:kpifire@127.0.0.1:{port}/mysql");
+    let started = Instant::now();
+    while sql::mysql(&url, "SELECT 1").await.is_err() {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        assert!(started.elapsed() < PATIENCE, "it doesn't start:\n{said}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let _ = std::fs::remove_file(&log);
+    (node, url)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_speaks_german_is_asked_for_english() {
+    let folder = node::folder();
+    let (_node, url) = german(folder.path()).await;
+    let database = Database::reference_on(Engine::Mysql, &url).await;
+    let said = database.try_execute("SELECT * FROM nowhere").await.unwrap_err();
+    assert!(said.contains("existiert nicht"), "{said}");
+    // Longer than the type lets it be, which the catalogue doesn't tell.
+    database.execute("ALTER TABLE users MODIFY title TINYTEXT NULL").await;
+    let agent = Agent::on(Install::new(database)).await;
+    let operations = json!([{ "op": "replace", "path": "title", "value": "x".repeat(300) }]);
+    let answer = agent.client().operations("/Users/4", operations).await;
+    answer.refused(400, "invalidValue").naming("title: ");
+}
