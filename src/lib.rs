@@ -7,19 +7,22 @@
 //! http (listener → auth → router) → service → scim (parse, filter, patch) → mapper → store → database
 //! ```
 //!
-//! Invariants, the first four checked from the sources by `tests/architecture.rs`:
+//! Invariants, of which `tests/architecture.rs` reads the first, second and fourth off the sources:
 //!
-//! 1. [`scim`] and [`mapper`] do no IO, know no SQL and read no clock; `now` is an argument.
+//! 1. [`scim`], [`mapper`], [`report`] and the pure parts of [`profile`], [`notify`] and [`reconcile`]
+//!    do no IO, know no SQL and read no clock; `now` is an argument.
 //! 2. Only [`store`] names diesel; only [`http`], [`admin`] and [`daemon`] name hyper. `http` calls
 //!    [`service`], never [`store`].
 //! 3. One request, one transaction: legacy change, link, desired membership and audit row commit
 //!    together or not at all.
 //! 4. Identifiers in SQL come from the validated profile and are quoted by the dialect; values are
 //!    always bound.
-//! 5. Absent, null and empty are three different things from the wire to the mapper.
-//! 6. A database error is never "not found", "empty" or 400: it is 503 with Retry-After, or 500,
+//! 5. Nothing destructive runs without a plan that can be printed first; `cleanup apply` takes only
+//!    a plan.
+//! 6. Absent, null and empty are three different things from the wire to the mapper.
+//! 7. A database error is never "not found", "empty" or 400: it is 503 with Retry-After, or 500,
 //!    logged once.
-//! 7. All state is in the database: any number of agents may run on one database.
+//! 8. All state is in the database: any number of agents may run on one database.
 
 pub mod admin;
 pub mod backup;

@@ -57,15 +57,15 @@ pub struct Limits {
     pub connections: usize,
     /// `limits.concurrent_requests`: requests worked on at a time; more are answered 503. Default 64.
     pub concurrent_requests: usize,
-    /// `limits.filter_length`: the longest filter in characters. Default 4096.
+    /// `limits.filter_length`: the longest filter in bytes. Default 4096.
     pub filter_length: usize,
-    /// `limits.filter_depth`: the deepest nesting of a filter. Default 16.
+    /// `limits.filter_depth`: the deepest nesting of a filter, at most the grammar's own 64. Default 16.
     pub filter_depth: usize,
     /// `limits.page_default`: resources per page when a client doesn't say. Default 100.
     pub page_default: u64,
     /// `limits.page_max`: resources per page at most. Default 1000.
     pub page_max: u64,
-    /// `limits.bulk_operations`: operations in one Bulk request. Default 1000.
+    /// `limits.bulk_operations`: operations in one Bulk request; does nothing yet. Default 1000.
     pub bulk_operations: usize,
     /// `limits.drain`: how long running requests may take to finish at shutdown. Default `30s`.
     pub drain: Duration,
@@ -79,7 +79,7 @@ impl Limits {
         let connections = reader.size("limits.connections", 1024, 1, 1_000_000);
         let concurrent_requests = reader.size("limits.concurrent_requests", 64, 1, 1_000_000);
         let filter_length = reader.size("limits.filter_length", 4096, 64, 1 << 20);
-        let filter_depth = reader.size("limits.filter_depth", 16, 1, 128);
+        let filter_depth = reader.size("limits.filter_depth", 16, 1, 64);
         let page_default = reader.integer("limits.page_default", 100, 1, 100_000);
         let page_max = reader.integer("limits.page_max", 1000, 1, 100_000);
         let bulk_operations = reader.size("limits.bulk_operations", 1000, 1, 100_000);

@@ -153,7 +153,7 @@ configuration: 30 problems
   a.toml: `database.pool_size` must be an integer from 1 to 1000, not `-1`
   a.toml: `limits.body` must be a size from 1024 to 1073741824 bytes such as 1048576 or "1MiB", not `12 parsecs`
   a.toml: `limits.connections` must be one value, not a list
-  a.toml: `limits.filter_depth` must be an integer from 1 to 128, not `0`
+  a.toml: `limits.filter_depth` must be an integer from 1 to 64, not `0`
   a.toml: `limits.header_time` must be a duration such as "30s" or "30d", not `soon`: expected number at 0
   `limits.page_default` is 500, more than `limits.page_max` (100)
   a.toml: `limits.request_time` must be from 100ms to 1h, not `2 days`

@@ -45,7 +45,8 @@ pub(super) fn cleared_to_constant(
     table.insert.get(&mapping.column).is_some_and(|constant| held.is(constant))
 }
 
-/// When the resource was last modified: by kpifire's stamp or the link's, whichever is later.
+/// When the resource was last modified: by kpifire's stamp where the profile names one, which the
+/// agent's own writes set too; else by the link's.
 #[must_use]
 pub fn modified(record: &Record) -> Option<NaiveDateTime> {
     let stamped = record.modified;
