@@ -1,4 +1,5 @@
-//! `audit`: who changed what. Prints rows as they were written; interprets none.
+//! `audit`: who changed what. Prints rows as they were written, harmless for an eye and a terminal;
+//! interprets none.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,7 +13,7 @@ use super::error::Error;
 use super::globals::Globals;
 use super::output;
 use super::time::{self, Since};
-use crate::report::csv;
+use crate::report::{csv, escaped_json, visible};
 use crate::service::audit::{AuditRow, Trail};
 
 /// `audit`
@@ -97,11 +98,13 @@ fn render(rows: &[AuditRow], format: Format, first: bool) -> Result<String, Erro
                 let object = serde_json::to_string_pretty(&object(row))
                     .map_err(|error| Error::failed("can't write an audit row as JSON", error))?;
                 text.push_str(if first && number == 0 { "\n  " } else { ",\n  " });
-                text.push_str(&object.replace('\n', "\n  "));
+                text.push_str(&escaped_json(object).replace('\n', "\n  "));
             }
             Ok(text)
         }
-        Format::Ndjson => Ok(rows.iter().map(|row| object(row).to_string() + "\n").collect()),
+        Format::Ndjson => {
+            Ok(rows.iter().map(|row| escaped_json(object(row).to_string()) + "\n").collect())
+        }
         Format::Csv => Ok(rows.iter().map(cells).map(csv::line).collect()),
     }
 }
@@ -150,8 +153,8 @@ fn cells(row: &AuditRow) -> Vec<String> {
 }
 
 fn text(row: &AuditRow) -> String {
-    let mut text = format!(
-        "{}  {:<8}  {} {}  {}  by {}  request {}\n",
+    let head = format!(
+        "{}  {:<8}  {} {}  {}  by {}  request {}",
         time::show(row.time.and_utc()),
         row.operation,
         row.resource_type.as_deref().unwrap_or("-"),
@@ -160,16 +163,18 @@ fn text(row: &AuditRow) -> String {
         row.token.as_deref().unwrap_or("-"),
         row.request_id
     );
-    // Writing into a String can't fail.
+    // Ids and details have what clients sent in them. Writing into a String can't fail.
+    let mut text = visible(&head).into_owned() + "\n";
     if let Some(detail) = &row.detail {
-        let _ = writeln!(text, "    {detail}");
+        let _ = writeln!(text, "    {}", visible(detail));
     }
     let names: BTreeSet<&String> = row.before.keys().chain(row.after.keys()).collect();
     for name in names {
         let show = |side: &Map<String, Value>| {
             side.get(name).map_or_else(|| "-".to_owned(), ToString::to_string)
         };
-        let _ = writeln!(text, "    {name}: {} → {}", show(&row.before), show(&row.after));
+        let change = format!("{name}: {} → {}", show(&row.before), show(&row.after));
+        let _ = writeln!(text, "    {}", visible(&change));
     }
     text
 }

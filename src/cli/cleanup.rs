@@ -18,7 +18,7 @@ use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
 use crate::reconcile::cleanup::plan::{Plan, Readiness, Stage, by_stage, counted};
 use crate::reconcile::cleanup::{read, undo};
-use crate::report::{Verdict, csv, visible};
+use crate::report::{Verdict, csv, escaped_json, visible};
 use crate::service::stamp;
 use crate::store::{Store, cleanup};
 
@@ -104,7 +104,10 @@ fn failed(error: crate::store::Error) -> Error {
 }
 
 async fn plan(store: &Store, settings: &Arc<Settings>, format: Format) -> Result<u8, Error> {
-    let plan = apply::current(store, settings, Utc::now()).await.map_err(failed)?;
+    let watched = Watched::uncounted("reading who is due");
+    let plan = apply::current(store, settings, Utc::now()).await;
+    watched.end().await;
+    let plan = plan.map_err(failed)?;
     output::write(|out| show(&plan, format, out))?;
     Ok(code(plan.verdict))
 }
@@ -116,14 +119,11 @@ fn code(verdict: Readiness) -> u8 {
     }
 }
 
-/// Written as it is made: there may be very many steps.
+/// Written line by line: there may be very many steps.
 fn show(plan: &Plan, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
         Format::Text => text(plan, out),
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, plan)?;
-            out.write_all(b"\n")
-        }
+        Format::Json => writeln!(out, "{}", escaped_json(serde_json::to_string_pretty(plan)?)),
         Format::Ndjson => {
             let whole = json!({
                 "version": plan.version,
@@ -132,12 +132,12 @@ fn show(plan: &Plan, format: Format, out: &mut dyn Write) -> io::Result<()> {
                 "reasons": plan.reasons,
                 "thresholds": plan.thresholds,
             });
-            writeln!(out, "{}", typed("plan", whole))?;
+            out.write_all(typed("plan", whole).as_bytes())?;
             for step in &plan.steps {
-                writeln!(out, "{}", typed("step", json!(step)))?;
+                out.write_all(typed("step", json!(step)).as_bytes())?;
             }
             for deferral in &plan.deferred {
-                writeln!(out, "{}", typed("deferral", json!(deferral)))?;
+                out.write_all(typed("deferral", json!(deferral)).as_bytes())?;
             }
             Ok(())
         }
@@ -159,17 +159,18 @@ fn show(plan: &Plan, format: Format, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn typed(kind: &str, mut item: Value) -> Value {
+/// A line.
+fn typed(kind: &str, mut item: Value) -> String {
     if let Some(object) = item.as_object_mut() {
         object.insert("type".to_owned(), kind.into());
     }
-    item
+    escaped_json(item.to_string()) + "\n"
 }
 
 fn text(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}  plan {}", plan.verdict.as_str(), plan.hash)?;
     for reason in &plan.reasons {
-        writeln!(out, "  {reason}")?;
+        writeln!(out, "  {}", visible(reason))?;
     }
     for threshold in &plan.thresholds {
         let unit = if threshold.name.contains("percent") { " %" } else { "" };
@@ -316,9 +317,10 @@ async fn release(store: &Store, settings: &Settings, wanted: &str) -> Result<u8,
 }
 
 async fn undo(store: &Store, settings: &Arc<Settings>, run: &str) -> Result<u8, Error> {
-    let undone = undo::undo(store, settings, run, Utc::now())
-        .await
-        .map_err(|error| Error::service("undoing failed", error))?;
+    let watched = Watched::uncounted("undoing");
+    let undone = undo::undo(store, settings, run, Utc::now()).await;
+    watched.end().await;
+    let undone = undone.map_err(|error| Error::service("undoing failed", error))?;
     if undone.is_empty() {
         return Err(Error::refused(format!("cleanup has no run `{run}`")));
     }

@@ -21,7 +21,17 @@ impl Watched {
     #[must_use]
     pub fn new(what: &'static str) -> Self {
         let progress = Arc::new(Progress::default());
-        let watching = tokio::spawn(watch(Arc::clone(&progress), what));
+        let template = format!("{{spinner}} {{human_pos}} {what}  {{rate}}  {{elapsed}}");
+        let watching = tokio::spawn(watch(Arc::clone(&progress), template));
+        Self { progress, watching }
+    }
+
+    /// Begins to watch what can't be counted: a bar says that it goes on.
+    #[must_use]
+    pub fn uncounted(what: &'static str) -> Self {
+        let progress = Arc::new(Progress::default());
+        let template = format!("{{spinner}} {what}  {{elapsed}}");
+        let watching = tokio::spawn(watch(Arc::clone(&progress), template));
         Self { progress, watching }
     }
 
@@ -39,14 +49,13 @@ impl Watched {
     }
 }
 
-async fn watch(progress: Arc<Progress>, what: &'static str) {
+async fn watch(progress: Arc<Progress>, template: String) {
     if !std::io::stderr().is_terminal() {
         return;
     }
     // Nothing that is over within a second needs a bar.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let bar = Shown(ProgressBar::new_spinner());
-    let template = format!("{{spinner}} {{human_pos}} {what}  {{rate}}  {{elapsed}}");
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.0.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
             // That a terminal is gone is no reason to fail.

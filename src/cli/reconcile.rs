@@ -47,11 +47,12 @@ impl Output {
     /// 1 when the file can't be written or stdout is closed.
     pub fn write(&self, report: &Report) -> Result<(), Error> {
         let format = self.format.unwrap_or_else(|| self.by_extension());
-        let text = report::render(report, format);
         match &self.out {
-            None => output::print(&text),
+            None => output::write(|out| {
+                report::pieces(report, format).try_for_each(|it| out.write_all(it.as_bytes()))
+            }),
             Some(file) => {
-                output::replace(file, &text)?;
+                output::replace(file, &report::render(report, format))?;
                 output::remark(&format!("{} {}", report.verdict.as_str(), file.display()));
                 Ok(())
             }

@@ -55,11 +55,18 @@ impl Format {
 /// The report in this format.
 #[must_use]
 pub fn render(report: &Report, format: Format) -> String {
+    pieces(report, format).collect()
+}
+
+/// The same piece by piece, for whoever writes it as it is made: a line each where it has lines.
+#[must_use]
+pub fn pieces(report: &Report, format: Format) -> Box<dyn Iterator<Item = String> + '_> {
+    let whole = |text: String| Box::new(std::iter::once(text));
     match format {
-        Format::Text => text::render(report),
-        Format::Json => json::render(report),
-        Format::Ndjson => json::lines(report).collect(),
-        Format::Csv => csv::render(report),
-        Format::Html => html::render(report),
+        Format::Text => whole(text::render(report)),
+        Format::Json => whole(json::render(report)),
+        Format::Ndjson => Box::new(json::lines(report)),
+        Format::Csv => Box::new(csv::lines(report)),
+        Format::Html => whole(html::render(report)),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::plant::Plant;
 use crate::support::Engine;
 
-on_every_database!(reports_are_harmless, lists_are_harmless);
+on_every_database!(reports_are_harmless, lists_are_harmless, plans_and_audits_are_harmless);
 
 /// What people put into name fields. At most 100 characters, as the column takes them.
 fn names() -> Vec<String> {
@@ -185,4 +185,65 @@ async fn lists_are_harmless(engine: Engine) {
     // Nothing is an empty cell to a program, not a dash that had to be disarmed.
     assert!(csv.iter().flatten().all(|cell| cell != "'-" && cell != "-"), "{csv:?}");
     assert!(csv.iter().flatten().any(|cell| cell.starts_with("'=cmd|")));
+}
+
+/// What is due for people of such names, and what was written of them.
+async fn plans_and_audits_are_harmless(engine: Engine) {
+    let mut plant = Plant::new(engine).await;
+    plant.agent.install.configure("[cleanup]\nstrip_after = \"0s\"\n[schedule]\ncleanup = \"\"\n");
+    let team = plant.entra.create_group("Line 7").await;
+    for (at, name) in names().iter().enumerate() {
+        let mut body = crate::support::user(&format!("user{at}@plant.example"));
+        body["title"] = name.as_str().into();
+        let id = plant.entra.client.post("/Users", &body).await.expect(201).id();
+        plant.entra.add_members(&team, &[&id]).await.expect(204);
+        plant.entra.disable(&id).await;
+        let name = name.replace('\'', "''");
+        plant
+            .natively(&format!(
+                "UPDATE users SET email = '{name}@plant.example' WHERE user_id = {id}"
+            ))
+            .await;
+        if at % 2 == 0 {
+            plant.agent.install.stdout(&["cleanup", "hold", &id, "--reason", "\u{9b}31m\u{202e}"]);
+        }
+    }
+    let path = "/Users/%1B%5B31m%C2%9B%E2%80%AE";
+    plant.entra.client.operations(path, serde_json::json!([])).await;
+    let id = "x\u{1b}[31m\u{202e}";
+    plant
+        .natively(&format!(
+            "INSERT INTO scim_audit (id, at, request_id, token, operation, resource_type, resource, \
+             outcome, detail) VALUES ('ffffffff', '2026-01-01 00:00:00', '{id}', '{id}', 'patch', \
+             'User', '{id}', 'refused', '{id}')"
+        ))
+        .await;
+    let install = &plant.agent.install;
+    let of =
+        |command: &[&str], format: &str| install.stdout(&[command, &["--format", format]].concat());
+    for command in [&["cleanup", "plan"][..], &["audit"]] {
+        assert_quiet(&of(command, "text"));
+        let json = of(command, "json");
+        assert_quiet(&json);
+        let json: Value = serde_json::from_str(&json).expect(&json);
+        let ndjson = of(command, "ndjson");
+        assert_quiet(&ndjson);
+        let lines: Vec<Value> =
+            ndjson.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let csv = of(command, "csv");
+        let rows = if command[0] == "audit" { lines.len() } else { lines.len() - 1 };
+        assert_disarmed(&csv, rows);
+        // A program reads what was written.
+        for name in names() {
+            let found = if command[0] == "audit" {
+                let titles = json.as_array().unwrap().iter().map(|row| &row["after"]["title"]);
+                titles.filter(|title| **title == *name).count()
+            } else {
+                let lists = ["steps", "deferred"].map(|list| json[list].as_array().unwrap());
+                let steps = lists.into_iter().flatten().map(|step| &step["name"]);
+                steps.filter(|step| **step == format!("{name}@plant.example")).count()
+            };
+            assert_eq!(found, 1, "{name:?}: {json:#}");
+        }
+    }
 }
