@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use chrono::{DateTime, Timelike as _, Utc};
+use chrono::{DateTime, NaiveDateTime, Timelike as _, Utc};
 
 use super::context;
 use super::error::Error;
@@ -12,6 +12,7 @@ use super::{client, output, time, token};
 use crate::config::{Config, Cron, Schedule};
 use crate::notify;
 use crate::presence;
+use crate::report::visible;
 use crate::service;
 use crate::service::credentials::{self, Credential, Kind};
 use crate::store::Status;
@@ -52,17 +53,11 @@ fn render(config: &Config, status: &Status, tokens: &[Credential], now: DateTime
         return output::table(&rows);
     }
     rows.push(pair("sidecar", "up to date".to_owned()));
-    let last = status.last_write.as_ref().map_or_else(
-        || "never".to_owned(),
-        |(at, token)| {
-            let token = token.as_deref().unwrap_or("no token");
-            let ago = now.signed_duration_since(at.and_utc()).to_std().unwrap_or_default();
-            let ago = std::time::Duration::from_secs(ago.as_secs());
-            let ago = humantime::format_duration(ago);
-            format!("{}, {ago} ago, by {token}", time::show(at.and_utc()))
-        },
-    );
-    rows.push(pair("last write", last));
+    let contact = status.last_contact.map(|at| ago(at, now));
+    rows.push(pair("last contact", contact.unwrap_or_else(|| "never".to_owned())));
+    let write = status.last_write.as_ref();
+    let write = write.map(|(at, token)| format!("{}, by {}", ago(*at, now), visible(token)));
+    rows.push(pair("last write", write.unwrap_or_else(|| "never".to_owned())));
     rows.push(pair(
         "last 24 h",
         counts(status.outcomes.iter().map(|(name, n)| (name.clone(), *n))),
@@ -81,6 +76,13 @@ fn render(config: &Config, status: &Status, tokens: &[Credential], now: DateTime
     let mut text = output::table(&rows);
     let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
     text
+}
+
+/// `2026-11-24 02:17:00 UTC, 5m ago`
+fn ago(at: NaiveDateTime, now: DateTime<Utc>) -> String {
+    let ago = now.signed_duration_since(at.and_utc()).to_std().unwrap_or_default();
+    let ago = humantime::format_duration(Duration::from_secs(ago.as_secs()));
+    format!("{}, {ago} ago", time::show(at.and_utc()))
 }
 
 /// Which daemons serve the database; one that has missed two of its words may be gone.
@@ -122,7 +124,7 @@ fn told(outbox: &Outbox) -> String {
         parts.push(format!("{} given up", outbox.given_up));
     }
     if let Some((at, error)) = &outbox.last_error {
-        parts.push(format!("last error {}: {error}", time::show(at.and_utc())));
+        parts.push(format!("last error {}: {}", time::show(at.and_utc()), visible(error)));
     }
     parts.join("; ")
 }

@@ -21,7 +21,7 @@ use crate::reconcile::cleanup::plan::Plan;
 use crate::report::Grace;
 use crate::service::credentials::{self, Credential, Kind};
 use crate::service::{Error, Service};
-use crate::store::snapshot;
+use crate::store::grace;
 
 pub use crate::store::PoolStatus;
 use figures::{Figures, Links};
@@ -113,7 +113,7 @@ impl Console {
             .read(move |tx| {
                 let settings = Arc::clone(&settings);
                 Box::pin(
-                    async move { snapshot::grace(tx, &settings.layout, settings.due(now)).await },
+                    async move { grace::counts(tx, &settings.layout, settings.due(now)).await },
                 )
             })
             .await?;

@@ -243,6 +243,12 @@ fn of_user(user: &SourceUser, kind: Kind, actual: Value, why: String) -> Finding
 /// Leaves out what another finding says already: one cause gives one finding.
 #[must_use]
 pub fn without_known(found: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
+    // A user of the export who has no row may have a link that lost it.
+    let lost = known.iter().filter(|it| {
+        it.resource == Some(ResourceType::User)
+            && matches!(it.kind, Kind::Missing | Kind::Ambiguous)
+    });
+    let lost: BTreeSet<String> = lost.flat_map(called).collect();
     let attributes: BTreeSet<(Option<&str>, Option<&str>)> =
         known.iter().map(|it| (it.scim_id.as_deref(), it.attribute.as_deref())).collect();
     let whole: BTreeSet<Option<&str>> = known
@@ -254,7 +260,17 @@ pub fn without_known(found: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
         .into_iter()
         .filter(|it| {
             let (id, attribute) = (it.scim_id.as_deref(), it.attribute.as_deref());
-            id.is_none() || !attributes.contains(&(id, attribute)) && !whole.contains(&id)
+            if id.is_none() {
+                return !called(it).any(|name| lost.contains(&name));
+            }
+            !attributes.contains(&(id, attribute)) && !whole.contains(&id)
         })
         .collect()
+}
+
+/// What a finding's user is called, folded as the export is searched: Entra's id and the userName.
+fn called(finding: &Finding) -> impl Iterator<Item = String> + '_ {
+    // An id and a name are told apart.
+    let id = finding.external_id.iter().map(|id| format!("id {}", fold(id)));
+    id.chain(finding.name.iter().map(|name| format!("name {}", fold(name))))
 }

@@ -102,6 +102,10 @@ impl Kind {
         Self::Unmanaged,
     ];
 
+    /// Those that only a comparison with an export of Entra sees, and only it sees gone.
+    pub const OF_EXPORTS: [Self; 3] =
+        [Self::SourceMissing, Self::SourceExtra, Self::SourceAttribute];
+
     /// Its name in reports, commands and `scim_findings.kind`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -116,6 +116,10 @@ pub fn silence(
     })
 }
 
+/// How cleanup says that it waits for a complete run. A run that is complete itself is what it waited
+/// for.
+pub const INCOMPLETE: &str = "the last run of the reconciler was incomplete";
+
 /// The verdict of a complete run.
 #[must_use]
 pub fn verdict(findings: &[Item], blocked: &[String]) -> Verdict {
@@ -141,13 +145,21 @@ pub fn counts(
             let of_kind = || findings.iter().filter(|item| item.finding.kind == kind);
             let new = of_kind().filter(|item| item.new).count() as u64;
             let now = of_kind().count() as u64;
+            let (persisting, resolved) =
+                (now - new, resolved.get(&kind).copied().unwrap_or_default());
+            // The last run need not have had an export, and then saw none of these.
+            let before = if Kind::OF_EXPORTS.contains(&kind) {
+                persisting + resolved
+            } else {
+                before.get(&kind).copied().unwrap_or_default()
+            };
             Count {
                 kind,
                 now,
-                before: before.get(&kind).copied().unwrap_or_default(),
+                before,
                 new,
-                persisting: now - new,
-                resolved: resolved.get(&kind).copied().unwrap_or_default(),
+                persisting,
+                resolved,
                 oldest: of_kind().map(|item| item.first_seen).min(),
             }
         })

@@ -11,7 +11,7 @@ use crate::config::{Cleanup, Config, Cron, Reconcile, Retention};
 use crate::mapper::Layout;
 use crate::notify::{self, Channels};
 use crate::service::stamp;
-use crate::store::snapshot::Due;
+use crate::store::grace::Due;
 
 /// The settings of runs.
 #[derive(Debug, Clone)]
@@ -61,6 +61,7 @@ impl Settings {
         Due {
             strip: stamp(back(now, self.cleanup.strip_after)),
             anonymise: stamp(back(now, self.cleanup.anonymise_after)),
+            delete: self.cleanup.delete_after.map(|after| stamp(back(now, after))),
         }
     }
 

@@ -8,19 +8,19 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Settings;
-use super::cleanup::plan::Plan;
+use super::cleanup::plan::{Plan, Readiness};
 use super::cleanup::read as cleanup;
 use super::compare::{self, Comparison, Export};
 use super::diff::{self, Findings, Lens, Look};
 use super::finding::{Finding, Kind};
-use super::identity;
 use super::members::{self, Differing, Gone, Labels};
 use super::names::Names;
+use super::{identity, judge};
 use crate::mapper::{Layout, LinkState, Record};
 use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
 use crate::scim::{ResourceType, fold};
 use crate::store::snapshot::{self as rows, Everything, Named, Observed, Page, Stranded};
-use crate::store::{Error, Tx};
+use crate::store::{Error, Tx, grace};
 
 /// How far a run has read, for whoever watches.
 #[derive(Debug, Default)]
@@ -106,8 +106,9 @@ pub async fn take(
     let members = rows::count_edges(tx, layout).await?;
     findings.list.extend(memberships(tx, layout, &gone).await?);
     progress.add(usize::try_from(members).unwrap_or_default());
-    let plan = cleanup::plan_now(tx, settings, now).await?;
-    findings.list.extend(overdue(tx, settings, &plan, now).await?);
+    let plan = without_last_run(cleanup::plan_now(tx, settings, now).await?);
+    let late = overdue(tx, settings, &plan, now).await?;
+    findings.list.extend(told_once(late, &findings.list));
     let compared = compare::without_known(compared.found, &findings.list);
     for finding in compared {
         findings.push(finding, &settings.reconcile.tolerate);
@@ -116,7 +117,7 @@ pub async fn take(
     let links = rows::links(tx).await?;
     let (contact, made) = rows::last_contact(tx).await?;
     let [waiting, strip_due, stripped, anonymise_due, anonymised] =
-        rows::grace(tx, layout, settings.due(now)).await?;
+        grace::counts(tx, layout, settings.due(now)).await?;
     let live = |kind: ResourceType| {
         let states = links.get(kind.as_str()).into_iter().flatten();
         states.filter(|(state, _)| *state != LinkState::Deleted.as_str()).map(|(_, n)| n).sum()
@@ -249,10 +250,8 @@ async fn named_rows(
     names: Names,
     stranded: &[Stranded],
 ) -> Result<Vec<Named>, Error> {
-    let mut wanted = names.suspects();
-    let asserted = |link: &Stranded| Some(link.baseline.get("userName")?.as_str()?.to_owned());
-    wanted.extend(stranded.iter().filter_map(asserted));
-    let mut rows = rows::named(tx, layout, &wanted).await?;
+    let asserted = stranded.iter().filter_map(|link| link.baseline.get("userName")?.as_str());
+    let mut rows = rows::named(tx, layout, &names.wanted(asserted)).await?;
     // The database may hold two of the names to be the same.
     let mut told = BTreeSet::new();
     rows.retain(|row| told.insert(row.id.clone()));
@@ -311,6 +310,30 @@ async fn memberships(tx: &mut Tx, layout: &Layout, gone: &Gone) -> Result<Vec<Fi
     Ok(members::findings(&differing, &labels, gone))
 }
 
+/// The plan as it is once this run is the last one: what the run before it could not read is nothing
+/// to it. Whether this run is complete is judged later.
+fn without_last_run(mut plan: Plan) -> Plan {
+    plan.reasons.retain(|reason| !reason.starts_with(judge::INCOMPLETE));
+    if plan.verdict == Readiness::Blocked && plan.reasons.is_empty() {
+        plan.verdict = Readiness::Ready;
+    }
+    plan
+}
+
+/// Late cleanups without those of users whose own finding says why: the row is gone or another's, or
+/// somebody has the user active again.
+fn told_once(late: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
+    let says =
+        |kind| matches!(kind, Kind::Missing | Kind::Ambiguous | Kind::Recycled | Kind::Reactivated);
+    let told: BTreeSet<&str> = known
+        .iter()
+        .filter(|it| it.resource == Some(ResourceType::User) && says(it.kind))
+        .filter_map(|it| it.scim_id.as_deref())
+        .collect();
+    let untold = |it: &Finding| !told.contains(it.scim_id.as_deref().unwrap_or_default());
+    late.into_iter().filter(untold).collect()
+}
+
 async fn overdue(
     tx: &mut Tx,
     settings: &Settings,
@@ -318,7 +341,7 @@ async fn overdue(
     now: DateTime<Utc>,
 ) -> Result<Vec<Finding>, Error> {
     let layout = &*settings.layout;
-    let late = rows::overdue(tx, layout, settings.overdue(now)).await?;
+    let late = grace::overdue(tx, layout, settings.overdue(now)).await?;
     let ids: Vec<String> = late.iter().map(|it| it.id.clone()).collect();
     let labels: BTreeMap<_, _> = rows::labels(tx, layout, ResourceType::User, &ids).await?;
     let reasons: BTreeMap<&str, &str> =
@@ -329,7 +352,11 @@ async fn overdue(
         .map(|it| {
             let label = labels.get(&it.id).cloned().unwrap_or_default();
             let since = it.disabled_at.and_utc().format("%Y-%m-%d");
-            let what = if it.stage == "strip" { "memberships" } else { "personal data" };
+            let what = match it.stage {
+                "strip" => "memberships",
+                "anonymise" => "personal data",
+                _ => "the row",
+            };
             let reason = reasons.get(it.id.as_str()).copied().unwrap_or(&otherwise);
             Finding {
                 kind: Kind::OverdueCleanup,

@@ -6,7 +6,7 @@ mod keys;
 mod prove;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{NaiveDateTime, TimeDelta};
@@ -15,9 +15,9 @@ use subtle::ConstantTimeEq;
 
 use super::clients::{self, ACCESS_TOKEN};
 use super::{Error, Scope};
-use crate::store::Store;
 use crate::store::access_tokens::by_token;
 use crate::store::credentials::{self, Credential};
+use crate::store::{Store, agents};
 use entra::Entra;
 
 pub use prove::prove;
@@ -38,9 +38,23 @@ pub struct Token {
     pub scope: Scope,
 }
 
-/// Good tokens by their hash, and when they were read.
+/// What is remembered between requests.
 #[derive(Default)]
-pub(super) struct Cache(Mutex<HashMap<String, (Credential, Instant)>>);
+pub(super) struct Cache {
+    /// Good tokens by their hash, and when they were read.
+    tokens: Mutex<HashMap<String, (Credential, Instant)>>,
+    /// When the use of a token of Entra's own was last noted.
+    entra: Mutex<Option<Instant>>,
+}
+
+/// Whose use is noted.
+#[derive(Clone)]
+enum Used {
+    /// The token of this name.
+    Token(String),
+    /// A token of Entra's own.
+    Entra,
+}
 
 /// The SHA-256 of a token, in hex: what the table holds.
 #[must_use]
@@ -56,7 +70,11 @@ pub(super) async fn authenticate(
     now: NaiveDateTime,
 ) -> Result<Option<Token>, Error> {
     if let Some(entra) = entra.filter(|_| entra::is_jwt(presented)) {
-        return entra.authenticate(presented, now).await;
+        let token = entra.authenticate(presented, now).await?;
+        if token.is_some() && cache.is_news_of_entra() {
+            note(store, Used::Entra, now);
+        }
+        return Ok(token);
     }
     let hash = hash(presented);
     let clients = presented.starts_with(ACCESS_TOKEN);
@@ -103,18 +121,28 @@ async fn read(store: &Store, hash: &str, clients: bool) -> Result<Option<Credent
     }))
 }
 
-/// Lazily and on the side: a request doesn't wait for it.
 fn note_use(store: &Store, row: &Credential, now: NaiveDateTime) {
-    let stale = row.last_used.is_none_or(|used| now - used >= USED_EVERY);
+    // A use in the future was noted by a clock that was ahead.
+    let stale = row.last_used.is_none_or(|used| (now - used).abs() >= USED_EVERY);
     if !stale || row.revoked.is_some() || row.expires.is_some_and(|expires| expires <= now) {
         return;
     }
-    let (store, name) = (store.clone(), row.name.clone());
+    note(store, Used::Token(row.name.clone()), now);
+}
+
+/// Lazily and on the side: a request doesn't wait for it.
+fn note(store: &Store, used: Used, now: NaiveDateTime) {
+    let store = store.clone();
     tokio::spawn(async move {
         let noted = store
             .write(move |tx| {
-                let name = name.clone();
-                Box::pin(async move { credentials::token_used(tx, &name, now).await })
+                let used = used.clone();
+                Box::pin(async move {
+                    match used {
+                        Used::Token(name) => credentials::token_used(tx, &name, now).await,
+                        Used::Entra => agents::heard_of_entra(tx).await,
+                    }
+                })
             })
             .await;
         if let Err(error) = noted {
@@ -124,14 +152,25 @@ fn note_use(store: &Store, row: &Credential, now: NaiveDateTime) {
 }
 
 impl Cache {
+    /// Whether the use of a token of Entra's own is to be noted, which then counts as noted.
+    fn is_news_of_entra(&self) -> bool {
+        let mut noted = self.entra.lock().unwrap_or_else(PoisonError::into_inner);
+        let every = USED_EVERY.to_std().unwrap_or_default();
+        let news = noted.is_none_or(|noted| noted.elapsed() >= every);
+        if news {
+            *noted = Some(Instant::now());
+        }
+        news
+    }
+
     fn recall(&self, hash: &str) -> Option<Credential> {
-        let tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let (row, read) = tokens.get(hash)?;
         (read.elapsed() < REMEMBERED).then(|| row.clone())
     }
 
     fn remember(&self, hash: String, row: Credential) {
-        let mut tokens = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if tokens.len() >= MOST {
             tokens.retain(|_, (_, read)| read.elapsed() < REMEMBERED);
         }

@@ -1,5 +1,5 @@
-//! `scim_agents`: which daemons serve this database. Time is the database's clock, the only one
-//! that all agents share.
+//! `scim_agents`: which daemons serve this database, and when Entra last came with a token of its
+//! own, which has no row elsewhere. Time is the database's clock, the only one that all agents share.
 
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use super::transaction::Tx;
 
 /// An agent that hasn't been seen for so long is forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::days(1);
+
+/// The row of Entra itself: no daemon is called so, whose names have a slash.
+pub(super) const ENTRA: &str = "entra";
 
 /// A daemon, as it was last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +48,18 @@ pub async fn seen(tx: &mut Tx, name: &str, version: &str) -> Result<(), Error> {
     forget(tx).await
 }
 
+/// Notes that Entra came with a good token of its own. Statements as [`seen`].
+///
+/// # Errors
+/// The database's.
+pub async fn heard_of_entra(tx: &mut Tx) -> Result<(), Error> {
+    seen(tx, ENTRA, "").await
+}
+
 /// Removes those that ended without saying so, long ago.
 async fn forget(tx: &mut Tx) -> Result<(), Error> {
     let sql = Sql::new("SELECT agent, seen, ").append(dialect::now(tx.database()));
-    let rows = tx.query(sql.raw(" FROM scim_agents")).await?;
+    let rows = tx.query(sql.raw(" FROM scim_agents WHERE agent <> ").bind(ENTRA)).await?;
     for row in rows {
         let (Some(name), Some(seen), Some(now)) = (row.text(0), row.time(1), row.time(2)) else {
             continue;
@@ -75,7 +86,9 @@ pub async fn gone(tx: &mut Tx, name: &str) -> Result<(), Error> {
 pub async fn list(tx: &mut Tx) -> Result<Vec<Agent>, Error> {
     let sql = Sql::new("SELECT agent, version, started, seen, ")
         .append(dialect::now(tx.database()))
-        .raw(" FROM scim_agents ORDER BY started, agent");
+        .raw(" FROM scim_agents WHERE agent <> ")
+        .bind(ENTRA)
+        .raw(" ORDER BY started, agent");
     let rows = tx.query(sql).await?;
     let agent = |row: &super::row::Row| {
         Some(Agent {

@@ -131,10 +131,7 @@ pub async fn insert(
 /// # Errors
 /// The database's.
 pub async fn set_hash(tx: &mut Tx, kind: Kind, name: &str, hash: &str) -> Result<(), Error> {
-    let sql = Sql::new("UPDATE ")
-        .raw(kind.table())
-        .raw(" SET revoked = NULL, last_used = NULL, hash = ")
-        .bind(hash);
+    let sql = Sql::new("UPDATE ").raw(kind.table()).raw(" SET revoked = NULL, hash = ").bind(hash);
     tx.execute(sql.raw(" WHERE name = ").bind(name)).await?;
     end_tokens(tx, kind, name).await
 }

@@ -19,6 +19,7 @@ pub mod edges;
 mod error;
 pub mod export;
 pub mod findings;
+pub mod grace;
 pub mod guard;
 pub mod lease;
 pub mod leavers;

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::{fold, key_text, text_key, text_list, timestamp};
+use super::agents;
+use super::dialect::{fold, key_text, text_key, text_list};
 use super::error::Error;
 use super::pages::Pages;
 use super::resources::{columns, from, object, record};
@@ -440,121 +441,25 @@ pub async fn links(tx: &mut Tx) -> Result<BTreeMap<String, BTreeMap<String, u64>
     Ok(found)
 }
 
-/// When a client that provisions was last heard of: the last use of its token, or its last audited
-/// write; else when the sidecar tables were made, since silence begins there. Three statements.
+/// When a client that provisions was last heard of: the last use of its token, the last token it was
+/// given, the last of Entra's own tokens, or the last audited write; else when the sidecar tables were
+/// made, since silence begins there. Three statements.
 ///
 /// # Errors
 /// The database's.
 pub async fn last_contact(tx: &mut Tx) -> Result<(Option<NaiveDateTime>, NaiveDateTime), Error> {
-    let used = "SELECT MAX(last_used) FROM scim_tokens WHERE scope = 'provision'";
-    let used = tx.query(Sql::new(used)).await?.first().and_then(|row| row.time(0));
+    let used = Sql::new(
+        "SELECT MAX(used) FROM (SELECT MAX(last_used) AS used FROM scim_tokens \
+         WHERE scope = 'provision' UNION ALL SELECT MAX(last_used) FROM scim_clients \
+         WHERE scope = 'provision' UNION ALL SELECT MAX(seen) FROM scim_agents WHERE agent = ",
+    );
+    let used = tx.query(used.bind(agents::ENTRA).raw(") AS uses")).await?;
+    let used = used.first().and_then(|row| row.time(0));
     let written = "SELECT at FROM scim_audit WHERE token IS NOT NULL ORDER BY id DESC LIMIT 1";
     let written = tx.query(Sql::new(written)).await?.first().and_then(|row| row.time(0));
     let made = tx.query(Sql::new("SELECT MIN(applied) FROM scim_migrations")).await?;
     let made = made.first().and_then(|row| row.time(0)).unwrap_or_default();
     Ok((used.max(written), made))
-}
-
-/// Until when each stage of cleanup is due: users disabled at or before the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
-    /// Memberships.
-    pub strip: NaiveDateTime,
-    /// Personal data.
-    pub anonymise: NaiveDateTime,
-}
-
-/// Users whom Entra disabled, counted by how far they are: waiting, strip due, stripped, anonymise
-/// due, anonymised. One statement.
-///
-/// # Errors
-/// The database's.
-pub async fn grace(tx: &mut Tx, layout: &Layout, due: Due) -> Result<[u64; 5], Error> {
-    let database = tx.database();
-    let members = &layout.profile.members;
-    let user = layout.column(&members.table, &members.user);
-    let member = Sql::new("EXISTS (SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
-        .column("m", &members.user)
-        .raw(" = ")
-        .append(text_key(database, user, Sql::new("l.legacy_key")))
-        .raw(")");
-    let at = |text: &str, time: NaiveDateTime| {
-        Sql::new("l.state = 'managed' AND l.disabled_at ")
-            .raw(text)
-            .append(timestamp(database, time))
-    };
-    let between = |condition: Sql| {
-        at("<= ", due.strip)
-            .raw(" AND l.disabled_at > ")
-            .append(timestamp(database, due.anonymise))
-            .raw(" AND ")
-            .append(condition)
-    };
-    let conditions = [
-        at("> ", due.strip),
-        between(member.clone()),
-        between(Sql::new("NOT ").append(member)),
-        at("<= ", due.anonymise),
-        Sql::new("l.cleanup_stage IN ('anonymise', 'delete')"),
-    ];
-    let count = |condition: Sql| Sql::new("COUNT(CASE WHEN ").append(condition).raw(" THEN 1 END)");
-    let sql = Sql::new("SELECT ")
-        .list(", ", conditions.map(count))
-        .raw(" FROM scim_links l WHERE l.resource_type = 'User' AND l.disabled_at >= ")
-        // As good as IS NOT NULL, for which not every planner takes the index.
-        .append(timestamp(database, chrono::DateTime::UNIX_EPOCH.naive_utc()));
-    let rows = tx.query(sql).await?;
-    let at = |index: usize| rows.first().map_or(0, |row| unsigned(row.int(index)));
-    Ok([at(0), at(1), at(2), at(3), at(4)])
-}
-
-/// A disabled user past the grace of a stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overdue {
-    /// The key, as text.
-    pub id: String,
-    /// `strip` or `anonymise`.
-    pub stage: &'static str,
-    /// When Entra disabled the user.
-    pub disabled_at: NaiveDateTime,
-}
-
-/// Users whose memberships should be gone and aren't, and, where `anonymises`, those whose personal
-/// data should. Two statements.
-///
-/// # Errors
-/// The database's.
-pub async fn overdue(tx: &mut Tx, layout: &Layout, due: Due) -> Result<Vec<Overdue>, Error> {
-    let database = tx.database();
-    let members = &layout.profile.members;
-    let user = layout.column(&members.table, &members.user);
-    let head = "SELECT l.legacy_key, l.disabled_at FROM scim_links l WHERE l.resource_type = 'User' \
-                AND l.state = 'managed' AND l.disabled_at <= ";
-    let strip = Sql::new(head)
-        .append(timestamp(database, due.strip))
-        .raw(" AND EXISTS (SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
-        .column("m", &members.user)
-        .raw(" = ")
-        .append(text_key(database, user, Sql::new("l.legacy_key")))
-        .raw(")");
-    let mut found = stage(tx, strip, "strip").await?;
-    if !layout.profile.anonymise.is_empty() {
-        let anonymise = Sql::new(head).append(timestamp(database, due.anonymise));
-        found.extend(stage(tx, anonymise, "anonymise").await?);
-    }
-    Ok(found)
-}
-
-async fn stage(tx: &mut Tx, sql: Sql, stage: &'static str) -> Result<Vec<Overdue>, Error> {
-    let rows = tx.query(sql).await?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| Some(Overdue { id: row.text(0)?, stage, disabled_at: row.time(1)? }))
-        .collect())
 }
 
 /// The column that carries userName or displayName.
@@ -565,6 +470,6 @@ fn name_column(layout: &Layout, kind: ResourceType) -> Option<&str> {
     found.map(|(_, mapping)| mapping.column.as_str())
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::notices::{self, Outbox};
 use super::sql::Sql;
 use super::transaction::Tx;
-use super::{Store, audit, migrate, runs};
+use super::{Store, audit, migrate, runs, snapshot};
 
 /// What the sidecar tables say of the agent's work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,8 +20,10 @@ pub struct Status {
     pub pending: Vec<&'static str>,
     /// Links by resource type and state.
     pub links: BTreeMap<(String, String), i64>,
-    /// The last audited write: when, and by which token.
-    pub last_write: Option<(NaiveDateTime, Option<String>)>,
+    /// When a client that provisions was last heard of.
+    pub last_contact: Option<NaiveDateTime>,
+    /// The last audited write of a client: when, and by which token.
+    pub last_write: Option<(NaiveDateTime, String)>,
     /// Audited writes and refusals since the time asked for.
     pub outcomes: BTreeMap<String, u64>,
     /// The daemons on this database.
@@ -61,9 +63,10 @@ async fn read(tx: &mut Tx, since: NaiveDateTime) -> Result<Status, Error> {
         let key = (row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default());
         status.links.insert(key, row.int(2));
     }
-    let sql = Sql::new("SELECT at, token FROM scim_audit ORDER BY id DESC LIMIT 1");
-    status.last_write =
-        tx.query(sql).await?.first().and_then(|row| Some((row.time(0)?, row.text(1))));
+    status.last_contact = snapshot::last_contact(tx).await?.0;
+    let sql = "SELECT at, token FROM scim_audit WHERE token IS NOT NULL ORDER BY id DESC LIMIT 1";
+    let written = tx.query(Sql::new(sql)).await?;
+    status.last_write = written.first().and_then(|row| Some((row.time(0)?, row.text(1)?)));
     status.outcomes = audit::outcomes(tx, since).await?;
     status.agents = agents::list(tx).await?;
     status.last_run = runs::last(tx).await?.map(|run| (run.finished, run.verdict));

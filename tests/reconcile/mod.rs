@@ -4,6 +4,7 @@
 mod bad_day;
 mod browser;
 mod columns;
+mod contact;
 mod edges;
 mod hostile;
 mod installs;
