@@ -24,8 +24,6 @@ use crate::http::Clock;
 const LOOK: Duration = Duration::from_secs(30);
 /// While another agent is at a slot, it is asked this often whether it still is: it may have died.
 const HELD_LOOK: Duration = Duration::from_secs(5);
-/// A run recorded further ahead than this was recorded by a wrong clock, and hides no slot.
-const AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// Something to do at certain times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +53,12 @@ pub trait Worker: Sync {
     /// Why it couldn't.
     type Error: Display;
 
-    /// The last slot of this job that any agent ran; `None` when the job never ran, in which case
-    /// nothing was missed.
+    /// The last slot of this job, up to `now`, that any agent ran; `None` when the job never ran, in
+    /// which case nothing was missed. A later one was run by a clock that was ahead, and hides no slot.
     fn last(
         &self,
         job: &'static str,
+        now: DateTime<Utc>,
     ) -> impl Future<Output = Result<Option<DateTime<Utc>>, Self::Error>> + Send;
 
     /// Runs the job for a slot. Other agents may be told the same at the same time: whoever gets
@@ -158,15 +157,14 @@ impl Planned {
     ) -> Result<Option<DateTime<Utc>>, W::Error> {
         let done = match self.done {
             Some(done) => done,
-            None => worker.last(self.job.name).await?.unwrap_or(now),
+            None => worker.last(self.job.name, now).await?.unwrap_or(now),
         };
         // Where a clock was set back, slots come again; those that were run are known below.
         let done = *self.done.insert(done.min(now));
         let Some(slot) = self.job.cron.latest_within(done, now, self.job.zone) else {
             return Ok(None);
         };
-        let last = worker.last(self.job.name).await?.filter(|last| *last <= now + AHEAD);
-        if last.is_some_and(|last| last >= slot) {
+        if worker.last(self.job.name, now).await?.is_some_and(|last| last >= slot) {
             self.done = Some(slot);
             return Ok(None);
         }

@@ -178,7 +178,8 @@ pub const PAGES: &[Page] = &[
     },
     Page {
         command: "report",
-        about: "Shows the report of an earlier run, as things stood then.",
+        about: "Shows the report of an earlier run: what was open then, each finding as a run last saw \
+                it. `list` shows all runs, cleanups among them.",
         examples: &[
             ("kpifire-scim report", "The latest"),
             ("kpifire-scim report list", "Which there are"),
@@ -234,8 +235,8 @@ pub const PAGES: &[Page] = &[
     },
     Page {
         command: "status",
-        about: "Database, links, the last write, outcomes of the last 24 hours, the last run and the \
-                next ones, tokens, on one screen.",
+        about: "Database, links, when Entra was last heard of, its last write, outcomes of the last 24 \
+                hours, the last run and the next ones, tokens, on one screen.",
         examples: &[],
     },
 ];

@@ -1,10 +1,13 @@
-//! `report`: the reports of earlier runs, as things stood then.
+//! `report`: the reports of earlier runs, and which runs there were.
+
+use serde_json::Value;
 
 use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
 use super::reconcile::Output;
 use super::{output, time};
+use crate::reconcile::scheduled::JOB as RECONCILE;
 use crate::reconcile::stored;
 use crate::report::Report;
 use crate::store::runs::{self, RunRow};
@@ -13,7 +16,7 @@ use crate::store::{self, Store};
 /// `report`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's id or how it begins, `latest`, or `list` for the runs there are
+    /// A run's id or how it begins, `latest`, or `list` for the runs there are, cleanups too
     #[arg(value_name = "RUN", default_value = "latest")]
     run: String,
     #[command(flatten)]
@@ -41,23 +44,29 @@ fn unreadable(error: store::Error) -> Error {
 }
 
 async fn list(store: &Store) -> Result<String, Error> {
-    let beginning = chrono::DateTime::UNIX_EPOCH.naive_utc();
-    let rows = store
-        .read(move |tx| Box::pin(async move { runs::since(tx, beginning).await }))
-        .await
-        .map_err(unreadable)?;
-    let heading = ["RUN", "STARTED", "VERDICT", "FINDINGS", "BEGUN BY"].map(str::to_owned);
-    let lines = rows.iter().rev().map(|run| {
-        let findings: u64 = stored::counts(run).values().sum();
+    let rows = store.read(|tx| Box::pin(runs::all(tx))).await.map_err(unreadable)?;
+    let heading = ["RUN", "KIND", "STARTED", "VERDICT", "CAME TO", "BEGUN BY"].map(str::to_owned);
+    let lines = rows.iter().map(|run| {
+        let kind = run.job.as_deref().unwrap_or(RECONCILE);
         vec![
             run.id.clone(),
+            kind.to_owned(),
             time::show(run.started.and_utc()),
             run.verdict.clone(),
-            findings.to_string(),
-            run.job.clone().map_or_else(|| "a person".to_owned(), |job| format!("schedule.{job}")),
+            came_to(run, kind),
+            run.slot.map_or_else(|| "a person".to_owned(), |_| format!("schedule.{kind}")),
         ]
     });
     Ok(output::table(&std::iter::once(heading.to_vec()).chain(lines).collect::<Vec<_>>()))
+}
+
+/// How much it found, or did of what it planned.
+fn came_to(run: &RunRow, kind: &str) -> String {
+    if kind == RECONCILE {
+        return format!("{} findings", stored::counts(run).values().sum::<u64>());
+    }
+    let number = |name: &str| run.summary.get(name).and_then(Value::as_u64).unwrap_or_default();
+    format!("{} of {} steps done", number("done"), number("planned"))
 }
 
 async fn chosen(store: &Store, wanted: &str) -> Result<RunRow, Error> {
@@ -83,7 +92,7 @@ async fn chosen(store: &Store, wanted: &str) -> Result<RunRow, Error> {
             Err(Error::refused("there is no run yet: `kpifire-scim reconcile` makes one"))
         }
         (None, _) => Err(Error::refused(format!(
-            "there is no run `{wanted}`: `kpifire-scim report list` shows those there are"
+            "the reconciler has no run `{wanted}`: `kpifire-scim report list` shows all there are"
         ))),
     }
 }

@@ -1,16 +1,17 @@
-//! The last run's report with the findings as they are now: those that commands ended since are gone.
+//! The last run's report with the findings as they are now: those that commands ended since are gone,
+//! and those of kinds that the run couldn't see are left out.
 //! A page of findings at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::Console;
 use crate::reconcile::finding::Kind;
 use crate::reconcile::stored;
 use crate::report::{Count, Report, model};
-use crate::service::{Error, stamp};
+use crate::service::Error;
 use crate::store::console::{self, Open};
 use crate::store::runs::{self, RunRow};
 
@@ -46,21 +47,21 @@ impl Console {
                 Box::pin(async move {
                     let Some(run) = runs::last(tx).await? else { return Ok(None) };
                     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
+                    let unseen = stored::unseen(&stored::scope(&run));
                     let mut page =
-                        console::findings_page(tx, kind, after.as_deref(), limit).await?;
+                        console::findings_page(tx, kind, unseen, after.as_deref(), limit).await?;
                     let more = page.len() > PAGE;
                     page.truncate(PAGE);
                     let next = page.last().filter(|_| more).map(|last| last.id.clone());
-                    let open = console::open_since(tx, run.started).await?;
-                    let since = stamp(run.started.and_utc() - TimeDelta::days(90));
-                    let trend = runs::last_of_days(tx, since).await?;
+                    let open = console::open_since(tx, run.started, unseen).await?;
+                    let trend = stored::trend(tx, run.started, run.started).await?;
                     let mut findings: Vec<_> =
                         page.into_iter().map(|it| stored::item(it, run.started)).collect();
                     model::sort(&mut findings);
                     let report = Report {
                         counts: counts(&run, &open),
                         findings,
-                        trend: trend.iter().filter_map(stored::trend_point).collect(),
+                        trend,
                         next: settings.next(now),
                         ..stored::summary(&run, settings.zone)
                     };

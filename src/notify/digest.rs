@@ -15,12 +15,16 @@ pub const JOB: &str = "digest";
 const PREFIX: &str = "digest:";
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
-/// The slot of the last digest that any agent made.
+/// The slot of the last digest, up to `now`, that any agent made.
 ///
 /// # Errors
 /// The database's.
-pub async fn last(store: &Store) -> Result<Option<DateTime<Utc>>, Error> {
-    let last = store.read(|tx| Box::pin(notices::last_occasion(tx, PREFIX))).await?;
+pub async fn last(store: &Store, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
+    let last = store
+        .read(move |tx| {
+            Box::pin(async move { notices::last_occasion(tx, PREFIX, &occasion(now)).await })
+        })
+        .await?;
     let time = last.as_deref().and_then(|occasion| occasion.strip_prefix(PREFIX));
     Ok(time.and_then(|time| time.parse().ok()))
 }
@@ -41,17 +45,20 @@ pub async fn make(
             let channels = Channels::clone(&channels);
             Box::pin(async move {
                 let event = Event::Digest(week(tx, now).await?);
-                let occasion = format!("{PREFIX}{}", slot.format(TIME));
-                announce(tx, &channels, &occasion, &event, now).await
+                announce(tx, &channels, &occasion(slot), &event, now).await
             })
         })
         .await
 }
 
+fn occasion(slot: DateTime<Utc>) -> String {
+    format!("{PREFIX}{}", slot.format(TIME))
+}
+
 async fn week(tx: &mut Tx, now: DateTime<Utc>) -> Result<Digest, Error> {
     let since = now - TimeDelta::days(7);
     let mut digest = Digest { since, until: now, ..Digest::default() };
-    for run in runs::since(tx, stamp(since)).await? {
+    for run in runs::begun_within(tx, stamp(since), stamp(now)).await? {
         digest.run = Some(run.id.clone());
         digest.restored += number(&run.summary, "/scope/restored");
         digest.resolved += run
@@ -62,7 +69,7 @@ async fn week(tx: &mut Tx, now: DateTime<Utc>) -> Result<Digest, Error> {
         *digest.runs.entry(run.verdict).or_default() += 1;
     }
     digest.writes = audit::outcomes(tx, stamp(since)).await?;
-    for run in runs::of_since(tx, CLEANUP, stamp(since)).await? {
+    for run in runs::of_within(tx, CLEANUP, stamp(since), stamp(now)).await? {
         digest.cleaned += number(&run.summary, "/done");
     }
     Ok(digest)

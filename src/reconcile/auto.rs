@@ -50,7 +50,9 @@ pub(super) async fn restore(
             by: BY,
         };
         match one(store, hand, id.clone(), finding).await {
-            Ok(Mended::Done(_) | Mended::NoLonger(_)) => outcome.restored(&id),
+            Ok(Mended::Done(_)) => outcome.restored(&id),
+            // Somebody was faster: it is gone, and was not restored here.
+            Ok(Mended::NoLonger(_)) => drop(outcome.found.remove(&id)),
             Ok(Mended::Refused(why)) => tracing::warn!(finding = id, why, "not restored"),
             Err(error) => tracing::warn!(finding = id, %error, "not restored"),
         }

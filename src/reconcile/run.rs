@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::compare::Export;
@@ -68,7 +68,7 @@ pub async fn run(
 ) -> Result<Ran, Error> {
     let holder = lease::holder();
     let leased = lease::under_lease(store, LEASE, &holder, |lease| async {
-        if served(store, occasion).await? {
+        if served(store, occasion, clock()).await? {
             return Ok(Ran::Served);
         }
         let report = leased(store, settings, occasion, clock, progress, lease).await?;
@@ -80,11 +80,11 @@ pub async fn run(
     })
 }
 
-/// Whether an agent that held the lease before ran the occasion's slot, or a later one.
-async fn served(store: &Store, occasion: &Occasion) -> Result<bool, Error> {
+/// Whether an agent that held the lease before ran the occasion's slot, or a later one that has come.
+async fn served(store: &Store, occasion: &Occasion, now: DateTime<Utc>) -> Result<bool, Error> {
     let Some((job, slot)) = occasion.slot else { return Ok(false) };
-    let last = store.read(move |tx| Box::pin(runs::last_slot(tx, job))).await?;
-    Ok(last.is_some_and(|last| last >= stamp(slot)))
+    let (slot, now) = (stamp(slot), stamp(now));
+    store.read(move |tx| Box::pin(runs::served(tx, job, slot, now))).await
 }
 
 async fn leased(
@@ -111,7 +111,7 @@ async fn leased(
         Ok(seen) => weigh(store, settings, seen, started).await,
         Err(error) => Outcome::unreadable(&error),
     };
-    if outcome.incomplete.is_empty() {
+    if outcome.is_complete() {
         auto::restore(store, settings, &id, &mut outcome, clock).await;
     }
     outcome.scope.config_hash.clone_from(&settings.hash);
@@ -150,6 +150,8 @@ pub(super) struct Outcome {
     cleanup: crate::report::CleanupPlan,
     /// By fingerprint.
     pub found: BTreeMap<String, Finding>,
+    /// What the run mended by itself.
+    restored: BTreeMap<String, Finding>,
     incomplete: Vec<String>,
     /// Why nothing was restored.
     pub blocked: Vec<String>,
@@ -162,6 +164,10 @@ impl Outcome {
         Self { incomplete: vec![why], ..Self::default() }
     }
 
+    fn is_complete(&self) -> bool {
+        self.incomplete.is_empty()
+    }
+
     /// How many users Entra manages.
     pub fn managed_users(&self) -> u64 {
         let states = self.scope.links.get("User");
@@ -170,13 +176,15 @@ impl Outcome {
 
     /// A finding was mended by the run itself.
     pub fn restored(&mut self, id: &str) {
-        self.found.remove(id);
-        self.scope.restored += 1;
+        if let Some(finding) = self.found.remove(id) {
+            self.restored.insert(id.to_owned(), finding);
+            self.scope.restored += 1;
+        }
     }
 
     fn report(&self, mut items: Vec<Item>, past: Past) -> Report {
         model::sort(&mut items);
-        let complete = self.incomplete.is_empty();
+        let complete = self.is_complete();
         let mut coverage = self.coverage;
         coverage.change = past.percent.map(|before| coverage.percent - before);
         let mut trend = past.trend;
@@ -201,7 +209,11 @@ impl Outcome {
             findings: items,
             trend,
             grace: self.grace,
-            cleanup: self.cleanup.clone(),
+            cleanup: if complete {
+                self.cleanup.clone()
+            } else {
+                self.cleanup.clone().blocked("this run is incomplete")
+            },
             next: None,
             zone: chrono_tz::UTC,
         }
@@ -259,10 +271,19 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
     runs::delete(tx, &run.id).await?;
     let mut items = Vec::new();
     let mut ignored = 0;
-    let complete = outcome.incomplete.is_empty();
-    if complete {
-        findings::save(tx, &run.id, started, finished, &outcome.found).await?;
+    if outcome.is_complete() {
+        let unseen = stored::unseen(&outcome.scope);
+        let seen: Vec<_> = outcome.found.iter().chain(&outcome.restored).collect();
+        findings::save(tx, &run.id, started, finished, &seen, unseen).await?;
+        // Those that no run saw before: they end as they begin, and the run doesn't list them.
+        let restored: Vec<String> = outcome.restored.keys().cloned().collect();
+        if !restored.is_empty() {
+            findings::resolve(tx, &restored, "restored", started).await?;
+        }
         for open in findings::open(tx).await? {
+            if unseen.contains(&open.finding.kind) {
+                continue;
+            }
             if open.ignored.is_some() {
                 ignored += 1;
             } else {
@@ -270,7 +291,7 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
             }
         }
     }
-    let past = past(tx, run.started, finished).await?;
+    let past = past(tx, outcome).await?;
     let mut report = outcome.report(items, past);
     report.scope.ignored = ignored;
     if !channels.is_empty() {
@@ -284,14 +305,18 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
     Ok(report)
 }
 
-async fn past(tx: &mut Tx, started: DateTime<Utc>, finished: NaiveDateTime) -> Result<Past, Error> {
-    let since = stamp(started - chrono::TimeDelta::days(90));
-    let trend = runs::since(tx, since).await?;
+/// What came before the run. The last run of a day stands for it in the trend: a complete one leaves
+/// out those before it.
+async fn past(tx: &mut Tx, outcome: &Outcome) -> Result<Past, Error> {
+    let (started, finished) = (stamp(outcome.run.started), stamp(outcome.run.finished));
+    let midnight = started.date().and_time(NaiveTime::MIN);
+    let until = if outcome.is_complete() { midnight - TimeDelta::microseconds(1) } else { started };
+    let trend = stored::trend(tx, started, until).await?;
     let Some(last) = runs::last_complete(tx).await? else { return Ok(Past::default()) };
     Ok(Past {
         counts: stored::counts(&last),
         resolved: findings::resolved_since(tx, last.finished, finished).await?,
         percent: Some(stored::coverage(&last).percent),
-        trend: trend.iter().filter_map(stored::trend_point).collect(),
+        trend,
     })
 }

@@ -116,11 +116,16 @@ impl Reconciler {
 impl Worker for Reconciler {
     type Error = Error;
 
-    async fn last(&self, job: &'static str) -> Result<Option<DateTime<Utc>>, Error> {
+    async fn last(
+        &self,
+        job: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Error> {
         if job == digest::JOB {
-            return digest::last(&self.store).await;
+            return digest::last(&self.store, now).await;
         }
-        let last = self.store.read(move |tx| Box::pin(runs::last_slot(tx, job))).await?;
+        let last =
+            self.store.read(move |tx| Box::pin(runs::last_slot(tx, job, stamp(now)))).await?;
         Ok(last.map(|slot| slot.and_utc()))
     }
 

@@ -1,5 +1,5 @@
 //! Runs and findings as they are kept, and back: a report of an earlier run is made from its row and
-//! from the findings that were open then.
+//! from the findings that were open then, of which only what a run last saw is kept.
 
 use std::collections::BTreeMap;
 
@@ -69,11 +69,24 @@ pub fn counts(run: &RunRow) -> BTreeMap<Kind, u64> {
     kinds(run, "now")
 }
 
-/// The run as a point of the trend; `None` for one that read too little.
+/// How it went in the 90 days before a time, as far as another: the last complete run of each day.
+///
+/// # Errors
+/// The database's.
+pub async fn trend(
+    tx: &mut Tx,
+    before: NaiveDateTime,
+    until: NaiveDateTime,
+) -> Result<Vec<TrendPoint>, Error> {
+    let days = runs::last_of_days(tx, before - TimeDelta::days(90), until).await?;
+    let point = |run: &RunRow| TrendPoint { at: run.finished.and_utc(), counts: counts(run) };
+    Ok(days.iter().map(point).collect())
+}
+
+/// The kinds of findings that a run couldn't see.
 #[must_use]
-pub fn trend_point(run: &RunRow) -> Option<TrendPoint> {
-    let complete = run.verdict != Verdict::Incomplete.as_str();
-    complete.then(|| TrendPoint { at: run.finished.and_utc(), counts: counts(run) })
+pub fn unseen(scope: &Scope) -> &'static [Kind] {
+    if scope.source.is_some() { &[] } else { &Kind::OF_EXPORTS }
 }
 
 /// What a later version wrote and this one can't read is left out, not made up.
@@ -99,27 +112,29 @@ pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
     }
 }
 
-/// The report of a run that is kept, as things stood then.
+/// The report of a run that is kept: verdict, counts and reasons as they were then, the findings that
+/// were open then, each as a run last saw it.
 ///
 /// # Errors
 /// The database's.
 pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error> {
     let mut items = Vec::new();
     if run.verdict != Verdict::Incomplete.as_str() {
+        let unseen = unseen(&scope(run));
         for open in findings::open_at(tx, run.started).await? {
+            if unseen.contains(&open.finding.kind) {
+                continue;
+            }
             if open.ignored.as_ref().is_none_or(|(since, _)| *since > run.finished) {
                 items.push(item(open, run.started));
             }
         }
     }
     model::sort(&mut items);
-    let since = run.started.and_utc() - TimeDelta::days(90);
-    let trend = runs::since(tx, stamp(since)).await?;
-    let trend = trend.iter().filter(|other| other.started <= run.started);
     Ok(Report {
         counts: judge::counts(&items, &before(run), &resolved(run)),
         findings: items,
-        trend: trend.filter_map(trend_point).collect(),
+        trend: trend(tx, run.started, run.started).await?,
         ..summary(run, zone)
     })
 }

@@ -256,6 +256,14 @@ impl CleanupPlan {
             thresholds: plan.thresholds.clone(),
         }
     }
+
+    /// The same, and nothing of it may be done.
+    #[must_use]
+    pub fn blocked(mut self, why: &str) -> Self {
+        self.verdict = Readiness::Blocked;
+        self.reasons.push(why.to_owned());
+        self
+    }
 }
 
 /// The order of findings in every format: the worst first, kind by kind, new ones first, then by

@@ -87,7 +87,11 @@ impl Notes {
 impl Worker for Notes {
     type Error = &'static str;
 
-    async fn last(&self, job: &'static str) -> Result<Option<DateTime<Utc>>, Self::Error> {
+    async fn last(
+        &self,
+        job: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Self::Error> {
         let asked = {
             let mut asked = self.asked.lock().unwrap();
             *asked += 1;
@@ -96,7 +100,7 @@ impl Worker for Notes {
         if job == "unknown" && asked < 4 {
             return Err("the database is away");
         }
-        Ok(self.last.lock().unwrap().get(job).copied())
+        Ok(self.last.lock().unwrap().get(job).copied().filter(|last| *last <= now))
     }
 
     async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<Turn, Self::Error> {
@@ -185,6 +189,17 @@ async fn a_clock_set_back_runs_nothing_twice_and_loses_nothing() {
     };
     let (ran, ()) = tokio::join!(notes.work(vec![job("a", "17 * * * *")], 2 * HOUR), corrected);
     assert_eq!(ran, ["a 16 02:17:00 @ 16 02:17:00", "a 24 03:17:00 @ 24 03:17:00"],);
+}
+
+/// Hours are enough: what was run for a time that hasn't come is no slot that was run.
+#[tokio::test(start_paused = true)]
+async fn a_run_recorded_a_few_hours_ahead_hides_no_slot() {
+    let wall = Wall::at("2026-11-24 02:00:00");
+    let notes = Notes::on(&wall).ran_last("a", "2026-11-24 06:17:00");
+    assert_eq!(
+        notes.work(vec![job("a", "17 * * * *")], 2 * HOUR).await,
+        ["a 24 02:17:00 @ 24 02:17:00", "a 24 03:17:00 @ 24 03:17:00"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,17 +81,24 @@ pub struct Open {
     pub oldest: NaiveDateTime,
 }
 
-/// Open findings that nobody ignores, by kind, and which are new since a time. One statement.
+/// Open findings that nobody ignores, by kind, and which are new since a time; without some kinds. One
+/// statement.
 ///
 /// # Errors
 /// The database's.
-pub async fn open_since(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<Kind, Open>, Error> {
+pub async fn open_since(
+    tx: &mut Tx,
+    since: NaiveDateTime,
+    without: &[Kind],
+) -> Result<BTreeMap<Kind, Open>, Error> {
     let sql = Sql::new("SELECT kind, COUNT(*), COUNT(CASE WHEN first_seen >= ")
         .append(dialect::timestamp(tx.database(), since))
         .raw(
             " THEN 1 END), MIN(first_seen) FROM scim_findings WHERE resolved IS NULL \
-             AND ignored IS NULL GROUP BY kind",
-        );
+             AND ignored IS NULL",
+        )
+        .append(findings::but(without))
+        .raw(" GROUP BY kind");
     let rows = tx.query(sql).await?;
     let count = |row: &super::row::Row| {
         let [now, new] = [1, 2].map(|at| u64::try_from(row.int(at)).unwrap_or_default());
@@ -100,18 +107,20 @@ pub async fn open_since(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<Ki
     Ok(rows.iter().filter_map(count).collect())
 }
 
-/// Open findings that nobody ignores, of one kind or all, in the order of their ids, after the id
-/// `after`. One statement.
+/// Open findings that nobody ignores, of one kind or all but some, in the order of their ids, after
+/// the id `after`. One statement.
 ///
 /// # Errors
 /// The database's.
 pub async fn findings_page(
     tx: &mut Tx,
     kind: Option<Kind>,
+    without: &[Kind],
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Stored>, Error> {
-    let mut sql = Sql::new(" WHERE resolved IS NULL AND ignored IS NULL");
+    let mut sql =
+        Sql::new(" WHERE resolved IS NULL AND ignored IS NULL").append(findings::but(without));
     if let Some(kind) = kind {
         sql = sql.raw(" AND kind = ").bind(kind.as_str());
     }

@@ -238,6 +238,15 @@ pub(super) fn now(database: Database) -> Sql {
     })
 }
 
+/// A minute ahead of [`now`]: what was noted for later than that, a wrong clock noted.
+pub(super) fn soon(database: Database) -> Sql {
+    Sql::new(match database {
+        Database::Sqlite => "strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 minute')",
+        Database::Postgres => "CAST(clock_timestamp() + INTERVAL '1 minute' AS timestamp)",
+        Database::Mysql => "(UTC_TIMESTAMP(6) + INTERVAL 1 MINUTE)",
+    })
+}
+
 /// Appended to an INSERT of a row that may be there already, `key` being a column of its key: then
 /// nothing is done.
 pub(super) fn unless_there(database: Database, key: &str) -> Sql {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::{Value, json};
 
-use super::dialect::{for_update, text_list};
+use super::dialect::{for_update, text_list, timestamp};
 use super::error::{Error, ErrorKind};
 use super::row::Row;
 use super::sql::Sql;
@@ -16,6 +16,9 @@ use crate::scim::ResourceType;
 
 /// Rows written by one statement at most.
 const CHUNK: usize = 500;
+/// How far apart the clocks of agents and operators may be. What ended later than that was ended by a
+/// wrong clock.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// A row of `scim_findings`.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,8 +102,9 @@ pub async fn resolved_since(
 }
 
 /// Writes what a run found: new findings begin, known ones go on, ended ones begin anew; those that
-/// were open and that the run didn't find end. Findings that a command ended after the run began to
-/// read stay as they are. One statement per 500 findings, and two.
+/// were open and that the run didn't find end, but for the kinds that it couldn't see (`unseen`).
+/// Findings that a command ended after the run began to read stay as they are; those that a clock
+/// ahead of the run's ended or first saw begin anew. One statement per 500 findings, and two.
 ///
 /// # Errors
 /// The database's.
@@ -109,13 +113,17 @@ pub async fn save(
     run: &str,
     started: NaiveDateTime,
     now: NaiveDateTime,
-    found: &BTreeMap<String, Finding>,
+    found: &[(&String, &Finding)],
+    unseen: &[Kind],
 ) -> Result<(), Error> {
-    let sql = Sql::new("SELECT fingerprint FROM scim_findings WHERE resolved >= ").bind(started);
+    let latest = now + SKEW;
+    let sql = Sql::new("SELECT fingerprint FROM scim_findings WHERE resolved >= ")
+        .bind(started)
+        .raw(" AND resolved <= ")
+        .bind(latest);
     let mended = tx.query(sql).await?;
     let mended: Vec<String> = mended.iter().filter_map(|row| row.text(0)).collect();
-    let found: Vec<(&String, &Finding)> =
-        found.iter().filter(|(id, _)| !mended.contains(id)).collect();
+    let found: Vec<_> = found.iter().filter(|(id, _)| !mended.contains(id)).collect();
     for chunk in found.chunks(CHUNK) {
         let rows = chunk.iter().map(|(id, finding)| {
             let values = [
@@ -139,12 +147,29 @@ pub async fn save(
         .raw(&go_on(tx.database()));
         tx.execute(sql).await?;
     }
-    let sql = Sql::new("UPDATE scim_findings SET resolution = 'gone', resolved = ")
-        .bind(now)
-        .raw(" WHERE resolved IS NULL AND (last_run IS NULL OR last_run <> ")
-        .bind(run)
-        .raw(")");
+    // A run that is read again lists what was seen up to then: nothing was seen later than now.
+    let sql = Sql::new(
+        "UPDATE scim_findings SET resolution = 'gone', last_seen = CASE WHEN last_seen > ",
+    )
+    .append(timestamp(tx.database(), latest))
+    .raw(" THEN first_seen ELSE last_seen END, resolved = ")
+    .bind(now)
+    .raw(" WHERE (resolved IS NULL OR resolved > ")
+    .bind(latest)
+    .raw(") AND (last_run IS NULL OR last_run <> ")
+    .bind(run)
+    .raw(")")
+    .append(but(unseen));
     tx.execute(sql).await.map(|_| ())
+}
+
+/// ` AND …`: none of these kinds.
+pub(super) fn but(kinds: &[Kind]) -> Sql {
+    if kinds.is_empty() {
+        return Sql::default();
+    }
+    let kinds = kinds.iter().map(|kind| Sql::default().bind(kind.as_str()));
+    Sql::new(" AND kind NOT IN (").list(", ", kinds).raw(")")
 }
 
 /// What a known finding keeps. MariaDB sets from left to right, and later columns see what earlier
@@ -152,10 +177,11 @@ pub async fn save(
 fn go_on(database: Database) -> String {
     let set = |table: &str, take: &dyn Fn(&str) -> String| {
         format!(
-            "first_seen = CASE WHEN {table}resolved IS NULL THEN {table}first_seen ELSE {} END, \
+            "first_seen = CASE WHEN {table}resolved IS NULL AND {table}first_seen <= {0} \
+             THEN {table}first_seen ELSE {0} END, \
              ignored_reason = CASE WHEN {table}resolved IS NULL THEN {table}ignored_reason END, \
              ignored = CASE WHEN {table}resolved IS NULL THEN {table}ignored END, \
-             detail = {}, last_seen = {}, last_run = {}, resolution = NULL, resolved = NULL",
+             detail = {1}, last_seen = {2}, last_run = {3}, resolution = NULL, resolved = NULL",
             take("first_seen"),
             take("detail"),
             take("last_seen"),
@@ -173,7 +199,7 @@ fn go_on(database: Database) -> String {
     }
 }
 
-/// Ends findings. One statement.
+/// Ends findings that are open. One statement.
 ///
 /// # Errors
 /// The database's.
@@ -187,7 +213,7 @@ pub async fn resolve(
         .bind(resolution)
         .raw(", resolved = ")
         .bind(now)
-        .raw(" WHERE fingerprint IN (SELECT i.item FROM ")
+        .raw(" WHERE resolved IS NULL AND fingerprint IN (SELECT i.item FROM ")
         .append(text_list(tx.database(), ids))
         .raw(" i)");
     tx.execute(sql).await.map(|_| ())

@@ -146,14 +146,21 @@ pub async fn record(tx: &mut Tx, claimed: &Claimed, outcome: &Outcome) -> Result
     tx.execute(sql.raw(" WHERE id = ").bind(claimed.id.as_str())).await.map(|_| ())
 }
 
-/// The greatest occasion that begins so. One statement.
+/// The greatest occasion that begins so, up to `last`. One statement.
 ///
 /// # Errors
 /// The database's.
-pub async fn last_occasion(tx: &mut Tx, beginning: &str) -> Result<Option<String>, Error> {
+pub async fn last_occasion(
+    tx: &mut Tx,
+    beginning: &str,
+    last: &str,
+) -> Result<Option<String>, Error> {
     let pattern = format!("{}%", dialect::like_literal(beginning));
-    let sql = Sql::new("SELECT MAX(occasion) FROM scim_notices WHERE occasion LIKE ").bind(pattern);
-    Ok(tx.query(sql.raw(" ESCAPE '!'")).await?.first().and_then(|row| row.text(0)))
+    let sql = Sql::new("SELECT MAX(occasion) FROM scim_notices WHERE occasion LIKE ")
+        .bind(pattern)
+        .raw(" ESCAPE '!' AND occasion <= ")
+        .bind(last);
+    Ok(tx.query(sql).await?.first().and_then(|row| row.text(0)))
 }
 
 /// How a channel stands.

@@ -1,9 +1,11 @@
 //! `scim_runs`: what each run of the reconciler came to. A run is written once, when it is over:
-//! one that was killed leaves nothing.
+//! one that was killed leaves nothing. One that began in the future was recorded by a wrong clock: it
+//! is listed, and no other run is measured by it.
 
 use chrono::NaiveDateTime;
 use serde_json::Value;
 
+use super::dialect::{like_literal, soon};
 use super::error::{Error, ErrorKind};
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -59,24 +61,42 @@ pub async fn delete(tx: &mut Tx, id: &str) -> Result<(), Error> {
     tx.execute(Sql::new("DELETE FROM scim_runs WHERE id = ").bind(id)).await.map(|_| ())
 }
 
-const SELECT: &str = "SELECT id, started, finished, verdict, config_hash, summary, job, slot \
-                      FROM scim_runs WHERE verdict IS NOT NULL AND (job IS NULL OR job = 'reconcile')";
+const ALL: &str = "SELECT id, started, finished, verdict, config_hash, summary, job, slot \
+                   FROM scim_runs WHERE verdict IS NOT NULL";
 
-/// The last run that read everything. One statement.
+/// Those of the reconciler.
+fn select() -> Sql {
+    Sql::new(ALL).raw(" AND (job IS NULL OR job = 'reconcile')")
+}
+
+/// The last of a selection.
+async fn newest(tx: &mut Tx, which: Sql) -> Result<Option<RunRow>, Error> {
+    let sql = which.raw(" AND started <= ").append(soon(tx.database()));
+    Ok(runs(tx, sql.raw(" ORDER BY started DESC LIMIT 1")).await?.pop())
+}
+
+/// The reconciler's last run that read everything. One statement.
 ///
 /// # Errors
 /// The database's.
 pub async fn last_complete(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
-    let sql = Sql::new(SELECT).raw(" AND verdict <> 'INCOMPLETE' ORDER BY started DESC LIMIT 1");
-    Ok(runs(tx, sql).await?.pop())
+    newest(tx, select().raw(" AND verdict <> 'INCOMPLETE'")).await
 }
 
-/// The last run of all. One statement.
+/// The reconciler's last run. One statement.
 ///
 /// # Errors
 /// The database's.
 pub async fn last(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
-    Ok(runs(tx, Sql::new(SELECT).raw(" ORDER BY started DESC LIMIT 1")).await?.pop())
+    newest(tx, select()).await
+}
+
+/// The runs of every job, newest first. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn all(tx: &mut Tx) -> Result<Vec<RunRow>, Error> {
+    runs(tx, Sql::new(ALL).raw(" ORDER BY started DESC")).await
 }
 
 /// The last run of a job other than the reconciler. One statement.
@@ -84,23 +104,20 @@ pub async fn last(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
 /// # Errors
 /// The database's.
 pub async fn last_of(tx: &mut Tx, job: &str) -> Result<Option<RunRow>, Error> {
-    let sql = Sql::new(
-        "SELECT id, started, finished, verdict, config_hash, summary, job, slot FROM scim_runs \
-         WHERE job = ",
-    );
-    Ok(runs(tx, sql.bind(job).raw(" ORDER BY started DESC LIMIT 1")).await?.pop())
+    newest(tx, Sql::new(ALL).raw(" AND job = ").bind(job)).await
 }
 
-/// What the runs of a job other than the reconciler came to from a time on. One statement.
+/// What the runs of a job other than the reconciler came to within two times. One statement.
 ///
 /// # Errors
 /// The database's.
-pub async fn of_since(tx: &mut Tx, job: &str, since: NaiveDateTime) -> Result<Vec<RunRow>, Error> {
-    let sql = Sql::new(
-        "SELECT id, started, finished, verdict, config_hash, summary, job, slot FROM scim_runs \
-         WHERE job = ",
-    );
-    runs(tx, sql.bind(job).raw(" AND started >= ").bind(since)).await
+pub async fn of_within(
+    tx: &mut Tx,
+    job: &str,
+    since: NaiveDateTime,
+    until: NaiveDateTime,
+) -> Result<Vec<RunRow>, Error> {
+    runs(tx, within(Sql::new(ALL).raw(" AND job = ").bind(job), since, until)).await
 }
 
 /// Runs whose id begins so; two at most, which is enough to see that it says too little. One
@@ -109,42 +126,73 @@ pub async fn of_since(tx: &mut Tx, job: &str, since: NaiveDateTime) -> Result<Ve
 /// # Errors
 /// The database's.
 pub async fn beginning(tx: &mut Tx, id: &str) -> Result<Vec<RunRow>, Error> {
-    let pattern = format!("{}%", super::dialect::like_literal(id));
-    let sql = Sql::new(SELECT).raw(" AND id LIKE ").bind(pattern).raw(" ESCAPE '!' LIMIT 2");
-    runs(tx, sql).await
+    let pattern = format!("{}%", like_literal(id));
+    runs(tx, select().raw(" AND id LIKE ").bind(pattern).raw(" ESCAPE '!' LIMIT 2")).await
 }
 
-/// Runs from a time on, oldest first. One statement.
+fn within(which: Sql, since: NaiveDateTime, until: NaiveDateTime) -> Sql {
+    which.raw(" AND started >= ").bind(since).raw(" AND started <= ").bind(until)
+}
+
+/// The reconciler's runs within two times, oldest first. One statement.
 ///
 /// # Errors
 /// The database's.
-pub async fn since(tx: &mut Tx, since: NaiveDateTime) -> Result<Vec<RunRow>, Error> {
-    runs(tx, Sql::new(SELECT).raw(" AND started >= ").bind(since).raw(" ORDER BY started")).await
+pub async fn begun_within(
+    tx: &mut Tx,
+    since: NaiveDateTime,
+    until: NaiveDateTime,
+) -> Result<Vec<RunRow>, Error> {
+    runs(tx, within(select(), since, until).raw(" ORDER BY started")).await
 }
 
-/// The last complete run of each day from a time on, oldest first: what a trend needs of many runs.
+/// The last complete run of each day within two times, oldest first: what a trend needs of many runs.
 /// One statement.
 ///
 /// # Errors
 /// The database's.
-pub async fn last_of_days(tx: &mut Tx, since: NaiveDateTime) -> Result<Vec<RunRow>, Error> {
-    let sql = Sql::new(SELECT)
-        .raw(
-            " AND id IN (SELECT MAX(id) FROM scim_runs WHERE verdict <> 'INCOMPLETE' \
-             AND (job IS NULL OR job = 'reconcile') AND started >= ",
-        )
-        .bind(since)
+pub async fn last_of_days(
+    tx: &mut Tx,
+    since: NaiveDateTime,
+    until: NaiveDateTime,
+) -> Result<Vec<RunRow>, Error> {
+    let last = Sql::new(
+        "SELECT MAX(id) FROM scim_runs WHERE verdict <> 'INCOMPLETE' \
+         AND (job IS NULL OR job = 'reconcile')",
+    );
+    let sql = select()
+        .raw(" AND id IN (")
+        .append(within(last, since, until))
         .raw(" GROUP BY DATE(started)) ORDER BY started");
     runs(tx, sql).await
 }
 
-/// The newest time for which a schedule's run was begun. One statement.
+/// The newest time, up to `now`, for which a schedule's run was begun. Times after that are no slots
+/// yet: a clock that was ahead ran them, and they will come again. One statement.
 ///
 /// # Errors
 /// The database's.
-pub async fn last_slot(tx: &mut Tx, job: &str) -> Result<Option<NaiveDateTime>, Error> {
+pub async fn last_slot(
+    tx: &mut Tx,
+    job: &str,
+    now: NaiveDateTime,
+) -> Result<Option<NaiveDateTime>, Error> {
     let sql = Sql::new("SELECT MAX(slot) FROM scim_runs WHERE job = ").bind(job);
-    Ok(tx.query(sql).await?.first().and_then(|row| row.time(0)))
+    let rows = tx.query(sql.raw(" AND slot <= ").bind(now)).await?;
+    Ok(rows.first().and_then(|row| row.time(0)))
+}
+
+/// Whether an agent ran the job for this slot, or for a later one that has come. One statement.
+///
+/// # Errors
+/// The database's.
+pub async fn served(
+    tx: &mut Tx,
+    job: &str,
+    slot: NaiveDateTime,
+    now: NaiveDateTime,
+) -> Result<bool, Error> {
+    Ok(last_slot(tx, job, now).await?.is_some_and(|last| last >= slot))
 }
 
 async fn runs(tx: &mut Tx, sql: Sql) -> Result<Vec<RunRow>, Error> {

@@ -260,6 +260,17 @@ async fn chosen_kinds_are_restored_by_the_run(engine: Engine) {
     let full = plant.reconcile();
     assert_eq!(full.code, 4);
     assert!(full.report["reasons"][0].as_str().unwrap().contains("2 in the last 7 days"));
-    let audited = plant.agent.audit(&["--user", &ids[1]]);
+    // One that no run saw before begins and ends with the run that mends it.
+    plant
+        .natively("DELETE FROM scim_findings; DELETE FROM scim_audit WHERE operation = 'restore'")
+        .await;
+    let run = plant.reconcile();
+    assert_eq!(run.report["scope"]["restored"], 1, "{:#}", run.report);
+    assert_eq!(run.counts("reactivated")[4], 1, "{:#}", run.report);
+    let restored = "scim_findings WHERE kind = 'reactivated' AND resolution = 'restored'";
+    assert_eq!(plant.agent.database().count(restored).await, 1);
+    let latest = plant.agent.install.stdout(&["report", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&latest).unwrap(), run.report);
+    let audited = plant.agent.audit(&["--user", &ids[2]]);
     assert!(audited.last().unwrap()["detail"].as_str().unwrap().starts_with("reconcile.auto:"));
 }

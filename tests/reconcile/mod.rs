@@ -3,6 +3,8 @@
 
 mod bad_day;
 mod browser;
+mod causes;
+mod clocks;
 mod columns;
 mod contact;
 mod edges;

@@ -16,7 +16,7 @@ on_every_database!(
 );
 
 /// Waits until a count is reached.
-async fn until(plant: &Plant, from_where: &str, at_least: u64) {
+pub async fn until(plant: &Plant, from_where: &str, at_least: u64) {
     let started = Instant::now();
     while plant.agent.database().count(from_where).await < at_least {
         assert!(started.elapsed() < Duration::from_secs(30), "{from_where}: not {at_least}");
@@ -24,14 +24,14 @@ async fn until(plant: &Plant, from_where: &str, at_least: u64) {
     }
 }
 
-const EVERY_SECOND: &str = "[schedule]\nreconcile = \"* * * * * *\"\ncleanup = \"\"\n";
-const SCHEDULED: &str = "scim_runs WHERE job = 'reconcile'";
+pub const EVERY_SECOND: &str = "[schedule]\nreconcile = \"* * * * * *\"\ncleanup = \"\"\n";
+pub const SCHEDULED: &str = "scim_runs WHERE job = 'reconcile'";
 
 fn reports(plant: &Plant) -> std::path::PathBuf {
     plant.agent.database().folder().join("kept")
 }
 
-async fn scheduled(engine: Engine, schedule: &str) -> Plant {
+pub async fn scheduled(engine: Engine, schedule: &str) -> Plant {
     let mut plant = Plant::new(engine).await;
     plant.agent.server.kill();
     let folder = reports(&plant).display().to_string();

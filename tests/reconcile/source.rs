@@ -82,9 +82,30 @@ async fn an_export_shows_who_is_missing_too_many_or_different(engine: Engine) {
     assert_eq!(run.one("source_missing")["externalId"], "n");
     assert_eq!(run.one("ambiguous")["name"], "ZOE@plant.example");
     assert_eq!(run.report["scope"]["source"], json!({"file": "users.json", "users": 9}));
-    // Without the export there is nothing to compare with, and those findings end.
+    // Without the export there is nothing to compare with: those findings are as they were, and none
+    // of this run's.
+    let ignored = run.id("source_extra");
+    plant.agent.install.stdout(&["drift", "ignore", &ignored, "--reason", "a guest"]);
     let without = plant.reconcile();
     without.assert_findings(&["duplicate User/10 userName".to_owned()]);
+    assert_eq!(without.report["scope"]["ignored"], 0);
+    for kind in ["source_missing", "source_extra", "source_attribute"] {
+        assert_eq!(without.counts(kind), [0; 5], "{kind}");
+    }
+    let latest = plant.agent.install.stdout(&["report", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&latest).unwrap(), without.report);
+    let open = plant.agent.install.stdout(&["drift", "list"]);
+    assert_eq!(open.matches("source_").count(), 5, "{open}");
+    // With one they go on, and what is gone ends.
+    plant.natively(&format!("DELETE FROM users WHERE user_id = {dan_id}")).await;
+    let again = plant.reconcile_with(&["--source", &path]);
+    assert_eq!(again.id("source_missing"), run.id("source_missing"));
+    assert_eq!(again.one("source_missing")["firstSeen"], run.one("source_missing")["firstSeen"]);
+    assert_eq!(again.one("source_missing")["new"], false);
+    assert_eq!(again.counts("source_missing"), [1, 1, 0, 1, 0]);
+    assert_eq!(again.counts("source_attribute"), [1, 3, 0, 1, 2]);
+    assert_eq!(again.counts("source_extra"), [0; 5]);
+    assert_eq!(again.report["scope"]["ignored"], 1);
 }
 
 async fn a_portal_csv_serves_as_well(engine: Engine) {

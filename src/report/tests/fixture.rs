@@ -390,6 +390,7 @@ pub fn incomplete() -> Report {
     report.coverage = Coverage::default();
     // Only complete runs are in the trend.
     report.trend.pop();
+    report.cleanup = report.cleanup.blocked("this run is incomplete");
     report
 }
 
