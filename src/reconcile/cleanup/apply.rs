@@ -114,11 +114,19 @@ pub async fn scheduled(
     clock: &Clock,
 ) -> Result<Turn, Error> {
     let outcome = under_lease(store, |lease| async move {
-        let last = store.read(|tx| Box::pin(runs::last_of(tx, JOB))).await?;
-        if last.as_ref().and_then(|run| run.slot).is_some_and(|last| last >= stamp(slot)) {
+        let started = clock();
+        let (slot_then, now) = (stamp(slot), stamp(started));
+        let (served, last) = store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let served = runs::served(tx, JOB, slot_then, now).await?;
+                    Ok::<_, Error>((served, runs::last_of(tx, JOB).await?))
+                })
+            })
+            .await?;
+        if served {
             return Ok(Outcome::Empty);
         }
-        let started = clock();
         let plan = current(store, settings, started).await?;
         let known = last.is_some_and(|run| run.config_hash == settings.hash);
         let (applied, verdict) = match plan.verdict {
@@ -127,6 +135,8 @@ pub async fn scheduled(
             Readiness::Ready if !known => (None, "PLANNED"),
             Readiness::Ready => {
                 let run = Uuid::now_v7().to_string();
+                // Known before anything is done: `cleanup undo` takes it.
+                tracing::info!(run, planned = plan.steps.len(), "cleanup begins");
                 let progress = Progress::default();
                 let applied =
                     carry_out(store, settings, &plan, &run, &lease, clock, &progress).await;
@@ -333,6 +343,7 @@ fn failed(run: &RunRow) -> u64 {
 
 /// What a scheduled cleanup came to: names stay in the plan.
 fn tell(plan: &Plan, applied: Option<&Applied>, verdict: &str) {
+    let run = applied.map(|applied| applied.run.as_str());
     let planned = counted(&by_stage(&plan.steps));
     let done = applied.map_or(0, Applied::steps);
     let deferred = plan.deferred.len() + applied.map_or(0, |applied| applied.deferred.len());
@@ -340,8 +351,8 @@ fn tell(plan: &Plan, applied: Option<&Applied>, verdict: &str) {
     reasons.extend(applied.and_then(|applied| applied.stopped.clone()));
     let reasons = reasons.join("; ");
     if reasons.is_empty() {
-        tracing::info!(verdict, planned, done, deferred, "cleanup");
+        tracing::info!(run, verdict, planned, done, deferred, "cleanup");
     } else {
-        tracing::warn!(verdict, planned, done, deferred, reasons, "cleanup");
+        tracing::warn!(run, verdict, planned, done, deferred, reasons, "cleanup");
     }
 }

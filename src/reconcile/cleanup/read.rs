@@ -252,7 +252,7 @@ async fn obstacles(
         && last.verdict == Verdict::Incomplete.as_str()
     {
         let why = stored::reasons(&last).join("; ");
-        obstacles.push(format!("the last run of the reconciler was incomplete: {why}"));
+        obstacles.push(format!("{}: {why}", judge::INCOMPLETE));
     }
     Ok(obstacles)
 }
