@@ -220,6 +220,10 @@ mod function {
     }
 }
 
+/// What a connection keeps of the database in memory, in KiB. Requests look few pages up, and the
+/// system keeps the file's pages as well; each connection of the pool has a cache of its own.
+pub(super) const SQLITE_CACHE: &str = "PRAGMA cache_size = -1000";
+
 fn sqlite_setup() -> Setup<Sqlite> {
     Box::new(|path: &str| {
         let path = path.to_owned();
@@ -228,10 +232,10 @@ fn sqlite_setup() -> Setup<Sqlite> {
                 let mut connection = SqliteConnection::establish(&path)?;
                 let setup = |error| ConnectionError::CouldntSetupConfiguration(error);
                 connection
-                    .batch_execute(
+                    .batch_execute(&format!(
                         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
-                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-                    )
+                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; {SQLITE_CACHE}"
+                    ))
                     .map_err(setup)?;
                 function::scim_fold_utils::register_impl(
                     &mut connection,

@@ -173,7 +173,7 @@ impl Tx {
     async fn begin_snapshot(&mut self) -> Result<(), Error> {
         match &mut self.connection {
             // The first read pins the state that all others see (WAL). Rows are looked up in another
-            // order than they lie in: the default cache, of 2 MB, forgets pages that come again.
+            // order than they lie in: a small cache forgets pages that come again.
             Connection::Sqlite(it) => {
                 it.batch_execute("PRAGMA cache_size = -16000").await?;
                 SqliteTransactions::begin_transaction(&mut **it).await
@@ -201,7 +201,8 @@ impl Tx {
     async fn end_snapshot(&mut self) -> Result<(), Error> {
         self.rollback().await?;
         if let Connection::Sqlite(it) = &mut self.connection {
-            it.batch_execute("PRAGMA cache_size = -2000; PRAGMA shrink_memory").await?;
+            it.batch_execute(&format!("{}; PRAGMA shrink_memory", super::pool::SQLITE_CACHE))
+                .await?;
         }
         Ok(())
     }
