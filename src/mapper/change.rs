@@ -118,7 +118,7 @@ fn absent(
     if table.insert.contains_key(&mapping.column) {
         return Ok(None); // the constants follow
     }
-    if path.to_string() == "active" {
+    if path.is("active") {
         // RFC 7643 §4.1.1 leaves it to the service: who is created may sign in.
         return to_legacy(layout, &table.table, path, mapping, &Value::Bool(true));
     }
@@ -166,7 +166,7 @@ fn cleared(
 ) -> Result<NewValue, Error> {
     // Whatever the column holds then would say whether its user may sign in, which is for `false` to
     // say: only that disables with all that belongs to it.
-    if path.to_string() == "active" {
+    if path.is("active") {
         return Err(Error::invalid_value(format!("{path}: true or false is needed")));
     }
     let table = layout.profile.table(kind);
@@ -264,7 +264,7 @@ pub fn for_delete(
         Delete::Deactivate { column: None } => {
             let mut assignments = Vec::new();
             for (path, mapping) in &table.attributes {
-                if path.to_string() == "active" {
+                if path.is("active") {
                     let off = Value::Bool(false);
                     if let Some(value) = to_legacy(layout, &table.table, path, mapping, &off)? {
                         assignments.push(Assignment { column: mapping.column.clone(), value });

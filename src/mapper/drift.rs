@@ -48,7 +48,8 @@ pub fn readings(layout: &Layout, kind: ResourceType, record: &Record) -> Vec<Rea
         .collect()
 }
 
-/// Reads one mapped attribute of a row; `None` where the profile doesn't map it.
+/// Reads one mapped attribute of a row, a whole one of the core schema; `None` where the profile doesn't
+/// map it.
 #[must_use]
 pub fn reading_of(
     layout: &Layout,
@@ -57,7 +58,7 @@ pub fn reading_of(
     attribute: &str,
 ) -> Option<Reading> {
     let mut mapped = layout.profile.table(kind).attributes.iter().zip(&record.cells);
-    let ((path, mapping), cell) = mapped.find(|((path, _), _)| path.to_string() == attribute)?;
+    let ((path, mapping), cell) = mapped.find(|((path, _), _)| path.is(attribute))?;
     Some(reading(layout, kind, record, path, mapping, cell))
 }
 

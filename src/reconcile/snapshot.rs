@@ -78,8 +78,7 @@ pub async fn take(
     let mut findings = Findings::default();
     let mut comparison = export.map(|export| Comparison::new(export, layout));
     let mut names = Names::default();
-    let name_at =
-        layout.profile.users.attributes.keys().position(|it| it.to_string() == "userName");
+    let name_at = layout.profile.users.attributes.keys().position(|it| it.is("userName"));
     let mut visit = |record: &Record| {
         if let Some(name) = name_at.and_then(|at| record.cells.get(at)?.to_text()) {
             names.see(&name);

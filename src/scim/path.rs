@@ -30,6 +30,13 @@ struct ElementType {
 }
 
 impl AttributePath {
+    /// Whether it is this attribute as a whole, of the core schema or common to all: `userName`.
+    #[must_use]
+    pub fn is(&self, attribute: &str) -> bool {
+        let Resolved { schema, attribute: own, sub } = self.resolved;
+        own.name == attribute && self.element.is_none() && schema.is_none() && sub.is_none()
+    }
+
     /// Parses a profile's key: names in any case, core URNs accepted.
     ///
     /// # Errors

@@ -268,8 +268,7 @@ pub async fn users_from(
 ) -> Result<Vec<Record>, Error> {
     let kind = ResourceType::User;
     let users = &layout.profile.users;
-    let mapped =
-        users.attributes.iter().find(|(path, _)| path.to_string() == kind.name_attribute());
+    let mapped = users.attributes.iter().find(|(path, _)| path.is(kind.name_attribute()));
     let Some((_, mapping)) = mapped else { return Ok(Vec::new()) };
     if mapping.encoding != Encoding::Plain {
         return Ok(Vec::new());

@@ -68,7 +68,7 @@ pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
     let database = layout.database;
     let (groups, members) = (&layout.profile.groups, &layout.profile.members);
     let group_key = layout.column(&groups.table, &groups.key);
-    let name = groups.attributes.iter().find(|(path, _)| path.to_string() == "displayName");
+    let name = groups.attributes.iter().find(|(path, _)| path.is("displayName"));
     let name = name.map_or_else(
         || Sql::new("NULL"),
         |(_, mapping)| Sql::default().column("g", &mapping.column),

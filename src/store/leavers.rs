@@ -169,7 +169,7 @@ fn details(
 ) -> Sql {
     let users = &layout.profile.users;
     let key = || Sql::default().column("r", &users.key);
-    let asked = |path: &AttributePath| matches!(path.to_string().as_str(), "userName" | "active");
+    let asked = |path: &AttributePath| path.is("userName") || path.is("active");
     // The manager is kept, who takes over what is owned.
     let kept = if extras == Extras::None { "NULL" } else { "l.kept" };
     let mut sql = Sql::new("SELECT ")

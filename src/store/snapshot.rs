@@ -466,7 +466,7 @@ pub async fn last_contact(tx: &mut Tx) -> Result<(Option<NaiveDateTime>, NaiveDa
 fn name_column(layout: &Layout, kind: ResourceType) -> Option<&str> {
     let wanted = kind.name_attribute();
     let attributes = &layout.profile.table(kind).attributes;
-    let found = attributes.iter().find(|(path, _)| path.to_string() == wanted);
+    let found = attributes.iter().find(|(path, _)| path.is(wanted));
     found.map(|(_, mapping)| mapping.column.as_str())
 }
 

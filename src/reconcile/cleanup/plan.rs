@@ -395,9 +395,10 @@ fn hash(steps: &[Step], policy: &Policy) -> String {
     for step in steps {
         let fields = [step.stage.as_str(), &step.scim_id, &step.detail];
         for field in fields {
-            hash.update(format!("{}:{field}\n", field.len()));
+            hash.update(field.len().to_be_bytes());
+            hash.update(field);
         }
-        hash.update(step.due.to_rfc3339());
+        hash.update(step.due.timestamp_micros().to_be_bytes());
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

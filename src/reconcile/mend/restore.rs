@@ -112,12 +112,12 @@ async fn refused(
     if mapper::recycled(record, asserted, name.as_str()) {
         return Ok(Some(Mended::refused("the key belongs to another row now (recycled)")));
     }
-    let disables = path.to_string() == "active" && *wanted == Value::Bool(false);
+    let disables = path.is("active") && *wanted == Value::Bool(false);
     let protect = &layout.profile.protect;
     if disables && mapper::protected(protect, &record.id(), name.as_str()) {
         return Ok(Some(Mended::refused("the profile protects the user from being disabled")));
     }
-    if path.to_string() == kind.name_attribute()
+    if path.is(kind.name_attribute())
         && let Some(wanted) = wanted.as_str()
         && let Some(other) = holder(tx, hand, kind, wanted, &record.key).await?
     {

@@ -103,7 +103,7 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
                 .table(kind)
                 .attributes
                 .keys()
-                .any(|path| path.to_string() == "active" && asserted.covers(path));
+                .any(|path| path.is("active") && asserted.covers(path));
             Ok(Wanted {
                 baseline: mapper::baseline(layout, kind, link, &resource, &covers),
                 members: patch.members().to_vec(),
@@ -128,8 +128,7 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
                 ResourceType::User => Vec::new(),
             };
             // What a PUT leaves out it clears, and so asserts.
-            let covers =
-                |path: &AttributePath| path.to_string() != "active" || asserted.covers(path);
+            let covers = |path: &AttributePath| !path.is("active") || asserted.covers(path);
             Ok(Wanted {
                 baseline: mapper::baseline(layout, kind, link, &resource, &covers),
                 members,
