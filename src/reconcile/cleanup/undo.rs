@@ -226,11 +226,10 @@ async fn set_rows_back(
             undone += changed;
         }
     }
-    match left.pop() {
-        Some(why) if undone == 0 => Err(because(why)),
-        Some(why) => Ok(left.into_iter().chain([why]).collect()),
-        None => Ok(left),
+    if undone == 0 && !left.is_empty() {
+        return Err(because(left.join("; ")));
     }
+    Ok(left)
 }
 
 fn table<'a>(layout: &'a Layout, name: &str) -> Option<&'a TableName> {
