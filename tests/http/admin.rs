@@ -16,7 +16,7 @@ async fn on_loopback_nobody_is_asked_but_for_the_right_name() {
     install.configure("[admin]\nlisten = \"127.0.0.1:0\"\n");
     install.migrate();
     let server = install.serve().await;
-    let address = server.admin();
+    let address = server.admin().await;
     let ask = async |host: &str, path: &str| {
         let mut stream = TcpStream::connect(&address).await.unwrap();
         let answer = exchange(&mut stream, &get(host, path, "Connection: close\r\n")).await;
@@ -45,7 +45,7 @@ async fn an_admin_token_opens_the_admin_listener_and_nothing_else(engine: Engine
     let list = install.stdout(&["token", "list"]);
     assert!(list.lines().any(|line| line.contains("operator") && line.contains("admin")), "{list}");
     let server = install.serve_unready().await;
-    let port = server.admin().rsplit(':').next().unwrap().to_owned();
+    let port = server.admin().await.rsplit(':').next().unwrap().to_owned();
     let address = format!("127.0.0.1:{port}");
     let caller = authority.client(None);
     let ask = async |path: &str, headers: &str| caller.get(&address, path, headers).await.unwrap();

@@ -183,7 +183,7 @@ async fn a_passed_socket_is_what_its_name_says() {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     let server = serve_on(&install, "admin", &socket).await;
-    assert_eq!(server.admin(), address);
+    assert_eq!(server.admin().await, address);
     assert_ne!(server.address, address);
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let request = get(&address, "/scim/v2/Users", "Connection: close\r\n");

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Client, Database, Dialect, Engine, Entra};
@@ -205,10 +205,11 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    /// Where the admin listener is.
-    pub fn admin(&self) -> String {
-        let log = self.log.lock().unwrap();
-        log.iter().find_map(|line| address_in(line, "admin listener on")).unwrap()
+    /// Where the admin listener is. Its line comes after the one that says the daemon listens.
+    pub async fn admin(&self) -> String {
+        let what = "admin listener on";
+        let line = self.logged(0, |line| address_in(line, what).is_some()).await;
+        address_in(&line, what).unwrap()
     }
 
     /// Reloads, and waits until the log says what came of it: its line.
@@ -252,7 +253,8 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let log = self.log.lock().unwrap();
+            // A panic in here would end all tests, and hide what every one of them had to say.
+            let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             let tail = log.len().saturating_sub(60);
             eprintln!("--- the agent's log, from line {tail}\n{}\n---", log[tail..].join("\n"));
         }
