@@ -28,21 +28,12 @@ impl Cluster {
     async fn start() -> Self {
         let folder = node::folder();
         let path = folder.path();
-        // What the first start of the first node runs.
-        let init = path.join("init.sql");
-        let grants = "CREATE USER 'kpifire'@'127.0.0.1' IDENTIFIED BY 'kpifire';\n\
-                      GRANT ALL ON *.* TO 'kpifire'@'127.0.0.1' WITH GRANT OPTION;\n";
-        std::fs::write(&init, grants).unwrap();
-        let mut install = node::command(&node::program("mariadb-install-db", "/usr"));
-        install.args(["--no-defaults", "--skip-test-db"]);
-        install.arg("--auth-root-authentication-method=normal");
-        node::run(install.arg(format!("--datadir={}", path.join("data1").display())));
+        let init = node::install_mariadb(path, &path.join("data1"));
         let first = Member::start(path, 1, "gcomm://", Some(&init)).await;
         let others = format!("gcomm://127.0.0.1:{}", first.cluster);
         let mut members = vec![first];
         for number in [2, 3] {
-            let mut mkdir = node::command(Path::new("/bin/mkdir"));
-            node::run(mkdir.arg(path.join(format!("data{number}"))));
+            node::make_folder(&path.join(format!("data{number}")));
             members.push(Member::start(path, number, &others, None).await);
         }
         Self { members, _folder: folder }
@@ -63,9 +54,7 @@ impl Member {
         let provider = provider.expect("Galera is not installed; `tests/run` installs it");
         let [port, cluster, transfer, state] = std::array::from_fn(|_| node::free_port());
         let file = |name: &str| folder.join(format!("{name}{number}"));
-        let mut command = node::command(&node::program("mariadbd", "/usr"));
-        // The first of all options, or it is none.
-        command.arg("--no-defaults");
+        let mut command = node::mariadb("mariadbd", &file("tmp"));
         let mut set = |key: &str, value: &dyn std::fmt::Display| {
             command.arg(format!("--{key}={value}"));
         };

@@ -12,18 +12,11 @@ use crate::support::{Agent, Database, Engine, Install, sql};
 
 /// A server of one node, and what its account's URL is.
 async fn german(folder: &Path) -> (Node, String) {
-    let init = folder.join("init.sql");
-    let grants = "CREATE USER 'kpifire'@'127.0.0.1' IDENTIFIED BY 'kpifire';\n\
-                  GRANT ALL ON *.* TO 'kpifire'@'127.0.0.1' WITH GRANT OPTION;\n";
-    std::fs::write(&init, grants).unwrap();
     let data = folder.join("data");
-    let mut install = node::command(&node::program("mariadb-install-db", "/usr"));
-    install.args(["--no-defaults", "--skip-test-db"]);
-    install.arg("--auth-root-authentication-method=normal");
-    node::run(install.arg(format!("--datadir={}", data.display())));
+    let init = node::install_mariadb(folder, &data);
     let port = node::free_port();
-    let mut command = node::command(&node::program("mariadbd", "/usr"));
-    command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]);
+    let mut command = node::mariadb("mariadbd", &folder.join("tmp"));
+    command.args(["--bind-address=127.0.0.1", "--skip-name-resolve"]);
     command.args(["--lc-messages=de_DE", "--innodb-buffer-pool-size=32M"]);
     command.arg(format!("--port={port}"));
     for (key, path) in [

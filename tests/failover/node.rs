@@ -50,6 +50,32 @@ pub fn command(program: &Path) -> Command {
     command
 }
 
+/// Makes a folder that is the servers' user's.
+pub fn make_folder(folder: &Path) {
+    run(command(Path::new("/bin/mkdir")).arg("-p").arg(folder));
+}
+
+/// One of MariaDB's programs, which must be told of its folder for temporary tables first of all: a
+/// server that starts deletes whatever tables it finds in its own, those of a running server too.
+pub fn mariadb(name: &str, temporary: &Path) -> Command {
+    make_folder(temporary);
+    let mut command = command(&program(name, "/usr"));
+    command.arg("--no-defaults").arg(format!("--tmpdir={}", temporary.display()));
+    command
+}
+
+/// Makes a MariaDB's data; the file that its first start is to run, which makes the tests' account.
+pub fn install_mariadb(folder: &Path, data: &Path) -> PathBuf {
+    let init = folder.join("init.sql");
+    let grants = "CREATE USER 'kpifire'@'127.0.0.1' IDENTIFIED BY 'kpifire';\n\
+                  GRANT ALL ON *.* TO 'kpifire'@'127.0.0.1' WITH GRANT OPTION;\n";
+    std::fs::write(&init, grants).unwrap();
+    let mut install = mariadb("mariadb-install-db", &folder.join("tmp"));
+    install.args(["--skip-test-db", "--auth-root-authentication-method=normal"]);
+    run(install.arg(format!("--datadir={}", data.display())));
+    init
+}
+
 /// Runs a command to its end; it must succeed.
 #[track_caller]
 pub fn run(command: &mut Command) {
