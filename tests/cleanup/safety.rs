@@ -137,23 +137,7 @@ async fn stale_or_incomplete_data_blocks(engine: Engine) {
 async fn an_account_that_fails_is_deferred_alone(engine: Engine) {
     let yard = Yard::new(engine, "").await;
     let (ana, ben) = (yard.leaver("ana").await, yard.leaver("ben").await);
-    let refuse = match engine {
-        Engine::Sqlite => format!(
-            "CREATE TRIGGER guard BEFORE DELETE ON team_members WHEN OLD.user_id = {ana} \
-             BEGIN SELECT RAISE(ABORT, 'not this one'); END;"
-        ),
-        Engine::Postgres => format!(
-            "CREATE FUNCTION guard() RETURNS trigger AS $$ BEGIN IF OLD.user_id = {ana} THEN \
-             RAISE EXCEPTION 'not this one'; END IF; RETURN OLD; END $$ LANGUAGE plpgsql; \
-             CREATE TRIGGER guard BEFORE DELETE ON team_members FOR EACH ROW EXECUTE FUNCTION guard()"
-        ),
-        Engine::Mysql => format!(
-            "CREATE TRIGGER guard BEFORE DELETE ON team_members FOR EACH ROW \
-             IF OLD.user_id = {ana} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'; \
-             END IF"
-        ),
-    };
-    yard.plant.agent.database().execute(&refuse).await;
+    yard.refuse("DELETE", Some(&ana)).await;
     let (code, said) = yard.apply(&yard.plan().hash());
     assert_eq!(code, 0, "{said}");
     assert!(said.contains(&format!("deferred: strip {ana}")), "{said}");
@@ -164,21 +148,7 @@ async fn an_account_that_fails_is_deferred_alone(engine: Engine) {
     for name in ["cleo", "dan", "eve", "fay", "gus", "hal"] {
         last = yard.leaver(name).await;
     }
-    let all = match engine {
-        Engine::Sqlite => {
-            "DROP TRIGGER guard; CREATE TRIGGER guard BEFORE DELETE ON team_members \
-                           BEGIN SELECT RAISE(ABORT, 'not this one'); END;"
-        }
-        Engine::Postgres => {
-            "CREATE OR REPLACE FUNCTION guard() RETURNS trigger AS $$ BEGIN \
-                             RAISE EXCEPTION 'not this one'; END $$ LANGUAGE plpgsql"
-        }
-        Engine::Mysql => {
-            "DROP TRIGGER guard; CREATE TRIGGER guard BEFORE DELETE ON team_members \
-                          FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'"
-        }
-    };
-    yard.plant.agent.database().execute(all).await;
+    yard.refuse("DELETE", None).await;
     let (code, said) = yard.apply(&yard.plan().hash());
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("5 accounts in a row"), "{said}");

@@ -40,23 +40,7 @@ async fn a_step_that_fails_does_not_keep_the_others(engine: Engine) {
     let yard = Yard::new(engine, "").await;
     let (ana, ben) = (yard.leaver("ana").await, yard.leaver("ben").await);
     let run = yard.clean();
-    let refuse = match engine {
-        Engine::Sqlite => format!(
-            "CREATE TRIGGER guard BEFORE INSERT ON team_members WHEN NEW.user_id = {ben} \
-             BEGIN SELECT RAISE(ABORT, 'not this one'); END;"
-        ),
-        Engine::Postgres => format!(
-            "CREATE FUNCTION guard() RETURNS trigger AS $$ BEGIN IF NEW.user_id = {ben} THEN \
-             RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql; \
-             CREATE TRIGGER guard BEFORE INSERT ON team_members FOR EACH ROW EXECUTE FUNCTION guard()"
-        ),
-        Engine::Mysql => format!(
-            "CREATE TRIGGER guard BEFORE INSERT ON team_members FOR EACH ROW \
-             IF NEW.user_id = {ben} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'; \
-             END IF"
-        ),
-    };
-    yard.plant.agent.database().execute(&refuse).await;
+    yard.refuse("INSERT", Some(&ben)).await;
     let output = yard.plant.agent.install.run(&["cleanup", "undo", &run]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");

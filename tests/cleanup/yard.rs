@@ -92,6 +92,31 @@ impl Yard {
         run.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// A trigger that lets no membership be written (`INSERT`) or go (`DELETE`): nobody's, or one
+    /// user's.
+    pub async fn refuse(&self, event: &str, user: Option<&str>) {
+        let database = self.plant.agent.database();
+        let row = if event == "DELETE" { "OLD" } else { "NEW" };
+        let name = format!("refuse_{}", user.unwrap_or("all"));
+        let whose = user.map_or("1 = 1".to_owned(), |user| format!("{row}.user_id = {user}"));
+        let before = format!("TRIGGER {name} BEFORE {event} ON team_members");
+        let sql = match database.engine {
+            Engine::Sqlite => format!(
+                "CREATE {before} WHEN {whose} BEGIN SELECT RAISE(ABORT, 'not this one'); END;"
+            ),
+            Engine::Postgres => format!(
+                "CREATE FUNCTION {name}() RETURNS trigger AS $$ BEGIN IF {whose} THEN \
+                 RAISE EXCEPTION 'not this one'; END IF; RETURN {row}; END $$ LANGUAGE plpgsql; \
+                 CREATE {before} FOR EACH ROW EXECUTE FUNCTION {name}()"
+            ),
+            Engine::Mysql => format!(
+                "CREATE {before} FOR EACH ROW IF {whose} THEN SIGNAL SQLSTATE '45000' \
+                 SET MESSAGE_TEXT = 'not this one'; END IF"
+            ),
+        };
+        database.execute(&sql).await;
+    }
+
     /// How many memberships kpifire has of a user.
     pub async fn memberships(&self, id: &str) -> u64 {
         self.plant.agent.database().count(&format!("team_members WHERE user_id = {id}")).await
