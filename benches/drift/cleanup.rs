@@ -17,8 +17,8 @@ use crate::support::{Failure, Result};
 pub struct Seen {
     /// Users whose memberships are to go.
     pub due: usize,
-    /// `cleanup plan`, and its peak memory in MiB.
-    pub plan: (Duration, f64),
+    /// `cleanup plan`, made a few times, and its peak memory in MiB. The first one reads from the disk.
+    pub plans: Vec<(Duration, f64)>,
     /// `cleanup apply`: how long it was let work, steps that it did by then, peak memory.
     pub apply: (Duration, usize, f64),
 }
@@ -32,6 +32,7 @@ pub async fn measure(
     database: &Database,
     program: &Program,
     leavers: u32,
+    turns: u32,
     time: Duration,
 ) -> Result<Seen> {
     let beyond = User(leavers).key();
@@ -46,8 +47,13 @@ pub async fn measure(
         ))
         .await?;
     super::fill::settle(database).await?;
-    let planned =
-        child::run(program, database, &["cleanup", "plan", "--format", "json"], None).await?;
+    let plan = ["cleanup", "plan", "--format", "json"];
+    let mut planned = child::run(program, database, &plan, None).await?;
+    let mut plans = vec![(planned.time, planned.peak)];
+    for _ in 1..turns {
+        planned = child::run(program, database, &plan, None).await?;
+        plans.push((planned.time, planned.peak));
+    }
     let plan: Value = serde_json::from_str(&planned.stdout)?;
     let text = |key: &str| plan.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let due = plan.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
@@ -60,11 +66,7 @@ pub async fn measure(
     let arguments = ["cleanup", "apply", "--yes", "--plan", &text("hash")];
     let applied = child::run(program, database, &arguments, Some(time)).await?;
     let gone = edges_before.saturating_sub(edges(database).await?);
-    Ok(Seen {
-        due,
-        plan: (planned.time, planned.peak),
-        apply: (applied.time, gone / MEMBERSHIPS as usize, applied.peak),
-    })
+    Ok(Seen { due, plans, apply: (applied.time, gone / MEMBERSHIPS as usize, applied.peak) })
 }
 
 async fn edges(database: &Database) -> std::result::Result<usize, Failure> {

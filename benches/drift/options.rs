@@ -17,7 +17,7 @@ pub struct Options {
     /// Users to load, with five memberships each
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(20_000..=1_000_000))]
     pub users: u32,
-    /// How often reconciler and bare comparison take turns
+    /// How often reconciler and bare comparison take turns, and how often cleanup is planned
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub turns: u32,
     /// Seconds for which SCIM requests are measured on their own, and `cleanup apply` at most

@@ -95,7 +95,9 @@ async fn on(database: &Database, options: &Options, progress: &Progress) -> Resu
 
     say("cleanup");
     let patient = Program::new(database, &[unbounded])?;
-    let cleanup = cleanup::measure(database, &patient, options.leavers(), options.time()).await?;
+    let cleanup =
+        cleanup::measure(database, &patient, options.leavers(), options.turns, options.time())
+            .await?;
     Ok(Report {
         database: database.description().await?,
         users: options.users,

@@ -48,13 +48,15 @@ pub fn render(report: &Report) -> String {
             during.len(),
         );
     }
-    let (planned, plan_peak) = report.cleanup.plan;
+    let plans = report.cleanup.plans.iter();
+    let plans: Vec<String> =
+        plans.map(|(time, peak)| format!("{} in {peak:.1} MiB", seconds(*time))).collect();
     let (applied, steps, apply_peak) = report.cleanup.apply;
     text += &format!(
-        "\ncleanup plan of {} accounts: {}, {plan_peak:.1} MiB\n\
+        "\ncleanup plan of {} accounts: {}\n\
          cleanup apply: about {steps} accounts in {} ({:.0} a second), {apply_peak:.1} MiB\n",
         report.cleanup.due,
-        seconds(planned),
+        plans.join(", "),
         seconds(applied),
         f64::from(u32::try_from(steps).unwrap_or(u32::MAX)) / applied.as_secs_f64(),
     );

@@ -18,7 +18,7 @@ use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
 use crate::reconcile::cleanup::plan::{Plan, Readiness, Stage, by_stage, counted};
 use crate::reconcile::cleanup::{read, undo};
-use crate::report::{Verdict, csv, escaped_json, visible};
+use crate::report::{Verdict, csv, escaped_json, visible, write_json};
 use crate::service::stamp;
 use crate::store::{Store, cleanup};
 
@@ -123,7 +123,10 @@ fn code(verdict: Readiness) -> u8 {
 fn show(plan: &Plan, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
         Format::Text => text(plan, out),
-        Format::Json => writeln!(out, "{}", escaped_json(serde_json::to_string_pretty(plan)?)),
+        Format::Json => {
+            write_json(out, plan)?;
+            writeln!(out)
+        }
         Format::Ndjson => {
             let whole = json!({
                 "version": plan.version,

@@ -83,7 +83,7 @@ fn reading(
     // The agent writes the constant where a client says nothing.
     let constant = table.insert.get(&mapping.column).is_some_and(|constant| held.is(constant));
     // A lookup's label may be empty.
-    let labelled = matches!(mapping.encoding, Encoding::Lookup(_)) && *cell != Cell::Null;
+    let labelled = mapping.is_looked_up() && *cell != Cell::Null;
     if nothing || constant || labelled {
         Reading::Absent
     } else {

@@ -100,6 +100,14 @@ pub struct Mapping {
     pub encoding: Encoding,
 }
 
+impl Mapping {
+    /// Whether the value is another table's.
+    #[must_use]
+    pub fn is_looked_up(&self) -> bool {
+        matches!(self.encoding, Encoding::Lookup(_))
+    }
+}
+
 /// Columns the agent stamps when it writes a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Touch {

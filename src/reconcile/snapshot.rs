@@ -74,7 +74,6 @@ pub async fn take(
     progress: &Progress,
 ) -> Result<Seen, Error> {
     let layout = &*settings.layout;
-    rows::prepare(tx).await?;
     let mut findings = Findings::default();
     let mut comparison = export.map(|export| Comparison::new(export, layout));
     let mut names = Names::default();

@@ -21,7 +21,7 @@ pub(crate) mod tests;
 
 pub use mask::masked;
 pub use model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};
-pub(crate) use visible::{escaped_json, visible};
+pub(crate) use visible::{escaped_json, visible, write_json};
 
 /// What a report can be rendered as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

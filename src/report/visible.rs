@@ -4,7 +4,9 @@
 //! Owns which characters these are and how text is cut to a width; knows no report.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
+use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 /// The text with every character that can't be seen, or does something, written out.
@@ -51,6 +53,9 @@ pub(super) fn visible_lines(text: &str) -> Cow<'_, str> {
 /// they were.
 pub(crate) fn escaped_json(json: String) -> String {
     let mut before = None;
+    if json.is_ascii() && !json.contains('\u{7f}') {
+        return json;
+    }
     // Those of ASCII are escaped already, but for one; line breaks between the values stay.
     let acts = |c: char, before| (!c.is_ascii() || c == '\u{7f}') && is_hidden(c, before);
     if !json.chars().any(|c| acts(c, before.replace(c))) {
@@ -68,6 +73,51 @@ pub(crate) fn escaped_json(json: String) -> String {
         }
     }
     escaped
+}
+
+/// Writes a value as [`escaped_json`] has it, as it comes: there may be very much of it.
+///
+/// # Errors
+/// The writer's, and those of the value.
+pub(crate) fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    let mut escaped = Escaped { out, whole: Vec::with_capacity(ESCAPED_AT_ONCE * 2) };
+    serde_json::to_writer_pretty(&mut escaped, value)?;
+    escaped.flush()
+}
+
+/// Bytes that are gone through at a time.
+const ESCAPED_AT_ONCE: usize = 32 * 1024;
+
+struct Escaped<'a> {
+    out: &'a mut dyn Write,
+    /// What came: `serde_json` hands over whole characters.
+    whole: Vec<u8>,
+}
+
+impl Escaped<'_> {
+    fn pass_on(&mut self) -> io::Result<()> {
+        let text = String::from_utf8(std::mem::take(&mut self.whole)).map_err(io::Error::other)?;
+        let text = escaped_json(text);
+        self.out.write_all(text.as_bytes())?;
+        self.whole = text.into_bytes();
+        self.whole.clear();
+        Ok(())
+    }
+}
+
+impl Write for Escaped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.whole.extend_from_slice(bytes);
+        if self.whole.len() >= ESCAPED_AT_ONCE {
+            self.pass_on()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass_on()?;
+        self.out.flush()
+    }
 }
 
 /// The text in ASCII: every other character written out. Tells apart what looks alike.
@@ -204,6 +254,11 @@ mod tests {
         assert_eq!(escaped, "\"a\\u009bb\\u202ec\\u007f\\udb40\\udc41d👩\u{200d}💻\"");
         assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
         assert_eq!(escaped_json("{\n \"a\": 1\n}".to_owned()), "{\n \"a\": 1\n}");
+        let texts = ["one \u{7f}\u{1b}[2J \"\u{200d}", "\n\u{202e}two\u{e0041}", "Zoë 👩‍💻"];
+        let mut written = Vec::new();
+        write_json(&mut written, &texts).unwrap();
+        let whole = serde_json::to_string_pretty(&texts).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), escaped_json(whole));
     }
 
     #[test]

@@ -16,7 +16,6 @@ use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, guard, read
 use crate::config::Guard;
 use crate::mapper::{self, Assignment, Cell, Layout, Predicate, Record};
 use crate::notify::Channels;
-use crate::profile::model::Encoding;
 use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
 use crate::store::resources::{self, Beside, UnknownLabel};
 use crate::store::{Tx, audit as audit_rows};
@@ -313,8 +312,8 @@ fn taken(kind: ResourceType, name: &str) -> Error {
 fn needs_reread(layout: &Layout, kind: ResourceType, assignments: &[Assignment]) -> bool {
     let attributes = &layout.profile.table(kind).attributes;
     assignments.iter().any(|assignment| {
-        attributes.values().any(|mapping| {
-            mapping.column == assignment.column && matches!(mapping.encoding, Encoding::Lookup(_))
-        })
+        attributes
+            .values()
+            .any(|mapping| mapping.column == assignment.column && mapping.is_looked_up())
     })
 }

@@ -33,7 +33,7 @@ pub async fn users(
     let key = layout.column(&users.table, &users.key);
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
-        let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User, |_| true)).raw(
+        let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User)).raw(
             ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, \
                  l.disabled_at, l.deleted_at",
         );

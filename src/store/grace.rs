@@ -9,6 +9,8 @@ use super::snapshot::unsigned;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::Layout;
+use crate::profile::catalogue::Database;
+use crate::profile::model::TableName;
 
 /// Until when each stage of cleanup is due: users disabled at or before the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +30,7 @@ pub struct Due {
 /// The database's.
 pub async fn counts(tx: &mut Tx, layout: &Layout, due: Due) -> Result<[u64; 5], Error> {
     let database = tx.database();
-    let members = &layout.profile.members;
-    let user = layout.column(&members.table, &members.user);
-    let member = Sql::new("EXISTS (SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
-        .column("m", &members.user)
-        .raw(" = ")
-        .append(text_key(database, user, Sql::new("l.legacy_key")))
-        .raw(")");
+    let member = is_member(layout);
     let at = |text: &str, time: NaiveDateTime| {
         Sql::new("l.state = 'managed' AND l.disabled_at ")
             .raw(text)
@@ -85,57 +79,61 @@ pub struct Overdue {
 /// The database's.
 pub async fn overdue(tx: &mut Tx, layout: &Layout, due: Due) -> Result<Vec<Overdue>, Error> {
     let database = tx.database();
-    let members = &layout.profile.members;
-    let user = layout.column(&members.table, &members.user);
-    let until = |state: &str, time: NaiveDateTime| {
-        Sql::new(
-            "SELECT l.legacy_key, l.disabled_at FROM scim_links l WHERE l.resource_type = 'User' \
-             AND ",
-        )
-        .raw(state)
-        .raw(" AND l.disabled_at <= ")
-        .append(timestamp(database, time))
-    };
-    let managed = "l.state = 'managed'";
     let anonymises = !layout.profile.anonymise.is_empty();
-    let strip = until(managed, due.strip)
-        .raw(" AND EXISTS (SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
-        .column("m", &members.user)
-        .raw(" = ")
-        .append(text_key(database, user, Sql::new("l.legacy_key")))
-        .raw(")");
+    let strip = until(database, MANAGED, due.strip).raw(" AND ").append(is_member(layout));
     let mut found = stage(tx, strip, "strip").await?;
     if anonymises {
-        found.extend(stage(tx, until(managed, due.anonymise), "anonymise").await?);
+        found.extend(stage(tx, until(database, MANAGED, due.anonymise), "anonymise").await?);
     }
     if let Some(time) = due.delete {
-        // A row goes once it says nothing of anybody; until then that is what is late.
-        let state = if anonymises {
-            "l.state = 'deleted' AND l.cleanup_stage = 'anonymise'"
-        } else {
-            managed
-        };
         let users = &layout.profile.users;
-        let key = layout.column(&users.table, &users.key);
-        let delete = until(state, time)
-            .raw(" AND EXISTS (SELECT 1 FROM ")
-            .table(&users.table)
-            .raw(" r WHERE ")
-            .column("r", &users.key)
-            .raw(" = ")
-            .append(text_key(database, key, Sql::new("l.legacy_key")))
-            .raw(")");
+        let there = exists(layout, &users.table, &users.key);
+        let delete = until(database, deletable(anonymises), time).raw(" AND ").append(there);
         found.extend(stage(tx, delete, "delete").await?);
     }
     Ok(found)
 }
 
-async fn stage(tx: &mut Tx, sql: Sql, stage: &'static str) -> Result<Vec<Overdue>, Error> {
-    let rows = tx.query(sql).await?;
+async fn stage(tx: &mut Tx, condition: Sql, stage: &'static str) -> Result<Vec<Overdue>, Error> {
+    let sql = Sql::new("SELECT l.legacy_key, l.disabled_at FROM scim_links l WHERE ");
+    let rows = tx.query(sql.append(condition)).await?;
     Ok(rows
         .iter()
         .filter_map(|row| Some(Overdue { id: row.text(0)?, stage, disabled_at: row.time(1)? }))
         .collect())
+}
+
+/// A user's link, while Entra manages the user.
+pub(super) const MANAGED: &str = "l.state = 'managed'";
+
+/// A user's link whose row may go: one that says nothing of anybody, where that is ever so.
+pub(super) fn deletable(anonymises: bool) -> &'static str {
+    if anonymises { "l.state = 'deleted' AND l.cleanup_stage = 'anonymise'" } else { MANAGED }
+}
+
+/// Links `l` of users in this state whom Entra disabled at or before this time: by the index of
+/// `disabled_at`.
+pub(super) fn until(database: Database, state: &str, time: NaiveDateTime) -> Sql {
+    Sql::new("l.resource_type = 'User' AND ")
+        .raw(state)
+        .raw(" AND l.disabled_at <= ")
+        .append(timestamp(database, time))
+}
+
+/// Whether kpifire has the user of the link `l` in any team.
+pub(super) fn is_member(layout: &Layout) -> Sql {
+    let members = &layout.profile.members;
+    exists(layout, &members.table, &members.user)
+}
+
+/// Whether the table has a row of the user of the link `l`.
+fn exists(layout: &Layout, table: &TableName, user: &str) -> Sql {
+    let key = text_key(layout.database, layout.column(table, user), Sql::new("l.legacy_key"));
+    Sql::new("EXISTS (SELECT 1 FROM ")
+        .table(table)
+        .raw(" x WHERE ")
+        .column("x", user)
+        .raw(" = ")
+        .append(key)
+        .raw(")")
 }

@@ -37,6 +37,7 @@ pub mod runs;
 pub mod snapshot;
 mod sql;
 mod status;
+mod stream;
 mod tls;
 mod transaction;
 

@@ -14,7 +14,7 @@ use crate::mapper::{
     Assignment, Cell, Field, Group, Groups, Layout, Link, LinkState, NewValue, Predicate, Record,
 };
 use crate::profile::catalogue::Database;
-use crate::profile::model::{Encoding, Lookup, Mapping, Missing, RevokeAction, TableName};
+use crate::profile::model::{Encoding, Lookup, Missing, RevokeAction, TableName};
 use crate::scim::{AttributePath, ResourceType, SortOrder, fold};
 
 /// Whether the rows are about to be written.
@@ -442,7 +442,7 @@ async fn lock_first(
 }
 
 fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
-    let mut sql = Sql::new("SELECT ").append(columns(layout, kind, |_| true)).raw(", ").raw(LINK);
+    let mut sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(", ").raw(LINK);
     for column in groups.into_iter().flat_map(|desired| edges::groups_columns(layout, desired)) {
         sql = sql.raw(", ").append(column);
     }
@@ -450,46 +450,39 @@ fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
 }
 
 /// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`LINK`].
-/// What isn't wanted is read as NULL.
-pub(super) fn columns(
-    layout: &Layout,
-    kind: ResourceType,
-    wanted: impl Fn(&AttributePath) -> bool,
-) -> Sql {
-    let table = layout.profile.table(kind);
-    let mut columns = vec![Sql::default().column("r", &table.key)];
-    for (path, mapping) in &table.attributes {
-        columns.push(match &mapping.encoding {
-            _ if !wanted(path) => Sql::new("NULL"),
-            Encoding::Lookup(lookup) => Sql::new("(SELECT ")
-                .column("d", &lookup.label)
-                .raw(" FROM ")
-                .table(&lookup.table)
-                .raw(" d WHERE ")
-                .column("d", &lookup.key)
-                .raw(" = ")
-                .column("r", &mapping.column)
-                .raw(")"),
-            Encoding::Plain | Encoding::Values { .. } => {
-                Sql::default().column("r", &mapping.column)
-            }
-        });
-    }
-    for (path, mapping) in &table.attributes {
-        if matches!(mapping.encoding, Encoding::Lookup(_)) {
-            let column = Sql::default().column("r", &mapping.column);
-            columns.push(if wanted(path) { column } else { Sql::new("NULL") });
-        }
-    }
-    for stamp in [table.touch.created.first(), table.touch.modified.first()] {
-        columns.push(stamp.map_or_else(|| Sql::new("NULL"), |it| Sql::default().column("r", it)));
-    }
-    Sql::default().list(", ", columns)
+pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
+    let touch = &layout.profile.table(kind).touch;
+    let stamps = [touch.created.first(), touch.modified.first()];
+    let stamp = |it: &String| Sql::default().column("r", it);
+    let stamps = stamps.map(|it| it.map_or_else(|| Sql::new("NULL"), stamp));
+    mapped(layout, kind, |_| true).raw(", ").list(", ", stamps)
 }
 
-fn lookups(layout: &Layout, kind: ResourceType) -> impl Iterator<Item = &Mapping> {
-    let attributes = layout.profile.table(kind).attributes.values();
-    attributes.filter(|mapping| matches!(mapping.encoding, Encoding::Lookup(_)))
+/// The key, the mapped columns that are asked for, and the keys of those among them that are looked
+/// up: what [`unlinked`] reads.
+pub(super) fn mapped(
+    layout: &Layout,
+    kind: ResourceType,
+    asked: impl Fn(&AttributePath) -> bool,
+) -> Sql {
+    let table = layout.profile.table(kind);
+    let column = |name: &str| Sql::default().column("r", name);
+    let asked = || table.attributes.iter().filter(|(path, _)| asked(path)).map(|(_, it)| it);
+    let values = asked().map(|mapping| match &mapping.encoding {
+        Encoding::Lookup(lookup) => Sql::new("(SELECT ")
+            .column("d", &lookup.label)
+            .raw(" FROM ")
+            .table(&lookup.table)
+            .raw(" d WHERE ")
+            .column("d", &lookup.key)
+            .raw(" = ")
+            .column("r", &mapping.column)
+            .raw(")"),
+        Encoding::Plain | Encoding::Values { .. } => column(&mapping.column),
+    });
+    let keys = asked().filter(|it| it.is_looked_up()).map(|it| column(&it.column));
+    let key = std::iter::once(column(&table.key));
+    Sql::default().list(", ", key.chain(values).chain(keys))
 }
 
 /// `… FROM rows r LEFT JOIN links l`.
@@ -507,25 +500,33 @@ pub(super) fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
 
 /// A row of [`columns`] and the link's.
 pub(super) fn record(layout: &Layout, kind: ResourceType, row: Row) -> Result<Record, Error> {
-    let mapped = layout.profile.table(kind).attributes.len();
-    let looked_up = lookups(layout, kind).count();
-    let after = 1 + mapped + looked_up;
+    let attributes = &layout.profile.table(kind).attributes;
+    let looked_up = attributes.values().filter(|it| it.is_looked_up()).count();
+    let after = 1 + attributes.len() + looked_up;
     let link = row.text(after + 2).map(|state| link(&state, &row, after + 3)).transpose()?;
     let (created, modified) = (row.time(after), row.time(after + 1));
     // Cells are moved, not copied: a run reads millions.
-    let mut cells = row.0.into_iter();
-    Ok(Record {
-        groups: None,
-        key: cells.next().unwrap_or(Cell::Null),
-        cells: cells.by_ref().take(mapped).collect(),
-        lookup_keys: lookups(layout, kind)
-            .map(|mapping| mapping.column.clone())
-            .zip(cells.by_ref().take(looked_up))
-            .collect(),
-        created,
-        modified,
-        link,
-    })
+    let bare = unlinked(layout, kind, |_| true, &mut row.0.into_iter());
+    Ok(Record { created, modified, link, ..bare })
+}
+
+/// A row of [`mapped`], without stamps and link; NULL is what wasn't asked for.
+pub(super) fn unlinked(
+    layout: &Layout,
+    kind: ResourceType,
+    asked: impl Fn(&AttributePath) -> bool,
+    row: &mut impl Iterator<Item = Cell>,
+) -> Record {
+    let attributes = &layout.profile.table(kind).attributes;
+    let mut next = || row.next().unwrap_or(Cell::Null);
+    let key = next();
+    let mut cells = Vec::with_capacity(attributes.len());
+    for path in attributes.keys() {
+        cells.push(if asked(path) { next() } else { Cell::Null });
+    }
+    let looked_up = attributes.iter().filter(|(path, it)| it.is_looked_up() && asked(path));
+    let lookup_keys = looked_up.map(|(_, it)| (it.column.clone(), next())).collect();
+    Record { key, cells, lookup_keys, created: None, modified: None, link: None, groups: None }
 }
 
 /// [`record`], and the two columns of [`edges::groups_columns`] where they were asked for.

@@ -32,18 +32,6 @@ pub struct Observed {
     pub baseline_hash: Option<String>,
 }
 
-/// Makes the planner of a big read choose for the whole of it.
-///
-/// # Errors
-/// The database's.
-pub async fn prepare(tx: &mut Tx) -> Result<(), Error> {
-    if tx.database() == Database::Postgres {
-        // A cursor is planned for its first rows otherwise; hashes of a plant's users fit in 64 MB.
-        tx.batch("SET LOCAL cursor_tuple_fraction = 1.0; SET LOCAL work_mem = '64MB'").await?;
-    }
-    Ok(())
-}
-
 /// All rows of a resource type, a page at a time.
 pub struct Everything {
     kind: ResourceType,
@@ -101,7 +89,7 @@ impl Page {
 
 /// As `resources` reads rows, without the two long columns of the link.
 fn select(layout: &Layout, kind: ResourceType) -> Sql {
-    let sql = Sql::new("SELECT ").append(columns(layout, kind, |_| true)).raw(
+    let sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(
         ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, l.disabled_at, \
          l.deleted_at, l.baseline_hash",
     );

@@ -20,6 +20,7 @@ use super::pipeline::{self, Later};
 use super::pool::{Connection, Pool, Purpose};
 use super::row::Row;
 use super::sql::Sql;
+use super::stream;
 use crate::profile::catalogue::Database;
 
 /// How often a transaction is tried in all.
@@ -93,6 +94,17 @@ impl Tx {
             Connection::Mysql(it) => sql.load::<Row>(it).await,
         }
         .map_err(Error::from)
+    }
+
+    /// Runs a query of very many rows: each is handed out as it comes.
+    pub(super) async fn each_row(
+        &mut self,
+        sql: Sql,
+        take: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), Error> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        self.catch_up().await?;
+        stream::rows(&mut self.connection, sql, take).await
     }
 
     /// Runs a statement of which nothing is wanted but that it doesn't fail. In a transaction it
@@ -182,6 +194,13 @@ impl Tx {
                 AnsiTransactionManager::begin_transaction_sql(
                     &mut **it,
                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                )
+                .await?;
+                // A cursor is planned for its first rows otherwise; hashes of a plant's users fit in
+                // 64 MB; and compiling such statements takes longer than it spares.
+                it.batch_execute(
+                    "SET LOCAL cursor_tuple_fraction = 1.0; SET LOCAL work_mem = '64MB'; \
+                     SELECT set_config(name, 'off', true) FROM pg_settings WHERE name = 'jit'",
                 )
                 .await
             }

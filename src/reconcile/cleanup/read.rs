@@ -85,7 +85,7 @@ async fn candidates(
     let mut found: Vec<(Candidate, Option<String>)> = Vec::new();
     let mut take = |leaver: Leaver| {
         let candidate = candidate(layout, &leaver);
-        let manager = manager(&leaver.record).filter(|_| candidate.owns());
+        let manager = manager(&leaver, &candidate.id).filter(|_| candidate.owns());
         found.push((candidate, manager));
     };
     leavers::leavers(tx, layout, wanted, &mut take).await?;
@@ -113,17 +113,17 @@ async fn candidates(
 /// A leaver as the plan sees them; who takes over isn't known yet.
 fn candidate(layout: &Layout, leaver: &Leaver) -> Candidate {
     let record = &leaver.record;
-    let name = name(layout, record);
+    let (id, name) = (record.id(), name(layout, record));
     let owned = layout.profile.ownership.iter().zip(&leaver.owned);
     let pointing = layout.pointing_at_users().iter().zip(&leaver.pointed_at);
     let mut referenced_by: Vec<String> =
         pointing.filter(|(_, there)| **there).map(|((table, _), _)| table.to_string()).collect();
     referenced_by.dedup();
     Candidate {
-        id: record.id(),
         barred: barred(layout, record, name.as_deref(), leaver.held.as_deref()),
+        id,
         name,
-        disabled_at: disabled_at(record).unwrap_or_default().and_utc(),
+        disabled_at: leaver.disabled_at.and_utc(),
         anonymised: leaver.stage.as_deref() == Some("anonymise"),
         memberships: leaver.memberships,
         owned: owned.map(|(it, rows)| (it.table.to_string(), *rows)).collect(),
@@ -147,7 +147,7 @@ pub(super) fn barred(
     }
     let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
     let asserted = baseline.and_then(|baseline| baseline.get("userName")?.as_str());
-    // The plan reads no baselines: there it is the step that finds this out.
+    // The plan reads no links: there it is the step that finds this out.
     if mapper::recycled(record, asserted, name) {
         return Some("recycled: the key belongs to another person's row".to_owned());
     }
@@ -177,10 +177,10 @@ fn reading(layout: &Layout, record: &Record, attribute: &str) -> Option<Reading>
 }
 
 /// The id of the manager whom Entra wrote.
-fn manager(record: &Record) -> Option<String> {
-    let kept = &record.link.as_ref()?.kept;
-    let id = kept.get(schema::ENTERPRISE_USER)?.get("manager")?.get("value")?.as_str()?;
-    (id != record.id()).then(|| id.to_owned())
+fn manager(leaver: &Leaver, leavers: &str) -> Option<String> {
+    let enterprise = leaver.kept.get(schema::ENTERPRISE_USER)?;
+    let id = enterprise.get("manager")?.get("value")?.as_str()?;
+    (id != leavers).then(|| id.to_owned())
 }
 
 fn successor(

@@ -1,0 +1,62 @@
+//! The rows of one statement as they come, however many: what is read is not held.
+
+use diesel::connection::DefaultLoadingMode;
+use diesel_async::RunQueryDsl;
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc;
+
+use super::error::Error;
+use super::pool::Connection;
+use super::row::Row;
+use super::sql::Sql;
+
+/// SQLite's rows that change threads at a time.
+const PAGE: usize = 1000;
+/// Such pages that wait to be taken.
+const AHEAD: usize = 2;
+
+/// Hands out the rows of a query in their order, while the next ones are read.
+pub(super) async fn rows(
+    connection: &mut Connection,
+    sql: Sql,
+    take: &mut (dyn FnMut(Row) + Send),
+) -> Result<(), Error> {
+    match connection {
+        Connection::Sqlite(it) => {
+            let (sender, mut pages) = mpsc::channel::<Vec<Row>>(AHEAD);
+            let reading = it.spawn_blocking(move |inner| {
+                let rows = diesel::RunQueryDsl::load_iter::<Row, DefaultLoadingMode>(sql, inner)?;
+                let mut page = Vec::with_capacity(PAGE);
+                for row in rows {
+                    page.push(row?);
+                    if page.len() == PAGE {
+                        // Whoever takes them is gone only with the whole transaction.
+                        let _ = sender.blocking_send(std::mem::take(&mut page));
+                    }
+                }
+                let _ = sender.blocking_send(page);
+                Ok(())
+            });
+            let taking = async {
+                while let Some(page) = pages.recv().await {
+                    page.into_iter().for_each(&mut *take);
+                }
+            };
+            let (read, ()) = tokio::join!(reading, taking);
+            read?;
+        }
+        Connection::Postgres(it) => {
+            let mut rows = sql.load_stream::<Row>(&mut **it).await?;
+            while let Some(row) = rows.try_next().await? {
+                take(row);
+            }
+        }
+        Connection::Mysql(it) => {
+            let mut rows = sql.load_stream::<Row>(&mut **it).await?;
+            while let Some(row) = rows.try_next().await? {
+                take(row);
+            }
+        }
+    }
+    Ok(())
+}
