@@ -1,5 +1,6 @@
 //! The rows of one statement as they come, however many: what is read is not held.
 
+use diesel::QueryResult;
 use diesel::connection::DefaultLoadingMode;
 use diesel_async::RunQueryDsl;
 use futures_util::TryStreamExt;
@@ -26,16 +27,15 @@ pub(super) async fn rows(
             let (sender, mut pages) = mpsc::channel::<Vec<Row>>(AHEAD);
             let reading = it.spawn_blocking(move |inner| {
                 let rows = diesel::RunQueryDsl::load_iter::<Row, DefaultLoadingMode>(sql, inner)?;
-                let mut page = Vec::with_capacity(PAGE);
-                for row in rows {
-                    page.push(row?);
-                    if page.len() == PAGE {
-                        // Whoever takes them is gone only with the whole transaction.
-                        let _ = sender.blocking_send(std::mem::take(&mut page));
+                // Asked again behind the last row, SQLite would begin anew.
+                let mut rows = rows.fuse();
+                loop {
+                    let page = rows.by_ref().take(PAGE).collect::<QueryResult<Vec<Row>>>()?;
+                    // Whoever took them may be gone, with the whole transaction.
+                    if page.is_empty() || sender.blocking_send(page).is_err() {
+                        return Ok(());
                     }
                 }
-                let _ = sender.blocking_send(page);
-                Ok(())
             });
             let taking = async {
                 while let Some(page) = pages.recv().await {

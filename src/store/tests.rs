@@ -236,6 +236,33 @@ async fn sqlite_finds_by_the_index_what_folds_alike() {
     }
 }
 
+#[tokio::test]
+async fn sqlite_hands_every_row_out_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = users(&folder).await;
+    for rows in [0, 1, 999, 1000, 1001, 2000, 4500] {
+        let sql = Sql::new(&format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {rows}) \
+             SELECT n FROM n WHERE {rows} > 0"
+        ));
+        let found: Result<Vec<i64>, Error> = store
+            .snapshot(move |tx| {
+                Box::pin(async move {
+                    let mut found = Vec::new();
+                    tx.each_row(sql, &mut |row| found.push(row.int(0))).await?;
+                    Ok(found)
+                })
+            })
+            .await;
+        assert_eq!(found.unwrap(), (1..=rows).collect::<Vec<i64>>());
+    }
+    // It stops at what goes wrong.
+    let sql = Sql::new("SELECT abs(n) FROM (SELECT 1 AS n UNION ALL SELECT -9223372036854775808)");
+    let broken: Result<(), Error> =
+        store.snapshot(move |tx| Box::pin(async move { tx.each_row(sql, &mut drop).await })).await;
+    assert!(broken.unwrap_err().to_string().contains("integer overflow"));
+}
+
 const TWO_PHONES: &str = r#"
 [users]
 table = "users"
