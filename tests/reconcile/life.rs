@@ -102,7 +102,9 @@ async fn reports_can_be_read_again(engine: Engine) {
         let out = file.to_str().unwrap();
         assert_eq!(install.stdout(&["report", id, "--format", format, "--out", out]), "");
         let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.contains("Boss") && text.contains("ana@plant.example"), "{format}: {text}");
+        // The page lets an address break.
+        let plain = text.replace("<wbr>", "");
+        assert!(plain.contains("Boss") && plain.contains("ana@plant.example"), "{format}: {text}");
         assert_eq!(install.stdout(&["report", id, "--format", format]), text);
     }
 }
