@@ -1,6 +1,7 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
 use super::dialect::{exact, fold, is_key, key_text, like_literal, same, text_key, value};
+use super::resources::label;
 use super::sql::Sql;
 use crate::mapper::{Cell, Field, Layout, Operand, Operator, Predicate};
 use crate::profile::catalogue::{Database, Kind};
@@ -108,15 +109,7 @@ impl Compiler<'_> {
         match field {
             Field::Key => key_text(self.database(), Sql::default().column("r", &table.key)),
             Field::Column(column) => Sql::default().column("r", column),
-            Field::Label { column, lookup } => Sql::new("(SELECT ")
-                .column("d", &lookup.label)
-                .raw(" FROM ")
-                .table(&lookup.table)
-                .raw(" d WHERE ")
-                .column("d", &lookup.key)
-                .raw(" = ")
-                .column("r", column)
-                .raw(")"),
+            Field::Label { column, lookup } => label(lookup, column),
             Field::ExternalId => Sql::new("l.external_id"),
             Field::Created => stamp(table.touch.created.first(), "l.created"),
             Field::Modified => stamp(table.touch.modified.first(), "l.modified"),

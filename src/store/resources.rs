@@ -469,20 +469,25 @@ pub(super) fn mapped(
     let column = |name: &str| Sql::default().column("r", name);
     let asked = || table.attributes.iter().filter(|(path, _)| asked(path)).map(|(_, it)| it);
     let values = asked().map(|mapping| match &mapping.encoding {
-        Encoding::Lookup(lookup) => Sql::new("(SELECT ")
-            .column("d", &lookup.label)
-            .raw(" FROM ")
-            .table(&lookup.table)
-            .raw(" d WHERE ")
-            .column("d", &lookup.key)
-            .raw(" = ")
-            .column("r", &mapping.column)
-            .raw(")"),
+        Encoding::Lookup(lookup) => label(lookup, &mapping.column),
         Encoding::Plain | Encoding::Values { .. } => column(&mapping.column),
     });
     let keys = asked().filter(|it| it.is_looked_up()).map(|it| column(&it.column));
     let key = std::iter::once(column(&table.key));
     Sql::default().list(", ", key.chain(values).chain(keys))
+}
+
+/// What the row's column points at by its key.
+pub(super) fn label(lookup: &Lookup, column: &str) -> Sql {
+    Sql::new("(SELECT ")
+        .column("d", &lookup.label)
+        .raw(" FROM ")
+        .table(&lookup.table)
+        .raw(" d WHERE ")
+        .column("d", &lookup.key)
+        .raw(" = ")
+        .column("r", column)
+        .raw(")")
 }
 
 /// `… FROM rows r LEFT JOIN links l`.
