@@ -129,7 +129,14 @@ pub(super) fn is_member(layout: &Layout) -> Sql {
 /// Whether the table has a row of the user of the link `l`.
 fn exists(layout: &Layout, table: &TableName, user: &str) -> Sql {
     let key = text_key(layout.database, layout.column(table, user), Sql::new("l.legacy_key"));
-    Sql::new("EXISTS (SELECT 1 FROM ")
+    Sql::new("EXISTS ").append(rows_of("1", table, user, key))
+}
+
+/// The subquery of what a table has of the user with this key.
+pub(super) fn rows_of(what: &str, table: &TableName, user: &str, key: Sql) -> Sql {
+    Sql::new("(SELECT ")
+        .raw(what)
+        .raw(" FROM ")
         .table(table)
         .raw(" x WHERE ")
         .column("x", user)

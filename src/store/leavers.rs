@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::dialect::{text_key, timestamp};
 use super::error::{Error, ErrorKind};
-use super::grace::{MANAGED, deletable, is_member, until};
+use super::grace::{MANAGED, deletable, is_member, rows_of, until};
 use super::resources::{mapped, object, unlinked};
 use super::row::Row;
 use super::sql::Sql;
@@ -119,17 +119,7 @@ fn details(
 ) -> Sql {
     let (users, members) = (&layout.profile.users, &layout.profile.members);
     let key = || Sql::default().column("r", &users.key);
-    let rows = |what: &str, table: &TableName, user: &str| {
-        Sql::new("(SELECT ")
-            .raw(what)
-            .raw(" FROM ")
-            .table(table)
-            .raw(" x WHERE ")
-            .column("x", user)
-            .raw(" = ")
-            .append(key())
-            .raw(")")
-    };
+    let rows = |what, table, user| rows_of(what, table, user, key());
     let memberships = rows("COUNT(*)", &members.table, &members.user);
     let owned = owned.iter().map(|it| rows("COUNT(*)", &it.table, &it.owner));
     let pointing = pointing.iter().map(|(table, column)| {
@@ -161,14 +151,15 @@ fn leaver(layout: &Layout, row: Row, owned: usize) -> Result<Leaver, Error> {
     let mut cells = row.0.into_iter();
     let record = unlinked(layout, ResourceType::User, asked, &mut cells);
     let mut next = || cells.next().unwrap_or(Cell::Null);
-    let disabled_at = next().to_time();
+    let no_time = "a leaver's `disabled_at` is no time";
+    let disabled_at =
+        next().to_time().ok_or_else(|| Error::new(ErrorKind::Other, "scim_links", no_time))?;
     let (stage, held, kept) = (next().to_text(), next().to_text(), next().to_text());
     let mut counts = cells.map(|cell| cell.to_int().unwrap_or_default());
     let mut count = || u64::try_from(counts.next().unwrap_or_default()).unwrap_or_default();
-    let broken = |what: &str| Error::new(ErrorKind::Other, "scim_links", what);
     Ok(Leaver {
         record,
-        disabled_at: disabled_at.ok_or_else(|| broken("a leaver's `disabled_at` is no time"))?,
+        disabled_at,
         stage,
         held,
         kept: kept.map(|kept| object(&kept)).transpose()?.unwrap_or_default(),

@@ -177,10 +177,10 @@ fn reading(layout: &Layout, record: &Record, attribute: &str) -> Option<Reading>
 }
 
 /// The id of the manager whom Entra wrote.
-fn manager(leaver: &Leaver, leavers: &str) -> Option<String> {
+fn manager(leaver: &Leaver, own: &str) -> Option<String> {
     let enterprise = leaver.kept.get(schema::ENTERPRISE_USER)?;
     let id = enterprise.get("manager")?.get("value")?.as_str()?;
-    (id != leavers).then(|| id.to_owned())
+    (id != own).then(|| id.to_owned())
 }
 
 fn successor(
