@@ -48,13 +48,13 @@ pub async fn measure(
         .await?;
     super::fill::settle(database).await?;
     let plan = ["cleanup", "plan", "--format", "json"];
-    let mut planned = child::run(program, database, &plan, None).await?;
-    let mut plans = vec![(planned.time, planned.peak)];
-    for _ in 1..turns {
-        planned = child::run(program, database, &plan, None).await?;
+    let (mut plans, mut printed) = (Vec::new(), String::new());
+    for _ in 0..turns {
+        let planned = child::run(program, database, &plan, None).await?;
         plans.push((planned.time, planned.peak));
+        printed = planned.stdout;
     }
-    let plan: Value = serde_json::from_str(&planned.stdout)?;
+    let plan: Value = serde_json::from_str(&printed)?;
     let text = |key: &str| plan.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let due = plan.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
     let least = usize::try_from(leavers)?.saturating_sub(super::plant::PLANTED);
