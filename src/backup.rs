@@ -46,7 +46,6 @@ pub struct Header {
 
 impl Header {
     /// Rows in all.
-    #[must_use]
     pub fn total(&self) -> u64 {
         self.rows.values().sum()
     }
@@ -371,9 +370,6 @@ impl Lines {
 }
 
 /// Links whose legacy rows aren't there, by resource type: keys of another database.
-///
-/// # Errors
-/// The database's.
 pub async fn strangers(
     store: &Store,
     layout: Arc<Layout>,

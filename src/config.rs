@@ -223,14 +223,12 @@ fn profile(reader: &mut Reader) -> Option<String> {
 
 impl Config {
     /// Every key with its effective value, by key, secrets hidden: what `check` prints.
-    #[must_use]
     pub fn effective(&self) -> &[(String, String)] {
         &self.effective
     }
 
     /// SHA-256 (hex) over the effective values without secrets: two equal hashes mean the same
     /// settings, whichever layer they came from, and a rotated password doesn't change it.
-    #[must_use]
     pub fn hash(&self) -> String {
         let mut hasher = Sha256::new();
         for (key, value) in &self.effective {
@@ -245,7 +243,6 @@ impl Config {
     }
 
     /// The profile's file; `None` for a built-in.
-    #[must_use]
     pub fn profile_file(&self) -> Option<&Path> {
         crate::profile::builtin(&self.profile).is_none().then(|| Path::new(&self.profile))
     }

@@ -55,7 +55,6 @@ impl Setup {
 }
 
 /// A setup that nobody reloads.
-#[must_use]
 pub fn fixed(setup: Setup) -> watch::Receiver<Setup> {
     watch::channel(setup).1
 }

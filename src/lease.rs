@@ -89,7 +89,6 @@ where
 
 /// A name for the holder of a lease, `plant7/4711/1f3a`: host, process, and the run, so that two
 /// runs of one process exclude each other as well.
-#[must_use]
 pub fn holder() -> String {
     let host = whoami::hostname().unwrap_or_else(|_| "unknown".to_owned());
     // The column takes 128; a host's name has no more than 64 where hosts have names.

@@ -96,7 +96,6 @@ pub fn status(status: &str) {
 }
 
 /// Whether anybody listens.
-#[must_use]
 pub fn is_listening() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
 }

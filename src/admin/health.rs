@@ -15,7 +15,6 @@ pub const READY: &str = "/readyz";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// `GET /healthz`
-#[must_use]
 pub fn live(method: &Method) -> Response {
     if is_read(method) { verdict(StatusCode::OK, "ok") } else { wrong_method() }
 }

@@ -70,7 +70,6 @@ pub struct Answered<'a> {
 
 impl Metrics {
     /// Everything at zero.
-    #[must_use]
     pub fn new(started: DateTime<Utc>) -> Self {
         let mut metrics = Self {
             registry: Registry::default(),
@@ -118,7 +117,6 @@ impl Metrics {
     }
 
     /// Counts a request as under way until what is returned is dropped.
-    #[must_use]
     pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
@@ -148,7 +146,6 @@ impl Metrics {
     }
 
     /// When the certificate of the listener expires; `None` without TLS.
-    #[must_use]
     pub fn certificate(&self) -> Option<DateTime<Utc>> {
         let seconds = self.certificate.load(Ordering::Relaxed);
         DateTime::from_timestamp(seconds, 0).filter(|_| seconds != 0)

@@ -57,19 +57,16 @@ const ROUTES: [(&str, Route); 9] = [
 
 impl Admin {
     /// Over a console's reads; counts from now on.
-    #[must_use]
     pub fn new(console: Console, now: DateTime<Utc>) -> Self {
         Self { console, metrics: Arc::new(Metrics::new(now)) }
     }
 
     /// The same over another console: what a reload makes. Nothing is counted anew.
-    #[must_use]
     pub fn over(&self, console: Console) -> Self {
         Self { console, metrics: Arc::clone(&self.metrics) }
     }
 
     /// What the process counts.
-    #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }

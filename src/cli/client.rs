@@ -141,7 +141,6 @@ fn print(made: Secret, format: Format) -> Result<(), Error> {
 }
 
 /// The clients as `list` and `status` show them, a heading first.
-#[must_use]
 pub fn rows(clients: &[Credential]) -> Vec<Vec<String>> {
     let heading = ["CLIENT", "SCOPE", "CLIENT ID", "CREATED", "EXPIRES", "LAST TOKEN", "REVOKED"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];

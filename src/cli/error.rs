@@ -47,7 +47,6 @@ impl Error {
     }
 
     /// The exit code.
-    #[must_use]
     pub fn code(&self) -> u8 {
         self.code
     }

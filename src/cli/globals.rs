@@ -37,7 +37,6 @@ impl Globals {
     ///
     /// clap's own `global` options lose the values given before a subcommand when there are more
     /// after it; `--config` has to keep both.
-    #[must_use]
     pub fn augment(command: Command) -> Command {
         let names: Vec<_> =
             command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
@@ -66,7 +65,6 @@ impl Globals {
     }
 
     /// The configuration files to read, the default one if there is no other.
-    #[must_use]
     pub fn config_files(&self) -> Vec<PathBuf> {
         let default = Path::new(DEFAULT_CONFIG);
         if self.config.is_empty() && default.exists() {

@@ -242,13 +242,11 @@ pub const PAGES: &[Page] = &[
 ];
 
 /// The page of a command; `None` where its options say it all.
-#[must_use]
 pub fn page(command: &str) -> Option<&'static Page> {
     PAGES.iter().find(|page| page.command == command)
 }
 
 /// Adds to each command what `--help` shows of its page.
-#[must_use]
 pub fn augment(command: Command) -> Command {
     augmented(command, "")
 }

@@ -102,7 +102,6 @@ enum Command {
 }
 
 /// Runs the command that the arguments (the program's name first) ask for.
-#[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(arguments) {
         Ok((command, globals)) => match execute(command, &globals) {

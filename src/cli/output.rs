@@ -61,7 +61,6 @@ pub fn confirm(question: &str, what: &str) -> Result<bool, Error> {
 }
 
 /// Rows in columns as wide as their widest cell, two spaces apart.
-#[must_use]
 pub fn table(rows: &[Vec<String>]) -> String {
     let mut widths = Vec::new();
     for row in rows {

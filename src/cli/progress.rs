@@ -18,7 +18,6 @@ pub struct Watched {
 
 impl Watched {
     /// Begins to watch; `what` is counted.
-    #[must_use]
     pub fn new(what: &'static str) -> Self {
         let progress = Arc::new(Progress::default());
         let template = format!("{{spinner}} {{human_pos}} {what}  {{rate}}  {{elapsed}}");
@@ -27,7 +26,6 @@ impl Watched {
     }
 
     /// Begins to watch what can't be counted: a bar says that it goes on.
-    #[must_use]
     pub fn uncounted(what: &'static str) -> Self {
         let progress = Arc::new(Progress::default());
         let template = format!("{{spinner}} {what}  {{elapsed}}");
@@ -36,7 +34,6 @@ impl Watched {
     }
 
     /// What the work counts on.
-    #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
     }

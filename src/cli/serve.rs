@@ -115,7 +115,6 @@ pub fn setup(
 }
 
 /// What the configuration has for the wire.
-#[must_use]
 pub fn settings(config: &Config, admin_door: AdminDoor, tls: Option<Tls>) -> Settings {
     Settings {
         base_path: config.base_path.clone(),

@@ -130,7 +130,6 @@ fn told(outbox: &Outbox) -> String {
 }
 
 /// The next three times of a line of the schedule, in the schedule's own zone.
-#[must_use]
 pub fn next_times(line: Option<&Cron>, schedule: &Schedule, now: DateTime<Utc>) -> String {
     let Some(cron) = line else { return "never: its line is empty".to_owned() };
     let zone = schedule.timezone;

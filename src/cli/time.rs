@@ -61,13 +61,11 @@ pub fn ahead(option: &str, duration: Duration, now: DateTime<Utc>) -> Result<Dat
 }
 
 /// A time for a person: UTC, to the second.
-#[must_use]
 pub fn show(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// [`show`], or a dash.
-#[must_use]
 pub fn show_optional(time: Option<DateTime<Utc>>) -> String {
     time.map_or_else(|| "-".to_owned(), show)
 }

@@ -108,7 +108,6 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
 }
 
 /// The tokens as `list` and `status` show them, a heading first.
-#[must_use]
 pub fn rows(tokens: &[Credential]) -> Vec<Vec<String>> {
     let heading = ["NAME", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "REVOKED"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];

@@ -111,7 +111,6 @@ impl Cron {
     }
 
     /// The line, its fields separated by single spaces.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.line
     }

@@ -23,7 +23,6 @@ impl Error {
     }
 
     /// Every problem, by key.
-    #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }

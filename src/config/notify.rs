@@ -87,7 +87,6 @@ impl WebhookFormat {
     const ALL: [Self; 3] = [Self::Json, Self::Teams, Self::Slack];
 
     /// Its name in the configuration.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",

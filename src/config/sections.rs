@@ -200,7 +200,6 @@ pub(super) fn encrypted(
 pub struct InsecurePlainHttp(pub bool);
 
 /// Whether only this machine reaches the address.
-#[must_use]
 pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }

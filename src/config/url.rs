@@ -121,13 +121,11 @@ pub struct Secret(String);
 
 impl Secret {
     /// Wraps a secret.
-    #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
     /// The secret itself.
-    #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }

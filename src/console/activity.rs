@@ -38,7 +38,6 @@ impl Minute {
     }
 
     /// The share of failures, in percent, rounded down.
-    #[must_use]
     pub fn failed_percent(self) -> u64 {
         (self.failed * 100).checked_div(self.requests).unwrap_or_default()
     }
@@ -48,13 +47,11 @@ impl Minute {
 pub type Minutes = BTreeMap<i64, Minute>;
 
 /// The minute of a time.
-#[must_use]
 pub fn minute(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(60)
 }
 
 /// Audited writes by the minute.
-#[must_use]
 pub fn of_writes(writes: &[Write]) -> Minutes {
     let mut minutes = Minutes::new();
     for write in writes {
@@ -67,7 +64,6 @@ pub fn of_writes(writes: &[Write]) -> Minutes {
 
 /// Two views of the same traffic as one: of each minute, whichever saw more. Nothing is counted twice;
 /// what only one of several agents saw may be missing.
-#[must_use]
 pub fn merged(one: &Minutes, other: &Minutes) -> Minutes {
     let mut all = one.clone();
     for (at, seen) in other {
@@ -80,7 +76,6 @@ pub fn merged(one: &Minutes, other: &Minutes) -> Minutes {
 }
 
 /// What came in the last minutes, the one under way included.
-#[must_use]
 pub fn within(minutes: &Minutes, now: DateTime<Utc>, last: i64) -> Minute {
     let from = minute(now) - last + 1;
     minutes.range(from..).map(|(_, it)| *it).fold(Minute::default(), Minute::plus)
@@ -99,20 +94,17 @@ pub struct Cycle {
 
 impl Cycle {
     /// Whether requests may still come: the last came within the pause that ends a burst.
-    #[must_use]
     pub fn under_way(&self, now: DateTime<Utc>) -> bool {
         minute(now) - minute(self.last) <= PAUSE
     }
 
     /// Minutes from its beginning to its last request, at least one.
-    #[must_use]
     pub fn minutes(&self) -> u64 {
         u64::try_from(minute(self.last) - minute(self.began)).unwrap_or_default() + 1
     }
 }
 
 /// The bursts, oldest first.
-#[must_use]
 pub fn cycles(minutes: &Minutes) -> Vec<Cycle> {
     let mut cycles: Vec<Cycle> = Vec::new();
     for (at, seen) in minutes.iter().filter(|(_, seen)| seen.requests > 0) {
@@ -144,7 +136,6 @@ pub enum Forecast {
 }
 
 /// Judges what came.
-#[must_use]
 pub fn forecast(seen: Minute) -> Forecast {
     let share = seen.failed_percent();
     if seen.requests == 0 {
@@ -163,7 +154,6 @@ pub fn forecast(seen: Minute) -> Forecast {
 }
 
 /// Refused writes of the last day among those at hand, by why, the most frequent first.
-#[must_use]
 pub fn refusals(writes: &[Write], now: DateTime<Utc>) -> Vec<(String, u64)> {
     let since = now.naive_utc() - TimeDelta::days(1);
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();

@@ -29,9 +29,6 @@ pub struct Drift {
 
 impl Console {
     /// The report of the last run; `None` before the first one. Four statements.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn drift(
         &self,
         kind: Option<Kind>,

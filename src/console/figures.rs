@@ -76,9 +76,6 @@ pub struct GuardFigures {
 }
 
 /// Reads them; counts the links anew unless they are `known`.
-///
-/// # Errors
-/// The database's.
 pub async fn read(
     store: &Store,
     limits: Guard,

@@ -54,19 +54,16 @@ struct Kept {
 
 impl Console {
     /// Over the database of a service, with the schedule's settings.
-    #[must_use]
     pub fn new(service: Service, settings: Arc<Settings>) -> Self {
         Self { service, settings, kept: Arc::default() }
     }
 
     /// What schedule and cleanup go by.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// How the pools of connections stand. Asks the database nothing.
-    #[must_use]
     pub fn pools(&self) -> Vec<PoolStatus> {
         self.service.store().pools()
     }
@@ -102,9 +99,6 @@ impl Console {
     }
 
     /// Cleanup's plan as of now, and how far disabled users are on their way out.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn cleanup(&self, now: DateTime<Utc>) -> Result<(Plan, Grace), Error> {
         let store = self.service.store();
         let plan = apply::current(store, &self.settings, now).await?;
@@ -122,9 +116,6 @@ impl Console {
     }
 
     /// Every token, without its secret.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn tokens(&self) -> Result<Vec<Credential>, Error> {
         credentials::list(self.service.store(), Kind::Token).await
     }

@@ -108,9 +108,6 @@ pub struct Person {
 
 impl Console {
     /// Ids of live users of this userName or id; three at most. Two statements.
-    ///
-    /// # Errors
-    /// The database's.
     pub(super) async fn named(&self, user: &str) -> Result<Vec<String>, Error> {
         let (layout, user) = (Arc::clone(self.service.layout()), user.to_owned());
         let read = self.service.store().read(move |tx| {
@@ -124,9 +121,6 @@ impl Console {
     }
 
     /// Users whom a text may mean. Six statements.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn people(&self, text: &str) -> Result<Hits, Error> {
         let (layout, text) = (Arc::clone(self.service.layout()), text.to_owned());
         let read = self.service.store().read(move |tx| {
@@ -151,9 +145,6 @@ impl Console {
 
     /// The person of this id; `None` where neither kpifire nor the links have one. At most nine
     /// statements.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn person(&self, id: &str) -> Result<Option<Person>, Error> {
         let (layout, wanted) = (Arc::clone(self.service.layout()), id.to_owned());
         let read = self.service.store().read(move |tx| {

@@ -32,9 +32,6 @@ pub struct Query {
 
 impl Console {
     /// A page of the audit trail. At most four statements.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn trail(&self, query: &Query) -> Result<Found, Error> {
         let resource = match &query.user {
             None => None,

@@ -87,7 +87,6 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// A media type without its parameters, in small letters.
-#[must_use]
 pub fn essence(value: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(value.as_bytes());
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()

@@ -22,7 +22,6 @@ pub struct Failure {
 
 impl Failure {
     /// No token was presented, or one that isn't a bearer token (RFC 6750 §3).
-    #[must_use]
     pub fn no_token() -> Self {
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim""#),
@@ -31,7 +30,6 @@ impl Failure {
     }
 
     /// A token was presented that isn't, or isn't any more, valid (RFC 6750 §3.1).
-    #[must_use]
     pub fn invalid_token() -> Self {
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim", error="invalid_token""#),
@@ -40,7 +38,6 @@ impl Failure {
     }
 
     /// The admin listener got no good token; a browser then asks for one (RFC 7617 §2).
-    #[must_use]
     pub fn no_login() -> Self {
         Self {
             challenge: Some(r#"Basic realm="kpifire-scim admin", charset="UTF-8""#),
@@ -51,14 +48,12 @@ impl Failure {
     }
 
     /// A token was presented that isn't valid, and this address has presented many (RFC 6585 §4).
-    #[must_use]
     pub fn too_many_failures(wait: Duration) -> Self {
         let detail = "Too many wrong tokens came from this address; a good one is still accepted.";
         Self { retry_after: Some(wait), ..Self::from(plain(429, detail.to_owned())) }
     }
 
     /// The token is valid and may not do this.
-    #[must_use]
     pub fn insufficient_scope(has: Scope, needs: Scope) -> Self {
         let (has, needs) = (has.as_str(), needs.as_str());
         let detail = format!("The token's scope is {has}; this request needs the scope {needs}.");
@@ -69,45 +64,38 @@ impl Failure {
     }
 
     /// The path has other methods.
-    #[must_use]
     pub fn wrong_method(allow: String) -> Self {
         let detail = format!("The method is not allowed here; allowed: {allow}.");
         Self { allow: Some(allow), ..Self::from(plain(405, detail)) }
     }
 
     /// RFC 7644 lets a service provider leave this out, and this one does.
-    #[must_use]
     pub fn not_implemented(what: &str) -> Self {
         Self::from(plain(501, format!("{what} is not supported.")))
     }
 
     /// The body is of another media type.
-    #[must_use]
     pub fn unsupported_media_type(given: &str) -> Self {
         let accepted = "application/scim+json or application/json";
         Self::from(plain(415, format!("The Content-Type is {given:?}; send {accepted}.")))
     }
 
     /// As many requests as allowed are under way.
-    #[must_use]
     pub fn busy() -> Self {
         Self::unavailable("Too many requests are under way; try again.", Duration::from_secs(1))
     }
 
     /// The request took longer than it may.
-    #[must_use]
     pub fn out_of_time() -> Self {
         Self::unavailable("The request took too long; try again.", Duration::from_secs(5))
     }
 
     /// The client went away or broke off in the middle of its body.
-    #[must_use]
     pub fn broken_body() -> Self {
         Self::from(scim::Error::invalid_syntax("The request body broke off."))
     }
 
     /// A defect of ours.
-    #[must_use]
     pub fn panicked() -> Self {
         Self::from(internal())
     }
@@ -117,13 +105,11 @@ impl Failure {
     }
 
     /// What the client is told.
-    #[must_use]
     pub fn reason(&self) -> &scim::Error {
         &self.error
     }
 
     /// The answer.
-    #[must_use]
     pub fn into_response(self) -> Response {
         let mut response = response::scim(self.error.status, &self.error.to_body());
         response::set(&mut response, WWW_AUTHENTICATE, self.challenge);
@@ -177,7 +163,6 @@ impl From<service::Error> for Failure {
 }
 
 /// An error and everything it was caused by, outermost first.
-#[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -46,7 +46,6 @@ pub enum Scheme {
 
 impl Scheme {
     /// What a URL begins with.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",

@@ -49,7 +49,6 @@ use tls::Tls;
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// The machine's clock.
-#[must_use]
 pub fn system_clock() -> Clock {
     Arc::new(Utc::now)
 }
@@ -114,7 +113,6 @@ pub(crate) struct Trace {
 impl App {
     /// A handler that asks `service`, and `admin` on the admin listener; `admin` counts every
     /// request.
-    #[must_use]
     pub fn new(service: Service, settings: Settings, clock: Clock, admin: Admin) -> Self {
         let running = slots(&settings.limits);
         let throttle = Arc::default();
@@ -123,7 +121,6 @@ impl App {
 
     /// The same with another service and other settings: what a reload makes. Who failed to
     /// authenticate isn't forgotten, nor who is being answered.
-    #[must_use]
     pub fn reloaded(&self, service: Service, settings: Settings, admin: Admin) -> Self {
         let old = &self.shared;
         let same = settings.limits.concurrent_requests == old.settings.limits.concurrent_requests;
@@ -133,25 +130,21 @@ impl App {
     }
 
     /// What the admin listener answers.
-    #[must_use]
     pub fn admin(&self) -> &Admin {
         &self.shared.admin
     }
 
     /// The limits it runs under; the listener needs them too.
-    #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.shared.settings.limits
     }
 
     /// What the listeners show; absent: plain HTTP.
-    #[must_use]
     pub fn tls(&self) -> Option<&Tls> {
         self.shared.settings.tls.as_ref()
     }
 
     /// Who may use the admin listener.
-    #[must_use]
     pub fn admin_door(&self) -> AdminDoor {
         self.shared.settings.admin_door
     }
@@ -161,7 +154,6 @@ impl App {
     }
 
     /// What answers in the end.
-    #[must_use]
     pub fn service(&self) -> &Service {
         &self.shared.service
     }

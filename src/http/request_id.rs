@@ -17,7 +17,6 @@ pub struct RequestId(String);
 
 impl RequestId {
     /// The id of a request with these headers.
-    #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         headers
             .get(HEADER)
@@ -27,7 +26,6 @@ impl RequestId {
     }
 
     /// The id as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

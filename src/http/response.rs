@@ -18,7 +18,6 @@ pub type Response = hyper::Response<Full<Bytes>>;
 pub const SCIM: HeaderValue = HeaderValue::from_static("application/scim+json");
 
 /// A body of a media type.
-#[must_use]
 pub fn with_body(status: u16, media_type: HeaderValue, body: impl Into<Bytes>) -> Response {
     let mut response = hyper::Response::new(Full::new(body.into()));
     *response.status_mut() = status_code(status);
@@ -27,14 +26,12 @@ pub fn with_body(status: u16, media_type: HeaderValue, body: impl Into<Bytes>) -
 }
 
 /// A SCIM body.
-#[must_use]
 pub fn scim(status: u16, body: &Value) -> Response {
     // A JSON value always serializes.
     with_body(status, SCIM, serde_json::to_vec(body).unwrap_or_default())
 }
 
 /// No body, and so no media type.
-#[must_use]
 pub fn empty(status: u16) -> Response {
     let mut response = hyper::Response::new(Full::default());
     *response.status_mut() = status_code(status);
@@ -42,7 +39,6 @@ pub fn empty(status: u16) -> Response {
 }
 
 /// The service's reply.
-#[must_use]
 pub fn from_reply(reply: Reply) -> Response {
     match reply {
         Reply::Resource { status, body, etag, location } => {
@@ -65,7 +61,6 @@ pub fn from_reply(reply: Reply) -> Response {
 }
 
 /// Adds `Allow`.
-#[must_use]
 pub fn allowing(mut response: Response, methods: &str) -> Response {
     set(&mut response, ALLOW, Some(methods));
     response
@@ -73,7 +68,6 @@ pub fn allowing(mut response: Response, methods: &str) -> Response {
 
 /// The last touch on every answer: its request id, no caching, and for HEAD the length without the
 /// body (RFC 9110 §9.3.2).
-#[must_use]
 pub fn finish(response: Response, method: &Method, id: &RequestId) -> Response {
     let (mut parts, body) = response.into_parts();
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -42,7 +42,6 @@ pub enum Operation {
 
 impl Operation {
     /// Whether a `read` token may ask for it.
-    #[must_use]
     pub fn access(self) -> Access {
         match self.writes() {
             Some(_) => Access::Write,
@@ -51,7 +50,6 @@ impl Operation {
     }
 
     /// What the audit trail calls it, and of which resource type it speaks, where it writes.
-    #[must_use]
     pub fn writes(self) -> Option<(&'static str, Option<ResourceType>)> {
         match self {
             Self::Create(kind) => Some(("create", Some(kind))),
@@ -138,7 +136,6 @@ pub enum Match {
 }
 
 /// The part of a path below the base path; `None` when it lies elsewhere.
-#[must_use]
 pub fn below<'a>(path: &'a str, base_path: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(base_path)?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)

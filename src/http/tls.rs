@@ -88,19 +88,16 @@ impl Tls {
 
 impl Certificate {
     /// Until when it is good: the earliest end in the chain, as clients refuse it from then on.
-    #[must_use]
     pub fn not_after(&self) -> DateTime<Utc> {
         self.not_after
     }
 
     /// Where it lies.
-    #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
     }
 
     /// What to tell an operator at this time: `None` while there is longer than `tls.warn_before`.
-    #[must_use]
     pub fn warning(&self, now: DateTime<Utc>) -> Option<String> {
         let left = self.not_after - now;
         let before = TimeDelta::from_std(self.warn_before).unwrap_or(TimeDelta::MAX);

@@ -27,7 +27,6 @@ pub enum Cell {
 
 impl Cell {
     /// The value as text; `None` for NULL.
-    #[must_use]
     pub fn to_text(&self) -> Option<String> {
         match self {
             Self::Null => None,
@@ -41,7 +40,6 @@ impl Cell {
     }
 
     /// The value as a whole number, where it is one.
-    #[must_use]
     pub fn to_int(&self) -> Option<i64> {
         match self {
             Self::Int(value) => Some(*value),
@@ -52,7 +50,6 @@ impl Cell {
     }
 
     /// The value as a time, where it is one: SQLite keeps times as text or as seconds.
-    #[must_use]
     pub fn to_time(&self) -> Option<NaiveDateTime> {
         match self {
             Self::Time(value) => Some(*value),
@@ -75,7 +72,6 @@ impl Cell {
 
     /// Whether a legacy value is the one a profile names, whatever type carries it: `1` in the
     /// profile is true, 1 or `1` in the table. Fixed-width text comes padded.
-    #[must_use]
     pub fn is(&self, scalar: &Scalar) -> bool {
         match (self, scalar) {
             (Self::Null, Scalar::Null) => true,
@@ -95,7 +91,6 @@ impl Cell {
     }
 
     /// The cell that a profile's constant stands for; `now` is the time of the statement.
-    #[must_use]
     pub fn of(scalar: &Scalar, now: NaiveDateTime) -> Self {
         match scalar {
             Scalar::Null => Self::Null,

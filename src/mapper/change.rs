@@ -47,7 +47,6 @@ pub enum Stamp {
 }
 
 /// The stamped columns and their values.
-#[must_use]
 pub fn stamps(touch: &Touch, stamp: Stamp, now: NaiveDateTime) -> Vec<(String, Cell)> {
     let now = whole_second(now);
     let timed = |columns: &[String]| -> Vec<(String, Cell)> {
@@ -201,7 +200,6 @@ pub(super) fn always_valued(layout: &Layout, kind: ResourceType) -> BTreeSet<Att
 }
 
 /// Attributes that no column carries, and that the link keeps.
-#[must_use]
 pub fn kept(layout: &Layout, kind: ResourceType, resource: &Resource) -> Map<String, Value> {
     let mut kept = resource.clone();
     for path in layout.profile.table(kind).attributes.keys() {
@@ -215,7 +213,6 @@ pub fn kept(layout: &Layout, kind: ResourceType, resource: &Resource) -> Map<Str
 }
 
 /// The baseline after a write: what the write asserts, over what was asserted before.
-#[must_use]
 pub fn baseline(
     layout: &Layout,
     kind: ResourceType,
@@ -234,13 +231,11 @@ pub fn baseline(
 }
 
 /// The hash that tells two baselines apart: SHA-256 (hex) of the JSON text, whose keys are sorted.
-#[must_use]
 pub fn baseline_hash(json: &str) -> String {
     format!("{:x}", Sha256::digest(json))
 }
 
 /// Whether the resource says it is active; `None` when it says nothing.
-#[must_use]
 pub fn active(resource: &Resource) -> Option<bool> {
     resource.get("active").and_then(Value::as_bool)
 }
@@ -278,7 +273,6 @@ pub fn for_delete(
 
 /// The column that takes back a deactivation, when a tombstone comes to life again: the profile's
 /// `[insert]` value, else the other of the two flags.
-#[must_use]
 pub fn undelete(layout: &Layout, kind: ResourceType) -> Option<(String, Cell)> {
     let table = layout.profile.table(kind);
     let Delete::Deactivate { column: Some((column, off)) } = &table.delete else { return None };

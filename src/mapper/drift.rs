@@ -26,7 +26,6 @@ pub enum Reading {
 
 impl Reading {
     /// The value, or null.
-    #[must_use]
     pub fn to_value(&self) -> Value {
         match self {
             Self::Absent => Value::Null,
@@ -37,7 +36,6 @@ impl Reading {
 }
 
 /// Reads every mapped attribute of a row, in the order of the profile's attributes.
-#[must_use]
 pub fn readings(layout: &Layout, kind: ResourceType, record: &Record) -> Vec<Reading> {
     let table = layout.profile.table(kind);
     table
@@ -50,7 +48,6 @@ pub fn readings(layout: &Layout, kind: ResourceType, record: &Record) -> Vec<Rea
 
 /// Reads one mapped attribute of a row, a whole one of the core schema; `None` where the profile doesn't
 /// map it.
-#[must_use]
 pub fn reading_of(
     layout: &Layout,
     kind: ResourceType,
@@ -93,7 +90,6 @@ fn reading(
 
 /// Whether the row says what was asserted of an attribute. `asserted` is the baseline's value; null:
 /// the client said that there is none.
-#[must_use]
 pub fn agrees(
     layout: &Layout,
     kind: ResourceType,
@@ -166,7 +162,6 @@ fn holds_constant(
 
 /// Whether the row at the link's key is another one than the link was made for: created after it,
 /// and under another name. `asserted` is the name in the baseline.
-#[must_use]
 pub fn recycled(record: &Record, asserted: Option<&str>, actual: Option<&str>) -> bool {
     let (Some(link), Some(created)) = (&record.link, record.created) else { return false };
     let (Some(asserted), Some(actual)) = (asserted, actual) else { return false };

@@ -61,13 +61,11 @@ impl Layout {
     }
 
     /// What the catalogue says of a column; `None` only for a column the profile doesn't name.
-    #[must_use]
     pub fn column(&self, table: &TableName, column: &str) -> Option<&Column> {
         self.columns.get(table)?.get(column)
     }
 
     /// The columns of a table that point at a resource type's key.
-    #[must_use]
     pub fn references(&self, table: &TableName, kind: ResourceType) -> Vec<String> {
         let members = &self.profile.members;
         if *table == members.table {
@@ -85,25 +83,21 @@ impl Layout {
     }
 
     /// The primary key's columns of a table of the profile; empty when it has none.
-    #[must_use]
     pub fn primary_key(&self, table: &TableName) -> &[String] {
         self.primary_keys.get(table).map_or(&[], Vec::as_slice)
     }
 
     /// The columns, of whatever table, by which a foreign key points at a user's row.
-    #[must_use]
     pub fn pointing_at_users(&self) -> &[(TableName, String)] {
         &self.inbound
     }
 
     /// The type family of a column.
-    #[must_use]
     pub fn kind(&self, table: &TableName, column: &str) -> Kind {
         self.column(table, column).map_or(Kind::Other, |column| column.kind)
     }
 
     /// A SCIM id as the key it is the exact text of, or `None`: `03` is not 3 (no such resource).
-    #[must_use]
     pub fn key(&self, kind: ResourceType, id: &str) -> Option<Cell> {
         let table = self.profile.table(kind);
         match self.kind(&table.table, &table.key) {
@@ -124,7 +118,6 @@ impl Layout {
 
 /// Brings a cell into the form its column takes: a flag into a 0/1 column as a number, a number
 /// into a text column as text.
-#[must_use]
 pub fn fit(kind: Kind, cell: Cell) -> Cell {
     match (kind, cell) {
         (Kind::Int, Cell::Bool(value)) => Cell::Int(i64::from(value)),
@@ -149,7 +142,6 @@ pub fn fit(kind: Kind, cell: Cell) -> Cell {
 
 /// Legacy times are written to the second, which every install's column type holds: a database
 /// that rounds fractions would write a time that hasn't come yet.
-#[must_use]
 pub fn whole_second(now: NaiveDateTime) -> NaiveDateTime {
     use chrono::Timelike;
     now.with_nanosecond(0).unwrap_or(now)

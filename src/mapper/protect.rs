@@ -4,7 +4,6 @@ use crate::profile::model::Protect;
 use crate::scim::fold;
 
 /// Whether the user with this id and userName is protected.
-#[must_use]
 pub fn protected(protect: &Protect, id: &str, user_name: Option<&str>) -> bool {
     protect.keys.iter().any(|key| key == id)
         || user_name.is_some_and(|name| {

@@ -20,7 +20,6 @@ pub enum LinkState {
 
 impl LinkState {
     /// Its name in `scim_links.state`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Matched => "matched",
@@ -30,7 +29,6 @@ impl LinkState {
     }
 
     /// The state of this name.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Matched, Self::Managed, Self::Deleted].into_iter().find(|it| it.as_str() == name)
     }
@@ -92,14 +90,12 @@ pub type Group = (String, Option<String>);
 
 impl Record {
     /// The SCIM id: the key's exact text.
-    #[must_use]
     pub fn id(&self) -> String {
         self.key.to_text().unwrap_or_default()
     }
 
     /// The groups that SCIM shows, in the order of their keys: kpifire's edges, and the desired ones
     /// of a user whom Entra disabled, which cleanup strips. `None` where they weren't asked for.
-    #[must_use]
     pub fn shown_groups(&self) -> Option<Vec<&Group>> {
         let groups = self.groups.as_ref()?;
         let disabled = self.link.as_ref().is_some_and(|link| link.disabled_at.is_some());
@@ -118,7 +114,6 @@ impl Record {
     }
 
     /// Whether the resource is a tombstone.
-    #[must_use]
     pub fn deleted(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.state == LinkState::Deleted)
     }

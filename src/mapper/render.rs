@@ -10,7 +10,6 @@ use crate::scim::discovery::AdvertisedType;
 use crate::scim::{Advertised, AttributePath, Resource, ResourceType, schema};
 
 /// The attributes of a record: mapped columns over kept attributes, without id, meta and schemas.
-#[must_use]
 pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resource {
     let mut resource = record.link.as_ref().map(|link| link.kept.clone()).unwrap_or_default();
     if let Some(external) = record.link.as_ref().and_then(|link| link.external_id.clone()) {
@@ -47,7 +46,6 @@ pub(super) fn cleared_to_constant(
 
 /// When the resource was last modified: by kpifire's stamp where the profile names one, which the
 /// agent's own writes set too; else by the link's.
-#[must_use]
 pub fn modified(record: &Record) -> Option<NaiveDateTime> {
     let stamped = record.modified;
     stamped.or_else(|| record.link.as_ref().map(|link| link.modified))
@@ -55,7 +53,6 @@ pub fn modified(record: &Record) -> Option<NaiveDateTime> {
 
 /// The whole resource: attributes, id, schemas, meta (without its version, which is made from the
 /// rest).
-#[must_use]
 pub fn render(
     layout: &Layout,
     kind: ResourceType,
@@ -97,7 +94,6 @@ fn refer_to_manager(resource: &mut Resource, base: &str) {
 }
 
 /// What discovery says of this install: the mapped attributes and their canonical values.
-#[must_use]
 pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
     let of = |kind: ResourceType| {
         let attributes = &layout.profile.table(kind).attributes;

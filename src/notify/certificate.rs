@@ -11,9 +11,6 @@ const STEPS: [i64; 5] = [0, 1, 3, 7, 14];
 
 /// Tells of a certificate that expires within fourteen days. Call it as often as the certificate is
 /// looked at; `name` is how an operator knows it, such as its file.
-///
-/// # Errors
-/// The database's.
 pub async fn certificate_expires(
     store: &Store,
     channels: &Channels,

@@ -16,9 +16,6 @@ const PREFIX: &str = "digest:";
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// The slot of the last digest, up to `now`, that any agent made.
-///
-/// # Errors
-/// The database's.
 pub async fn last(store: &Store, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
     let last = store
         .read(move |tx| {
@@ -30,9 +27,6 @@ pub async fn last(store: &Store, now: DateTime<Utc>) -> Result<Option<DateTime<U
 }
 
 /// Makes the digest of a slot, unless another agent did.
-///
-/// # Errors
-/// The database's.
 pub async fn make(
     store: &Store,
     channels: &Channels,

@@ -114,7 +114,6 @@ const FAILURES: usize = 5;
 
 impl Event {
     /// What a run has to tell; `None` when nothing is new.
-    #[must_use]
     pub fn of_run(report: &Report, before: Option<&str>) -> Option<Self> {
         // A first run that finds nothing is what everybody expects.
         let expected = before.unwrap_or(Verdict::Clean.as_str());
@@ -135,7 +134,6 @@ impl Event {
     }
 
     /// As the outbox keeps it.
-    #[must_use]
     pub fn to_json(&self) -> String {
         // What is written here has text for keys, and nothing else could fail.
         serde_json::to_string(self).unwrap_or_default()
@@ -144,7 +142,6 @@ impl Event {
 
 impl Cleanup {
     /// The accounts among what was deferred on which something failed.
-    #[must_use]
     pub fn failures(deferred: &[Deferral]) -> (u64, Vec<Failure>) {
         let failed = || deferred.iter().filter(|it| it.reason.starts_with("error:"));
         let listed = failed().take(FAILURES).map(|it| Failure {

@@ -67,7 +67,6 @@ pub struct Attachment {
 }
 
 /// What to say of an event.
-#[must_use]
 pub fn compose(event: &Event, facts: &Facts) -> Message {
     let report = match (&facts.report, facts.masked) {
         (Some(report), true) => Some(Cow::Owned(report::masked(report))),

@@ -44,7 +44,6 @@ pub enum Channel {
 
 impl Channel {
     /// Its name in `scim_notices.channel`, the log and `status`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mail => "mail",
@@ -57,7 +56,6 @@ impl Channel {
 pub type Channels = Arc<[Channel]>;
 
 /// The channels that are configured.
-#[must_use]
 pub fn channels(notify: &Notify) -> Channels {
     let mail = notify.smtp.as_ref().map(|_| Channel::Mail);
     let webhook = notify.webhook.as_ref().map(|_| Channel::Webhook);
@@ -65,7 +63,6 @@ pub fn channels(notify: &Notify) -> Channels {
 }
 
 /// What messages call this install: the host that clients know it by, or else this machine's name.
-#[must_use]
 pub fn install(config: &Config) -> String {
     let public = config.public_url.as_deref().and_then(|url| url.split_once("://"));
     public.map_or_else(
@@ -76,9 +73,6 @@ pub fn install(config: &Config) -> String {
 
 /// Puts an event into the outbox, in the transaction of what it tells of. `occasion` names it: a
 /// second one of the same name is dropped. One statement for each channel.
-///
-/// # Errors
-/// The database's.
 pub async fn announce(
     tx: &mut Tx,
     channels: &Channels,

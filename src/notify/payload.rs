@@ -10,7 +10,6 @@ use crate::config::WebhookFormat;
 use crate::report::escaped_json;
 
 /// The body of the request: JSON.
-#[must_use]
 pub fn body(message: &Message, format: WebhookFormat) -> String {
     let body = match format {
         WebhookFormat::Json => message.json.clone(),

@@ -62,7 +62,6 @@ impl Outlet {
     }
 
     /// Which channel it is.
-    #[must_use]
     pub fn channel(&self) -> Channel {
         match self {
             Self::Mail(_) => Channel::Mail,
@@ -71,7 +70,6 @@ impl Outlet {
     }
 
     /// For people: where it leads to.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Mail(mailer) => mailer.name(),

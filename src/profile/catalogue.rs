@@ -94,7 +94,6 @@ pub struct Table {
 
 impl Table {
     /// The column of this exact name.
-    #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -128,7 +127,6 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The table a profile means by `name`: exact case, the search path for a name without schema.
-    #[must_use]
     pub fn table(&self, name: &TableName) -> Option<&Table> {
         if let Some(table) = self.tables.get(name) {
             return Some(table);

@@ -54,13 +54,11 @@ impl Error {
     }
 
     /// The built-in's name or the file the profile came from.
-    #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
     /// Every problem, in the order of the file.
-    #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -86,7 +84,6 @@ impl std::fmt::Display for Error {
 }
 
 /// The text of a built-in profile.
-#[must_use]
 pub fn builtin(name: &str) -> Option<&'static str> {
     BUILTINS.iter().find(|(builtin, _)| *builtin == name).map(|(_, text)| *text)
 }
@@ -118,7 +115,6 @@ pub fn load(name_or_path: &str) -> Result<Profile, Error> {
 
 /// Where a `profile` setting of a configuration file points: a built-in's name stays as it is, a
 /// path is tried beside the configuration file first, then from the current directory.
-#[must_use]
 pub fn resolve(setting: &str, config_file: Option<&Path>) -> String {
     if builtin(setting).is_some() || Path::new(setting).is_absolute() {
         return setting.to_owned();

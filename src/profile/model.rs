@@ -102,7 +102,6 @@ pub struct Mapping {
 
 impl Mapping {
     /// Whether the value is another table's.
-    #[must_use]
     pub fn is_looked_up(&self) -> bool {
         matches!(self.encoding, Encoding::Lookup(_))
     }
@@ -234,7 +233,6 @@ pub struct Profile {
 
 impl Profile {
     /// The table that holds resources of `kind`.
-    #[must_use]
     pub fn table(&self, kind: ResourceType) -> &ResourceTable {
         match kind {
             ResourceType::User => &self.users,

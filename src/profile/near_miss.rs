@@ -3,7 +3,6 @@
 //! Pure text; knows neither profiles nor configuration, and serves both.
 
 /// The candidates close to `word`, best first, at most three.
-#[must_use]
 pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let folded = word.to_lowercase();
     let mut scored: Vec<(f64, &str)> = candidates
@@ -21,7 +20,6 @@ pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Ve
 }
 
 /// `; did you mean "a" or "b"?`, or nothing when no candidate is close.
-#[must_use]
 pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let near = near(word, candidates);
     if near.is_empty() {

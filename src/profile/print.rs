@@ -11,7 +11,6 @@ use super::model::{
 use super::read::{toml_key, toml_text};
 
 /// The profile as TOML.
-#[must_use]
 pub fn print(profile: &Profile) -> String {
     let mut out = Printer::default();
     out.resource("users", &profile.users);

@@ -48,7 +48,6 @@ pub struct Finding {
 ///
 /// `fold_expression` turns a quoted column into the SQL expression that the store compares
 /// userName and displayName by; an index must be built on exactly that, except on `MariaDB`.
-#[must_use]
 pub fn prove(
     profile: &Profile,
     catalogue: &Catalogue,

@@ -18,7 +18,6 @@ use super::read::{toml_key, toml_text};
 use find::Membership;
 
 /// The proposal, as TOML with comments.
-#[must_use]
 pub fn propose(catalogue: &Catalogue) -> String {
     // An account that sees other databases of the server too shall not have them mixed in.
     let home = at_home(catalogue);

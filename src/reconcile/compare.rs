@@ -22,7 +22,6 @@ pub struct Export {
 
 impl Export {
     /// What a report says of it.
-    #[must_use]
     pub fn scope(&self) -> SourceScope {
         SourceScope { file: self.file.clone(), users: self.source.users().len() as u64 }
     }
@@ -57,7 +56,6 @@ pub struct Compared {
 
 impl<'a> Comparison<'a> {
     /// Begins.
-    #[must_use]
     pub fn new(export: &'a Export, layout: &'a Layout) -> Self {
         let seen = vec![Seen::default(); export.source.users().len()];
         Self { export, layout, seen, found: Vec::new() }
@@ -88,7 +86,6 @@ impl<'a> Comparison<'a> {
     }
 
     /// What the rows seen leave to be said of the export's users.
-    #[must_use]
     pub fn finish(self) -> Compared {
         let mut compared = Compared { found: self.found, ..Compared::default() };
         for (user, seen) in self.export.source.users().iter().zip(&self.seen) {
@@ -241,7 +238,6 @@ fn of_user(user: &SourceUser, kind: Kind, actual: Value, why: String) -> Finding
 }
 
 /// Leaves out what another finding says already: one cause gives one finding.
-#[must_use]
 pub fn without_known(found: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
     // A user of the export who has no row may have a link that lost it.
     let lost = known.iter().filter(|it| {

@@ -45,7 +45,6 @@ pub struct Lens<'a> {
 
 impl<'a> Lens<'a> {
     /// A lens for one resource type.
-    #[must_use]
     pub fn new(layout: &'a Layout, kind: ResourceType) -> Self {
         let attributes = layout.profile.table(kind).attributes.keys();
         let mut names: Vec<(String, usize)> =
@@ -56,19 +55,16 @@ impl<'a> Lens<'a> {
     }
 
     /// Whose rows are looked at.
-    #[must_use]
     pub fn kind(&self) -> ResourceType {
         self.kind
     }
 
     /// By which profile.
-    #[must_use]
     pub fn layout(&self) -> &'a Layout {
         self.layout
     }
 
     /// Looks at a row.
-    #[must_use]
     pub fn look(&mut self, observed: &Observed) -> Look {
         let Some(link) = &observed.record.link else {
             return if self.unreadable(&observed.record) { Look::Suspect } else { Look::Unmanaged };
@@ -90,7 +86,6 @@ impl<'a> Lens<'a> {
     }
 
     /// Whether `[protect]` names the row.
-    #[must_use]
     pub fn protected(&self, record: &Record) -> bool {
         let protect = &self.layout.profile.protect;
         if self.kind != ResourceType::User || protect.keys.len() + protect.user_names.len() == 0 {
@@ -351,7 +346,6 @@ impl Subject {
 }
 
 /// A user row that Entra neither matched nor wrote.
-#[must_use]
 pub fn unmanaged(layout: &Layout, record: &Record) -> Finding {
     let subject = Subject::of(layout, ResourceType::User, record, &Map::new());
     let active = subject.reading("active").map(Reading::to_value).unwrap_or_default();

@@ -67,7 +67,6 @@ impl Severity {
     pub const ALL: [Self; 4] = [Self::Critical, Self::Error, Self::Warning, Self::Info];
 
     /// Its name in reports.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
@@ -107,7 +106,6 @@ impl Kind {
         [Self::SourceMissing, Self::SourceExtra, Self::SourceAttribute];
 
     /// Its name in reports, commands and `scim_findings.kind`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reactivated => "reactivated",
@@ -133,13 +131,11 @@ impl Kind {
     }
 
     /// The kind of this name.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
     /// How bad it is.
-    #[must_use]
     pub fn severity(self) -> Severity {
         match self {
             Self::Reactivated | Self::Recycled => Severity::Critical,
@@ -164,7 +160,6 @@ impl Kind {
     }
 
     /// What the kind means, in a sentence for the operator.
-    #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Reactivated => "Entra disabled the user; kpifire has it active again",
@@ -190,7 +185,6 @@ impl Kind {
     }
 
     /// The command that mends a finding of this kind; `None` where none can.
-    #[must_use]
     pub fn command(self, id: &str) -> Option<String> {
         let verb = match self {
             Self::Reactivated
@@ -244,7 +238,6 @@ pub struct Finding {
 impl Finding {
     /// Names the finding from run to run: kind, resource (by Entra's id where kpifire has none) and
     /// field, not the values. 16 hexadecimal digits of SHA-256.
-    #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let resource = self.resource.map_or("", ResourceType::as_str);
@@ -261,13 +254,11 @@ impl Finding {
 }
 
 /// The `attribute` of a membership's finding.
-#[must_use]
 pub fn member_field(user: &str) -> String {
     format!("members[value eq {}]", Value::from(user))
 }
 
 /// The user of a membership's `attribute`.
-#[must_use]
 pub fn member_of(field: &str) -> Option<String> {
     let quoted = field.strip_prefix("members[value eq ")?.strip_suffix(']')?;
     serde_json::from_str(quoted).ok()

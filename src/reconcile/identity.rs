@@ -11,7 +11,6 @@ use crate::store::snapshot::{Named, Stranded};
 
 /// What becomes of links without a row: missing, or, with more than one unmanaged row of the
 /// name, ambiguous. `candidates` are the rows of these names.
-#[must_use]
 pub fn missing(kind: ResourceType, stranded: &[Stranded], candidates: &[Named]) -> Vec<Finding> {
     let by_name = sets(candidates.iter().filter(|row| row.state.is_none()));
     stranded.iter().map(|link| lost(kind, link, &by_name)).collect()
@@ -52,7 +51,6 @@ fn lost(kind: ResourceType, link: &Stranded, by_name: &BTreeMap<String, Vec<&Nam
 
 /// One finding per set of rows of one name, under its lowest key; sets that an ambiguous
 /// finding already speaks of left out. `rows` come in the key's order.
-#[must_use]
 pub fn duplicates(rows: &[Named], ambiguous: &BTreeSet<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, set) in sets(rows.iter()) {

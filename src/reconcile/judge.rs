@@ -12,7 +12,6 @@ use crate::report::{Count, Item, Rows, Scope, Verdict};
 
 /// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
 /// complete run's, `removed` what cleanup took out of the tables since, `floor` a share in percent.
-#[must_use]
 pub fn implausible(now: &Scope, before: Option<&Scope>, removed: Rows, floor: f64) -> Vec<String> {
     let (rows, asserted) = (now.rows, now.asserted);
     let (rows_then, asserted_then) =
@@ -82,7 +81,6 @@ impl Table {
 }
 
 /// The finding that nothing was heard from Entra for too long.
-#[must_use]
 pub fn silence(
     silent_since: DateTime<Utc>,
     heard: bool,
@@ -121,7 +119,6 @@ pub fn silence(
 pub const INCOMPLETE: &str = "the last run of the reconciler was incomplete";
 
 /// The verdict of a complete run.
-#[must_use]
 pub fn verdict(findings: &[Item], blocked: &[String]) -> Verdict {
     if !blocked.is_empty() {
         Verdict::Blocked
@@ -133,7 +130,6 @@ pub fn verdict(findings: &[Item], blocked: &[String]) -> Verdict {
 }
 
 /// The findings by kind, in the order of reports; kinds of which there is nothing to say left out.
-#[must_use]
 pub fn counts(
     findings: &[Item],
     before: &BTreeMap<Kind, u64>,

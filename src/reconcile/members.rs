@@ -40,7 +40,6 @@ pub struct Gone {
 }
 
 /// One finding per membership: an edge to nothing is `orphan_member` alone.
-#[must_use]
 pub fn findings(differing: &Differing, labels: &Labels, gone: &Gone) -> Vec<Finding> {
     let explained = |(team, user): &&Edge| gone.teams.contains(team) || gone.users.contains(user);
     let orphans: BTreeSet<&Edge> =

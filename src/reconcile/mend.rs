@@ -38,7 +38,6 @@ pub struct Hand {
 
 impl Hand {
     /// A person's hand, at the command line.
-    #[must_use]
     pub fn of_command(layout: Arc<Layout>, by: &'static str, now: DateTime<Utc>) -> Self {
         Self { layout, now, occasion: Uuid::now_v7().to_string(), by }
     }

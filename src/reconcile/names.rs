@@ -70,7 +70,6 @@ impl Names {
 
     /// By which names to ask for the rows of names that more than one row may have, all that more than
     /// one row has among them, and for the rows of `others`.
-    #[must_use]
     pub fn wanted<'a>(self, others: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut wanted = self.suspects;
         wanted.extend(others.into_iter().map(fold));

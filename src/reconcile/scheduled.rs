@@ -45,7 +45,6 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// A reconciler over this database.
-    #[must_use]
     pub fn new(store: Store, layout: Arc<Layout>, config: &Config, clock: Clock) -> Self {
         let settings = Arc::new(Settings::new(config, layout));
         let digest = config.notify.digest.clone().filter(|_| !settings.channels.is_empty());
@@ -53,13 +52,11 @@ impl Reconciler {
     }
 
     /// What its runs go by.
-    #[must_use]
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
     /// The jobs of the configuration, without those whose line is empty.
-    #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
         let zone = self.settings.zone;
         let lines = [

@@ -38,7 +38,6 @@ pub struct Settings {
 
 impl Settings {
     /// Takes from the configuration what runs need.
-    #[must_use]
     pub fn new(config: &Config, layout: Arc<Layout>) -> Self {
         let profile = crate::profile::print(&layout.profile);
         let hash = Sha256::digest(format!("{}\n{profile}", config.hash()));
@@ -56,7 +55,6 @@ impl Settings {
     }
 
     /// Until when each stage of cleanup is due at a time.
-    #[must_use]
     pub fn due(&self, now: DateTime<Utc>) -> Due {
         Due {
             strip: stamp(back(now, self.cleanup.strip_after)),
@@ -67,7 +65,6 @@ impl Settings {
 
     /// Until when it was due at the last time that cleanup stood on the schedule: between its
     /// grace's end and the next cleanup nobody is late.
-    #[must_use]
     pub fn overdue(&self, now: DateTime<Utc>) -> Due {
         let Some(schedule) = &self.cleanup_schedule else { return self.due(now) };
         let long_ago = back(now, Duration::from_secs(5 * 366 * 86_400));
@@ -75,14 +72,12 @@ impl Settings {
     }
 
     /// When the next scheduled run is.
-    #[must_use]
     pub fn next(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.schedule.as_ref()?.next_after(now, self.zone)
     }
 }
 
 /// A time that lies so far back; the calendar's beginning when there is none.
-#[must_use]
 pub fn back(now: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(duration)
         .ok()

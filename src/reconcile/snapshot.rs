@@ -30,7 +30,6 @@ pub struct Progress {
 
 impl Progress {
     /// Rows read, or steps done, so far.
-    #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
     }
@@ -63,9 +62,6 @@ pub struct Seen {
 }
 
 /// Looks at everything, in a snapshot's transaction.
-///
-/// # Errors
-/// The database's.
 pub async fn take(
     tx: &mut Tx,
     settings: &Settings,
@@ -150,7 +146,6 @@ pub async fn take(
 }
 
 /// The share in percent; 100 of nothing.
-#[must_use]
 pub fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 100.0;

@@ -57,19 +57,16 @@ impl Source {
     }
 
     /// Every user.
-    #[must_use]
     pub fn users(&self) -> &[SourceUser] {
         &self.users
     }
 
     /// The position among [`Self::users`] of the user with this object id.
-    #[must_use]
     pub fn by_id(&self, id: &str) -> Option<usize> {
         self.by_id.find(&self.users, SourceUser::id, id)
     }
 
     /// The position among [`Self::users`] of the user with this userName, compared without case.
-    #[must_use]
     pub fn by_user_name(&self, user_name: &str) -> Option<usize> {
         self.by_user_name.find(&self.users, SourceUser::user_name, user_name)
     }

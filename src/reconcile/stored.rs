@@ -18,7 +18,6 @@ use crate::store::runs::{self, RunRow};
 use crate::store::{Error, Tx};
 
 /// A run's row.
-#[must_use]
 pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> RunRow {
     let by_kind = |of: fn(&model::Count) -> u64| -> Map<String, Value> {
         let counts = report.counts.iter().filter(|count| of(count) > 0);
@@ -46,33 +45,26 @@ pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> Run
 }
 
 /// What the run looked at.
-#[must_use]
 pub fn scope(run: &RunRow) -> Scope {
     part(run, "scope")
 }
 
 /// Why it was incomplete or blocked.
-#[must_use]
 pub fn reasons(run: &RunRow) -> Vec<String> {
     part(run, "reasons")
 }
 
 /// How much was as Entra asserted.
-#[must_use]
 pub fn coverage(run: &RunRow) -> Coverage {
     part(run, "coverage")
 }
 
 /// How many findings of each kind it listed.
-#[must_use]
 pub fn counts(run: &RunRow) -> BTreeMap<Kind, u64> {
     kinds(run, "now")
 }
 
 /// How it went in the 90 days before a time, as far as another: the last complete run of each day.
-///
-/// # Errors
-/// The database's.
 pub async fn trend(
     tx: &mut Tx,
     before: NaiveDateTime,
@@ -84,7 +76,6 @@ pub async fn trend(
 }
 
 /// The kinds of findings that a run couldn't see.
-#[must_use]
 pub fn unseen(scope: &Scope) -> &'static [Kind] {
     if scope.source.is_some() { &[] } else { &Kind::OF_EXPORTS }
 }
@@ -101,7 +92,6 @@ fn kinds(run: &RunRow, name: &str) -> BTreeMap<Kind, u64> {
 }
 
 /// A kept finding as a report lists it; `started` is when the run began to read.
-#[must_use]
 pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
     Item {
         command: stored.finding.kind.command(&stored.id),
@@ -114,9 +104,6 @@ pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
 
 /// The report of a run that is kept: verdict, counts and reasons as they were then, the findings that
 /// were open then, each as a run last saw it.
-///
-/// # Errors
-/// The database's.
 pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error> {
     let mut items = Vec::new();
     if run.verdict != Verdict::Incomplete.as_str() {
@@ -140,19 +127,16 @@ pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error
 }
 
 /// How many findings of each kind the run before it listed.
-#[must_use]
 pub fn before(run: &RunRow) -> BTreeMap<Kind, u64> {
     kinds(run, "before")
 }
 
 /// How many findings of each kind it saw ended.
-#[must_use]
 pub fn resolved(run: &RunRow) -> BTreeMap<Kind, u64> {
     kinds(run, "resolved")
 }
 
 /// The report of a run, as its row alone has it: without findings, counts and trend.
-#[must_use]
 pub fn summary(run: &RunRow, zone: Tz) -> Report {
     Report {
         run: Run {

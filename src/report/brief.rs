@@ -11,7 +11,6 @@ use crate::reconcile::finding::Severity;
 const COLUMNS: usize = 76;
 
 /// What the run came to, on one line: `2 critical, 4 warnings; 3 new, 3 persisting, 1 resolved`.
-#[must_use]
 pub fn summary(report: &Report) -> String {
     match report.verdict {
         Verdict::Incomplete => "not everything could be read".to_owned(),
@@ -24,7 +23,6 @@ pub fn summary(report: &Report) -> String {
 }
 
 /// What the run came to, in sentences, with the reasons of a verdict that isn't about findings.
-#[must_use]
 pub fn headline(report: &Report) -> Vec<String> {
     let mut lines = wrapped(&words::headline(report), COLUMNS, 4);
     if report.verdict != Verdict::Incomplete {
@@ -42,7 +40,6 @@ pub fn headline(report: &Report) -> Vec<String> {
 }
 
 /// The findings that a message lists, `most` at most: the worst first, new ones before others.
-#[must_use]
 pub fn worst(report: &Report, most: usize) -> Vec<&Item> {
     if report.verdict == Verdict::Incomplete {
         return Vec::new();
@@ -59,19 +56,16 @@ pub fn worst(report: &Report, most: usize) -> Vec<&Item> {
 }
 
 /// A sentence or two in lines.
-#[must_use]
 pub fn paragraph(text: &str) -> Vec<String> {
     wrapped(&visible(text), COLUMNS, 8)
 }
 
 /// What an operator may do besides pasting the command.
-#[must_use]
 pub fn legend() -> Vec<String> {
     wrapped(words::LEGEND, COLUMNS, 3)
 }
 
 /// A finding in a few lines: what it is, whom it concerns, why, and what mends it.
-#[must_use]
 pub fn finding(item: &Item) -> Vec<String> {
     let kind = item.finding.kind;
     let new = if item.new { ", new" } else { "" };
@@ -85,7 +79,6 @@ pub fn finding(item: &Item) -> Vec<String> {
 }
 
 /// When the run was, what it read, and when the next one is.
-#[must_use]
 pub fn footer(report: &Report) -> Vec<String> {
     vec![
         format!("Run       {}", visible(&report.run.id)),
@@ -97,7 +90,6 @@ pub fn footer(report: &Report) -> Vec<String> {
 }
 
 /// How cleanup stands: `READY: 2 strip due; 0 deferred`; `None` where nothing is due.
-#[must_use]
 pub fn cleanup(report: &Report) -> Option<String> {
     let plan = &report.cleanup;
     let idle = plan.hash.is_empty() || (plan.due.is_empty() && plan.deferred_count == 0);
@@ -106,7 +98,6 @@ pub fn cleanup(report: &Report) -> Option<String> {
 
 /// The same for programs: verdict, counts by severity, and the findings that a message lists, each as
 /// the JSON report has it.
-#[must_use]
 pub fn keys(report: &Report, most: usize) -> Value {
     let mut counts = serde_json::Map::new();
     let severities = words::severities(report);

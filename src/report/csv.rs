@@ -32,7 +32,6 @@ const COLUMNS: [&str; 16] = [
 /// The heading, a row for each reason why the run is not to be relied on, with no kind and no id,
 /// and a row for each finding. Without the reasons an incomplete run's file would be as empty as a
 /// clean one's.
-#[must_use]
 pub fn render(report: &Report) -> String {
     lines(report).collect()
 }

@@ -25,7 +25,6 @@ const LONGEST: usize = 400;
 const WIDEST: usize = 160;
 
 /// The page.
-#[must_use]
 pub fn render(report: &Report) -> String {
     let page = Page::of(report);
     let mut html = String::with_capacity(64 * 1024 + report.findings.len() * 1024);
@@ -38,7 +37,6 @@ pub fn render(report: &Report) -> String {
 
 /// What stands between the page's head and foot, for a page of the operator console: findings link to
 /// their persons, and nothing speaks of findings that aren't on the page.
-#[must_use]
 pub(crate) fn body(report: &Report) -> String {
     let mut page = Page::of(report);
     page.bars.retain(|bars| bars.id != charts::AGES);
@@ -55,7 +53,6 @@ pub(crate) fn body(report: &Report) -> String {
 }
 
 /// The chart of disabled users on their way out.
-#[must_use]
 pub(crate) fn funnel(grace: &Grace) -> String {
     Figure { bars: charts::grace(grace) }.render().unwrap_or_default()
 }

@@ -12,7 +12,6 @@ use super::words::rfc3339;
 const VERSION: u32 = 1;
 
 /// One object, for reading too.
-#[must_use]
 pub fn render(report: &Report) -> String {
     let findings = report.findings.iter().map(FindingKeys::of).collect();
     let whole = ReportKeys { findings: Some(findings), ..ReportKeys::of(report) };
@@ -173,7 +172,6 @@ fn by_name<S: Serializer>(point: &TrendPoint, serializer: S) -> Result<S::Ok, S:
 }
 
 /// A finding's object, as the reports have it.
-#[must_use]
 pub fn finding(item: &Item) -> Value {
     // What is written here has text for keys, and nothing else could fail.
     serde_json::to_value(FindingKeys::of(item)).unwrap_or_default()

@@ -40,7 +40,6 @@ pub enum Format {
 
 impl Format {
     /// Its name on the command line, and the extension of its files.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -53,13 +52,11 @@ impl Format {
 }
 
 /// The report in this format.
-#[must_use]
 pub fn render(report: &Report, format: Format) -> String {
     pieces(report, format).collect()
 }
 
 /// The same piece by piece, for whoever writes it as it is made: a line each where it has lines.
-#[must_use]
 pub fn pieces(report: &Report, format: Format) -> Box<dyn Iterator<Item = String> + '_> {
     let whole = |text: String| Box::new(std::iter::once(text));
     match format {

@@ -65,7 +65,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// Its name in reports and `scim_runs.verdict`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clean => "CLEAN",
@@ -76,7 +75,6 @@ impl Verdict {
     }
 
     /// The verdict of this name.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Clean, Self::Drift, Self::Incomplete, Self::Blocked]
             .into_iter()
@@ -84,7 +82,6 @@ impl Verdict {
     }
 
     /// The exit code that says it.
-    #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Clean => 0,
@@ -243,7 +240,6 @@ const DEFERRALS: usize = 100;
 
 impl CleanupPlan {
     /// The numbers of a plan.
-    #[must_use]
     pub fn of(plan: &Plan, next_due: Option<DateTime<Utc>>) -> Self {
         Self {
             hash: plan.hash.clone(),

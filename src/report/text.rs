@@ -20,7 +20,6 @@ const LABEL: usize = 10;
 const INDENT: usize = 7;
 
 /// The whole report, each line ended.
-#[must_use]
 pub fn render(report: &Report) -> String {
     let mut before = vec!["kpifire-scim drift report".to_owned(), String::new()];
     before.extend(verdict(report));

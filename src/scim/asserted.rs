@@ -15,7 +15,6 @@ pub struct Asserted(BTreeSet<Selection>);
 
 impl Asserted {
     /// Everything a resource can have, as a PUT asserts it (RFC 7644 §3.5.1).
-    #[must_use]
     pub fn everything() -> Self {
         let mut all = Self::default();
         all.insert(Selection { schema: None, attribute: None, element: None, sub: None });
@@ -26,7 +25,6 @@ impl Asserted {
     }
 
     /// Whether the client set or cleared this value, or replaced what it is part of.
-    #[must_use]
     pub fn covers(&self, path: &AttributePath) -> bool {
         let path = Selection::from(path);
         self.0.iter().any(|part| {
@@ -38,7 +36,6 @@ impl Asserted {
     }
 
     /// Whether nothing was asserted.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -95,7 +92,6 @@ fn present(of: Resolved, parts: &Value) -> impl Iterator<Item = Resolved> {
 }
 
 /// What a POST of this resource asserts: what it holds, explicit nulls included.
-#[must_use]
 pub fn asserted_by(resource: &Resource) -> Asserted {
     let mut asserted = Asserted::default();
     for (name, value) in resource {

@@ -48,7 +48,6 @@ pub struct BulkLimits {
 
 impl Advertised {
     /// The resource type's part.
-    #[must_use]
     pub fn of(&self, kind: ResourceType) -> &AdvertisedType {
         match kind {
             ResourceType::User => &self.users,
@@ -58,7 +57,6 @@ impl Advertised {
 }
 
 /// A `ListResponse` (RFC 7644 §3.4.2).
-#[must_use]
 pub fn list_response(resources: Vec<Value>, total: u64, start_index: u64) -> Value {
     let items = resources.len();
     json!({
@@ -101,7 +99,6 @@ impl Scheme {
 }
 
 /// `GET /ServiceProviderConfig` (RFC 7643 §5).
-#[must_use]
 pub fn service_provider_config(advertised: &Advertised, schemes: &[Scheme], base: &str) -> Value {
     let bulk = advertised.bulk.unwrap_or(BulkLimits { max_operations: 0, max_payload: 0 });
     let schemes: Vec<Value> = schemes.iter().map(|scheme| scheme.to_value()).collect();
@@ -126,13 +123,11 @@ pub fn service_provider_config(advertised: &Advertised, schemes: &[Scheme], base
 }
 
 /// `GET /ResourceTypes` (RFC 7643 §6), each of its resources.
-#[must_use]
 pub fn resource_types(base: &str) -> Vec<Value> {
     ResourceType::ALL.into_iter().map(|kind| type_value(kind, base)).collect()
 }
 
 /// `GET /ResourceTypes/{id}`; `None` for an unknown id.
-#[must_use]
 pub fn resource_type(id: &str, base: &str) -> Option<Value> {
     let kind = ResourceType::ALL.into_iter().find(|kind| kind.as_str() == id)?;
     Some(type_value(kind, base))
@@ -159,7 +154,6 @@ fn type_value(kind: ResourceType, base: &str) -> Value {
 }
 
 /// `GET /Schemas` (RFC 7643 §7), each of its resources.
-#[must_use]
 pub fn schemas(advertised: &Advertised, base: &str) -> Vec<Value> {
     let all = |kind| {
         std::iter::once((kind, schema::core(kind)))
@@ -173,7 +167,6 @@ pub fn schemas(advertised: &Advertised, base: &str) -> Vec<Value> {
 }
 
 /// `GET /Schemas/{urn}`; `None` for an unknown URN. Its case doesn't matter.
-#[must_use]
 pub fn schema(urn: &str, advertised: &Advertised, base: &str) -> Option<Value> {
     schemas(advertised, base).into_iter().find(|schema| {
         schema.get("id").and_then(Value::as_str).is_some_and(|id| id.eq_ignore_ascii_case(urn))

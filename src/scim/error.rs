@@ -35,7 +35,6 @@ pub enum ScimType {
 
 impl ScimType {
     /// The keyword on the wire.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidFilter => "invalidFilter",
@@ -69,7 +68,6 @@ macro_rules! constructors {
         impl Error {
             $(
                 $(#[$doc])*
-                #[must_use]
                 pub fn $name(detail: impl Into<String>) -> Self {
                     Self { status: $status, scim_type: $scim_type, detail: detail.into() }
                 }
@@ -127,7 +125,6 @@ constructors! {
 
 impl Error {
     /// The error as a message body; `status` is a string there (RFC 7644 §3.12).
-    #[must_use]
     pub fn to_body(&self) -> Value {
         let mut body = json!({
             "schemas": [ERROR_SCHEMA],

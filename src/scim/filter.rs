@@ -131,7 +131,6 @@ pub fn typed(resolved: Resolved, value: &CompValue) -> Result<Value, Error> {
 }
 
 /// Whether an element at hand satisfies a bracketed filter, whose names are parts of `whole`.
-#[must_use]
 pub fn holds(whole: Resolved, filter: &ValFilter, element: &Value) -> bool {
     elements::matches(whole.attribute, filter, element)
 }

@@ -9,7 +9,6 @@ const ROUNDS: usize = 4;
 
 /// The form in which two texts are equal when they differ in case alone: NFKC, trimmed, Unicode
 /// simple case folding. An accent is not case: `zoe` and `Zoë` stay apart. Idempotent.
-#[must_use]
 pub fn fold(text: &str) -> String {
     let mut folded = fold_once(text);
     for _ in 0..ROUNDS {

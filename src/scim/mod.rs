@@ -65,7 +65,6 @@ impl ResourceType {
     pub const ALL: [Self; 2] = [Self::User, Self::Group];
 
     /// The name: `User`, `Group`. What `meta.resourceType` holds.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "User",
@@ -74,7 +73,6 @@ impl ResourceType {
     }
 
     /// The endpoint under the base path: `Users`, `Groups`.
-    #[must_use]
     pub const fn endpoint(self) -> &'static str {
         match self {
             Self::User => "Users",
@@ -83,7 +81,6 @@ impl ResourceType {
     }
 
     /// The attribute that names a resource and that Entra matches by.
-    #[must_use]
     pub const fn name_attribute(self) -> &'static str {
         match self {
             Self::User => "userName",
@@ -92,7 +89,6 @@ impl ResourceType {
     }
 
     /// The core schema's URN.
-    #[must_use]
     pub const fn schema(self) -> &'static str {
         match self {
             Self::User => schema::USER,

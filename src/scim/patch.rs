@@ -44,13 +44,11 @@ enum Op {
 
 impl Patch {
     /// The changes to a group's members, in order; empty for a user.
-    #[must_use]
     pub fn members(&self) -> &[MemberOp] {
         &self.members
     }
 
     /// Whether nothing is asked for.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty() && self.members.is_empty()
     }

@@ -31,7 +31,6 @@ struct ElementType {
 
 impl AttributePath {
     /// Whether it is this attribute as a whole, of the core schema or common to all: `userName`.
-    #[must_use]
     pub fn is(&self, attribute: &str) -> bool {
         let Resolved { schema, attribute: own, sub } = self.resolved;
         own.name == attribute && self.element.is_none() && schema.is_none() && sub.is_none()
@@ -81,14 +80,12 @@ impl AttributePath {
 
     /// The path of a single-valued simple attribute, or of a part of a single-valued complex one;
     /// `None` for anything else.
-    #[must_use]
     pub fn single(resolved: Resolved) -> Option<Self> {
         let simple = resolved.leaf().kind != AttributeKind::Complex;
         (simple && !resolved.attribute.multi_valued).then_some(Self { resolved, element: None })
     }
 
     /// The path of `resolved.sub` (`value` when there is none) in the element of this `type`.
-    #[must_use]
     pub fn of_element(resolved: Resolved, element: &str) -> Self {
         let sub = resolved.sub.or_else(|| resolved.attribute.sub("value"));
         let canonical = resolved.attribute.sub("type").and_then(|definition| {
@@ -100,19 +97,16 @@ impl AttributePath {
     }
 
     /// The schema's entry for the value the path points at.
-    #[must_use]
     pub fn definition(&self) -> &'static Attribute {
         self.resolved.leaf()
     }
 
     /// The attribute and its part, without the element.
-    #[must_use]
     pub fn resolved(&self) -> Resolved {
         self.resolved
     }
 
     /// The `type` of the element it points into, as the path spells it.
-    #[must_use]
     pub fn element(&self) -> Option<&str> {
         self.element.as_ref().map(|element| element.written.as_str())
     }
@@ -123,7 +117,6 @@ impl AttributePath {
 
     /// The value in `resource`: `None` is absent, `Some(Null)` an explicit null, of the value
     /// itself or of what it is part of (RFC 7643 §2.5 counts an empty array as null).
-    #[must_use]
     pub fn get<'a>(&self, resource: &'a Map<String, Value>) -> Option<&'a Value> {
         let holder = match self.resolved.schema {
             None => resource,

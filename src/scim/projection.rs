@@ -61,14 +61,12 @@ impl Projection {
 
     /// Whether the client named the attributes it wants (RFC 7644 §3.5.2: then a PATCH answers with
     /// them).
-    #[must_use]
     pub fn names_attributes(&self) -> bool {
         matches!(self.0, Mode::Only(_))
     }
 
     /// Whether any of the top-level attribute `attribute` (`members`, `groups`) will be returned,
     /// so that what isn't needn't be loaded.
-    #[must_use]
     pub fn wants(&self, attribute: &str) -> bool {
         let names = |part: &Selection| {
             part.attribute.is_none_or(|name| name.eq_ignore_ascii_case(attribute))

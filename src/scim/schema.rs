@@ -32,7 +32,6 @@ pub struct Schema {
 
 impl Schema {
     /// The attribute of this name, in any case.
-    #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
     }
@@ -93,7 +92,6 @@ static GROUP_SCHEMA: Schema =
 static USER_EXTENSIONS: &[&Schema] = &[&ENTERPRISE_SCHEMA];
 
 /// The core schema of a resource type.
-#[must_use]
 pub fn core(kind: super::ResourceType) -> &'static Schema {
     match kind {
         super::ResourceType::User => &USER_SCHEMA,
@@ -102,7 +100,6 @@ pub fn core(kind: super::ResourceType) -> &'static Schema {
 }
 
 /// The extension schemas of a resource type.
-#[must_use]
 pub fn extensions(kind: super::ResourceType) -> &'static [&'static Schema] {
     match kind {
         super::ResourceType::User => USER_EXTENSIONS,
@@ -123,7 +120,6 @@ pub struct Resolved {
 
 impl Resolved {
     /// What the name means in the end: the part, or the attribute itself.
-    #[must_use]
     pub fn leaf(&self) -> &'static Attribute {
         self.sub.unwrap_or(self.attribute)
     }
@@ -161,7 +157,6 @@ impl fmt::Display for Resolved {
 
 /// The attribute that `name` means under `uri`. Without a URI, core and common attributes come
 /// first; an extension's is found by its bare name too, as Entra writes `manager`.
-#[must_use]
 pub fn find(kind: super::ResourceType, uri: Option<&str>, name: &str) -> Option<Resolved> {
     let core_attribute = || {
         core(kind)
@@ -185,13 +180,11 @@ pub fn find(kind: super::ResourceType, uri: Option<&str>, name: &str) -> Option<
 }
 
 /// The extension schema of this URN, in any case.
-#[must_use]
 pub fn extension(kind: super::ResourceType, urn: &str) -> Option<&'static Schema> {
     extensions(kind).iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).copied()
 }
 
 /// The sentence for a name that means nothing: what it is not, and what is close to it.
-#[must_use]
 pub fn unknown(kind: super::ResourceType, name: &str) -> String {
     let near = near_misses(kind, name);
     if near.is_empty() {

@@ -28,7 +28,6 @@ pub struct Trail {
 
 impl Trail {
     /// Every row from a time on.
-    #[must_use]
     pub fn since(store: &Store, since: Option<DateTime<Utc>>) -> Self {
         let filter = rows::AuditFilter { users: None, since: since.map(stamp) };
         Self { store: store.clone(), filter, after: None }
@@ -36,9 +35,6 @@ impl Trail {
 
     /// Those of one user: of an id, or of the userName of a user whom kpifire has, or whose history
     /// names it.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn of(self, profile: Arc<Profile>, user: String) -> Result<Self, Error> {
         let users = named(&self.store, profile, user).await?;
         let filter = rows::AuditFilter { users: Some(users.into_iter().collect()), ..self.filter };
@@ -46,9 +42,6 @@ impl Trail {
     }
 
     /// The next rows; none at the end.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn next(&mut self) -> Result<Vec<AuditRow>, Error> {
         let (filter, after) = (self.filter.clone(), self.after.clone());
         let page = self

@@ -57,7 +57,6 @@ enum Used {
 }
 
 /// The SHA-256 of a token, in hex: what the table holds.
-#[must_use]
 pub(super) fn hash(token: &str) -> String {
     format!("{:x}", Sha256::digest(token))
 }

@@ -16,7 +16,6 @@ pub enum Scope {
 
 impl Scope {
     /// Its name in `scim_tokens.scope`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -26,7 +25,6 @@ impl Scope {
     }
 
     /// The scope of this name.
-    #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Read, Self::Provision, Self::Admin].into_iter().find(|scope| scope.as_str() == name)
     }

@@ -36,7 +36,6 @@ pub struct Credential {
 
 impl Credential {
     /// Whether it works.
-    #[must_use]
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| expires > now)
     }
@@ -114,9 +113,6 @@ pub async fn create(
 }
 
 /// Every one, by name.
-///
-/// # Errors
-/// The database's.
 pub async fn list(store: &Store, kind: Kind) -> Result<Vec<Credential>, Error> {
     let stored = store.read(move |tx| Box::pin(rows::list(tx, kind))).await?;
     stored

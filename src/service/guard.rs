@@ -76,7 +76,6 @@ impl State {
     pub const ALL: [Self; 4] = [Self::Off, Self::Watching, Self::Refusing, Self::Allowed];
 
     /// Its name in metrics.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -88,7 +87,6 @@ impl State {
 }
 
 /// How the guard stands, after `count` users were disabled within the hour, of `managed` ones.
-#[must_use]
 pub fn state(
     limits: Guard,
     allowed_until: Option<NaiveDateTime>,

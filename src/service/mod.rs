@@ -139,7 +139,6 @@ impl Service {
     }
 
     /// The channels that people are told by.
-    #[must_use]
     pub fn channels(&self) -> &Channels {
         &self.channels
     }
@@ -284,9 +283,6 @@ impl Service {
     }
 
     /// A token for an OAuth 2.0 client (RFC 6749 §4.4), with its own scope, which it may name.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn issue(
         &self,
         credentials: &clients::Credentials,
@@ -297,9 +293,6 @@ impl Service {
     }
 
     /// The ways to authenticate here: OAuth 2.0 where there are clients. One statement.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn schemes(&self, now: DateTime<Utc>) -> Result<Vec<Scheme>, Error> {
         let now = stamp(now);
         let any = self.store.read(move |tx| Box::pin(rows::any(tx, now))).await?;
@@ -309,42 +302,32 @@ impl Service {
     }
 
     /// Whether requests can be served: the database answers and has the sidecar tables.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn ready(&self) -> Result<(), Error> {
         self.store.ping().await.map_err(Error::from)
     }
 
     /// The install that it serves.
-    #[must_use]
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }
 
     /// The database that it serves.
-    #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
     }
 
     /// The limits on how many users a client may disable.
-    #[must_use]
     pub fn guard(&self) -> Guard {
         self.guard
     }
 
     /// What discovery says of this install.
-    #[must_use]
     pub fn advertised(&self) -> &Advertised {
         &self.advertised
     }
 }
 
 /// The figures of `status`, with the outcomes of the last day.
-///
-/// # Errors
-/// The database's.
 pub async fn status(store: &Store, now: DateTime<Utc>) -> Result<Status, Error> {
     let day = chrono::TimeDelta::days(1);
     store.status(stamp(now - day)).await.map_err(Error::from)

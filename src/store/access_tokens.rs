@@ -10,9 +10,6 @@ use super::transaction::Tx;
 /// Notes that a client is given a token, which locks its row: tokens of one client are issued one
 /// after the other. False when its secret is another or it was revoked since it was read. One
 /// statement.
-///
-/// # Errors
-/// The database's.
 pub async fn used(tx: &mut Tx, name: &str, hash: &str, now: NaiveDateTime) -> Result<bool, Error> {
     let sql = Sql::new("UPDATE scim_clients SET last_used = ")
         .bind(now)
@@ -38,9 +35,6 @@ pub struct Issued {
 
 /// Adds an access token. The client's expired ones go, and the oldest beyond `most`, the new one
 /// counted. Three statements.
-///
-/// # Errors
-/// The database's.
 pub async fn issue(tx: &mut Tx, token: &Issued, most: u32) -> Result<(), Error> {
     let sql = Sql::new("DELETE FROM scim_access_tokens WHERE client = ")
         .bind(token.client.as_str())
@@ -71,9 +65,6 @@ pub async fn issue(tx: &mut Tx, token: &Issued, most: u32) -> Result<(), Error> 
 
 /// The client that was given the token with this hash, as it stands for that token: it expires when
 /// the first of them does. With the token's stored hash to compare in constant time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn by_token(tx: &mut Tx, hash: &str) -> Result<Option<(Credential, String)>, Error> {
     let sql = Sql::new(
         "SELECT c.name, c.scope, c.created, c.expires, c.last_used, c.revoked, t.hash, c.client_id, \
@@ -91,9 +82,6 @@ pub async fn by_token(tx: &mut Tx, hash: &str) -> Result<Option<(Credential, Str
 }
 
 /// Whether any client may be given a token. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn any(tx: &mut Tx, now: NaiveDateTime) -> Result<bool, Error> {
     let sql = Sql::new(
         "SELECT 1 FROM scim_clients WHERE revoked IS NULL AND (expires IS NULL OR expires > ",

@@ -30,9 +30,6 @@ pub struct Agent {
 }
 
 /// Notes that an agent is there; two statements at most, and one more the first time.
-///
-/// # Errors
-/// The database's.
 pub async fn seen(tx: &mut Tx, name: &str, version: &str) -> Result<(), Error> {
     let database = tx.database();
     let now = || dialect::now(database);
@@ -49,9 +46,6 @@ pub async fn seen(tx: &mut Tx, name: &str, version: &str) -> Result<(), Error> {
 }
 
 /// Notes that Entra came with a good token of its own. Statements as [`seen`].
-///
-/// # Errors
-/// The database's.
 pub async fn heard_of_entra(tx: &mut Tx) -> Result<(), Error> {
     seen(tx, ENTRA, "").await
 }
@@ -72,17 +66,11 @@ async fn forget(tx: &mut Tx) -> Result<(), Error> {
 }
 
 /// Notes that an agent is there no more. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn gone(tx: &mut Tx, name: &str) -> Result<(), Error> {
     tx.execute(Sql::new("DELETE FROM scim_agents WHERE agent = ").bind(name)).await.map(drop)
 }
 
 /// The agents, oldest first. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Agent>, Error> {
     let sql = Sql::new("SELECT agent, version, started, seen, ")
         .append(dialect::now(tx.database()))

@@ -50,9 +50,6 @@ pub struct AuditFilter {
 }
 
 /// Appends a row, and makes it the proof of the transaction's commit. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn append(tx: &mut Tx, row: &AuditRow) -> Result<(), Error> {
     let json = |object: &Map<String, Value>| {
         (!object.is_empty()).then(|| serde_json::to_string(object).unwrap_or_default())
@@ -84,9 +81,6 @@ pub async fn append(tx: &mut Tx, row: &AuditRow) -> Result<(), Error> {
 }
 
 /// The ids of users whose audited userName, before or after, is this one. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn ids_named(tx: &mut Tx, user_name: &str) -> Result<Vec<String>, Error> {
     use super::dialect::like_literal;
     let json = Value::from(user_name.to_lowercase()).to_string();
@@ -104,9 +98,6 @@ pub async fn ids_named(tx: &mut Tx, user_name: &str) -> Result<Vec<String>, Erro
 
 /// How many rows of an operation somebody left since a time; their detail begins with who. One
 /// statement.
-///
-/// # Errors
-/// The database's.
 pub async fn count_by(
     tx: &mut Tx,
     operation: &str,
@@ -126,9 +117,6 @@ pub async fn count_by(
 }
 
 /// How many rows of each outcome were written since a time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn outcomes(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<String, u64>, Error> {
     let sql = Sql::new("SELECT outcome, COUNT(*) FROM scim_audit WHERE at >= ").bind(since);
     let rows = tx.query(sql.raw(" GROUP BY outcome")).await?;
@@ -137,18 +125,12 @@ pub async fn outcomes(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<Stri
 }
 
 /// Whether a write was refused with this outcome since a time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn any_since(tx: &mut Tx, outcome: &str, since: NaiveDateTime) -> Result<bool, Error> {
     let sql = Sql::new("SELECT 1 FROM scim_audit WHERE at >= ").bind(since).raw(" AND outcome = ");
     Ok(!tx.query(sql.bind(outcome).raw(" LIMIT 1")).await?.is_empty())
 }
 
 /// Rows in the order they were written, after the row `after`, at most `limit`.
-///
-/// # Errors
-/// The database's.
 pub async fn page(
     tx: &mut Tx,
     filter: &AuditFilter,
@@ -174,9 +156,6 @@ pub async fn page(
 }
 
 /// The rows that a condition, order and limit leave. One statement.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn select(tx: &mut Tx, which: Sql) -> Result<Vec<AuditRow>, Error> {
     let sql = Sql::new(
         "SELECT id, at, request_id, token, operation, resource_type, resource, before_values, \

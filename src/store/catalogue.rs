@@ -14,9 +14,6 @@ use crate::profile::catalogue::{Catalogue, Column, Database, ForeignKey, Index, 
 use crate::profile::model::TableName;
 
 /// Every table the connection sees.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
     match tx.database() {
         Database::Sqlite => sqlite::read(tx).await,

@@ -21,9 +21,6 @@ use crate::scim::ResourceType;
 const CHUNK: usize = 1000;
 
 /// Rows with their links, by id. One statement per 1,000.
-///
-/// # Errors
-/// The database's.
 pub async fn users(
     tx: &mut Tx,
     layout: &Layout,
@@ -54,9 +51,6 @@ pub async fn users(
 }
 
 /// When the first of the users was disabled whom Entra disabled after a time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn first_disabled(
     tx: &mut Tx,
     after: NaiveDateTime,
@@ -69,9 +63,6 @@ pub async fn first_disabled(
 }
 
 /// How many users Entra manages. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn managed(tx: &mut Tx) -> Result<u64, Error> {
     let sql = "SELECT COUNT(*) FROM scim_links WHERE resource_type = 'User' AND state = 'managed'";
     let rows = tx.query(Sql::new(sql)).await?;
@@ -79,9 +70,6 @@ pub async fn managed(tx: &mut Tx) -> Result<u64, Error> {
 }
 
 /// Puts an account on hold, or changes the reason. Two statements.
-///
-/// # Errors
-/// The database's.
 pub async fn hold(tx: &mut Tx, id: &str, reason: &str, now: NaiveDateTime) -> Result<(), Error> {
     release(tx, id).await?;
     let sql = Sql::new("INSERT INTO scim_holds (legacy_key, since, reason) VALUES (")
@@ -95,18 +83,12 @@ pub async fn hold(tx: &mut Tx, id: &str, reason: &str, now: NaiveDateTime) -> Re
 }
 
 /// Takes an account off hold; whether it was on. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn release(tx: &mut Tx, id: &str) -> Result<bool, Error> {
     let sql = Sql::new("DELETE FROM scim_holds WHERE legacy_key = ").bind(id);
     Ok(tx.execute(sql).await? > 0)
 }
 
 /// Why an account is on hold. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn held(tx: &mut Tx, id: &str) -> Result<Option<String>, Error> {
     let sql = Sql::new("SELECT reason FROM scim_holds WHERE legacy_key = ").bind(id);
     Ok(tx.query(sql).await?.first().and_then(|row| row.text(0)))
@@ -180,9 +162,6 @@ pub async fn journal(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
 }
 
 /// The steps of a run, the newest first. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn steps_of(tx: &mut Tx, run: &str) -> Result<Vec<(String, String)>, Error> {
     let sql = Sql::new("SELECT legacy_key, step FROM scim_cleanup_journal WHERE run = ")
         .bind(run)
@@ -192,9 +171,6 @@ pub async fn steps_of(tx: &mut Tx, run: &str) -> Result<Vec<(String, String)>, E
 }
 
 /// One step of a run, locked. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn step(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<Option<Entry>, Error> {
     let sql = Sql::new(
         "SELECT j.at, j.before_values, j.outcome FROM scim_cleanup_journal j WHERE j.run = ",
@@ -220,9 +196,6 @@ pub async fn step(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<Option
 }
 
 /// Notes that a step was undone. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn undone(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<(), Error> {
     let sql = Sql::new("UPDATE scim_cleanup_journal SET outcome = 'undone' WHERE run = ")
         .bind(run)
@@ -234,9 +207,6 @@ pub async fn undone(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<(), 
 }
 
 /// Accounts that cleanup changed since a time, undone ones left out. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn accounts_since(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeSet<String>, Error> {
     let sql = Sql::new(
         "SELECT DISTINCT legacy_key FROM scim_cleanup_journal WHERE outcome = 'done' AND at >= ",
@@ -247,9 +217,6 @@ pub async fn accounts_since(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeSe
 
 /// How many users' rows and how many memberships cleanup removed since a time, undone steps left out.
 /// One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn removed_since(
     tx: &mut Tx,
     layout: &Layout,
@@ -275,9 +242,6 @@ pub async fn removed_since(
 
 /// The rows of a legacy table whose column holds this key: these columns, all of them when none are
 /// named. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn rows_of(
     tx: &mut Tx,
     layout: &Layout,
@@ -317,9 +281,6 @@ fn readable(layout: &Layout, table: &TableName, name: &str) -> Sql {
 }
 
 /// Whether a foreign key's column points at a user's row. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn points(
     tx: &mut Tx,
     layout: &Layout,
@@ -341,9 +302,6 @@ pub async fn points(
 
 /// Sets columns of the rows where these columns hold these values; how many there were. One
 /// statement.
-///
-/// # Errors
-/// The database's.
 pub async fn set_where(
     tx: &mut Tx,
     layout: &Layout,
@@ -359,9 +317,6 @@ pub async fn set_where(
 }
 
 /// Whether a row of the table has these values. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn has_row(
     tx: &mut Tx,
     layout: &Layout,
@@ -385,9 +340,6 @@ fn holds(layout: &Layout, table: &TableName, condition: &BTreeMap<String, Cell>)
 }
 
 /// Puts a whole row back. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn put_back(
     tx: &mut Tx,
     layout: &Layout,

@@ -35,9 +35,6 @@ pub struct Write {
 }
 
 /// The newest audited writes of clients, newest first. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn newest_writes(tx: &mut Tx, limit: i64) -> Result<Vec<Write>, Error> {
     let sql = Sql::new(
         "SELECT at, operation, resource_type, outcome FROM scim_audit WHERE token IS NOT NULL \
@@ -56,9 +53,6 @@ pub async fn newest_writes(tx: &mut Tx, limit: i64) -> Result<Vec<Write>, Error>
 }
 
 /// Open findings that nobody ignores, by kind. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn open_findings(tx: &mut Tx) -> Result<BTreeMap<Kind, u64>, Error> {
     let sql = "SELECT kind, COUNT(*) FROM scim_findings WHERE resolved IS NULL \
                AND ignored IS NULL GROUP BY kind";
@@ -83,9 +77,6 @@ pub struct Open {
 
 /// Open findings that nobody ignores, by kind, and which are new since a time; without some kinds. One
 /// statement.
-///
-/// # Errors
-/// The database's.
 pub async fn open_since(
     tx: &mut Tx,
     since: NaiveDateTime,
@@ -109,9 +100,6 @@ pub async fn open_since(
 
 /// Open findings that nobody ignores, of one kind or all but some, in the order of their ids, after
 /// the id `after`. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn findings_page(
     tx: &mut Tx,
     kind: Option<Kind>,
@@ -131,9 +119,6 @@ pub async fn findings_page(
 }
 
 /// Open findings of one resource, ignored ones included; at most `limit`. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn findings_of(
     tx: &mut Tx,
     kind: ResourceType,
@@ -150,9 +135,6 @@ pub async fn findings_of(
 }
 
 /// Leases that somebody holds, by name, with the database's time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn leases(tx: &mut Tx) -> Result<Vec<Lease>, Error> {
     let sql = Sql::new("SELECT name, holder, epoch, until, ")
         .append(dialect::now(tx.database()))
@@ -197,9 +179,6 @@ pub struct Found {
 }
 
 /// A page of the audit trail. Two statements, the second only when the page isn't full.
-///
-/// # Errors
-/// The database's.
 pub async fn audit_page(tx: &mut Tx, search: &Search, limit: usize) -> Result<Found, Error> {
     let wanted = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
     let mut sql = Sql::new(
@@ -257,9 +236,6 @@ fn window(search: &Search) -> Sql {
 /// Users whose userName comes at or after a text, in the order of the column: the neighbourhood of a
 /// name that isn't known to the letter. Two statements; none where no column has userNames as they
 /// are.
-///
-/// # Errors
-/// The database's.
 pub async fn users_from(
     tx: &mut Tx,
     layout: &Layout,
@@ -291,9 +267,6 @@ pub async fn users_from(
 }
 
 /// Live users with this `externalId`; at most `limit`. Two statements.
-///
-/// # Errors
-/// The database's.
 pub async fn users_by_external_id(
     tx: &mut Tx,
     layout: &Layout,

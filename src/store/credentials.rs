@@ -54,35 +54,23 @@ impl Kind {
 }
 
 /// Every one, by name. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn list(tx: &mut Tx, kind: Kind) -> Result<Vec<Credential>, Error> {
     let rows = tx.query(kind.select().raw(" ORDER BY name")).await?;
     rows.iter().map(|row| credential(row, kind)).collect()
 }
 
 /// The one of this name. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn by_name(tx: &mut Tx, kind: Kind, name: &str) -> Result<Option<Credential>, Error> {
     Ok(one(tx, kind, " WHERE name = ", name).await?.map(|(credential, _)| credential))
 }
 
 /// The token with this hash, with the stored hash to compare in constant time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn token(tx: &mut Tx, hash: &str) -> Result<Option<(Credential, String)>, Error> {
     one(tx, Kind::Token, " WHERE hash = ", hash).await
 }
 
 /// The client of this id, with the stored hash of its secret to compare in constant time. One
 /// statement.
-///
-/// # Errors
-/// The database's.
 pub async fn client(tx: &mut Tx, client_id: &str) -> Result<Option<(Credential, String)>, Error> {
     one(tx, Kind::Client, " WHERE client_id = ", client_id).await
 }
@@ -127,9 +115,6 @@ pub async fn insert(
 
 /// Gives one another secret, takes back a revocation, and ends a client's tokens. One statement, two
 /// for a client.
-///
-/// # Errors
-/// The database's.
 pub async fn set_hash(tx: &mut Tx, kind: Kind, name: &str, hash: &str) -> Result<(), Error> {
     let sql = Sql::new("UPDATE ").raw(kind.table()).raw(" SET revoked = NULL, hash = ").bind(hash);
     tx.execute(sql.raw(" WHERE name = ").bind(name)).await?;
@@ -137,9 +122,6 @@ pub async fn set_hash(tx: &mut Tx, kind: Kind, name: &str, hash: &str) -> Result
 }
 
 /// Revokes one, and ends a client's tokens. One statement, two for a client.
-///
-/// # Errors
-/// The database's.
 pub async fn revoke(tx: &mut Tx, kind: Kind, name: &str, now: NaiveDateTime) -> Result<(), Error> {
     let sql = Sql::new("UPDATE ").raw(kind.table()).raw(" SET revoked = ").bind(now);
     tx.execute(sql.raw(" WHERE name = ").bind(name)).await?;
@@ -157,9 +139,6 @@ async fn end_tokens(tx: &mut Tx, kind: Kind, name: &str) -> Result<(), Error> {
 }
 
 /// Notes a token's use. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn token_used(tx: &mut Tx, name: &str, now: NaiveDateTime) -> Result<(), Error> {
     let sql = Sql::new("UPDATE scim_tokens SET last_used = ").bind(now).raw(" WHERE name = ");
     tx.execute(sql.bind(name)).await.map(|_| ())

@@ -15,9 +15,6 @@ pub async fn execute_script(store: &Store, sql: &'static str) -> Result<(), Erro
 }
 
 /// The rows of a literal query, NULL as the empty text.
-///
-/// # Errors
-/// The database's.
 pub async fn rows(store: &Store, sql: &'static str) -> Result<Vec<Vec<String>>, Error> {
     store
         .read(move |tx| {

@@ -20,9 +20,6 @@ const CHUNK: usize = 256;
 
 /// The members of each of these groups, as user ids in the keys' order: kpifire's edges, and the
 /// desired ones of disabled users, which cleanup strips. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn members_of(
     tx: &mut Tx,
     layout: &Layout,
@@ -132,9 +129,6 @@ pub(super) const DISABLED: &str = "s.resource_type = 'User' AND s.legacy_key = d
 /// Which of these user ids no live user has. The rows are locked against being deleted until the
 /// transaction ends: cleanup may be about to make one a tombstone. Two statements; one on SQLite,
 /// whose writer is alone.
-///
-/// # Errors
-/// The database's.
 pub async fn unknown_users(
     tx: &mut Tx,
     layout: &Layout,
@@ -180,9 +174,6 @@ pub async fn unknown_users(
 
 /// Adds edges, kpifire's and desired; those that are there already stay as they are. The ids that
 /// were new to kpifire's table, and whether anything was written. Two statements.
-///
-/// # Errors
-/// The database's.
 pub async fn add(
     tx: &mut Tx,
     layout: &Layout,
@@ -242,9 +233,6 @@ pub async fn add(
 
 /// Removes the named edges; absent ones are passed over. The ids that kpifire's table had, and
 /// whether anything was written. Two statements per 256 ids.
-///
-/// # Errors
-/// The database's.
 pub async fn remove(
     tx: &mut Tx,
     layout: &Layout,
@@ -284,9 +272,6 @@ pub async fn remove(
 
 /// Removes every edge of a group but those to `keep`. The ids that kpifire's table had, and whether
 /// anything was written. Two statements.
-///
-/// # Errors
-/// The database's.
 pub async fn remove_others(
     tx: &mut Tx,
     layout: &Layout,
@@ -320,9 +305,6 @@ pub async fn remove_others(
 }
 
 /// Removes every edge of a user. Two statements.
-///
-/// # Errors
-/// The database's.
 pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<(), Error> {
     let members = &layout.profile.members;
     super::resources::delete_where(tx, layout, &members.table, &members.user, user).await?;
@@ -331,9 +313,6 @@ pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<()
 }
 
 /// Forgets the desired edges of a group or user. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn forget(tx: &mut Tx, kind: ResourceType, id: &str) -> Result<(), Error> {
     let column = match kind {
         ResourceType::Group => "group_key = ",
@@ -344,18 +323,12 @@ pub async fn forget(tx: &mut Tx, kind: ResourceType, id: &str) -> Result<(), Err
 }
 
 /// The users whom clients put into a group. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn desired_of(tx: &mut Tx, group: &str) -> Result<Vec<String>, Error> {
     let sql = Sql::new("SELECT user_key FROM scim_desired_members WHERE group_key = ").bind(group);
     Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
 }
 
 /// The groups that clients put a user into. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn desired_teams(tx: &mut Tx, user: &str) -> Result<Vec<String>, Error> {
     let sql = Sql::new("SELECT group_key FROM scim_desired_members WHERE user_key = ").bind(user);
     Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
@@ -363,9 +336,6 @@ pub async fn desired_teams(tx: &mut Tx, user: &str) -> Result<Vec<String>, Error
 
 /// Remembers that clients put a user into these groups, whatever kpifire has. One statement per
 /// group.
-///
-/// # Errors
-/// The database's.
 pub async fn desire(
     tx: &mut Tx,
     groups: &[String],
@@ -389,9 +359,6 @@ pub async fn desire(
 }
 
 /// Whether kpifire has an edge, and whether a client asserted it. Two statements.
-///
-/// # Errors
-/// The database's.
 pub async fn exists(
     tx: &mut Tx,
     layout: &Layout,
@@ -420,9 +387,6 @@ pub async fn exists(
 
 /// Puts every desired edge of a user back into kpifire's table, where the group still is. One
 /// statement.
-///
-/// # Errors
-/// The database's.
 pub async fn restore_user(
     tx: &mut Tx,
     layout: &Layout,

@@ -52,31 +52,26 @@ impl Error {
     }
 
     /// Whether the database went away.
-    #[must_use]
     pub fn is_lost(&self) -> bool {
         self.kind == ErrorKind::Lost
     }
 
     /// Whether the transaction may succeed when it is run again.
-    #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Conflict | ErrorKind::Lost)
     }
 
     /// The sort of the failure.
-    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
     /// What the database said, for a person who may read it (the log, the command line).
-    #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
     /// What a refused value was for, as far as the database says.
-    #[must_use]
     pub fn subject(&self) -> Option<Subject> {
         self.subject.clone()
     }

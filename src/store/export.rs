@@ -64,9 +64,6 @@ fn table(catalogue: &Catalogue, name: &'static str) -> Result<Table, Error> {
 }
 
 /// How many rows each table has that an export would hold; tables that aren't there are left out.
-///
-/// # Errors
-/// The database's.
 pub async fn counts(tx: &mut Tx) -> Result<Vec<(&'static str, u64)>, Error> {
     let catalogue = catalogue::read(tx).await?;
     let mut counts = Vec::new();
@@ -79,18 +76,12 @@ pub async fn counts(tx: &mut Tx) -> Result<Vec<(&'static str, u64)>, Error> {
 }
 
 /// [`counts`] of the tables that stand in the way of an import.
-///
-/// # Errors
-/// The database's.
 pub async fn occupied(tx: &mut Tx) -> Result<Vec<(&'static str, u64)>, Error> {
     let counts = counts(tx).await?;
     Ok(counts.into_iter().filter(|(name, rows)| *rows > 0 && !SEEDED.contains(name)).collect())
 }
 
 /// Removes what migrations put into the tables, for an import to take its place.
-///
-/// # Errors
-/// The database's.
 pub async fn unseed(tx: &mut Tx) -> Result<(), Error> {
     for name in SEEDED {
         tx.execute(Sql::new("DELETE FROM ").ident(name)).await?;
@@ -106,7 +97,6 @@ pub struct Rows<'t> {
 
 impl<'t> Rows<'t> {
     /// Begins before the first row.
-    #[must_use]
     pub fn new(table: &'t Table) -> Self {
         Self { table, after: None }
     }
@@ -189,7 +179,6 @@ impl Table {
     }
 
     /// How many rows one INSERT takes.
-    #[must_use]
     pub fn batch(&self) -> usize {
         BINDS / self.columns.len().max(1)
     }
@@ -210,9 +199,6 @@ fn from_json(kind: Kind, value: &Value) -> Option<Cell> {
 }
 
 /// Puts rows into a table, at most [`Table::batch`] of them. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(tx: &mut Tx, table: &Table, rows: Vec<Vec<Cell>>) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());

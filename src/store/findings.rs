@@ -44,17 +44,11 @@ const SELECT: &str = "SELECT fingerprint, kind, resource_type, legacy_key, field
                       FROM scim_findings f";
 
 /// Findings that aren't resolved, ignored ones included. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn open(tx: &mut Tx) -> Result<Vec<Stored>, Error> {
     all(tx, Sql::new(SELECT).raw(" WHERE resolved IS NULL")).await
 }
 
 /// Findings that were open at a time: seen by then, and not resolved before. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn open_at(tx: &mut Tx, time: NaiveDateTime) -> Result<Vec<Stored>, Error> {
     let sql = Sql::new(SELECT)
         .raw(" WHERE first_seen <= ")
@@ -68,9 +62,6 @@ pub async fn open_at(tx: &mut Tx, time: NaiveDateTime) -> Result<Vec<Stored>, Er
 }
 
 /// The finding of this id, locked. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn locked(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
     let sql = Sql::new(SELECT).raw(" WHERE fingerprint = ").bind(id);
     let sql = sql.append(for_update(tx.database(), "f"));
@@ -78,9 +69,6 @@ pub async fn locked(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
 }
 
 /// How many findings of each kind ended after a time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn resolved_since(
     tx: &mut Tx,
     after: NaiveDateTime,
@@ -105,9 +93,6 @@ pub async fn resolved_since(
 /// were open and that the run didn't find end, but for the kinds that it couldn't see (`unseen`).
 /// Findings that a command ended after the run began to read stay as they are; those that a clock
 /// ahead of the run's ended or first saw begin anew. One statement per 500 findings, and two.
-///
-/// # Errors
-/// The database's.
 pub async fn save(
     tx: &mut Tx,
     run: &str,
@@ -200,9 +185,6 @@ fn go_on(database: Database) -> String {
 }
 
 /// Ends findings that are open. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn resolve(
     tx: &mut Tx,
     ids: &[String],
@@ -220,9 +202,6 @@ pub async fn resolve(
 }
 
 /// Marks a finding as one that an operator accepts. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn ignore(
     tx: &mut Tx,
     id: &str,
@@ -239,9 +218,6 @@ pub async fn ignore(
 }
 
 /// The findings that a condition, order and limit leave. One statement.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn select(tx: &mut Tx, which: Sql) -> Result<Vec<Stored>, Error> {
     all(tx, Sql::new(SELECT).append(which)).await
 }

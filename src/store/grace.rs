@@ -25,9 +25,6 @@ pub struct Due {
 
 /// Users whom Entra disabled, counted by how far they are: waiting, strip due, stripped, anonymise
 /// due, anonymised. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn counts(tx: &mut Tx, layout: &Layout, due: Due) -> Result<[u64; 5], Error> {
     let database = tx.database();
     let member = is_member(layout);
@@ -74,9 +71,6 @@ pub struct Overdue {
 
 /// Users whose memberships should be gone and aren't; those whose personal data should, where the
 /// profile has an `[anonymise]`; and those whose row should, where rows go. Three statements at most.
-///
-/// # Errors
-/// The database's.
 pub async fn overdue(tx: &mut Tx, layout: &Layout, due: Due) -> Result<Vec<Overdue>, Error> {
     let database = tx.database();
     let anonymises = !layout.profile.anonymise.is_empty();

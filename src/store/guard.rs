@@ -10,18 +10,12 @@ use super::transaction::Tx;
 
 /// Until when more are allowed. The row is locked: requests that disable count one after the other.
 /// One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn locked(tx: &mut Tx) -> Result<Option<NaiveDateTime>, Error> {
     let lock = for_update(tx.database(), "g");
     read(tx, lock).await
 }
 
 /// Until when more are allowed. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn allowed_until(tx: &mut Tx) -> Result<Option<NaiveDateTime>, Error> {
     read(tx, Sql::default()).await
 }
@@ -32,9 +26,6 @@ async fn read(tx: &mut Tx, lock: Sql) -> Result<Option<NaiveDateTime>, Error> {
 }
 
 /// Allows more until a time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn allow(tx: &mut Tx, until: NaiveDateTime) -> Result<(), Error> {
     let sql = Sql::new("UPDATE scim_guard SET allowed_until = ").bind(until);
     tx.execute(sql.raw(" WHERE name = 'disable'")).await.map(|_| ())
@@ -42,17 +33,11 @@ pub async fn allow(tx: &mut Tx, until: NaiveDateTime) -> Result<(), Error> {
 
 /// How many users clients disabled or deleted since a time, and how many they manage. Two
 /// statements.
-///
-/// # Errors
-/// The database's.
 pub async fn counts(tx: &mut Tx, since: NaiveDateTime) -> Result<(u64, u64), Error> {
     Ok((disabled_since(tx, since).await?, super::cleanup::managed(tx).await?))
 }
 
 /// How many users clients disabled or deleted since a time. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn disabled_since(tx: &mut Tx, since: NaiveDateTime) -> Result<u64, Error> {
     // A deletion disables as well; of whom was disabled long before, it is no new loss.
     let sql = Sql::new(

@@ -54,9 +54,6 @@ impl Row {
 }
 
 /// Takes the lease if it is free, expired or already `holder`'s.
-///
-/// # Errors
-/// The database's.
 pub async fn acquire(tx: &mut Tx, name: &str, holder: &str, ttl: Duration) -> Result<Claim, Error> {
     let row = if let Some(row) = locked(tx, name).await? {
         row
@@ -85,9 +82,6 @@ pub async fn acquire(tx: &mut Tx, name: &str, holder: &str, ttl: Duration) -> Re
 
 /// Prolongs a lease from now on; `false` when it isn't the holder's any more. One that expired and
 /// that nobody took is prolonged too.
-///
-/// # Errors
-/// The database's.
 pub async fn renew(tx: &mut Tx, lease: &Lease, ttl: Duration) -> Result<bool, Error> {
     let Some(row) = locked(tx, &lease.name).await? else { return Ok(false) };
     let sql = Sql::new("UPDATE scim_lease SET until = ").bind(row.now + ttl);
@@ -95,9 +89,6 @@ pub async fn renew(tx: &mut Tx, lease: &Lease, ttl: Duration) -> Result<bool, Er
 }
 
 /// Gives a lease back; nothing happens when it isn't the holder's any more.
-///
-/// # Errors
-/// The database's.
 pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
     let sql = Sql::new("UPDATE scim_lease SET holder = ").bind("");
     tx.execute(sql.append(still(lease))).await.map(|_| ())
@@ -105,9 +96,6 @@ pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
 
 /// Whether a lease is still the holder's. Until the transaction ends nobody else can take it: call
 /// this in the transaction that writes what a run found.
-///
-/// # Errors
-/// The database's.
 pub async fn held(tx: &mut Tx, lease: &Lease) -> Result<bool, Error> {
     let row = locked(tx, &lease.name).await?;
     Ok(row.is_some_and(|row| row.holder == lease.holder && row.epoch == lease.epoch))
@@ -126,9 +114,6 @@ pub async fn require(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
 }
 
 /// Who holds the lease; `None` when nobody does.
-///
-/// # Errors
-/// The database's.
 pub async fn current(tx: &mut Tx, name: &str) -> Result<Option<Lease>, Error> {
     let row = read(tx, name, Sql::default()).await?.filter(Row::is_held);
     Ok(row.map(|row| row.lease(name)))

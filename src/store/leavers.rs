@@ -50,9 +50,6 @@ pub struct Wanted {
 /// Hands out every user with something due, in no order, each once: there may be very many. They are
 /// found by the index of `disabled_at`, however many users there are. A statement per stage, in the
 /// transaction of [`super::Store::snapshot`].
-///
-/// # Errors
-/// The database's.
 pub async fn leavers(
     tx: &mut Tx,
     layout: &Layout,

@@ -23,9 +23,6 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// Writes a link over whatever the key's link was. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Result<(), Error> {
     let values: [Cell; 10] = [
         link.external_id.clone().into(),
@@ -53,18 +50,12 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Res
 }
 
 /// The link of a resource, whether or not its row is there; locked. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn get(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<Option<Link>, Error> {
     let lock = super::dialect::for_update(tx.database(), "l");
     read(tx, kind, key, lock).await
 }
 
 /// As [`get`], without a lock. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn find(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<Option<Link>, Error> {
     read(tx, kind, key, Sql::default()).await
 }
@@ -89,9 +80,6 @@ async fn read(
 }
 
 /// Removes a link. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn remove(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<(), Error> {
     let sql = Sql::new("DELETE FROM scim_links WHERE resource_type = ")
         .bind(kind.as_str())
@@ -127,9 +115,6 @@ fn or_update(database: Database) -> String {
 }
 
 /// How far cleanup has come with a user. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn stage(tx: &mut Tx, key: &str) -> Result<Option<String>, Error> {
     let sql = Sql::new(
         "SELECT cleanup_stage FROM scim_links WHERE resource_type = 'User' AND legacy_key = ",
@@ -138,9 +123,6 @@ pub async fn stage(tx: &mut Tx, key: &str) -> Result<Option<String>, Error> {
 }
 
 /// Notes how far cleanup has come with a user. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn set_stage(tx: &mut Tx, key: &str, stage: Option<&str>) -> Result<(), Error> {
     let sql = Sql::new("UPDATE scim_links SET cleanup_stage = ")
         .bind(stage.map(str::to_owned))

@@ -68,7 +68,6 @@ const BOOKS: &str = "CREATE TABLE IF NOT EXISTS scim_migrations \
     (version VARCHAR(64) NOT NULL PRIMARY KEY, applied VARCHAR(32) NOT NULL)";
 
 /// Every migration of a database, oldest first.
-#[must_use]
 pub fn all(database: Database) -> &'static [Migration] {
     match database {
         Database::Sqlite => SQLITE,
@@ -78,9 +77,6 @@ pub fn all(database: Database) -> &'static [Migration] {
 }
 
 /// The migrations that the database doesn't have yet, oldest first.
-///
-/// # Errors
-/// The database's.
 pub async fn pending(tx: &mut Tx) -> Result<Vec<Migration>, Error> {
     let applied = applied(tx).await?;
     Ok(all(tx.database())
@@ -91,9 +87,6 @@ pub async fn pending(tx: &mut Tx) -> Result<Vec<Migration>, Error> {
 }
 
 /// The last migration that the database has; empty when it has none.
-///
-/// # Errors
-/// The database's.
 pub async fn latest(tx: &mut Tx) -> Result<String, Error> {
     Ok(applied(tx).await?.pop().unwrap_or_default())
 }
@@ -141,9 +134,6 @@ pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
 }
 
 /// The SQL of pending migrations, books included, for a DBA to run.
-///
-/// # Errors
-/// The database's.
 pub async fn print(tx: &mut Tx, now: NaiveDateTime) -> Result<String, Error> {
     let mut text = String::new();
     for migration in pending(tx).await? {

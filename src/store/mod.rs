@@ -78,13 +78,11 @@ impl Store {
     }
 
     /// Which database it is.
-    #[must_use]
     pub fn database(&self) -> Database {
         self.pool.database()
     }
 
     /// How its pools of connections stand. Asks the database nothing.
-    #[must_use]
     pub fn pools(&self) -> Vec<PoolStatus> {
         self.pool.status()
     }
@@ -130,17 +128,11 @@ impl Store {
     }
 
     /// What the live database says of its tables.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn catalogue(&self) -> Result<Catalogue, Error> {
         self.read(|tx| Box::pin(catalogue::read(tx))).await
     }
 
     /// Whether the database answers and has the sidecar tables.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn ping(&self) -> Result<(), Error> {
         self.read(|tx| {
             Box::pin(async move {
@@ -152,7 +144,6 @@ impl Store {
 
     /// The expression over a quoted column that an index must hold to serve lookups without case;
     /// `None` where no index can.
-    #[must_use]
     pub fn fold_expression(&self, column: &str) -> Option<String> {
         dialect::indexed_fold(self.database(), Sql::new(column)).map(Sql::into_text)
     }

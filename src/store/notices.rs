@@ -49,9 +49,6 @@ pub struct Claimed {
 }
 
 /// Puts a row into the outbox, due at once, unless its occasion is there. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(tx: &mut Tx, new: &New) -> Result<(), Error> {
     let database = tx.database();
     let sql = Sql::new(
@@ -75,9 +72,6 @@ pub async fn insert(tx: &mut Tx, new: &New) -> Result<(), Error> {
 
 /// Takes the row of a channel that has been due longest, for as long as sending may take; `None`
 /// when none is due, or another agent took it at the same moment. Two statements.
-///
-/// # Errors
-/// The database's.
 pub async fn claim(tx: &mut Tx, channel: &str, most: Duration) -> Result<Option<Claimed>, Error> {
     let sql = Sql::new("SELECT id, event, created, attempts, due, ")
         .append(dialect::now(tx.database()))
@@ -127,9 +121,6 @@ pub enum Outcome {
 }
 
 /// Records what became of a try. Run twice it does the same. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn record(tx: &mut Tx, claimed: &Claimed, outcome: &Outcome) -> Result<(), Error> {
     let now = dialect::now(tx.database());
     let sql = Sql::new("UPDATE scim_notices SET ");
@@ -147,9 +138,6 @@ pub async fn record(tx: &mut Tx, claimed: &Claimed, outcome: &Outcome) -> Result
 }
 
 /// The greatest occasion that begins so, up to `last`. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn last_occasion(
     tx: &mut Tx,
     beginning: &str,
@@ -179,9 +167,6 @@ pub struct Outbox {
 }
 
 /// How every channel stands that ever had a notice. One statement, and one for each channel.
-///
-/// # Errors
-/// The database's.
 pub async fn outbox(tx: &mut Tx) -> Result<BTreeMap<String, Outbox>, Error> {
     let sql = Sql::new(
         "SELECT channel, COUNT(due), MIN(CASE WHEN due IS NULL THEN NULL ELSE created END), \

@@ -35,9 +35,6 @@ impl Pages {
     }
 
     /// The next rows; none at the end. The key comes first in each.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn next(
         &mut self,
         tx: &mut Tx,

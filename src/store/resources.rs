@@ -47,9 +47,6 @@ pub struct Window {
 }
 
 /// The row with this key, tombstones included. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn by_key(
     tx: &mut Tx,
     layout: &Layout,
@@ -61,9 +58,6 @@ pub async fn by_key(
 }
 
 /// As [`by_key`], with what is beside the row. Still one statement.
-///
-/// # Errors
-/// The database's.
 pub async fn by_key_with(
     tx: &mut Tx,
     layout: &Layout,
@@ -91,9 +85,6 @@ pub async fn by_key_with(
 }
 
 /// Live rows (no tombstones) that satisfy the predicate. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn find(
     tx: &mut Tx,
     layout: &Layout,
@@ -105,9 +96,6 @@ pub async fn find(
 }
 
 /// As [`find`], with what is beside the rows. Still one statement.
-///
-/// # Errors
-/// The database's.
 pub async fn find_with(
     tx: &mut Tx,
     layout: &Layout,
@@ -130,9 +118,6 @@ pub async fn find_with(
 }
 
 /// How many live rows satisfy the predicate. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn count(
     tx: &mut Tx,
     layout: &Layout,
@@ -148,9 +133,6 @@ pub async fn count(
 }
 
 /// Rows of this name, tombstones included, and locked; at most three. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn by_name(
     tx: &mut Tx,
     layout: &Layout,
@@ -169,9 +151,6 @@ pub async fn by_name(
 
 /// Makes "is this name free, then take it" one step among all agents: locks the folded name's slot
 /// until the transaction ends. One statement; none on SQLite, whose writer is alone.
-///
-/// # Errors
-/// The database's.
 pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<(), Error> {
     use sha2::{Digest, Sha256};
     if tx.database() == Database::Sqlite {
@@ -217,9 +196,6 @@ pub async fn insert(
 }
 
 /// Sets columns of the row with this key. One statement; none when there is nothing to set.
-///
-/// # Errors
-/// The database's.
 pub async fn update(
     tx: &mut Tx,
     layout: &Layout,
@@ -268,9 +244,6 @@ pub async fn delete(
 }
 
 /// Deletes the rows of a table whose column holds this key. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn delete_where(
     tx: &mut Tx,
     layout: &Layout,
@@ -291,9 +264,6 @@ fn deletion(layout: &Layout, table: &TableName, column: &str, key: &Cell) -> Sql
 }
 
 /// Ends a disabled user's access: `[revoke]`. One statement per table of it.
-///
-/// # Errors
-/// The database's.
 pub async fn revoke(
     tx: &mut Tx,
     layout: &Layout,

@@ -32,9 +32,6 @@ pub struct RunRow {
 }
 
 /// Writes a run. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), Error> {
     let values = [
         Sql::default().bind(run.id.as_str()),
@@ -54,9 +51,6 @@ pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), Error> {
 }
 
 /// Removes a run. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn delete(tx: &mut Tx, id: &str) -> Result<(), Error> {
     tx.execute(Sql::new("DELETE FROM scim_runs WHERE id = ").bind(id)).await.map(|_| ())
 }
@@ -76,41 +70,26 @@ async fn newest(tx: &mut Tx, which: Sql) -> Result<Option<RunRow>, Error> {
 }
 
 /// The reconciler's last run that read everything. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn last_complete(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
     newest(tx, select().raw(" AND verdict <> 'INCOMPLETE'")).await
 }
 
 /// The reconciler's last run. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn last(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
     newest(tx, select()).await
 }
 
 /// The runs of every job, newest first. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn all(tx: &mut Tx) -> Result<Vec<RunRow>, Error> {
     runs(tx, Sql::new(ALL).raw(" ORDER BY started DESC")).await
 }
 
 /// The last run of a job other than the reconciler. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn last_of(tx: &mut Tx, job: &str) -> Result<Option<RunRow>, Error> {
     newest(tx, Sql::new(ALL).raw(" AND job = ").bind(job)).await
 }
 
 /// What the runs of a job other than the reconciler came to within two times. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn of_within(
     tx: &mut Tx,
     job: &str,
@@ -122,9 +101,6 @@ pub async fn of_within(
 
 /// Runs whose id begins so; two at most, which is enough to see that it says too little. One
 /// statement.
-///
-/// # Errors
-/// The database's.
 pub async fn beginning(tx: &mut Tx, id: &str) -> Result<Vec<RunRow>, Error> {
     let pattern = format!("{}%", like_literal(id));
     runs(tx, select().raw(" AND id LIKE ").bind(pattern).raw(" ESCAPE '!' LIMIT 2")).await
@@ -135,9 +111,6 @@ fn within(which: Sql, since: NaiveDateTime, until: NaiveDateTime) -> Sql {
 }
 
 /// The reconciler's runs within two times, oldest first. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn begun_within(
     tx: &mut Tx,
     since: NaiveDateTime,
@@ -148,9 +121,6 @@ pub async fn begun_within(
 
 /// The last complete run of each day within two times, oldest first: what a trend needs of many runs.
 /// One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn last_of_days(
     tx: &mut Tx,
     since: NaiveDateTime,
@@ -169,9 +139,6 @@ pub async fn last_of_days(
 
 /// The newest time, up to `now`, for which a schedule's run was begun. Times after that are no slots
 /// yet: a clock that was ahead ran them, and they will come again. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn last_slot(
     tx: &mut Tx,
     job: &str,
@@ -183,9 +150,6 @@ pub async fn last_slot(
 }
 
 /// Whether an agent ran the job for this slot, or for a later one that has come. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn served(
     tx: &mut Tx,
     job: &str,
@@ -235,9 +199,6 @@ pub struct Keep {
 }
 
 /// Removes what is older; how many rows. Five statements.
-///
-/// # Errors
-/// The database's.
 pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
     let deletes = [
         ("DELETE FROM scim_audit WHERE at < ", keep.audit),

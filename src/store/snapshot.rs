@@ -40,7 +40,6 @@ pub struct Everything {
 
 impl Everything {
     /// Begins before the first row.
-    #[must_use]
     pub fn new(layout: &Layout, kind: ResourceType) -> Self {
         let cursor = match kind {
             ResourceType::User => "scim_users",
@@ -50,9 +49,6 @@ impl Everything {
     }
 
     /// The next rows; none at the end.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn next(&mut self, tx: &mut Tx, layout: &Layout) -> Result<Page, Error> {
         Ok(Page { kind: self.kind, rows: self.pages.next(tx, layout, self.kind).await? })
     }
@@ -67,13 +63,11 @@ pub struct Page {
 
 impl Page {
     /// How many rows it has.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// Whether it has none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -133,9 +127,6 @@ pub struct Stranded {
 }
 
 /// Links, tombstones left out, without a row. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn stranded(
     tx: &mut Tx,
     layout: &Layout,
@@ -158,9 +149,6 @@ pub async fn stranded(
 }
 
 /// How many links, tombstones left out, have no row. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn count_stranded(
     tx: &mut Tx,
     layout: &Layout,
@@ -198,9 +186,6 @@ pub struct Named {
 
 /// User rows, tombstones left out, whose userName folds to one of these, in the key's order. One
 /// statement per 1,000.
-///
-/// # Errors
-/// The database's.
 pub async fn named(tx: &mut Tx, layout: &Layout, names: &[String]) -> Result<Vec<Named>, Error> {
     let database = tx.database();
     let mut found = Vec::new();
@@ -247,9 +232,6 @@ const GONE: &str =
 
 /// kpifire's memberships of managed teams that Entra didn't assert; those of users that Entra
 /// disabled or deleted left out. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn extra_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Error> {
     let members = &layout.profile.members;
     let database = tx.database();
@@ -275,9 +257,6 @@ pub async fn extra_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Erro
 
 /// Memberships of managed teams that Entra asserted and kpifire lacks; those of users that Entra
 /// disabled or deleted left out. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn lacking_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Error> {
     let members = &layout.profile.members;
     let database = tx.database();
@@ -307,9 +286,6 @@ pub async fn lacking_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Er
 }
 
 /// kpifire's memberships that point at no row of this type. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn orphan_edges(
     tx: &mut Tx,
     layout: &Layout,
@@ -333,18 +309,12 @@ pub async fn orphan_edges(
 }
 
 /// How many memberships kpifire has. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn count_edges(tx: &mut Tx, layout: &Layout) -> Result<u64, Error> {
     let sql = Sql::new("SELECT COUNT(*) FROM ").table(&layout.profile.members.table);
     Ok(tx.query(sql).await?.first().map_or(0, |row| unsigned(row.int(0))))
 }
 
 /// How many memberships Entra asserted. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn count_desired(tx: &mut Tx) -> Result<u64, Error> {
     let rows = tx.query(Sql::new("SELECT COUNT(*) FROM scim_desired_members")).await?;
     Ok(rows.first().map_or(0, |row| unsigned(row.int(0))))
@@ -376,9 +346,6 @@ pub struct Label {
 }
 
 /// The labels of rows that exist, by id. One statement per 1,000.
-///
-/// # Errors
-/// The database's.
 pub async fn labels(
     tx: &mut Tx,
     layout: &Layout,
@@ -415,9 +382,6 @@ pub async fn labels(
 }
 
 /// Links by resource type and state. One statement.
-///
-/// # Errors
-/// The database's.
 pub async fn links(tx: &mut Tx) -> Result<BTreeMap<String, BTreeMap<String, u64>>, Error> {
     let sql = "SELECT resource_type, state, COUNT(*) FROM scim_links GROUP BY resource_type, state";
     let mut found: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
@@ -432,9 +396,6 @@ pub async fn links(tx: &mut Tx) -> Result<BTreeMap<String, BTreeMap<String, u64>
 /// When a client that provisions was last heard of: the last use of its token, the last token it was
 /// given, the last of Entra's own tokens, or the last audited write; else when the sidecar tables were
 /// made, since silence begins there. Three statements.
-///
-/// # Errors
-/// The database's.
 pub async fn last_contact(tx: &mut Tx) -> Result<(Option<NaiveDateTime>, NaiveDateTime), Error> {
     let used = Sql::new(
         "SELECT MAX(used) FROM (SELECT MAX(last_used) AS used FROM scim_tokens \

@@ -36,9 +36,6 @@ pub struct Status {
 
 impl Store {
     /// Reads the figures; outcomes are counted from `since` on.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn status(&self, since: NaiveDateTime) -> Result<Status, Error> {
         self.read(move |tx| Box::pin(read(tx, since))).await
     }

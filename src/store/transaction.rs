@@ -30,7 +30,6 @@ const TRIES: u32 = 6;
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
 /// Statements sent to databases since the process started, BEGIN and COMMIT left out.
-#[must_use]
 pub fn statements_sent() -> u64 {
     AtomicU64::load(&STATEMENTS, Ordering::Relaxed)
 }

@@ -21,7 +21,6 @@ pub enum Narrator {
 
 impl Narrator {
     /// A telling of so many steps.
-    #[must_use]
     pub fn new(steps: usize) -> Self {
         if !std::io::stderr().is_terminal() || !std::io::stdout().is_terminal() {
             return Self::Lines;

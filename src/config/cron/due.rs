@@ -21,7 +21,6 @@ impl Cron {
     /// first minute after the gap, all skipped ones together once; a time that the clock repeats is
     /// due the first time. A line with every hour means an interval (each hour, every ten minutes):
     /// it is due whenever the clock matches, so that no real hour is left out and none gets more.
-    #[must_use]
     pub fn next_after(&self, after: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         // Also keeps the arithmetic off the calendar's ends.
         if after.year() > i32::try_from(YEAR.max).ok()? {
@@ -45,7 +44,6 @@ impl Cron {
     }
 
     /// The last time at which the line is due after `after` and not after `until`.
-    #[must_use]
     pub fn latest_within(
         &self,
         after: DateTime<Utc>,

@@ -45,7 +45,6 @@ pub struct Applied {
 
 impl Applied {
     /// How many steps were done.
-    #[must_use]
     pub fn steps(&self) -> u64 {
         self.done.values().sum()
     }
@@ -165,9 +164,6 @@ where
 }
 
 /// The plan as of now.
-///
-/// # Errors
-/// The database's.
 pub async fn current(
     store: &Store,
     settings: &Arc<Settings>,

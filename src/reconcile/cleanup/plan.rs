@@ -29,7 +29,6 @@ pub enum Stage {
 
 impl Stage {
     /// Its name in plans, the journal and `scim_links.cleanup_stage`.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strip => "strip",
@@ -40,7 +39,6 @@ impl Stage {
     }
 
     /// The stage of this name.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Strip, Self::Transfer, Self::Anonymise, Self::Delete]
             .into_iter()
@@ -73,7 +71,6 @@ pub struct Candidate {
 
 impl Candidate {
     /// Whether the user owns anything.
-    #[must_use]
     pub fn owns(&self) -> bool {
         self.owned.iter().any(|(_, rows)| *rows > 0)
     }
@@ -196,7 +193,6 @@ pub enum Readiness {
 
 impl Readiness {
     /// Its name in plans.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
@@ -227,7 +223,6 @@ pub struct Plan {
 }
 
 /// Makes the plan. Candidates come in the order in which they are worked off.
-#[must_use]
 pub fn plan(
     candidates: Vec<Candidate>,
     policy: &Policy,
@@ -404,7 +399,6 @@ fn hash(steps: &[Step], policy: &Policy) -> String {
 }
 
 /// Steps by stage, for whoever counts them.
-#[must_use]
 pub fn by_stage(steps: &[Step]) -> BTreeMap<Stage, u64> {
     let mut counts = BTreeMap::new();
     for step in steps {
@@ -414,7 +408,6 @@ pub fn by_stage(steps: &[Step]) -> BTreeMap<Stage, u64> {
 }
 
 /// `3 strip, 1 anonymise`
-#[must_use]
 pub fn counted(steps: &BTreeMap<Stage, u64>) -> String {
     let counts: Vec<String> =
         steps.iter().map(|(stage, count)| format!("{count} {}", stage.as_str())).collect();

@@ -19,9 +19,6 @@ use crate::store::resources::{self, Window};
 use crate::store::{Error, Tx, runs, snapshot};
 
 /// The plan as of now.
-///
-/// # Errors
-/// The database's.
 pub async fn plan_now(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> Result<Plan, Error> {
     let policy = policy(settings);
     let candidates = candidates(tx, settings, &policy, now).await?;
@@ -35,9 +32,6 @@ pub async fn plan_now(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> R
 }
 
 /// When the next stage of any account falls due; `None` where nobody is on the way.
-///
-/// # Errors
-/// The database's.
 pub async fn next_due(
     tx: &mut Tx,
     settings: &Settings,
@@ -219,9 +213,6 @@ async fn heir(tx: &mut Tx, settings: &Settings) -> Result<Successor, Error> {
 }
 
 /// The live users that an operator may mean: of this id, or of this userName.
-///
-/// # Errors
-/// The database's.
 pub async fn find_user(tx: &mut Tx, layout: &Layout, user: &str) -> Result<Vec<Record>, Error> {
     let kind = ResourceType::User;
     if let Some(key) = layout.key(kind, user)

@@ -10,9 +10,6 @@ use crate::service::Error;
 use crate::store::{Tx, edges, links};
 
 /// Adopts one finding in the caller's transaction, which must be rolled back on an error.
-///
-/// # Errors
-/// The database's.
 pub async fn adopt(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
     match finding.kind {
         Kind::Reactivated | Kind::Attribute | Kind::WronglyDisabled | Kind::TeamAttribute => {

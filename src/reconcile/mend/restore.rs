@@ -11,9 +11,6 @@ use crate::store::resources::{self, Lock, UnknownLabel};
 use crate::store::{Tx, edges, links};
 
 /// Mends one finding in the caller's transaction, which must be rolled back on an error.
-///
-/// # Errors
-/// The database's.
 pub async fn restore(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
     match finding.kind {
         Kind::Reactivated | Kind::Attribute | Kind::WronglyDisabled | Kind::TeamAttribute => {

@@ -70,7 +70,6 @@ impl Error {
     }
 
     /// Where in the file, counted from 1.
-    #[must_use]
     pub fn line(&self) -> usize {
         self.line
     }

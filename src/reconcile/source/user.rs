@@ -84,25 +84,21 @@ pub struct SourceUser {
 
 impl SourceUser {
     /// The object id.
-    #[must_use]
     pub fn id(&self) -> &str {
         self.text(0)
     }
 
     /// `userPrincipalName`.
-    #[must_use]
     pub fn user_name(&self) -> &str {
         self.text(1)
     }
 
     /// `accountEnabled`; `None` when the export doesn't carry it.
-    #[must_use]
     pub fn active(&self) -> Option<bool> {
         self.active
     }
 
     /// The line where the user begins.
-    #[must_use]
     pub fn line(&self) -> usize {
         usize::try_from(self.line).unwrap_or(usize::MAX)
     }

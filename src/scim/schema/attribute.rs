@@ -24,7 +24,6 @@ pub enum AttributeKind {
 
 impl AttributeKind {
     /// The `type` keyword of a schema (RFC 7643 §7).
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::String => "string",
@@ -54,7 +53,6 @@ pub enum Mutability {
 
 impl Mutability {
     /// The keyword of a schema.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ReadOnly => "readOnly",
@@ -80,7 +78,6 @@ pub enum Returned {
 
 impl Returned {
     /// The keyword of a schema.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Always => "always",
@@ -104,7 +101,6 @@ pub enum Uniqueness {
 
 impl Uniqueness {
     /// The keyword of a schema.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -145,13 +141,11 @@ pub struct Attribute {
 
 impl Attribute {
     /// The sub-attribute of this name, in any case.
-    #[must_use]
     pub fn sub(&self, name: &str) -> Option<&'static Attribute> {
         self.subs.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether only the service provider changes it.
-    #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.mutability == Mutability::ReadOnly
     }

@@ -10,9 +10,6 @@ use crate::service::credentials::{self, Kind};
 use crate::store::Store;
 
 /// Who can get in, by this configuration and this database. Reads Entra's keys, if there is `auth.entra`.
-///
-/// # Errors
-/// The database's.
 pub async fn prove(
     settings: &config::Auth,
     store: &Store,
