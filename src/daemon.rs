@@ -11,8 +11,9 @@ use futures_util::future::{BoxFuture, Shared, select};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::http::listener::{Pulse, Wire};
-use crate::http::{AdminDoor, App, Clock, Surface, listener};
+use crate::http::{AdminDoor, App, Surface, listener};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::{presence, scheduler};

@@ -27,6 +27,7 @@
 pub mod admin;
 pub mod backup;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod console;
 pub mod daemon;

@@ -17,8 +17,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use futures_util::FutureExt as _;
 
+use crate::clock::Clock;
 use crate::config::Cron;
-use crate::http::Clock;
 
 /// The clock is read this often, as it may be set and the machine may sleep.
 const LOOK: Duration = Duration::from_secs(30);

@@ -12,14 +12,13 @@ use super::error::Error;
 use super::globals::Globals;
 use super::progress::Watched;
 use super::{output, time};
-use crate::http::system_clock;
+use crate::clock::{stamp, system_clock};
 use crate::mapper::{Layout, Record};
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
 use crate::reconcile::cleanup::plan::{Plan, Readiness, Stage, by_stage, counted};
 use crate::reconcile::cleanup::{read, undo};
 use crate::report::{Verdict, csv, escaped_json, visible, write_json};
-use crate::service::stamp;
 use crate::store::{Store, cleanup};
 
 /// `cleanup …`

@@ -8,8 +8,8 @@ use super::context;
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, time};
+use crate::clock::stamp;
 use crate::config::Guard;
-use crate::service::stamp;
 use crate::store::{Store, guard};
 
 /// `guard …`

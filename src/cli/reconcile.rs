@@ -8,7 +8,7 @@ use super::error::Error;
 use super::globals::Globals;
 use super::progress::Watched;
 use super::{output, time};
-use crate::http::system_clock;
+use crate::clock::system_clock;
 use crate::reconcile::compare::Export;
 use crate::reconcile::run::{self, Occasion, Ran};
 use crate::reconcile::source::Source;

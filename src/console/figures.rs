@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::clock::stamp;
 use crate::config::Guard;
 use crate::reconcile::finding::Kind;
 use crate::reconcile::stored;
 use crate::report::Rows;
+use crate::service::Error;
 use crate::service::guard::{self, State};
-use crate::service::{Error, stamp};
 use crate::store::agents::Agent;
 use crate::store::console::{self, Write};
 use crate::store::lease::Lease;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::Console;
+use crate::clock::stamp;
 use crate::scim::ResourceType;
-use crate::service::{Error, stamp};
+use crate::service::Error;
 use crate::store::console::{self, Search};
 
 pub use crate::service::audit::AuditRow;

@@ -34,6 +34,7 @@ use tracing::Instrument as _;
 
 use crate::admin::metrics::Answered;
 use crate::admin::{self, Admin};
+use crate::clock::Clock;
 use crate::config::Limits;
 use crate::scim;
 use crate::service::Service;
@@ -44,14 +45,6 @@ use request_id::RequestId;
 use response::Response;
 use throttle::Throttle;
 use tls::Tls;
-
-/// Where `now` comes from: the machine's clock, or a test's.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-
-/// The machine's clock.
-pub fn system_clock() -> Clock {
-    Arc::new(Utc::now)
-}
 
 /// Everything of the configuration that shapes requests and answers.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{Channels, Digest, Event, announce};
+use crate::clock::stamp;
 use crate::reconcile::cleanup::apply::JOB as CLEANUP;
-use crate::service::stamp;
 use crate::store::{Error, Store, Tx, audit, notices, runs};
 
 /// The job's name.

@@ -29,8 +29,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::clock::stamp;
 use crate::config::{Config, Notify};
-use crate::service::stamp;
 use crate::store::{Error, Tx, notices};
 
 /// A way to tell people.

@@ -7,10 +7,11 @@ use chrono::TimeDelta;
 
 use super::finding::Finding;
 use super::mend::{self, Hand, Mended};
-use super::run::{Clock, Outcome};
+use super::run::Outcome;
 use super::{Settings, snapshot};
+use crate::clock::{Clock, stamp};
 use crate::config::MANY_USERS;
-use crate::service::{Error, stamp};
+use crate::service::Error;
 use crate::store::{Store, audit, findings};
 
 /// Who, in the audit.

@@ -12,9 +12,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::finding::Finding;
+use crate::clock::stamp;
 use crate::mapper::{self, Cell, Layout, Record};
 use crate::scim::ResourceType;
-use crate::service::{Error, audit, stamp};
+use crate::service::{Error, audit};
 use crate::store::audit::{self as audit_rows, AuditRow};
 use crate::store::findings::{self, Stored};
 use crate::store::resources::{self, Lock};

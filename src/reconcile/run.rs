@@ -14,16 +14,13 @@ use super::compare::Export;
 use super::finding::{Finding, Kind};
 use super::snapshot::{self, Progress, Seen};
 use super::{Settings, auto, judge, stored};
+use crate::clock::{Clock, stamp};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
 use crate::report::{Item, Report, Rows, Run, Verdict, model};
-use crate::service::stamp;
 use crate::store::cleanup::removed_since;
 use crate::store::lease::require;
 use crate::store::{Error, Store, Tx, findings, runs};
-
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// The lease of runs.
 pub const LEASE: &str = "reconcile";

@@ -15,14 +15,14 @@ use chrono::{DateTime, Utc};
 
 use super::Settings;
 use super::cleanup::apply as cleanup;
-use super::run::{self, Clock, Occasion, Ran};
+use super::run::{self, Occasion, Ran};
 use super::settings::back;
+use crate::clock::{Clock, stamp};
 use crate::config::{Config, Cron};
 use crate::mapper::Layout;
 use crate::notify::digest;
 use crate::report::Report;
 use crate::scheduler::{Job, Turn, Worker};
-use crate::service::stamp;
 use crate::store::runs::{self, Keep};
 use crate::store::{Error, Store};
 

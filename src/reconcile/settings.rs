@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
+use crate::clock::stamp;
 use crate::config::{Cleanup, Config, Cron, Reconcile, Retention};
 use crate::mapper::Layout;
 use crate::notify::{self, Channels};
-use crate::service::stamp;
 use crate::store::grace::Due;
 
 /// The settings of runs.

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::finding::Kind;
 use super::judge;
+use crate::clock::stamp;
 use crate::report::model::{self, TrendPoint};
 use crate::report::{Coverage, Item, Report, Run, Scope, Verdict};
-use crate::service::stamp;
 use crate::store::findings::{self, Stored};
 use crate::store::runs::{self, RunRow};
 use crate::store::{Error, Tx};

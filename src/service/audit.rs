@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Caller, Error, stamp};
+use super::{Caller, Error};
+use crate::clock::stamp;
 use crate::mapper::{self, Layout};
 use crate::profile::model::Profile;
 use crate::scim::{self, ResourceType};

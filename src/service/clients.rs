@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::auth::hash;
 use super::credentials::{Kind, generate, scope_of};
-use super::{Error, Scope, stamp};
+use super::{Error, Scope};
+use crate::clock::stamp;
 use crate::store::Store;
 use crate::store::access_tokens::{self as rows, Issued};
 use crate::store::credentials::client;

@@ -9,7 +9,8 @@ use rand::rngs::OsRng;
 use uuid::Uuid;
 
 use super::auth::hash;
-use super::{Error, Scope, stamp};
+use super::{Error, Scope};
+use crate::clock::stamp;
 use crate::store::credentials::{self as rows, Credential as Stored};
 use crate::store::{ErrorKind, Store};
 

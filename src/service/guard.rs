@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::Error;
+use crate::clock::stamp;
 use crate::config::{Guard, MANY_USERS};
 use crate::notify::{self, Channels, Event};
 use crate::scim;
@@ -48,7 +49,7 @@ pub(super) async fn announce(
     }
     // The guard's row is locked from here on: of two refusals at once, the second sees the first.
     let allowed = guard::locked(tx).await?;
-    let hour = super::stamp(now - TimeDelta::hours(1));
+    let hour = stamp(now - TimeDelta::hours(1));
     let since = allowed.map_or(hour, |until| hour.max(until));
     if audit::any_since(tx, refused, since).await? {
         return Ok(());

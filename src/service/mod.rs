@@ -40,13 +40,14 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use auth::Token;
 pub use context::{Caller, Conditions, Reply, Scope};
 pub use error::Error;
 
+use crate::clock::stamp;
 use crate::config::{self, Guard};
 use crate::mapper::{self, Layout};
 use crate::notify::Channels;
@@ -331,10 +332,4 @@ impl Service {
 pub async fn status(store: &Store, now: DateTime<Utc>) -> Result<Status, Error> {
     let day = chrono::TimeDelta::days(1);
     store.status(stamp(now - day)).await.map_err(Error::from)
-}
-
-/// A time as the sidecar keeps it: UTC, microseconds.
-pub(crate) fn stamp(now: DateTime<Utc>) -> NaiveDateTime {
-    use chrono::SubsecRound;
-    now.naive_utc().trunc_subsecs(6)
 }

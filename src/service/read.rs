@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::representation::{beside, edges_of, represent};
-use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, stamp};
+use super::{Caller, Conditions, Error, Reply, Scope, Service, audit};
+use crate::clock::stamp;
 use crate::mapper::{self, Field, Link, LinkState, Predicate, Record};
 use crate::scim::filter::{AttrExp, CompareOp, Filter, ValFilter, resolve};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, SortOrder, discovery};

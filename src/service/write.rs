@@ -12,7 +12,8 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::representation::{beside, edges_of, represent};
-use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, guard, read, stamp};
+use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, guard, read};
+use crate::clock::stamp;
 use crate::config::Guard;
 use crate::mapper::{self, Assignment, Cell, Layout, Predicate, Record};
 use crate::notify::Channels;

@@ -6,7 +6,7 @@ use super::place::Place;
 use crate::cli::context::{self, Loaded};
 use crate::cli::error::Error;
 use crate::cli::output;
-use crate::http::system_clock;
+use crate::clock::system_clock;
 use crate::reconcile::run::{self, Occasion, Ran};
 use crate::report::{self, Format, Report};
 use crate::store::Store;

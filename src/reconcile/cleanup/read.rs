@@ -7,12 +7,12 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::plan::{Candidate, Plan, Policy, Successor, Usage, plan};
+use crate::clock::stamp;
 use crate::mapper::{self, Layout, Reading, Record};
 use crate::reconcile::settings::back;
 use crate::reconcile::{Settings, judge, stored};
 use crate::report::Verdict;
 use crate::scim::{ResourceType, schema};
-use crate::service::stamp;
 use crate::store::cleanup;
 use crate::store::leavers::{self, Leaver, Wanted};
 use crate::store::resources::{self, Window};

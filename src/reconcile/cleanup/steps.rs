@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use super::plan::{Stage, Step};
 use super::read;
+use crate::clock::stamp;
 use crate::mapper::{self, Cell, Layout, Link, LinkState, Record};
 use crate::profile::model::Scalar;
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
-use crate::service::{Error, stamp};
+use crate::service::Error;
 use crate::store::audit::{self, AuditRow};
 use crate::store::cleanup::{self, Before, Entry};
 use crate::store::resources::{self, Lock};
