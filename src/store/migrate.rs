@@ -33,36 +33,9 @@ macro_rules! migration {
     };
 }
 
-const SQLITE: &[Migration] = &[
-    migration!("sqlite", "2026-11-24-000001_sidecar"),
-    migration!("sqlite", "2026-11-24-000002_reconciler"),
-    migration!("sqlite", "2026-11-24-000003_cleanup"),
-    migration!("sqlite", "2026-11-25-000001_admin_scope"),
-    migration!("sqlite", "2026-11-25-000004_notices"),
-    migration!("sqlite", "2026-11-25-000005_clients"),
-    migration!("sqlite", "2026-11-25-000006_agents"),
-    migration!("sqlite", "2026-11-25-000007_console"),
-];
-const POSTGRES: &[Migration] = &[
-    migration!("postgres", "2026-11-24-000001_sidecar"),
-    migration!("postgres", "2026-11-24-000002_reconciler"),
-    migration!("postgres", "2026-11-24-000003_cleanup"),
-    migration!("postgres", "2026-11-25-000001_admin_scope"),
-    migration!("postgres", "2026-11-25-000004_notices"),
-    migration!("postgres", "2026-11-25-000005_clients"),
-    migration!("postgres", "2026-11-25-000006_agents"),
-    migration!("postgres", "2026-11-25-000007_console"),
-];
-const MYSQL: &[Migration] = &[
-    migration!("mysql", "2026-11-24-000001_sidecar"),
-    migration!("mysql", "2026-11-24-000002_reconciler"),
-    migration!("mysql", "2026-11-24-000003_cleanup"),
-    migration!("mysql", "2026-11-25-000001_admin_scope"),
-    migration!("mysql", "2026-11-25-000004_notices"),
-    migration!("mysql", "2026-11-25-000005_clients"),
-    migration!("mysql", "2026-11-25-000006_agents"),
-    migration!("mysql", "2026-11-25-000007_console"),
-];
+const SQLITE: &[Migration] = &[migration!("sqlite", "2026-11-30-000001_sidecar")];
+const POSTGRES: &[Migration] = &[migration!("postgres", "2026-11-30-000001_sidecar")];
+const MYSQL: &[Migration] = &[migration!("mysql", "2026-11-30-000001_sidecar")];
 
 const BOOKS: &str = "CREATE TABLE IF NOT EXISTS scim_migrations \
     (version VARCHAR(64) NOT NULL PRIMARY KEY, applied VARCHAR(32) NOT NULL)";

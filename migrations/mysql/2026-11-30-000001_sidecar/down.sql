@@ -1,9 +1,15 @@
+DROP TABLE IF EXISTS scim_notices;
+DROP TABLE IF EXISTS scim_agents;
 DROP TABLE IF EXISTS scim_lease;
+DROP TABLE IF EXISTS scim_guard;
+DROP TABLE IF EXISTS scim_holds;
 DROP TABLE IF EXISTS scim_cleanup_journal;
 DROP TABLE IF EXISTS scim_findings;
 DROP TABLE IF EXISTS scim_runs;
 DROP TABLE IF EXISTS scim_name_locks;
 DROP TABLE IF EXISTS scim_audit;
+DROP TABLE IF EXISTS scim_access_tokens;
+DROP TABLE IF EXISTS scim_clients;
 DROP TABLE IF EXISTS scim_tokens;
 DROP TABLE IF EXISTS scim_desired_members;
 DROP TABLE IF EXISTS scim_links;

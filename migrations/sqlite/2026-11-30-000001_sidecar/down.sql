@@ -1,9 +1,15 @@
+DROP TABLE scim_notices;
+DROP TABLE scim_agents;
 DROP TABLE scim_lease;
+DROP TABLE scim_guard;
+DROP TABLE scim_holds;
 DROP TABLE scim_cleanup_journal;
 DROP TABLE scim_findings;
 DROP TABLE scim_runs;
 DROP TABLE scim_name_locks;
 DROP TABLE scim_audit;
+DROP TABLE scim_access_tokens;
+DROP TABLE scim_clients;
 DROP TABLE scim_tokens;
 DROP TABLE scim_desired_members;
 DROP TABLE scim_links;

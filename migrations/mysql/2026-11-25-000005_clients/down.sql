@@ -1,2 +1,0 @@
-DROP TABLE IF EXISTS scim_access_tokens;
-DROP TABLE IF EXISTS scim_clients;

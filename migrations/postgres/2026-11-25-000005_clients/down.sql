@@ -1,2 +1,0 @@
-DROP TABLE scim_access_tokens;
-DROP TABLE scim_clients;

@@ -1,3 +1,0 @@
-DROP TABLE scim_guard;
-DROP INDEX scim_cleanup_journal_at;
-DROP TABLE scim_holds;
