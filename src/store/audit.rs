@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::text_list;
+use super::dialect::{fold, json_text, text_list};
 use super::error::{Error, ErrorKind};
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -80,19 +80,21 @@ pub async fn append(tx: &mut Tx, row: &AuditRow) -> Result<(), Error> {
     Ok(())
 }
 
-/// The ids of users whose audited userName, before or after, is this one. One statement.
+/// The ids of users whose audited userName, before or after, is this one without case. One statement.
 pub async fn ids_named(tx: &mut Tx, user_name: &str) -> Result<Vec<String>, Error> {
-    use super::dialect::like_literal;
-    let json = Value::from(user_name.to_lowercase()).to_string();
-    let pattern = format!("%\"username\":{}%", like_literal(&json));
+    let database = tx.database();
+    let is_named = |column: &str| {
+        let name = json_text(database, column, "userName");
+        fold(database, name).raw(" = ").append(fold(database, Sql::default().bind(user_name)))
+    };
     let sql = Sql::new(
         "SELECT DISTINCT resource FROM scim_audit WHERE resource_type = 'User' \
-         AND resource IS NOT NULL AND (LOWER(before_values) LIKE ",
+         AND resource IS NOT NULL AND (",
     )
-    .bind(pattern.as_str())
-    .raw(" ESCAPE '!' OR LOWER(after_values) LIKE ")
-    .bind(pattern.as_str())
-    .raw(" ESCAPE '!')");
+    .append(is_named("before_values"))
+    .raw(" OR ")
+    .append(is_named("after_values"))
+    .raw(")");
     Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
 }
 

@@ -112,6 +112,17 @@ pub(super) fn json_length(database: Database, column: &str, outer: &str, inner: 
     }
 }
 
+/// The text that a JSON object in a column has under a name of letters; NULL where it has none. Most
+/// objects have none: those aren't parsed.
+pub(super) fn json_text(database: Database, column: &str, name: &str) -> Sql {
+    let value = match database {
+        Database::Sqlite => format!("json_extract({column}, '$.{name}')"),
+        Database::Postgres => format!("CAST({column} AS json) ->> '{name}'"),
+        Database::Mysql => format!("JSON_VALUE({column}, '$.{name}')"),
+    };
+    Sql::new(&format!("CASE WHEN {column} LIKE '%\"{name}\":%' THEN {value} END"))
+}
+
 /// A number as a whole one: sums of whole numbers come as decimals elsewhere.
 pub(super) fn whole(database: Database, inner: Sql) -> Sql {
     match database {

@@ -9,6 +9,7 @@ on_every_database!(
     a_change_shows_before_and_after,
     adoption_is_audited_once,
     it_is_found_by_user_and_time,
+    a_name_of_before_is_found_without_case,
     a_refused_change_leaves_no_success,
     a_write_that_cannot_be_read_is_audited,
     memberships_are_audited,
@@ -76,6 +77,29 @@ async fn it_is_found_by_user_and_time(engine: Engine) {
     assert_eq!(agent.audit(&["--since", "2099-01-01T00:00:00Z"]), Vec::<Value>::new());
     assert_eq!(agent.audit(&["--since", "2026-01-01T00:00:00Z"]), agent.audit(&[]));
     assert_eq!(agent.audit(&["--user", "nobody@plant.example"]), Vec::<Value>::new());
+}
+
+/// By the database's rule for names, which knows more letters than ASCII's.
+async fn a_name_of_before_is_found_without_case(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    let id = client.post("/Users", &user("ÄNNE.Œ@plant.example")).await.expect(201).id();
+    let other = client.post("/Users", &user("anne@plant.example")).await.expect(201).id();
+    let renamed =
+        json!([{ "op": "replace", "path": "userName", "value": "renée \"r\"@plant.example" }]);
+    client.operations(&format!("/Users/{id}"), renamed).await.expect(200);
+    let again = json!([{ "op": "replace", "path": "userName", "value": "r@plant.example" }]);
+    client.operations(&format!("/Users/{id}"), again).await.expect(200);
+    let by_id = agent.audit(&["--user", &id]);
+    assert_eq!(by_id.len(), 3, "{by_id:#?}");
+    for name in ["ÄNNE.Œ@plant.example", "Änne.œ@PLANT.example", "RENÉE \"R\"@plant.example"] {
+        assert_eq!(agent.audit(&["--user", name]), by_id, "{name}");
+    }
+    // An accent is not case, and a name is whole.
+    assert_eq!(agent.audit(&["--user", "anne@plant.example"]), agent.audit(&["--user", &other]));
+    for name in ["plant.example", "%", "änne._@plant.example"] {
+        assert_eq!(agent.audit(&["--user", name]), Vec::<Value>::new(), "{name}");
+    }
 }
 
 async fn a_refused_change_leaves_no_success(engine: Engine) {
