@@ -196,10 +196,9 @@ impl Tx {
                 )
                 .await?;
                 // A cursor is planned for its first rows otherwise; hashes of a plant's users fit in
-                // 64 MB; and compiling such statements takes longer than it spares.
+                // 64 MB.
                 it.batch_execute(
-                    "SET LOCAL cursor_tuple_fraction = 1.0; SET LOCAL work_mem = '64MB'; \
-                     SELECT set_config(name, 'off', true) FROM pg_settings WHERE name = 'jit'",
+                    "SET LOCAL cursor_tuple_fraction = 1.0; SET LOCAL work_mem = '64MB'",
                 )
                 .await
             }
