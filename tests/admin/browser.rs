@@ -22,7 +22,7 @@ struct Open {
 
 impl Open {
     async fn new() -> Self {
-        let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+        let mut install = Install::new(Database::ready(Engine::Sqlite).await);
         install.configure("[cleanup]\nstrip_after = \"0s\"\n");
         let watched = Watched::on(install).await;
         let agent = &watched.agent;

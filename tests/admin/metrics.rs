@@ -132,7 +132,7 @@ fn rules_and_dashboard_have_their_shape() {
 }
 
 async fn a_scrape_answers_without_the_database(engine: Engine) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     let proxy = Proxy::to(install.database.server_address()).await;
     let url = install.database.url_through(proxy.address);
     install.configure(&format!("[database]\nurl = {url:?}\n"));

@@ -27,7 +27,7 @@ pub struct Page {
 
 impl Watched {
     pub async fn start(engine: Engine) -> Self {
-        Self::on(Install::new(Database::reference(engine).await)).await
+        Self::on(Install::new(Database::ready(engine).await)).await
     }
 
     pub async fn on(mut install: Install) -> Self {

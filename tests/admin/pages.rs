@@ -9,7 +9,7 @@ use crate::support::{Database, Dialect, Engine, Install, user};
 on_every_database!(every_page_says_how_things_stand, pages_go_on_by_key);
 
 async fn every_page_says_how_things_stand(engine: Engine) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure("[cleanup]\nstrip_after = \"0s\"\nanonymise_after = \"900d\"\n");
     let watched = Watched::on(install).await;
     let agent = &watched.agent;

@@ -7,7 +7,7 @@ use crate::support::{Agent, Database, Dialect, Engine, Install, user};
 on_every_database!(over_the_limit_nobody_is_disabled, parallel_requests_count_one_by_one);
 
 async fn guarded(engine: Engine, most: u32) -> Agent {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure(&format!("[guard]\nmax_disables = {most}\n"));
     Agent::on(install).await
 }

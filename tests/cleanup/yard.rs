@@ -37,7 +37,7 @@ impl Yard {
         let built_in = include_str!("../../config/profiles/kpifire.toml");
         assert!(built_in.contains(part), "the profile has changed");
         let profile = built_in.replacen(part, by, 1);
-        let mut install = Install::with_profile(Database::reference(engine).await, &profile);
+        let mut install = Install::with_profile(Database::ready(engine).await, &profile);
         install.configure(&format!("[cleanup]\nstrip_after = \"0s\"\n{more}\n"));
         let plant = Plant::on(install).await;
         plant.match_people().await;

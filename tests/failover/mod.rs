@@ -30,8 +30,7 @@ impl Pair {
     async fn on(database: Database, url: &str) -> Self {
         let mut install = Install::new(database);
         install.configure(&format!("[database]\nurl = {url:?}\n"));
-        install.migrate();
-        let token = install.token("entra", &[]);
+        let token = install.prepare();
         let agents = [install.serve().await, install.serve().await];
         let front = Balancer::over(Order::InTurn, agents.each_ref().map(|it| it.address.clone()));
         let base = format!("http://{}/scim/v2", front.await.address);

@@ -12,7 +12,7 @@ on_servers!(a_connection_that_breaks_anywhere_is_not_noticed);
 const POINTS: u64 = 30;
 
 async fn a_connection_that_breaks_anywhere_is_not_noticed(engine: Engine) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     let proxy = Proxy::to(install.database.server_address()).await;
     let url = install.database.url_through(proxy.address);
     // One connection: what it is asked is asked in order.

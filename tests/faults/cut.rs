@@ -23,7 +23,7 @@ async fn proxied(engine: Engine) -> (Agent, Proxy) {
 }
 
 async fn proxied_install(engine: Engine) -> (Install, Proxy) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     let proxy = Proxy::to(install.database.server_address()).await;
     install.configure(&format!(
         "[database]\nurl = {:?}\n",
@@ -163,8 +163,7 @@ async fn a_hung_database_is_503_in_time(engine: Engine) {
 
 async fn a_database_that_is_down_at_start(engine: Engine) {
     let (install, proxy) = proxied_install(engine).await;
-    install.migrate();
-    let token = install.token("entra", &[]);
+    let token = install.prepare();
     proxy.set(Weather::Cut);
     // It may wait for the database or give up with a reason (systemd starts it again): never hang.
     let mut child = install

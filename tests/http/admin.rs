@@ -12,9 +12,8 @@ on_every_database!(an_admin_token_opens_the_admin_listener_and_nothing_else);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_loopback_nobody_is_asked_but_for_the_right_name() {
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     install.configure("[admin]\nlisten = \"127.0.0.1:0\"\n");
-    install.migrate();
     let server = install.serve().await;
     let address = server.admin().await;
     let ask = async |host: &str, path: &str| {
@@ -35,11 +34,10 @@ async fn on_loopback_nobody_is_asked_but_for_the_right_name() {
 
 async fn an_admin_token_opens_the_admin_listener_and_nothing_else(engine: Engine) {
     let authority = Authority::new();
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     let files = authority.issue().install(&install.database.folder());
     install.configure(&format!("[admin]\nlisten = \"0.0.0.0:0\"\n[tls]\n{files}"));
-    install.migrate();
-    let entra = install.token("entra", &[]);
+    let entra = install.prepare();
     let reader = install.token("reader", &["--scope", "read"]);
     let admin = install.token("operator", &["--scope", "admin"]);
     let list = install.stdout(&["token", "list"]);

@@ -15,7 +15,7 @@ async fn install(jwks: &str) -> Install {
 }
 
 async fn installed(engine: Engine, jwks: &str) -> Install {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure(&jwt::configuration(jwks));
     install
 }
@@ -196,8 +196,7 @@ async fn keys_served_badly_are_none() {
     let elsewhere = KeyServer::with(&["one"]).await;
     let keys = KeyServer::start(Serve::Down).await;
     let install = install(&keys.url()).await;
-    install.migrate();
-    let token = install.token("own", &[]);
+    let token = install.prepare();
     let signed = jwt::token("one", &claims());
     let bad = [
         (Serve::Huge, "longer than 524288 bytes"),

@@ -61,7 +61,7 @@ async fn no_request_is_smuggled_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_that_say_nothing_keep_nobody_out() {
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     install.configure("[limits]\nconnections = 800\nheader_time = \"30s\"\n");
     let agent = Agent::on(install).await;
     let port = agent.server.address.rsplit(':').next().unwrap();
@@ -102,10 +102,9 @@ async fn five_thousand_that_say_nothing_keep_nobody_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_goes_on_when_nobody_reads_its_log() {
     for format in ["text", "json"] {
-        let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+        let mut install = Install::new(Database::ready(Engine::Sqlite).await);
         install.configure(&format!("[log]\nformat = \"{format}\"\n"));
-        install.migrate();
-        let token = install.token("entra", &[]);
+        let token = install.prepare();
         let mut child = install
             .command(&["serve"])
             .stdout(Stdio::null())

@@ -275,7 +275,7 @@ async fn rotating_a_client_ends_its_tokens_and_its_secret(engine: Engine) {
 }
 
 async fn tokens_and_clients_end_when_they_expire(engine: Engine) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure("[auth.oauth]\ntoken_lifetime = \"3s\"\n");
     let agent = Agent::on(install).await;
     let lasting = client(&agent.install, "lasting", &[]);
@@ -350,7 +350,7 @@ async fn wrong_secrets_are_slowed_down_and_the_right_one_is_not_shut_out(engine:
 }
 
 async fn neither_secret_nor_token_is_stored_or_logged(engine: Engine) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure("[log]\nlevel = \"debug\"\n");
     let agent = Agent::on(install).await;
     let entra = client(&agent.install, "entra", &[]);
@@ -374,7 +374,7 @@ async fn neither_secret_nor_token_is_stored_or_logged(engine: Engine) {
 }
 
 async fn without_a_database_the_client_is_told_to_wait(engine: Engine) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     let proxy = Proxy::to(install.database.server_address()).await;
     let url = install.database.url_through(proxy.address);
     install.configure(&format!("[database]\nurl = {url:?}\n"));

@@ -15,10 +15,9 @@ on_every_database!(settings_are_taken_up, the_schedule_is_taken_up);
 #[tokio::test(flavor = "multi_thread")]
 async fn no_reload_uncovers_what_others_can_reach() {
     let authority = Authority::new();
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     let files = authority.issue().install(&install.database.folder());
     install.configure(&format!("listen = \"0.0.0.0:0\"\n[tls]\n{files}"));
-    install.migrate();
     let server = install.serve_unready().await;
     std::fs::write(install.last_config(), "").unwrap();
     let line = server.reload().await;
@@ -34,7 +33,7 @@ fn write(agent: &Agent, toml: &str) {
 }
 
 async fn agent(engine: Engine) -> Agent {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure("");
     Agent::on(install).await
 }

@@ -76,7 +76,7 @@ async fn a_tokens_last_use_moves_on(engine: Engine) {
 /// One too many is told to come back; the process is alive all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_than_can_be_worked_on_is_503() {
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     install.configure("[limits]\nconcurrent_requests = 1\n");
     let agent = Agent::on(install).await;
     let client = agent.client();

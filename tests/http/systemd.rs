@@ -58,9 +58,8 @@ impl Manager {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_is_told_how_things_stand() {
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     install.configure("");
-    install.migrate();
     let manager = Manager::new(&install);
     let mut server = manager.serve(&install).await;
     let ready = manager.told("READY=1");
@@ -92,8 +91,7 @@ async fn systemd_is_told_how_things_stand() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_gone_is_no_reason_to_be_restarted() {
-    let mut install = Install::new(Database::reference(Engine::Postgres).await);
-    install.migrate();
+    let mut install = Install::new(Database::ready(Engine::Postgres).await);
     let proxy = Proxy::to(install.database.server_address()).await;
     let url = install.database.url_through(proxy.address);
     install.configure(&format!("[database]\nurl = {url:?}\nconnect_timeout = \"1s\"\n"));
@@ -132,9 +130,8 @@ async fn serve_on(install: &Install, name: &str, socket: &std::net::TcpListener)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_under_load_drops_no_connection() {
-    let install = Install::new(Database::reference(Engine::Sqlite).await);
-    install.migrate();
-    let token = install.token("entra", &[]);
+    let install = Install::new(Database::ready(Engine::Sqlite).await);
+    let token = install.prepare();
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     let mut server = serve_on(&install, "scim", &socket).await;
@@ -178,8 +175,7 @@ async fn a_restart_under_load_drops_no_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passed_socket_is_what_its_name_says() {
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
-    install.migrate();
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     let server = serve_on(&install, "admin", &socket).await;

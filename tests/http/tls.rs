@@ -28,11 +28,10 @@ impl Secured {
     /// With further lines of configuration.
     async fn with(more: &str) -> Self {
         let authority = Authority::new();
-        let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+        let mut install = Install::new(Database::ready(Engine::Sqlite).await);
         let files = authority.issue().install(&install.database.folder());
         install.configure(&format!("{more}[tls]\n{files}"));
-        install.migrate();
-        let token = install.token("entra", &[]);
+        let token = install.prepare();
         let server = install.serve_unready().await;
         Self { authority, install, token, server }
     }
@@ -80,7 +79,7 @@ async fn it_speaks_tls_12_and_13_and_both_versions_of_http() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_must_show_a_certificate_where_one_is_demanded() {
     let authority = Authority::new();
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     let folder = install.database.folder();
     std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
     let files = authority.issue().install(&folder);
@@ -90,8 +89,7 @@ async fn a_client_must_show_a_certificate_where_one_is_demanded() {
 ",
         folder.join("ca.pem").display().to_string()
     ));
-    install.migrate();
-    let token = install.token("entra", &[]);
+    let token = install.prepare();
     let server = install.serve_unready().await;
     let bearer = format!("Authorization: Bearer {token}\r\n");
     let ours = authority.issue();
@@ -171,10 +169,9 @@ async fn a_certificate_that_is_about_to_end_is_told_of() {
     let next_year = chrono::Utc::now().year() + 1;
     let more = "[tls]\nwarn_before = \"400d\"\n";
     let authority = Authority::new();
-    let mut install = Install::new(Database::reference(Engine::Sqlite).await);
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
     let folder = install.database.folder();
     install.configure(&format!("{more}{}", authority.issue_until(next_year).install(&folder)));
-    install.migrate();
     let server = install.serve_unready().await;
     let said = |line: &str| {
         line.contains("WARN") && line.contains(&format!("expires on {next_year}-01-01"))
@@ -202,7 +199,7 @@ async fn what_others_can_reach_is_encrypted_or_refused() {
         assert_eq!(output.status.code(), Some(64), "{output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let database = || async { Install::new(Database::reference(Engine::Sqlite).await) };
+    let database = || async { Install::new(Database::ready(Engine::Sqlite).await) };
     let mut install = database().await;
     install.configure("listen = \"0.0.0.0:0\"\n");
     let message = refused(&install);
@@ -213,7 +210,6 @@ async fn what_others_can_reach_is_encrypted_or_refused() {
     assert!(message.contains("insecure_plain_http"), "{message}");
     // Said explicitly, it is done.
     install.configure("insecure_plain_http = true\n");
-    install.migrate();
     let server = install.serve_unready().await;
     let port = server.address.rsplit(':').next().unwrap();
     let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap();

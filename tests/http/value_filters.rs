@@ -21,7 +21,7 @@ fn profile(from: &str, to: &str) -> String {
 
 /// Two phones: work in `phone_number`, mobile in a column that the reference install lacks.
 async fn two_phones(engine: Engine) -> Agent {
-    let database = Database::reference(engine).await;
+    let database = Database::ready(engine).await;
     database.execute("ALTER TABLE users ADD COLUMN mobile VARCHAR(40) NULL").await;
     for (id, work, mobile) in [
         (1, "'11'", "NULL"),
@@ -137,7 +137,7 @@ async fn memberships_and_null(engine: Engine) {
 async fn a_deleted_group_is_no_group(engine: Engine) {
     let delete = "mode = \"delete\"\ncascade = [\"team_members\"]";
     let keep = "mode = \"deactivate\"\ncolumn = \"is_archived\"\nvalue = 1";
-    let database = Database::reference(engine).await;
+    let database = Database::ready(engine).await;
     let agent = Agent::on(Install::with_profile(database, &profile(delete, keep))).await;
     let client = agent.client();
     // One whose memberships are only desired any more.

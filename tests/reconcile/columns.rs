@@ -10,7 +10,7 @@ on_every_database!(numbers_and_padding_are_no_drift, values_are_read_to_the_lett
 
 /// The reference with columns that kpifire's own tables don't have.
 async fn plant(engine: Engine) -> Plant {
-    let database = Database::reference(engine).await;
+    let database = Database::ready(engine).await;
     for column in ["badge INTEGER NULL", "cost DECIMAL(10,2) NULL", "unit CHAR(10) NULL"] {
         database.execute(&format!("ALTER TABLE users ADD COLUMN {column}")).await;
     }

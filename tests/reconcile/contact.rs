@@ -45,7 +45,7 @@ async fn an_oauth_client_is_contact(engine: Engine) {
 /// Lookups write nothing, and a token of Entra's own has no row: it is heard all the same.
 async fn entras_own_token_is_contact(engine: Engine) {
     let keys = KeyServer::with(&["one"]).await;
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure(&jwt::configuration(&keys.url()));
     let mut agent = Agent::on(install).await;
     agent.database().execute("UPDATE scim_migrations SET applied = '2024-01-01 00:00:00'").await;

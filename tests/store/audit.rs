@@ -119,7 +119,7 @@ async fn a_refused_change_leaves_no_success(engine: Engine) {
 
 /// A write whose body is never understood is refused as well.
 async fn a_write_that_cannot_be_read_is_audited(engine: Engine) {
-    let mut install = Install::new(Database::reference(engine).await);
+    let mut install = Install::new(Database::ready(engine).await);
     install.configure("[limits]\nbody = \"2KiB\"\n");
     let agent = Agent::on(install).await;
     let client = agent.client();

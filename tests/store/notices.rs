@@ -15,8 +15,7 @@ on_every_database!(a_certificate_is_told_of_once_at_each_distance);
 
 async fn a_certificate_is_told_of_once_at_each_distance(engine: Engine) {
     let _guard = COUNTING.lock().await;
-    let install = Install::new(Database::reference(engine).await);
-    install.migrate();
+    let install = Install::new(Database::ready(engine).await);
     let file = install.database.folder().join("config-0.toml");
     let config = config::load(&[file], Vec::<(String, String)>::new()).unwrap();
     let store = Store::new(&config.database.url, 4, Duration::from_secs(10), None).unwrap();

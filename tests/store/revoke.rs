@@ -116,7 +116,7 @@ async fn clearing_active_disables_nobody_in_silence(engine: Engine) {
     let nullable = builtin.replacen(mapped, "active = \"enabled\"", 1);
     let inserted = builtin.replacen(insert, "[users.insert]\nstatus = \"Inactive\"\n", 1);
     for (profile, enabled) in [(nullable, "enabled = 1"), (inserted, "status = 'Active'")] {
-        let database = Database::reference(engine).await;
+        let database = Database::ready(engine).await;
         database.execute("ALTER TABLE users ADD COLUMN enabled SMALLINT NULL").await;
         database.execute("UPDATE users SET enabled = 1").await;
         let agent = Agent::on(Install::with_profile(database, &profile)).await;

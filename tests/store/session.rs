@@ -7,7 +7,7 @@ use crate::support::{Agent, Database, Engine, Install};
 /// A server may have another default isolation level: a write runs at READ COMMITTED all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_writes_at_read_committed() {
-    let database = Database::reference(Engine::Postgres).await;
+    let database = Database::ready(Engine::Postgres).await;
     let name = database.value("SELECT current_database()").await.unwrap();
     let setup = format!(
         "ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'; \

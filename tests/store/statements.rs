@@ -92,8 +92,7 @@ impl Counted {
 async fn every_request_sends_what_the_docs_say(engine: Engine) {
     use ResourceType::{Group, User};
     let _alone = COUNTING.lock().await;
-    let install = Install::new(Database::reference(engine).await);
-    install.migrate();
+    let install = Install::new(Database::ready(engine).await);
     let agent = Counted::on(&install).await;
     // SQLite's writer is alone and needs no lock on a name.
     let lock = u64::from(engine != Engine::Sqlite);

@@ -188,8 +188,7 @@ struct Case {
 
 impl Case {
     async fn new(engine: Engine) -> Self {
-        let install = Install::new(Database::reference(engine).await);
-        install.migrate();
+        let install = Install::new(Database::ready(engine).await);
         let encrypted_only = format!("tls_{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         if engine == Engine::Mysql {
             let name = install.database.url.rsplit('/').next().unwrap();

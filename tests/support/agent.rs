@@ -105,6 +105,16 @@ impl Install {
         token
     }
 
+    /// Sidecar tables and a token with scope `provision`, where the database doesn't come with them:
+    /// the token.
+    #[track_caller]
+    pub fn prepare(&self) -> String {
+        self.database.token.clone().unwrap_or_else(|| {
+            self.migrate();
+            self.token("entra", &[])
+        })
+    }
+
     /// Starts a daemon and waits until it is ready.
     pub async fn serve(&self) -> Server {
         let server = self.serve_unready().await;
@@ -278,13 +288,12 @@ pub struct Agent {
 impl Agent {
     /// On the reference install, with the built-in profile.
     pub async fn start(engine: Engine) -> Self {
-        Self::on(Install::new(Database::reference(engine).await)).await
+        Self::on(Install::new(Database::ready(engine).await)).await
     }
 
     /// On any install.
     pub async fn on(install: Install) -> Self {
-        install.migrate();
-        let token = install.token("entra", &[]);
+        let token = install.prepare();
         let server = install.serve().await;
         Self { server, install, token }
     }

@@ -1,11 +1,14 @@
 //! A throwaway database per test, on any of the three engines.
 //!
 //! SQLite is a file in a temporary folder; PostgreSQL and MariaDB databases are created on the
-//! servers that `KPIFIRE_TEST_POSTGRES_URL` and `KPIFIRE_TEST_MYSQL_URL` name, and dropped at the end.
+//! servers that `KPIFIRE_TEST_POSTGRES_URL` and `KPIFIRE_TEST_MYSQL_URL` name, and dropped by the
+//! reaper.
 
 use std::path::PathBuf;
 
+use super::reaper;
 use super::sql::{self, Row, Want};
+use super::template::{self, Source, Template};
 
 /// One of the databases that the agent runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,21 +31,22 @@ impl Engine {
         }
     }
 
-    /// The URL of the server's maintenance database. Not set is a failure, never a skip.
-    fn server(self) -> String {
+    /// The URL of the server's maintenance database; none for a file. Not set is a failure, never a
+    /// skip.
+    pub(super) fn server(self) -> Option<String> {
         let variable = match self {
-            Self::Sqlite => unreachable!("SQLite has no server"),
+            Self::Sqlite => return None,
             Self::Postgres => "KPIFIRE_TEST_POSTGRES_URL",
             Self::Mysql => "KPIFIRE_TEST_MYSQL_URL",
         };
-        std::env::var(variable).unwrap_or_else(|_| {
+        Some(std::env::var(variable).unwrap_or_else(|_| {
             panic!(
                 "{variable} is not set: this test needs a server where it may create databases. \
                  `tests/run` starts throwaway servers and sets it; by hand: \
                  {variable}={}://USER:PASSWORD@127.0.0.1:PORT/DATABASE",
                 self.name()
             )
-        })
+        }))
     }
 }
 
@@ -53,71 +57,105 @@ pub struct Database {
     pub engine: Engine,
     /// What `database.url` says to reach it.
     pub url: String,
-    /// The server's maintenance database; none for a file.
-    server: Option<String>,
-    name: String,
+    /// Its name on the server.
+    pub name: String,
+    /// The token that it was made with, where it was.
+    pub token: Option<String>,
+    /// Whether the reaper must hear that it isn't needed any more.
+    reaped: bool,
     folder: tempfile::TempDir,
 }
 
 impl Database {
     /// An empty database.
     pub async fn empty(engine: Engine) -> Self {
-        let server = (engine != Engine::Sqlite).then(|| engine.server());
-        Self::empty_on(engine, server).await
-    }
-
-    async fn empty_on(engine: Engine, server: Option<String>) -> Self {
-        let name = format!("kpifire_{}", uuid::Uuid::new_v4().simple());
-        let folder = tempfile::tempdir().unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        let url = match (engine, &server) {
-            (Engine::Postgres, Some(server)) => {
-                sql::postgres(server, &create).await.unwrap();
-                with_database(server, &name)
-            }
-            (Engine::Mysql, Some(server)) => {
-                sql::mysql(server, &create).await.unwrap();
-                with_database(server, &name)
-            }
-            _ => format!("sqlite:{}", folder.path().join("kpifire.db").display()),
-        };
-        Self { engine, url, server, name, folder }
+        let mut database = Self::unmade(engine, engine.server());
+        database.make(&format!("CREATE DATABASE {}", database.name)).await;
+        database
     }
 
     /// The reference install with its seed rows: `tests/fixtures/legacy`.
     pub async fn reference(engine: Engine) -> Self {
-        Self::empty(engine).await.with_reference(str::to_owned).await
+        Self::copy(engine, template::reference(engine).await).await
     }
 
-    /// The same, but for something in the text of its tables.
+    /// The same, migrated and with a token.
+    pub async fn ready(engine: Engine) -> Self {
+        Self::copy(engine, template::ready(engine).await).await
+    }
+
+    /// The reference install, but for something in the text of its tables.
     pub async fn reference_but(engine: Engine, from: &str, to: &str) -> Self {
-        let changed = |tables: &str| {
-            assert!(tables.contains(from), "{from}");
-            tables.replace(from, to)
-        };
-        Self::empty(engine).await.with_reference(changed).await
+        let tables = reference_tables(engine);
+        assert!(tables.contains(from), "{from}");
+        let database = Self::empty(engine).await;
+        database.fill(&tables.replace(from, to)).await;
+        database
     }
 
-    /// The same on a server of the caller's, which goes with all its databases.
+    /// The reference install on a server of the caller's, which goes with all its databases.
     pub async fn reference_on(engine: Engine, server: &str) -> Self {
-        let mut database = Self::empty_on(engine, Some(server.to_owned())).await;
-        database.server = None;
-        database.with_reference(str::to_owned).await
+        let database = Self::unmade(engine, Some(server.to_owned()));
+        let create = format!("CREATE DATABASE {}", database.name);
+        sql::on_server(engine, server, &create).await.unwrap();
+        database.fill(reference_tables(engine)).await;
+        database
     }
 
-    async fn with_reference(self, as_changed: impl Fn(&str) -> String) -> Self {
-        let (engine, database) = (self.engine, self);
-        let tables = match engine {
-            Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
-            Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
-            Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
-        };
-        database.execute(&as_changed(tables)).await;
-        database.execute(include_str!("../fixtures/legacy/seed.sql")).await;
-        if engine == Engine::Postgres {
-            database.execute(include_str!("../fixtures/legacy/postgres-after-seed.sql")).await;
+    async fn copy(engine: Engine, template: &Template) -> Self {
+        let mut database = Self::unmade(engine, engine.server());
+        database.token.clone_from(&template.token);
+        let name = &database.name;
+        match &template.source {
+            Source::File(bytes) => std::fs::write(database.path(), bytes).unwrap(),
+            Source::Clause(clause) => {
+                database.make(&format!("CREATE DATABASE {name} {clause}")).await;
+            }
+            Source::Statements(sql) => {
+                database.make(&format!("CREATE DATABASE {name}; USE {name}; {sql}")).await;
+            }
         }
         database
+    }
+
+    /// As it is known before it is there.
+    fn unmade(engine: Engine, server: Option<String>) -> Self {
+        let name = format!("kpifire_{}", uuid::Uuid::new_v4().simple());
+        let folder = tempfile::tempdir().unwrap();
+        let url = match server {
+            Some(server) => with_database(&server, &name),
+            None => format!("sqlite:{}", folder.path().join("kpifire.db").display()),
+        };
+        Self { engine, url, name, token: None, reaped: false, folder }
+    }
+
+    /// Makes it on its server; a file makes itself.
+    async fn make(&mut self, sql: &str) {
+        if let Some(server) = self.engine.server() {
+            reaper::expect(self.engine, &self.name);
+            self.reaped = true;
+            sql::on_server(self.engine, &server, sql).await.unwrap();
+        }
+    }
+
+    /// The tables and rows of the reference install, put into an empty database.
+    pub(super) async fn fill(&self, tables: &str) {
+        self.execute(tables).await;
+        self.execute(include_str!("../fixtures/legacy/seed.sql")).await;
+        if self.engine == Engine::Postgres {
+            self.execute(include_str!("../fixtures/legacy/postgres-after-seed.sql")).await;
+        }
+    }
+
+    /// Stays until the run is over: its name.
+    pub(super) fn keep(mut self) -> String {
+        self.reaped = false;
+        self.name.clone()
+    }
+
+    /// SQLite's file.
+    pub(super) fn path(&self) -> &str {
+        self.url.trim_start_matches("sqlite:")
     }
 
     /// A folder that goes with the database.
@@ -184,36 +222,26 @@ impl Database {
 
     async fn run(&self, sql: &str, want: Want) -> Result<Vec<Row>, String> {
         match self.engine {
-            Engine::Sqlite => {
-                let path = self.url.trim_start_matches("sqlite:").to_owned();
-                sql::sqlite(path, sql.to_owned(), want).await
-            }
-            Engine::Postgres => sql::postgres(&self.url, sql).await,
-            Engine::Mysql => sql::mysql(&self.url, sql).await,
+            Engine::Sqlite => sql::sqlite(self.path().to_owned(), sql.to_owned(), want).await,
+            _ => sql::on_server(self.engine, &self.url, sql).await,
         }
     }
 }
 
 impl Drop for Database {
-    /// Drops the database on its server, from a thread of its own: the test's runtime may be gone.
     fn drop(&mut self) {
-        let (engine, name) = (self.engine, self.name.clone());
-        let Some(server) = self.server.take() else { return };
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async {
-                match engine {
-                    Engine::Postgres => {
-                        sql::postgres(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await
-                    }
-                    _ => sql::mysql(&server, &format!("DROP DATABASE {name}")).await,
-                }
-                .map_err(std::io::Error::other)
-            })
-        });
-        if let Ok(Err(error)) = dropped.join() {
-            eprintln!("{} is left behind on the server: {error}", self.name);
+        if self.reaped {
+            reaper::reap(self.engine, &self.name);
         }
+    }
+}
+
+/// kpifire's tables.
+pub(super) fn reference_tables(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
+        Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
+        Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
     }
 }
 

@@ -13,8 +13,10 @@ pub mod installs;
 pub mod jwt;
 pub mod mail;
 pub mod proxy;
+mod reaper;
 pub mod sink;
 pub mod sql;
+mod template;
 pub mod tls;
 
 pub use agent::{Agent, Install};

@@ -39,6 +39,15 @@ pub async fn sqlite(path: String, sql: String, want: Want) -> Result<Vec<Row>, S
     .unwrap()
 }
 
+/// Runs statements on a server.
+pub async fn on_server(engine: Engine, url: &str, sql: &str) -> Result<Vec<Row>, String> {
+    match engine {
+        Engine::Sqlite => unreachable!("SQLite has no server"),
+        Engine::Postgres => postgres(url, sql).await,
+        Engine::Mysql => mysql(url, sql).await,
+    }
+}
+
 /// Runs statements on PostgreSQL.
 pub async fn postgres(url: &str, sql: &str) -> Result<Vec<Row>, String> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
