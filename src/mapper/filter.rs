@@ -12,7 +12,7 @@ use super::convert::scim_text;
 use super::{Cell, Field, Layout, Operand, Operator, Predicate};
 use crate::profile::catalogue::Kind;
 use crate::profile::model::{Encoding, Mapping};
-use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, resolve, typed};
+use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, Condition as Asked, typed};
 use crate::scim::{AttributeKind, AttributePath, Error, Filter, Resolved, ResourceType, fold};
 
 /// Compiles a filter for one resource type.
@@ -27,8 +27,8 @@ pub fn predicate(layout: &Layout, kind: ResourceType, filter: &Filter) -> Result
         Filter::And(items) => Predicate::All(all(items)?),
         Filter::Or(items) => Predicate::Any(all(items)?),
         Filter::Not(inner) => Predicate::Not(Box::new(predicate(layout, kind, inner)?)),
-        Filter::Attr(expression) => attribute(layout, kind, expression)?,
-        Filter::ValuePath(path) => brackets::value_path(layout, kind, path)?,
+        Filter::Is(Asked::Attr(expression)) => attribute(layout, kind, expression)?,
+        Filter::Is(Asked::ValuePath(path)) => brackets::value_path(layout, kind, path)?,
     })
 }
 
@@ -37,12 +37,9 @@ pub fn predicate(layout: &Layout, kind: ResourceType, filter: &Filter) -> Result
 /// # Errors
 /// 400 `invalidFilter` when the profile maps none, which its parser prevents.
 pub fn matching_name(layout: &Layout, kind: ResourceType, name: &str) -> Result<Predicate, Error> {
-    let attribute = AttrPath::with_name(match kind {
-        ResourceType::User => "userName",
-        ResourceType::Group => "displayName",
-    });
+    let name_attribute = AttrPath::new(kind, kind.name_attribute());
     let value = CompValue::Str(name.to_owned());
-    predicate(layout, kind, &Filter::Attr(AttrExp::Comparison(attribute, CompareOp::Eq, value)))
+    attribute(layout, kind, &AttrExp::Comparison(name_attribute, CompareOp::Eq, value))
 }
 
 /// The field that a resource is sorted by.
@@ -65,14 +62,14 @@ pub fn sort_field(layout: &Layout, kind: ResourceType, by: &AttributePath) -> Re
 fn attribute(layout: &Layout, kind: ResourceType, it: &AttrExp) -> Result<Predicate, Error> {
     let (path, condition) = match it {
         AttrExp::Present(path) => (path, None),
-        AttrExp::Comparison(path, operator, value) => (path, Some((operator, value))),
+        AttrExp::Comparison(path, operator, value) => (path, Some((*operator, value))),
     };
-    let resolved = resolve(kind, path).map_err(|error| unknown(layout, kind, &error))?;
+    let resolved = path.resolved().map_err(|error| unknown(layout, kind, &error))?;
     test(layout, kind, resolved, condition)
 }
 
 /// An operator and its value; `None` asks whether the attribute is there.
-type Condition<'a> = Option<(&'a CompareOp, &'a CompValue)>;
+type Condition<'a> = Option<(CompareOp, &'a CompValue)>;
 
 fn test(
     layout: &Layout,
@@ -129,7 +126,7 @@ fn edge(
         CompValue::Null => return null(operator, of(None), resolved),
         CompValue::Str(text) => text.clone(),
         CompValue::Number(number) => number.to_string(),
-        _ => String::new(),
+        CompValue::Bool(_) => String::new(),
     };
     let member = layout.key(other, &id).map_or(Predicate::Never, |key| of(Some(key)));
     match operator {
@@ -252,7 +249,7 @@ fn column(
         }
         _ => Operand::Folded(scim_text(&value)),
     };
-    if operand == Operand::Folded(String::new()) && *operator == CompareOp::Eq {
+    if operand == Operand::Folded(String::new()) && operator == CompareOp::Eq {
         // Empty text reads as absent.
         return Ok(Predicate::Never);
     }
@@ -317,7 +314,7 @@ fn negated(condition: Condition<'_>, test: Predicate) -> Predicate {
 }
 
 /// `eq null` asks for resources without the attribute, `ne null` for those with it.
-fn null(operator: &CompareOp, present: Predicate, resolved: Resolved) -> Result<Predicate, Error> {
+fn null(operator: CompareOp, present: Predicate, resolved: Resolved) -> Result<Predicate, Error> {
     match operator {
         CompareOp::Eq => Ok(Predicate::Not(Box::new(present))),
         CompareOp::Ne => Ok(present),
@@ -327,7 +324,7 @@ fn null(operator: &CompareOp, present: Predicate, resolved: Resolved) -> Result<
 
 fn compare(
     field: Field,
-    operator: &CompareOp,
+    operator: CompareOp,
     operand: Operand,
     resolved: Resolved,
 ) -> Result<Predicate, Error> {

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::elements;
 use super::patch_path::Selection;
+use super::path::AttributePath;
+use super::resource::Resource;
+use super::resource_type::ResourceType;
 use super::schema::{self, Resolved};
-use super::{AttributePath, Resource, ResourceType, elements};
 
 /// A set of parts of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

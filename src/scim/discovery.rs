@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::path::AttributePath;
+use super::resource_type::ResourceType;
 use super::schema::{self, Attribute, AttributeKind, Resolved, Returned, Schema};
-use super::{AttributePath, ResourceType};
 
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value};
 
 use super::filter::{AttrExp, CompValue, CompareOp, ValFilter};
-use super::fold;
+use super::fold::fold;
 use super::schema::{Attribute, AttributeKind};
 
 /// Whether the element's `type` is this one; `folded` is already folded.
@@ -29,8 +29,8 @@ pub(super) fn is_empty(element: &Value) -> bool {
 /// `x` when the filter is `type eq "x"` and nothing else.
 pub(super) fn simple_type(filter: &ValFilter) -> Option<&str> {
     match filter {
-        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(text)))
-            if path.name.eq_ignore_ascii_case("type") =>
+        ValFilter::Is(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(text)))
+            if path.sub().is_some_and(|sub| sub.name == "type") =>
         {
             Some(text)
         }
@@ -40,18 +40,18 @@ pub(super) fn simple_type(filter: &ValFilter) -> Option<&str> {
 
 /// The element that satisfies a filter made of `eq` and `and` alone; `None` for any other, since
 /// what would satisfy it is anyone's guess.
-pub(super) fn implied(attribute: &Attribute, filter: &ValFilter) -> Option<Map<String, Value>> {
+pub(super) fn implied(filter: &ValFilter) -> Option<Map<String, Value>> {
     let mut element = Map::new();
-    imply(attribute, filter, &mut element)?;
+    imply(filter, &mut element)?;
     Some(element)
 }
 
-fn imply(attribute: &Attribute, filter: &ValFilter, into: &mut Map<String, Value>) -> Option<()> {
+fn imply(filter: &ValFilter, into: &mut Map<String, Value>) -> Option<()> {
     match filter {
-        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, value)) => {
-            let sub = attribute.sub(&path.name)?;
+        ValFilter::Is(AttrExp::Comparison(path, CompareOp::Eq, value)) => {
+            let sub = path.sub()?;
             let value = match (sub.kind, value) {
-                (AttributeKind::Boolean, value) => Value::Bool(as_bool(value)?),
+                (AttributeKind::Boolean, value) => Value::Bool(value.as_bool()?),
                 (_, CompValue::Str(text)) => Value::String(text.clone()),
                 (_, CompValue::Number(number)) => Value::String(number.to_string()),
                 _ => return None,
@@ -61,37 +61,32 @@ fn imply(attribute: &Attribute, filter: &ValFilter, into: &mut Map<String, Value
                 _ => Some(()),
             }
         }
-        ValFilter::And(all) => all.iter().try_for_each(|one| imply(attribute, one, into)),
+        ValFilter::And(all) => all.iter().try_for_each(|one| imply(one, into)),
         _ => None,
     }
 }
 
-/// Whether `element` satisfies `filter`; names in it are `attribute`'s parts, proved before.
-pub(super) fn matches(attribute: &Attribute, filter: &ValFilter, element: &Value) -> bool {
+/// Whether `element` satisfies `filter`.
+pub fn matches(filter: &ValFilter, element: &Value) -> bool {
     match filter {
-        ValFilter::Attr(expression) => matches_one(attribute, expression, element),
-        ValFilter::Not(inner) => !matches(attribute, inner, element),
-        ValFilter::And(all) => all.iter().all(|one| matches(attribute, one, element)),
-        ValFilter::Or(any) => any.iter().any(|one| matches(attribute, one, element)),
+        ValFilter::Is(condition) => matches_one(condition, element),
+        ValFilter::Not(inner) => !matches(inner, element),
+        ValFilter::And(all) => all.iter().all(|one| matches(one, element)),
+        ValFilter::Or(any) => any.iter().any(|one| matches(one, element)),
     }
 }
 
-fn matches_one(attribute: &Attribute, expression: &AttrExp, element: &Value) -> bool {
-    let part = |name: &str| {
-        let sub = attribute.sub(name)?;
-        Some((sub, element.get(sub.name).filter(|value| !value.is_null())))
-    };
-    match expression {
-        AttrExp::Present(path) => {
-            part(&path.name).is_some_and(|(_, value)| value.is_some_and(|value| value != ""))
-        }
-        AttrExp::Comparison(path, op, wanted) => {
-            part(&path.name).is_some_and(|(sub, value)| compare(sub, value, op, wanted))
-        }
+/// Whether `element` satisfies one condition; none does where the name isn't known.
+pub fn matches_one(condition: &AttrExp, element: &Value) -> bool {
+    let Some(sub) = condition.path().sub() else { return false };
+    let own = element.get(sub.name).filter(|value| !value.is_null());
+    match condition {
+        AttrExp::Present(_) => own.is_some_and(|value| value != ""),
+        AttrExp::Comparison(_, op, wanted) => compare(sub, own, *op, wanted),
     }
 }
 
-fn compare(sub: &Attribute, own: Option<&Value>, op: &CompareOp, wanted: &CompValue) -> bool {
+fn compare(sub: &Attribute, own: Option<&Value>, op: CompareOp, wanted: &CompValue) -> bool {
     match op {
         CompareOp::Eq => equals(sub, own, wanted),
         // What has no value is not equal to any (RFC 7644 §3.4.2.2).
@@ -119,8 +114,8 @@ fn equals(sub: &Attribute, own: Option<&Value>, wanted: &CompValue) -> bool {
     match (own, wanted) {
         (None, CompValue::Null) => true,
         // An element that doesn't say it is primary isn't (RFC 7643 §2.4).
-        (None, wanted) => sub.kind == AttributeKind::Boolean && as_bool(wanted) == Some(false),
-        (Some(Value::Bool(own)), wanted) => as_bool(wanted) == Some(*own),
+        (None, wanted) => sub.kind == AttributeKind::Boolean && wanted.as_bool() == Some(false),
+        (Some(Value::Bool(own)), wanted) => wanted.as_bool() == Some(*own),
         (Some(Value::String(own)), CompValue::Str(wanted)) => {
             comparable(sub, own) == comparable(sub, wanted)
         }
@@ -132,15 +127,4 @@ fn equals(sub: &Attribute, own: Option<&Value>, wanted: &CompValue) -> bool {
 
 fn comparable(sub: &Attribute, text: &str) -> String {
     if sub.case_exact { text.to_owned() } else { fold(text) }
-}
-
-/// A boolean, or Entra's quoted one.
-pub(super) fn as_bool(value: &CompValue) -> Option<bool> {
-    match value {
-        CompValue::True => Some(true),
-        CompValue::False => Some(false),
-        CompValue::Str(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        CompValue::Str(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
-    }
 }

@@ -1,104 +1,339 @@
-//! Filters (RFC 7644 §3.4.2.2): `scim_v2`'s grammar and AST behind the limits and the leniency this
-//! service promises, and the resolution of the names in them. Compiles nothing: what a filter means
-//! in a database is the mapper's.
+//! A filter (RFC 7644 §3.4.2.2) as a tree, its names resolved against the schemas where it was read.
+//! The types are called as the RFC's grammar calls them. Compiles nothing: what a filter means in a
+//! database is the mapper's.
 
-pub use scim_v2::filter::{
-    AttrExp, AttrPath, CompValue, CompareOp, Filter, ParseError, PatchPath, PatchValuePath,
-    ValFilter, ValuePath,
-};
-use serde_json::Value;
+use std::fmt;
 
-use super::schema::{self, AttributeKind, Resolved};
-use super::{Error, ResourceType, elements, filter_text};
+use serde_json::{Number, Value};
 
-/// How large a filter may be.
+use super::error::Error;
+use super::resource_type::ResourceType;
+use super::schema::{self, Attribute, AttributeKind, Resolved};
+
+/// Conditions joined by `not`, `and` and `or`. What `and` or `or` joins is two conditions at least,
+/// none of which is joined by the same word: see [`Logic::all`] and [`Logic::any`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Logic<T> {
+    /// One condition.
+    Is(T),
+    /// Not this.
+    Not(Box<Self>),
+    /// All of these.
+    And(Vec<Self>),
+    /// Any of these.
+    Or(Vec<Self>),
+}
+
+/// `FILTER`: conditions on a resource.
+pub type Filter = Logic<Condition>;
+
+/// `valFilter`: conditions on one element of an attribute.
+pub type ValFilter = Logic<AttrExp>;
+
+/// One condition on a resource.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// On an attribute.
+    Attr(AttrExp),
+    /// On an attribute's elements.
+    ValuePath(ValuePath),
+}
+
+/// `attrExp`
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttrExp {
+    /// `title pr`
+    Present(AttrPath),
+    /// `title eq "Operator"`
+    Comparison(AttrPath, CompareOp, CompValue),
+}
+
+/// `valuePath`: `emails[type eq "work"]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValuePath {
+    /// Whose elements.
+    pub attr: AttrPath,
+    /// Which of them: its names are parts of `attr`.
+    pub filter: ValFilter,
+}
+
+/// `attrPath`: a name as it was written, and what it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttrPath {
+    written: String,
+    within: Within,
+    resolved: Option<Resolved>,
+}
+
+/// What a name is a part of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Within {
+    Resource(ResourceType),
+    /// In brackets; `None` where the attribute before them is unknown.
+    Attribute(Option<Resolved>),
+}
+
+/// `compareOp`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FilterLimits {
-    /// Bytes.
-    pub length: usize,
-    /// Levels of brackets, `not` and changes of operator; the grammar itself stops at 64.
-    pub depth: usize,
+pub enum CompareOp {
+    /// `eq`
+    Eq,
+    /// `ne`
+    Ne,
+    /// `co`
+    Co,
+    /// `sw`
+    Sw,
+    /// `ew`
+    Ew,
+    /// `gt`
+    Gt,
+    /// `ge`
+    Ge,
+    /// `lt`
+    Lt,
+    /// `le`
+    Le,
 }
 
-impl Default for FilterLimits {
-    fn default() -> Self {
-        Self { length: 8 * 1024, depth: 16 }
+/// `compValue`
+#[derive(Debug, Clone, PartialEq)]
+pub enum CompValue {
+    /// `true` or `false`
+    Bool(bool),
+    /// `null`
+    Null,
+    /// A number.
+    Number(Number),
+    /// Text.
+    Str(String),
+}
+
+impl<T> Logic<T> {
+    /// All of these, of which there is one at least.
+    pub fn all(items: Vec<Self>) -> Self {
+        Self::joined(items, Self::And, |item| match item {
+            Self::And(inner) => Ok(inner),
+            other => Err(other),
+        })
+    }
+
+    /// Any of these, of which there is one at least.
+    pub fn any(items: Vec<Self>) -> Self {
+        Self::joined(items, Self::Or, |item| match item {
+            Self::Or(inner) => Ok(inner),
+            other => Err(other),
+        })
+    }
+
+    fn joined(
+        items: Vec<Self>,
+        join: fn(Vec<Self>) -> Self,
+        inner: fn(Self) -> Result<Vec<Self>, Self>,
+    ) -> Self {
+        let mut flat = Vec::with_capacity(items.len());
+        for item in items {
+            match inner(item) {
+                Ok(inner) => flat.extend(inner),
+                Err(other) => flat.push(other),
+            }
+        }
+        match flat.pop() {
+            Some(only) if flat.is_empty() => only,
+            last => {
+                flat.extend(last);
+                join(flat)
+            }
+        }
+    }
+
+    /// Calls `visit` with every condition.
+    ///
+    /// # Errors
+    /// The first of `visit`'s.
+    pub fn each<E>(&self, visit: &mut dyn FnMut(&T) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::Is(condition) => visit(condition),
+            Self::Not(inner) => inner.each(visit),
+            Self::And(items) | Self::Or(items) => items.iter().try_for_each(|it| it.each(visit)),
+        }
+    }
+
+    /// Levels of `not` and of changes between `and` and `or`; `of` counts a condition's own.
+    pub(super) fn depth(&self, of: fn(&T) -> usize) -> usize {
+        match self {
+            Self::Is(condition) => of(condition),
+            Self::Not(inner) => 1 + inner.depth(of),
+            Self::And(items) | Self::Or(items) => {
+                1 + items.iter().map(|it| it.depth(of)).max().unwrap_or(0)
+            }
+        }
     }
 }
 
-/// Parses a filter. Accepts, besides the RFC's grammar, a value without quotes
-/// (`externalId eq jyoung`), operators in any case, and `emails[type eq "work"].value eq "x"`,
-/// which becomes `emails[type eq "work" and value eq "x"]`.
-///
-/// # Errors
-/// 400 `invalidFilter`, saying what can't be read and where.
-pub fn parse_filter(text: &str, limits: FilterLimits) -> Result<Filter, Error> {
-    let invalid = |problem: String| {
-        Error::invalid_filter(format!(
-            "the filter `{}` can't be read: {problem}",
-            filter_text::excerpt(text)
-        ))
-    };
-    if let Some(filter) = lookup(text, limits) {
-        return Ok(filter);
+impl Condition {
+    pub(super) fn depth(&self) -> usize {
+        match self {
+            Self::Attr(_) => 1,
+            Self::ValuePath(path) => 1 + path.filter.depth(|_| 1),
+        }
     }
-    let canonical = filter_text::normalise(text, limits).map_err(invalid)?;
-    let filter: Filter = canonical.parse().map_err(|error| invalid(explain(&canonical, &error)))?;
-    let depth = depth(&filter);
-    if depth > limits.depth {
-        return Err(invalid(format!("it nests {depth} deep; {} is the limit", limits.depth)));
+}
+
+impl AttrExp {
+    /// What it asks about.
+    pub fn path(&self) -> &AttrPath {
+        let (Self::Present(path) | Self::Comparison(path, ..)) = self;
+        path
     }
-    refuse_nul(&filter)?;
-    Ok(filter)
 }
 
-/// `userName eq "…"` and its like, by which Entra looks every resource up. The grammar reads it too,
-/// at a tenth of a whole request's cost: its lexer builds its automata anew for each text.
-fn lookup(text: &str, limits: FilterLimits) -> Option<Filter> {
-    let (name, value) = text.split_once(" eq ")?;
-    let value = value.strip_prefix('"')?.strip_suffix('"')?;
-    let plain = !value.contains(|c: char| c == '"' || c == '\\' || c.is_control());
-    let known = matches!(name, "userName" | "externalId" | "displayName");
-    (plain && known && text.len() <= limits.length && limits.depth > 0).then(|| {
-        let value = CompValue::Str(value.to_owned());
-        Filter::Attr(AttrExp::Comparison(AttrPath::with_name(name), CompareOp::Eq, value))
-    })
+impl ValuePath {
+    /// The attribute whose elements are meant.
+    ///
+    /// # Errors
+    /// 400 `invalidFilter`.
+    pub fn whole(&self) -> Result<Resolved, Error> {
+        Ok(self.attr.resolved()?.with_sub(None))
+    }
 }
 
-/// What a filter's path means. A complex attribute with a `value` and no named part means that
-/// `value`, as in `members eq "7"`.
-///
-/// # Errors
-/// 400 `invalidFilter`, naming the path and what is close to it.
-pub fn resolve(kind: ResourceType, path: &AttrPath) -> Result<Resolved, Error> {
-    let whole = schema::find(kind, path.uri.as_deref(), &path.name)
-        .ok_or_else(|| Error::invalid_filter(schema::unknown(kind, &path.to_string())))?;
-    let Some(name) = &path.sub_attr else {
-        return Ok(whole.with_sub(whole.attribute.sub("value")));
-    };
-    let sub = whole.attribute.sub(name).ok_or_else(|| {
-        Error::invalid_filter(format!(
-            "`{name}` is not a sub-attribute of `{whole}`: {}",
-            schema::unknown(kind, &path.to_string())
-        ))
-    })?;
-    Ok(whole.with_sub(Some(sub)))
+impl AttrPath {
+    /// A name of a resource's attribute: `userName`, `name.givenName`, `urn:…:User:title`.
+    pub fn new(kind: ResourceType, written: &str) -> Self {
+        let name = Name::split(written);
+        let resolved = name.and_then(|name| {
+            let whole = schema::find(kind, name.uri, name.attribute)?;
+            let Some(sub) = name.sub else { return Some(whole) };
+            whole.attribute.sub(sub).map(|sub| whole.with_sub(Some(sub)))
+        });
+        Self { written: written.to_owned(), within: Within::Resource(kind), resolved }
+    }
+
+    /// A name in the brackets behind an attribute; `None` for one that isn't known.
+    pub fn part(whole: Option<Resolved>, written: &str) -> Self {
+        let resolved = whole.and_then(|whole| {
+            let sub = whole.attribute.sub(written)?;
+            Some(whole.with_sub(Some(sub)))
+        });
+        Self { written: written.to_owned(), within: Within::Attribute(whole), resolved }
+    }
+
+    /// The attribute itself, without its part.
+    pub(super) fn attribute(&self) -> Option<Resolved> {
+        self.resolved.map(|resolved| resolved.with_sub(None))
+    }
+
+    /// The part that it names.
+    pub(super) fn sub(&self) -> Option<&'static Attribute> {
+        self.resolved.and_then(|resolved| resolved.sub)
+    }
+
+    /// What the name means. A complex attribute with a `value` and no named part means that `value`,
+    /// as in `members eq "7"`.
+    ///
+    /// # Errors
+    /// 400 `invalidFilter`, naming the path and what is close to it.
+    pub fn resolved(&self) -> Result<Resolved, Error> {
+        let resolved = self.resolved.ok_or_else(|| Error::invalid_filter(self.unknown()))?;
+        Ok(resolved.with_sub(resolved.sub.or_else(|| resolved.attribute.sub("value"))))
+    }
+
+    fn unknown(&self) -> String {
+        let written = &self.written;
+        match self.within {
+            Within::Resource(kind) => {
+                let unknown = schema::unknown(kind, written);
+                let name = Name::split(written);
+                let found = name.and_then(|name| {
+                    Some((schema::find(kind, name.uri, name.attribute)?, name.sub?))
+                });
+                match found {
+                    Some((whole, sub)) => {
+                        format!("`{sub}` is not a sub-attribute of `{whole}`: {unknown}")
+                    }
+                    None => unknown,
+                }
+            }
+            Within::Attribute(Some(whole)) => {
+                let subs: Vec<&str> = whole.attribute.subs.iter().map(|sub| sub.name).collect();
+                format!(
+                    "`{written}` is not a sub-attribute of `{whole}`; in brackets it can be {}",
+                    subs.join(", ")
+                )
+            }
+            Within::Attribute(None) => {
+                format!("`{written}` is part of an attribute that isn't known")
+            }
+        }
+    }
 }
 
-/// What a path inside brackets means: a part of the attribute before them.
-///
-/// # Errors
-/// 400 `invalidFilter`.
-pub fn resolve_part(whole: Resolved, path: &AttrPath) -> Result<Resolved, Error> {
-    let plain = path.uri.is_none() && path.sub_attr.is_none();
-    match whole.attribute.sub(&path.name) {
-        Some(sub) if plain => Ok(whole.with_sub(Some(sub))),
-        _ => {
-            let subs: Vec<&str> = whole.attribute.subs.iter().map(|sub| sub.name).collect();
-            Err(Error::invalid_filter(format!(
-                "`{path}` is not a sub-attribute of `{whole}`; in brackets it can be {}",
-                subs.join(", ")
-            )))
+/// The pieces of an `attrPath`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<'t> {
+    pub uri: Option<&'t str>,
+    pub attribute: &'t str,
+    pub sub: Option<&'t str>,
+}
+
+impl<'t> Name<'t> {
+    /// `[URI ":"] ATTRNAME *1subAttr`; `None` for a text that isn't one. `$ref`, which RFC 7643 has
+    /// and RFC 7644's grammar can't spell, is a name too.
+    pub fn split(text: &'t str) -> Option<Self> {
+        let (uri, rest) = match text.rsplit_once(':') {
+            Some((uri, rest)) => (Some(uri), rest),
+            None => (None, text),
+        };
+        let (attribute, sub) = match rest.split_once('.') {
+            Some((attribute, sub)) => (attribute, Some(sub)),
+            None => (rest, None),
+        };
+        let proper = uri.is_none_or(is_uri) && is_name(attribute) && sub.is_none_or(is_name);
+        proper.then_some(Self { uri, attribute, sub })
+    }
+}
+
+fn is_uri(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"_:.-".contains(&c))
+}
+
+fn is_name(text: &str) -> bool {
+    text == "$ref"
+        || text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"_-".contains(&c))
+}
+
+impl CompareOp {
+    /// All, in the order in which messages list them.
+    pub(super) const ALL: [Self; 9] =
+        [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Co => "co",
+            Self::Sw => "sw",
+            Self::Ew => "ew",
+            Self::Gt => "gt",
+            Self::Ge => "ge",
+            Self::Lt => "lt",
+            Self::Le => "le",
+        }
+    }
+}
+
+impl CompValue {
+    /// A boolean, or Entra's quoted one.
+    pub(super) fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            Self::Str(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Self::Str(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
         }
     }
 }
@@ -112,15 +347,14 @@ pub fn typed(resolved: Resolved, value: &CompValue) -> Result<Value, Error> {
     let leaf = resolved.leaf();
     let typed = match (leaf.kind, value) {
         (_, CompValue::Null) => Some(Value::Null),
-        (AttributeKind::Boolean, value) => elements::as_bool(value).map(Value::Bool),
+        (AttributeKind::Boolean, value) => value.as_bool().map(Value::Bool),
         (AttributeKind::Integer | AttributeKind::Decimal, CompValue::Number(number)) => {
             Some(Value::Number(number.clone()))
         }
         (AttributeKind::Integer | AttributeKind::Decimal | AttributeKind::Complex, _) => None,
         (_, CompValue::Str(text)) => Some(Value::String(text.clone())),
         (_, CompValue::Number(number)) => Some(Value::String(number.to_string())),
-        (_, CompValue::True) => Some(Value::String("true".to_owned())),
-        (_, CompValue::False) => Some(Value::String("false".to_owned())),
+        (_, CompValue::Bool(value)) => Some(Value::String(value.to_string())),
     };
     typed.ok_or_else(|| {
         Error::invalid_filter(format!(
@@ -130,86 +364,61 @@ pub fn typed(resolved: Resolved, value: &CompValue) -> Result<Value, Error> {
     })
 }
 
-/// Whether an element at hand satisfies a bracketed filter, whose names are parts of `whole`.
-pub fn holds(whole: Resolved, filter: &ValFilter, element: &Value) -> bool {
-    elements::matches(whole.attribute, filter, element)
-}
-
-/// Calls `visit` with every term of a bracketed filter.
-///
-/// # Errors
-/// The first of `visit`'s.
-pub fn each_term(
-    filter: &ValFilter,
-    visit: &mut dyn FnMut(&AttrExp) -> Result<(), Error>,
-) -> Result<(), Error> {
-    match filter {
-        ValFilter::Attr(term) => visit(term),
-        ValFilter::Not(inner) => each_term(inner, visit),
-        ValFilter::And(items) | ValFilter::Or(items) => {
-            items.iter().try_for_each(|item| each_term(item, visit))
+impl<T: fmt::Display> fmt::Display for Logic<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = |f: &mut fmt::Formatter<'_>, items: &[Self], word: &str| {
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    f.write_str(word)?;
+                }
+                match (self, item) {
+                    // `and` binds more tightly.
+                    (Self::And(_), Self::Or(_)) => write!(f, "({item})")?,
+                    _ => item.fmt(f)?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Self::Is(condition) => condition.fmt(f),
+            Self::Not(inner) => write!(f, "not ({inner})"),
+            Self::And(items) => joined(f, items, " and "),
+            Self::Or(items) => joined(f, items, " or "),
         }
     }
 }
 
-/// Whether a term holds a NUL character, which an escape can hide from a look at the text.
-pub(super) fn holds_nul(term: &AttrExp) -> bool {
-    matches!(term, AttrExp::Comparison(_, _, CompValue::Str(text)) if text.contains('\0'))
-}
-
-fn refuse_nul(filter: &Filter) -> Result<(), Error> {
-    let mut refuse = |term: &AttrExp| {
-        if holds_nul(term) {
-            return Err(Error::invalid_filter(
-                "the filter compares with a NUL character, which no stored value can have",
-            ));
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attr(term) => term.fmt(f),
+            Self::ValuePath(path) => write!(f, "{}[{}]", path.attr, path.filter),
         }
-        Ok(())
-    };
-    match filter {
-        Filter::Attr(term) => refuse(term),
-        Filter::ValuePath(path) => each_term(&path.filter, &mut refuse),
-        Filter::Not(inner) => refuse_nul(inner),
-        Filter::And(items) | Filter::Or(items) => items.iter().try_for_each(refuse_nul),
     }
 }
 
-/// The grammar's complaint in words, with the place it is about.
-pub(super) fn explain(text: &str, error: &ParseError) -> String {
-    let near = |at: usize| match text.get(at..).map(str::trim_start) {
-        None | Some("") => "its end".to_owned(),
-        Some(rest) => format!("`{}`", filter_text::excerpt(rest)),
-    };
-    match error {
-        ParseError::InvalidToken { location } | ParseError::UnrecognizedEof { location, .. } => {
-            format!(
-                "a term such as `userName eq \"ana@corp.test\"` is expected at {}",
-                near(*location)
-            )
+impl fmt::Display for AttrExp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Present(path) => write!(f, "{path} pr"),
+            Self::Comparison(path, op, value) => write!(f, "{path} {} {value}", op.as_str()),
         }
-        ParseError::UnrecognizedToken { token: (at, _, _), .. }
-        | ParseError::ExtraToken { token: (at, _, _) } => {
-            format!("{} is not expected there", near(*at))
-        }
-        ParseError::User { error } => error.to_string(),
     }
 }
 
-fn depth(filter: &Filter) -> usize {
-    1 + match filter {
-        Filter::Attr(_) => 0,
-        Filter::ValuePath(path) => depth_of_values(&path.filter),
-        Filter::Not(inner) => depth(inner),
-        Filter::And(items) | Filter::Or(items) => items.iter().map(depth).max().unwrap_or(0),
+impl fmt::Display for AttrPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
     }
 }
 
-fn depth_of_values(filter: &ValFilter) -> usize {
-    1 + match filter {
-        ValFilter::Attr(_) => 0,
-        ValFilter::Not(inner) => depth_of_values(inner),
-        ValFilter::And(items) | ValFilter::Or(items) => {
-            items.iter().map(depth_of_values).max().unwrap_or(0)
+impl fmt::Display for CompValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => value.fmt(f),
+            Self::Null => f.write_str("null"),
+            Self::Number(number) => number.fmt(f),
+            Self::Str(text) => Value::from(text.as_str()).fmt(f),
         }
     }
 }

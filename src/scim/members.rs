@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::error::Error;
 use super::filter::{AttrExp, CompValue, CompareOp, ValFilter};
+use super::resource_type::ResourceType;
 use super::schema::Resolved;
-use super::{Error, ResourceType, values};
+use super::values;
 
 /// One change to a group's members; ids as they were sent, each once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +104,8 @@ pub(super) fn in_filter(filter: &ValFilter) -> Result<Vec<String>, Error> {
 
 fn collect(filter: &ValFilter, ids: &mut Vec<String>) -> Result<(), Error> {
     match filter {
-        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, value))
-            if path.name.eq_ignore_ascii_case("value") =>
+        ValFilter::Is(AttrExp::Comparison(path, CompareOp::Eq, value))
+            if path.sub().is_some_and(|sub| sub.name == "value") =>
         {
             match value {
                 CompValue::Str(id) => ids.push(id.clone()),

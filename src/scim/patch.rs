@@ -3,10 +3,13 @@
 
 use serde_json::{Map, Value};
 
+use super::error::{Error, excerpt};
 use super::filter::ValFilter;
+use super::members::{self, MemberOp};
 use super::patch_path::{self, Target};
+use super::resource_type::ResourceType;
 use super::schema::{self, AttributeKind, Resolved, Returned};
-use super::{Error, MemberOp, ResourceType, members, values};
+use super::values;
 
 /// A parsed PATCH: what changes the document, and what changes a group's members, each in order.
 #[derive(Debug, Clone, Default)]
@@ -253,7 +256,7 @@ fn op(value: Option<&Value>) -> Result<Op, Error> {
         "remove" => Ok(Op::Remove),
         _ => Err(Error::invalid_syntax(format!(
             "`{}` is not an op; it is add, remove or replace",
-            super::filter_text::excerpt(name)
+            excerpt(name)
         ))),
     }
 }

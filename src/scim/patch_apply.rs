@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::patch::{Change, Operation};
+use super::asserted::Asserted;
+use super::error::Error;
+use super::fold::fold;
+use super::patch::{Change, Operation, Patch};
 use super::patch_path::Target;
+use super::resource::{self, Resource};
 use super::schema::{AttributeKind, Resolved};
-use super::{Asserted, Error, Patch, Resource, elements, resource, values};
+use super::{elements, values};
 
 impl Patch {
     /// Applies every change but the members' to `resource`, in order, and says what was asserted:
@@ -186,7 +190,7 @@ fn is_one_of(of: Resolved, item: &Value, named: &[Value]) -> bool {
         };
         match (item.get(name), value, of.attribute.sub(name)) {
             (Some(Value::String(own)), Value::String(value), Some(sub)) if !sub.case_exact => {
-                super::fold(own) == super::fold(value)
+                fold(own) == fold(value)
             }
             (own, value, _) => own == Some(value),
         }
@@ -213,7 +217,7 @@ fn apply_to_picked(
         .iter()
         .enumerate()
         .filter(|(_, item)| match &target.filter {
-            Some(filter) => elements::matches(of.attribute, filter, item),
+            Some(filter) => elements::matches(filter, item),
             None => true,
         })
         .map(|(at, _)| at)
@@ -267,7 +271,7 @@ fn assert_picked(target: &Target, items: &[Value], picked: &[usize], asserted: &
         return;
     }
     if let Some(element) = elements::simple_type(filter) {
-        asserted.insert_element(of, super::fold(element));
+        asserted.insert_element(of, fold(element));
     }
     for item in picked.iter().filter_map(|at| items.get(*at)) {
         asserted.insert_element(of, elements::folded_type(item));
@@ -285,7 +289,7 @@ fn to_create(target: &Target, change: &Change) -> Result<Map<String, Value>, Err
         // Entra replaces what it never added; for any other filter §3.5.2.3 says noTarget.
         _ => elements::simple_type(filter).is_some(),
     };
-    elements::implied(of.attribute, filter).filter(|_| may_create).ok_or_else(|| {
+    elements::implied(filter).filter(|_| may_create).ok_or_else(|| {
         Error::no_target(format!(
             "no value of `{}` matches `[{filter}]`, and it can't be created from that",
             of.with_sub(None)
@@ -300,10 +304,7 @@ fn set(target: &Target, change: &Change, value: &Value, parts: &mut Map<String, 
         (None, Value::Object(named)) => {
             if matches!(change, Change::Replace(_)) {
                 // The record is replaced (§3.5.2.3) but stays the one that the path picked.
-                let implied = target
-                    .filter
-                    .as_ref()
-                    .and_then(|filter| elements::implied(target.resolved.attribute, filter));
+                let implied = target.filter.as_ref().and_then(elements::implied);
                 let spelled = parts.get("type").cloned();
                 *parts = implied.unwrap_or_default();
                 if let (Some(kept), Some(spelled)) = (parts.get_mut("type"), spelled) {

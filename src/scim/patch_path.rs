@@ -1,11 +1,11 @@
 //! The PATCH path (RFC 7644 §3.5.2): `attrPath`, `attrPath[valFilter]`, `attrPath[valFilter].sub`,
-//! by `scim_v2`'s grammar, resolved against the schemas. Also what a path selects, as a value to
-//! remember ([`Selection`]).
+//! resolved against the schemas. Also what a path selects, as a value to remember ([`Selection`]).
 
-use super::filter::{self, AttrExp, PatchPath, ValFilter};
-use super::filter_text;
+use super::error::{Error, excerpt};
+use super::filter::{Name, ValFilter};
+use super::grammar::{Fault, FilterLimits, Reader};
+use super::resource_type::ResourceType;
 use super::schema::{self, Resolved};
-use super::{Error, FilterLimits, ResourceType};
 
 /// What a path points at: proved against the schema.
 #[derive(Debug, Clone)]
@@ -37,21 +37,10 @@ pub(super) fn parse(kind: ResourceType, text: &str) -> Result<Target, Error> {
     if text.is_empty() {
         return Err(Error::invalid_path("the path is empty; name an attribute, as in `userName`"));
     }
-    // `$ref` is an attribute name of RFC 7643 that RFC 7644's grammar can't spell.
-    let (text, reference) = match text.strip_suffix(".$ref") {
-        Some(parent) => (parent, Some("$ref")),
-        None => (text, None),
-    };
-    let (attr, filter, sub) = match split(kind, text)? {
-        PatchPath::Attr(path) => (path, None, None),
-        PatchPath::Value(path) => (path.attr, Some(path.filter), path.sub_attr),
-    };
-    let unknown = || Error::invalid_path(schema::unknown(kind, text));
-    let whole = schema::find(kind, attr.uri.as_deref(), &attr.name).ok_or_else(unknown)?;
-    let mut subs = [attr.sub_attr.as_deref(), sub.as_deref(), reference].into_iter().flatten();
-    let resolved = match (subs.next(), subs.next()) {
-        (None, _) => whole,
-        (Some(name), None) => whole.with_sub(Some(part(whole, name)?)),
+    let (whole, [sub, behind], filter) = read(kind, text)?;
+    let resolved = match (sub, behind) {
+        (None, None) => whole,
+        (Some(sub), None) | (None, Some(sub)) => whole.with_sub(Some(part(whole, sub)?)),
         (Some(_), Some(_)) => {
             return Err(Error::invalid_path(format!(
                 "`{text}` goes deeper than SCIM does: a path ends at a sub-attribute, as in \
@@ -66,41 +55,39 @@ pub(super) fn parse(kind: ResourceType, text: &str) -> Result<Target, Error> {
                  `{resolved}`"
             )));
         }
-        prove(whole, filter)?;
+        filter.each(&mut |term| match term.path().resolved() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::invalid_path(error.detail)),
+        })?;
     }
     Ok(Target { resolved, filter })
 }
 
-fn split(kind: ResourceType, text: &str) -> Result<PatchPath, Error> {
-    let invalid = |problem: String| {
-        Error::invalid_path(format!(
-            "the path `{}` can't be read: {problem}",
-            filter_text::excerpt(text)
-        ))
+/// The attribute, the parts named before and behind the brackets, and what is in these.
+type Pieces<'t> = (Resolved, [Option<&'t str>; 2], Option<ValFilter>);
+
+fn read(kind: ResourceType, text: &str) -> Result<Pieces<'_>, Error> {
+    let invalid = |fault: Fault| Error::invalid_path(format!("the path {}", fault.told(text)));
+    let unknown = || Error::invalid_path(schema::unknown(kind, text));
+    let mut reader = Reader::new(text, LIMITS).map_err(invalid)?;
+    let word = reader.word().map_err(invalid)?.unwrap_or_default();
+    let Some(name) = Name::split(word) else {
+        // What isn't one for its characters alone may still be a name someone meant.
+        return Err(if word == text && is_plain(word) {
+            unknown()
+        } else {
+            let (text, word) = (excerpt(text), excerpt(word));
+            let problem = format!("`{word}` at its beginning is no attribute's name");
+            Error::invalid_path(format!("the path `{text}` can't be read: {problem}"))
+        });
     };
-    let canonical = match text.split_once('[') {
-        None => text.to_owned(),
-        Some((attr, rest)) => {
-            let (inner, tail) = rest.rsplit_once(']').ok_or_else(|| {
-                invalid(
-                    "`[` is never closed; write it as in `emails[type eq \"work\"].value`".into(),
-                )
-            })?;
-            let inner = filter_text::normalise(inner, LIMITS).map_err(invalid)?;
-            format!("{}[{inner}]{}", attr.trim(), tail.trim())
-        }
-    };
-    canonical.parse().map_err(|error| match schema_of(kind, &canonical) {
-        Some(problem) => Error::invalid_path(problem),
-        None => invalid(filter::explain(&canonical, &error)),
-    })
+    let whole = schema::find(kind, name.uri, name.attribute).ok_or_else(unknown)?;
+    let (filter, behind) = reader.rest_of_path(whole).map_err(invalid)?;
+    Ok((whole, [name.sub, behind], filter))
 }
 
-/// A path that isn't one for its characters alone may still be a name someone meant.
-fn schema_of(kind: ResourceType, text: &str) -> Option<String> {
-    let plain =
-        text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | ':' | '_' | '-' | '/'));
-    plain.then(|| schema::unknown(kind, text))
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | ':' | '_' | '-' | '/'))
 }
 
 fn part(whole: Resolved, name: &str) -> Result<&'static schema::Attribute, Error> {
@@ -111,23 +98,5 @@ fn part(whole: Resolved, name: &str) -> Result<&'static schema::Attribute, Error
         } else {
             format!("`{name}` is not a sub-attribute of `{whole}`; it has {}", subs.join(", "))
         })
-    })
-}
-
-fn prove(whole: Resolved, filter: &ValFilter) -> Result<(), Error> {
-    filter::each_term(filter, &mut |term| {
-        let (AttrExp::Present(path) | AttrExp::Comparison(path, ..)) = term;
-        if path.uri.is_some() || path.sub_attr.is_some() {
-            return Err(Error::invalid_path(format!(
-                "in brackets, `{path}` must be a plain sub-attribute of `{whole}`, as in \
-                 `[type eq \"work\"]`"
-            )));
-        }
-        if filter::holds_nul(term) {
-            return Err(Error::invalid_path(format!(
-                "the filter on `{whole}` compares with a NUL character, which can't be stored"
-            )));
-        }
-        part(whole, &path.name).map(|_| ())
     })
 }

@@ -8,9 +8,12 @@ use std::hash::{Hash, Hasher};
 
 use serde_json::{Map, Value};
 
+use super::elements;
+use super::fold::fold;
 use super::patch_path::{self, Selection};
+use super::resource::in_holder;
+use super::resource_type::ResourceType;
 use super::schema::{self, Attribute, AttributeKind, Resolved};
-use super::{ResourceType, elements, fold};
 
 static NULL: Value = Value::Null;
 
@@ -142,7 +145,7 @@ impl AttributePath {
     /// Writes the value, creating what it is part of; `None` removes it, and with it what becomes
     /// empty. An element of which only its `type` is left counts as empty.
     pub fn set(&self, resource: &mut Map<String, Value>, value: Option<Value>) {
-        super::resource::in_holder(resource, self.resolved.schema, |holder| {
+        in_holder(resource, self.resolved.schema, |holder| {
             self.set_in(holder, value);
         });
     }

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::patch_path::Selection;
+use super::error::Error;
+use super::patch_path::{self, Selection};
+use super::resource::{Resource, is_unassigned};
+use super::resource_type::ResourceType;
 use super::schema::{self, Returned};
-use super::{Error, Resource, ResourceType, patch_path};
 
 /// What of a resource a client wants. The default is what the schemas say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -159,7 +161,7 @@ fn keep(schema: Option<&str>, name: &str, value: &mut Value, parts: &[Selection]
             inner.retain(|sub, _| subs.contains(&Some(sub)));
         });
     }
-    !super::resource::is_unassigned(value)
+    !is_unassigned(value)
 }
 
 fn drops(schema: Option<&str>, name: &str, value: &mut Value, parts: &[Selection]) -> bool {
@@ -173,7 +175,7 @@ fn drops(schema: Option<&str>, name: &str, value: &mut Value, parts: &[Selection
     each_object(value, &mut |inner| {
         inner.retain(|sub, _| !subs.contains(&Some(sub)));
     });
-    super::resource::is_unassigned(value)
+    is_unassigned(value)
 }
 
 fn each_object(value: &mut Value, change: &mut dyn FnMut(&mut Map<String, Value>)) {
@@ -185,7 +187,7 @@ fn each_object(value: &mut Value, change: &mut dyn FnMut(&mut Map<String, Value>
                     change(inner);
                 }
             }
-            items.retain(|item| !super::resource::is_unassigned(item));
+            items.retain(|item| !is_unassigned(item));
         }
         _ => {}
     }

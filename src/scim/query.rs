@@ -2,8 +2,12 @@
 
 use serde_json::Value;
 
-use super::filter::{Filter, FilterLimits, parse_filter};
-use super::{AttributePath, Error, Projection, ResourceType};
+use super::error::{Error, excerpt};
+use super::filter::Filter;
+use super::grammar::{FilterLimits, parse_filter};
+use super::path::AttributePath;
+use super::projection::Projection;
+use super::resource_type::ResourceType;
 
 /// `sortOrder`
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -113,7 +117,7 @@ impl ListQuery {
         limits: FilterLimits,
     ) -> Result<(), Error> {
         match key.to_ascii_lowercase().as_str() {
-            "filter" => self.filter = Some(parse_filter(value, limits)?),
+            "filter" => self.filter = Some(parse_filter(kind, value, limits)?),
             "sortby" if !value.trim().is_empty() => {
                 let path = AttributePath::locate(kind, value)
                     .map_err(|problem| Error::invalid_path(format!("`sortBy`: {problem}")))?;
@@ -126,7 +130,7 @@ impl ListQuery {
                     _ => {
                         return Err(Error::invalid_value(format!(
                             "`sortOrder` is ascending or descending, not `{}`",
-                            super::filter_text::excerpt(value)
+                            excerpt(value)
                         )));
                     }
                 };
@@ -157,7 +161,7 @@ fn number(key: &str, text: &str) -> Result<i128, Error> {
         Err(_) if whole => Ok(if text.starts_with('-') { i128::MIN } else { i128::MAX }),
         Err(_) => Err(Error::invalid_value(format!(
             "`{key}` must be a whole number, not `{}`",
-            super::filter_text::excerpt(text)
+            excerpt(text)
         ))),
     }
 }

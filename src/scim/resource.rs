@@ -3,8 +3,14 @@
 
 use serde_json::{Map, Value};
 
+use super::error::Error;
+use super::resource_type::ResourceType;
 use super::schema::{self, Resolved};
-use super::{Error, Resource, ResourceType, elements, members, values};
+use super::{elements, members, values};
+
+/// A resource as a JSON object: canonical attribute names, core attributes at the top, extension
+/// attributes under their schema's URN. Made by [`parse_resource`].
+pub type Resource = Map<String, Value>;
 
 /// Reads the body of a POST or PUT.
 ///

@@ -4,16 +4,15 @@
 
 use std::fmt;
 
+use super::resource_type::ResourceType;
+
 mod attribute;
 mod group;
 mod user;
 
+pub use super::resource_type::{GROUP, USER};
 pub use attribute::{Attribute, AttributeKind, Mutability, Returned, Uniqueness};
 
-/// The core User schema.
-pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-/// The core Group schema.
-pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension of User.
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -92,18 +91,18 @@ static GROUP_SCHEMA: Schema =
 static USER_EXTENSIONS: &[&Schema] = &[&ENTERPRISE_SCHEMA];
 
 /// The core schema of a resource type.
-pub fn core(kind: super::ResourceType) -> &'static Schema {
+pub fn core(kind: ResourceType) -> &'static Schema {
     match kind {
-        super::ResourceType::User => &USER_SCHEMA,
-        super::ResourceType::Group => &GROUP_SCHEMA,
+        ResourceType::User => &USER_SCHEMA,
+        ResourceType::Group => &GROUP_SCHEMA,
     }
 }
 
 /// The extension schemas of a resource type.
-pub fn extensions(kind: super::ResourceType) -> &'static [&'static Schema] {
+pub fn extensions(kind: ResourceType) -> &'static [&'static Schema] {
     match kind {
-        super::ResourceType::User => USER_EXTENSIONS,
-        super::ResourceType::Group => &[],
+        ResourceType::User => USER_EXTENSIONS,
+        ResourceType::Group => &[],
     }
 }
 
@@ -157,7 +156,7 @@ impl fmt::Display for Resolved {
 
 /// The attribute that `name` means under `uri`. Without a URI, core and common attributes come
 /// first; an extension's is found by its bare name too, as Entra writes `manager`.
-pub fn find(kind: super::ResourceType, uri: Option<&str>, name: &str) -> Option<Resolved> {
+pub fn find(kind: ResourceType, uri: Option<&str>, name: &str) -> Option<Resolved> {
     let core_attribute = || {
         core(kind)
             .attribute(name)
@@ -180,12 +179,12 @@ pub fn find(kind: super::ResourceType, uri: Option<&str>, name: &str) -> Option<
 }
 
 /// The extension schema of this URN, in any case.
-pub fn extension(kind: super::ResourceType, urn: &str) -> Option<&'static Schema> {
+pub fn extension(kind: ResourceType, urn: &str) -> Option<&'static Schema> {
     extensions(kind).iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).copied()
 }
 
 /// The sentence for a name that means nothing: what it is not, and what is close to it.
-pub fn unknown(kind: super::ResourceType, name: &str) -> String {
+pub fn unknown(kind: ResourceType, name: &str) -> String {
     let near = near_misses(kind, name);
     if near.is_empty() {
         format!("`{name}` is not an attribute of {kind}")
@@ -194,7 +193,7 @@ pub fn unknown(kind: super::ResourceType, name: &str) -> String {
     }
 }
 
-fn near_misses(kind: super::ResourceType, name: &str) -> Vec<String> {
+fn near_misses(kind: ResourceType, name: &str) -> Vec<String> {
     const CLOSE: f64 = 0.82;
     const SHOWN: usize = 3;
     // A long name is no typing error, and comparing it would cost its length squared.
@@ -220,7 +219,7 @@ fn near_misses(kind: super::ResourceType, name: &str) -> Vec<String> {
 }
 
 /// Every name that a path may use, sub-attributes of single-valued attributes included.
-fn names(kind: super::ResourceType) -> Vec<String> {
+fn names(kind: ResourceType) -> Vec<String> {
     let own = COMMON.iter().chain(core(kind).attributes).map(|attribute| (None, attribute));
     let extended = extensions(kind)
         .iter()

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Error;
+use super::error::{Error, excerpt};
 use super::schema::{AttributeKind, Resolved};
 
 /// The value as it is kept: canonical names, booleans unquoted, read-only and unknown parts dropped,
@@ -156,7 +156,7 @@ pub(super) fn wrong(of: Resolved, expected: &str, found: &Value) -> Error {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => format!("the text \"{}\"", super::filter_text::excerpt(text)),
+        Value::String(text) => format!("the text \"{}\"", excerpt(text)),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     };

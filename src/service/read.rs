@@ -8,7 +8,7 @@ use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit};
 use crate::clock::stamp;
 use crate::mapper::{self, Field, Link, LinkState, Predicate, Record};
-use crate::scim::filter::{AttrExp, CompareOp, Filter, ValFilter, resolve};
+use crate::scim::filter::{AttrExp, CompareOp, Condition, Filter, ValFilter};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, SortOrder, discovery};
 use crate::store::resources::{self, Lock, Window};
 use crate::store::{Tx, audit as audit_rows, links};
@@ -217,8 +217,8 @@ async fn total(
 /// address, alone or with other conditions.
 fn asks_for_one(kind: ResourceType, filter: &Filter) -> bool {
     match filter {
-        Filter::Attr(AttrExp::Comparison(path, CompareOp::Eq, _)) => {
-            resolve(kind, path).is_ok_and(|resolved| {
+        Filter::Is(Condition::Attr(AttrExp::Comparison(path, CompareOp::Eq, _))) => {
+            path.resolved().is_ok_and(|resolved| {
                 let sub = resolved.sub.map(|sub| sub.name);
                 resolved.schema.is_none()
                     && matches!(
@@ -230,8 +230,8 @@ fn asks_for_one(kind: ResourceType, filter: &Filter) -> bool {
                     )
             })
         }
-        Filter::ValuePath(path) => {
-            let emails = resolve(kind, &path.attr).is_ok_and(|it| it.attribute.name == "emails");
+        Filter::Is(Condition::ValuePath(path)) => {
+            let emails = path.whole().is_ok_and(|it| it.attribute.name == "emails");
             emails && asks_for_value(&path.filter)
         }
         Filter::And(items) => items.iter().any(|item| asks_for_one(kind, item)),
@@ -242,8 +242,8 @@ fn asks_for_one(kind: ResourceType, filter: &Filter) -> bool {
 /// Whether an element's `value` must be one that is named.
 fn asks_for_value(filter: &ValFilter) -> bool {
     match filter {
-        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, _)) => {
-            path.name.eq_ignore_ascii_case("value")
+        ValFilter::Is(AttrExp::Comparison(path, CompareOp::Eq, _)) => {
+            path.resolved().is_ok_and(|it| it.sub.is_some_and(|sub| sub.name == "value"))
         }
         ValFilter::And(items) => items.iter().any(asks_for_value),
         _ => false,

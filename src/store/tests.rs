@@ -51,7 +51,7 @@ fn compiled(database: Database) -> String {
     let layout = layout(database);
     let mut out = String::new();
     for (kind, filter) in FILTERS {
-        let parsed = parse_filter(filter, FilterLimits::default()).unwrap();
+        let parsed = parse_filter(*kind, filter, FilterLimits::default()).unwrap();
         let predicate = mapper::predicate(&layout, *kind, &parsed).unwrap();
         let sql = Compiler { layout: &layout, kind: *kind }.condition(&predicate);
         writeln!(out, "{filter}\n  {}\n", text(database, &sql)).unwrap();
@@ -87,7 +87,7 @@ fn values_never_become_text_of_the_statement() {
     for database in [Database::Sqlite, Database::Postgres, Database::Mysql] {
         let layout = layout(database);
         let filter = format!("userName eq \"{hostile}\" or title co \"{hostile}\"");
-        let parsed = parse_filter(&filter, FilterLimits::default()).unwrap();
+        let parsed = parse_filter(ResourceType::User, &filter, FilterLimits::default()).unwrap();
         let predicate = mapper::predicate(&layout, ResourceType::User, &parsed).unwrap();
         let compiler = Compiler { layout: &layout, kind: ResourceType::User };
         let shown = text(database, &compiler.condition(&predicate));
@@ -322,11 +322,12 @@ async fn a_value_filter_means_in_sql_what_it_means_of_an_element() {
 
     for filter in value_filters() {
         let text = format!("phoneNumbers[{filter}]");
-        let parsed = parse_filter(&text, FilterLimits::default()).unwrap();
-        let scim::Filter::ValuePath(path) = &parsed else { panic!("{text}") };
-        let whole = scim::resolve(ResourceType::User, &path.attr).unwrap().with_sub(None);
+        let parsed = parse_filter(ResourceType::User, &text, FilterLimits::default()).unwrap();
+        let scim::Filter::Is(scim::filter::Condition::ValuePath(path)) = &parsed else {
+            panic!("{text}")
+        };
         let satisfied =
-            |element: &serde_json::Value| scim::filter::holds(whole, &path.filter, element);
+            |element: &serde_json::Value| scim::elements::matches(&path.filter, element);
         let meant: Vec<String> = (0..)
             .zip(&rows)
             .filter(|(_, row)| elements(row).iter().any(satisfied))

@@ -2,7 +2,7 @@
 //!
 //! An element lies in the columns that the profile maps its parts to; its `type` is a constant of
 //! the profile. What is asked holds of one and the same element, which is there when any of its
-//! parts has a value, as [`crate::scim::filter::holds`] has it of an element at hand.
+//! parts has a value, as [`crate::scim::elements::matches`] has it of an element at hand.
 
 use serde_json::json;
 
@@ -10,8 +10,7 @@ use super::{Condition, any, column, edge, mapped, typed, unknown, unmapped};
 use crate::mapper::{Layout, Predicate};
 use crate::profile::model::Mapping;
 use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath};
-use crate::scim::filter::{each_term, holds, resolve, resolve_part};
-use crate::scim::{AttributeKind, AttributePath, Error, Resolved, ResourceType, fold};
+use crate::scim::{AttributeKind, AttributePath, Error, Resolved, ResourceType, elements, fold};
 
 /// `attribute[filter]`.
 pub(super) fn value_path(
@@ -20,8 +19,8 @@ pub(super) fn value_path(
     it: &ValuePath,
 ) -> Result<Predicate, Error> {
     let listed = |error: Error| unknown(layout, kind, &error);
-    let whole = resolve(kind, &it.attr).map_err(listed)?.with_sub(None);
-    each_term(&it.filter, &mut |term| resolve_part(whole, name(term)).map(|_| ()).map_err(listed))?;
+    let whole = it.whole().map_err(listed)?;
+    it.filter.each(&mut |term| term.path().resolved().map(|_| ()).map_err(listed))?;
     if matches!(
         (kind, whole.attribute.name),
         (ResourceType::Group, "members") | (ResourceType::User, "groups")
@@ -41,20 +40,18 @@ pub(super) fn of_type(
     if resolved.sub.is_none_or(|sub| sub.name != "type") {
         return Err(unmapped(layout, kind, resolved));
     }
-    let path = AttrPath::with_name("type");
-    let asked = |operator: &CompareOp, value: &CompValue| {
-        let term = AttrExp::Comparison(path.clone(), operator.clone(), value.clone());
-        satisfying(layout, kind, resolved.with_sub(None), &ValFilter::Attr(term))
+    let whole = resolved.with_sub(None);
+    let path = AttrPath::part(Some(whole), "type");
+    let asked = |operator: CompareOp, value: &CompValue| {
+        let term = AttrExp::Comparison(path.clone(), operator, value.clone());
+        satisfying(layout, kind, whole, &ValFilter::Is(term))
     };
-    let there = || {
-        let term = ValFilter::Attr(AttrExp::Present(path.clone()));
-        satisfying(layout, kind, resolved.with_sub(None), &term)
-    };
+    let there = || satisfying(layout, kind, whole, &ValFilter::Is(AttrExp::Present(path.clone())));
     Ok(match condition {
         None | Some((CompareOp::Ne, CompValue::Null)) => there()?,
         Some((CompareOp::Eq, CompValue::Null)) => Predicate::Not(Box::new(there()?)),
         // As for every attribute of several values: none of them is that one.
-        Some((CompareOp::Ne, value)) => Predicate::Not(Box::new(asked(&CompareOp::Eq, value)?)),
+        Some((CompareOp::Ne, value)) => Predicate::Not(Box::new(asked(CompareOp::Eq, value)?)),
         Some((operator, value)) => asked(operator, value)?,
     })
 }
@@ -77,13 +74,13 @@ fn satisfying(
             it.parts.push((path, mapping));
         } else {
             let (of_type, parts) = (path.element(), vec![(path, mapping)]);
-            elements.push(Element { layout, kind, whole, of_type, parts });
+            elements.push(Element { layout, kind, of_type, parts });
         }
     }
     if elements.is_empty() {
         return Err(unmapped(layout, kind, whole));
     }
-    each_term(filter, &mut |term| can_be_asked(layout, kind, whole, &elements, term))?;
+    filter.each(&mut |term| can_be_asked(layout, kind, whole, &elements, term))?;
     let found: Result<Vec<_>, _> = elements.iter().map(|it| it.satisfies(filter)).collect();
     Ok(any(found?))
 }
@@ -97,7 +94,7 @@ fn can_be_asked(
     elements: &[Element<'_>],
     term: &AttrExp,
 ) -> Result<(), Error> {
-    let part = resolve_part(whole, name(term))?;
+    let part = term.path().resolved()?;
     let is_type = part.sub.is_some_and(|sub| sub.name == "type");
     if !is_type {
         let known = !mapped(layout, kind, part).is_empty();
@@ -119,7 +116,6 @@ fn can_be_asked(
 struct Element<'l> {
     layout: &'l Layout,
     kind: ResourceType,
-    whole: Resolved,
     of_type: Option<&'l str>,
     parts: Vec<(&'l AttributePath, &'l Mapping)>,
 }
@@ -150,17 +146,17 @@ impl Element<'_> {
                 Predicate::Never => Predicate::Always,
                 inner => Predicate::Not(Box::new(inner)),
             },
-            ValFilter::Attr(term) => self.term(term)?,
+            ValFilter::Is(term) => self.term(term)?,
         })
     }
 
     fn term(&self, term: &AttrExp) -> Result<Predicate, Error> {
-        let part = resolve_part(self.whole, name(term))?;
+        let part = term.path().resolved()?;
         let condition = match term {
             AttrExp::Present(_) => None,
             AttrExp::Comparison(_, operator, value) => {
                 typed(part, value)?;
-                Some((operator, value))
+                Some((*operator, value))
             }
         };
         if let Some(found) = self.parts.iter().find(|(path, _)| path.resolved() == part) {
@@ -168,8 +164,11 @@ impl Element<'_> {
         }
         // The type, or a part that another element has and this one hasn't: the same in every row.
         let constant = json!({ "type": self.of_type });
-        let found = holds(self.whole, &ValFilter::Attr(term.clone()), &constant);
-        Ok(if found { Predicate::Always } else { Predicate::Never })
+        Ok(if elements::matches_one(term, &constant) {
+            Predicate::Always
+        } else {
+            Predicate::Never
+        })
     }
 
     fn part(
@@ -183,8 +182,8 @@ impl Element<'_> {
             (boolean, condition)
             && typed(path.resolved(), value)? == false
         {
-            let other = if *operator == CompareOp::Eq { CompareOp::Ne } else { CompareOp::Eq };
-            let condition = Some((&other, &CompValue::True));
+            let other = if operator == CompareOp::Eq { CompareOp::Ne } else { CompareOp::Eq };
+            let condition = Some((other, &CompValue::Bool(true)));
             return column(self.layout, self.kind, path, mapping, condition);
         }
         column(self.layout, self.kind, path, mapping, condition)
@@ -221,11 +220,6 @@ fn implies_a_value(predicate: &Predicate) -> bool {
     }
 }
 
-fn name(term: &AttrExp) -> &AttrPath {
-    let (AttrExp::Present(name) | AttrExp::Comparison(name, ..)) = term;
-    name
-}
-
 /// Memberships: only the id of the other end can be asked for.
 fn edges(
     layout: &Layout,
@@ -240,17 +234,17 @@ fn edges(
                 items.iter().map(|item| edges(layout, kind, whole, item)).collect();
             Ok(Predicate::Any(found?))
         }
-        ValFilter::Attr(
+        ValFilter::Is(
             AttrExp::Present(path) | AttrExp::Comparison(path, CompareOp::Ne, CompValue::Null),
-        ) => edge(layout, kind, resolve_part(whole, path)?, None),
+        ) => edge(layout, kind, path.resolved()?, None),
         // No member is without an id.
-        ValFilter::Attr(AttrExp::Comparison(_, CompareOp::Eq, CompValue::Null)) => {
+        ValFilter::Is(AttrExp::Comparison(_, CompareOp::Eq, CompValue::Null)) => {
             Ok(Predicate::Never)
         }
-        ValFilter::Attr(AttrExp::Comparison(path, operator @ CompareOp::Eq, value)) => {
-            edge(layout, kind, resolve_part(whole, path)?, Some((operator, value)))
+        ValFilter::Is(AttrExp::Comparison(path, operator @ CompareOp::Eq, value)) => {
+            edge(layout, kind, path.resolved()?, Some((*operator, value)))
         }
-        ValFilter::Attr(_) | ValFilter::And(_) | ValFilter::Not(_) => Err(Error::invalid_filter(
+        ValFilter::Is(_) | ValFilter::And(_) | ValFilter::Not(_) => Err(Error::invalid_filter(
             format!("`{whole}` can be asked for by `value eq` and `or` alone"),
         )),
     }

@@ -1,6 +1,6 @@
 //! The Group schema (RFC 7643 §4.2, §8.7.1).
 
-use super::Attribute;
+use super::attribute::Attribute;
 
 /// The core schema's attributes.
 pub(super) static ATTRIBUTES: &[Attribute] = &[

@@ -1,6 +1,6 @@
 //! The User schema (RFC 7643 §4.1, §8.7.1) and its enterprise extension (§4.3, §8.7.1).
 
-use super::{Attribute, AttributeKind, Mutability, Returned};
+use super::attribute::{Attribute, AttributeKind, Mutability, Returned};
 
 const fn primary() -> Attribute {
     Attribute::new("primary", AttributeKind::Boolean, "Whether this is the preferred value")
