@@ -33,7 +33,7 @@ use sha2::{Digest, Sha256};
 pub use auth::{Auth, Entra, Jwks};
 pub use cron::Cron;
 pub use error::{Error, Problem};
-pub use jobs::{Cleanup, Guard, MANY_USERS, Reconcile, Reports, Retention, Schedule};
+pub use jobs::{Cleanup, Guard, Reconcile, Reports, Retention, Schedule};
 pub use notify::{MailServer, MailTls, Notify, Smtp, Webhook, WebhookFormat};
 pub use sections::{Admin, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback};
 pub use url::{DatabaseUrl, Secret};

@@ -9,7 +9,7 @@
 //!
 //! Invariants, of which `tests/architecture.rs` reads the first, second and fourth off the sources:
 //!
-//! 1. [`scim`], [`mapper`], [`report`] and the pure parts of [`profile`], [`notify`] and [`reconcile`]
+//! 1. [`scim`], [`mapper`], [`drift`], [`report`] and the pure parts of [`profile`], [`notify`] and [`reconcile`]
 //!    do no IO, know no SQL and read no clock; `now` is an argument.
 //! 2. Only [`store`] names diesel; only [`http`], [`admin`] and [`daemon`] name hyper. `http` calls
 //!    [`service`], never [`store`].
@@ -31,6 +31,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod daemon;
+pub mod drift;
 pub mod http;
 pub mod lease;
 pub mod mapper;

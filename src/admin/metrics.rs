@@ -19,10 +19,9 @@ use prometheus_client::registry::Registry;
 use super::traffic::Traffic;
 use crate::console::Console;
 use crate::console::figures::Figures;
+use crate::drift::{Kind, Verdict};
 use crate::http::Surface;
 use crate::http::response::{self, Response};
-use crate::reconcile::finding::Kind;
-use crate::report::Verdict;
 use crate::scim::ResourceType;
 use crate::service::guard;
 

@@ -13,12 +13,13 @@ use super::globals::Globals;
 use super::progress::Watched;
 use super::{output, time};
 use crate::clock::{stamp, system_clock};
+use crate::drift::Verdict;
+use crate::drift::plan::{Plan, Readiness, Stage, by_stage, counted};
 use crate::mapper::{Layout, Record};
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
-use crate::reconcile::cleanup::plan::{Plan, Readiness, Stage, by_stage, counted};
 use crate::reconcile::cleanup::{read, undo};
-use crate::report::{Verdict, csv, escaped_json, visible, write_json};
+use crate::report::{csv, escaped_json, visible, write_json};
 use crate::store::{Store, cleanup};
 
 /// `cleanup …`

@@ -10,9 +10,10 @@ use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, time};
+use crate::drift::{Item, report};
 use crate::reconcile::mend::{self, Action, Mended};
 use crate::reconcile::stored;
-use crate::report::{csv, escaped_json, json, model, visible};
+use crate::report::{csv, escaped_json, json, visible};
 use crate::store::Store;
 use crate::store::findings::{self, Stored};
 
@@ -140,9 +141,9 @@ fn render(open: Vec<Stored>, format: Format) -> String {
         let last_seen = stored.last_seen;
         items.push(stored::item(stored, last_seen));
     }
-    model::sort(&mut items);
+    report::sort(&mut items);
     let reason = |id: &str| ignored.iter().find(|(it, _)| it == id).map(|(_, reason)| reason);
-    let object = |item: &model::Item| {
+    let object = |item: &Item| {
         let mut object = json::finding(item);
         if let Value::Object(object) = &mut object {
             object.insert("ignored".to_owned(), reason(&item.id).is_some().into());
@@ -184,7 +185,7 @@ fn render(open: Vec<Stored>, format: Format) -> String {
 const HEADING: [&str; 9] =
     ["id", "severity", "kind", "name", "attribute", "expected", "actual", "since", "ignored"];
 
-fn cells(item: &model::Item, ignored: bool) -> [Option<String>; 9] {
+fn cells(item: &Item, ignored: bool) -> [Option<String>; 9] {
     let finding = &item.finding;
     let text = |value: &Value| match value {
         Value::Null => None,

@@ -9,10 +9,11 @@ use super::globals::Globals;
 use super::progress::Watched;
 use super::{output, time};
 use crate::clock::system_clock;
+use crate::drift::Report;
 use crate::reconcile::compare::Export;
 use crate::reconcile::run::{self, Occasion, Ran};
 use crate::reconcile::source::Source;
-use crate::report::{self, Format, Report};
+use crate::report::{self, Format};
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]

@@ -7,9 +7,9 @@ use super::error::Error;
 use super::globals::Globals;
 use super::reconcile::Output;
 use super::{output, time};
+use crate::drift::Report;
 use crate::reconcile::scheduled::JOB as RECONCILE;
 use crate::reconcile::stored;
-use crate::report::Report;
 use crate::store::runs::{self, RunRow};
 use crate::store::{self, Store};
 

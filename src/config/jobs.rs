@@ -17,9 +17,6 @@ use super::values::parse_duration;
 use crate::profile::near_miss;
 use crate::scim::{AttributePath, ResourceType};
 
-/// From so many managed users on a share of them counts: of a few, one is many percent.
-pub const MANY_USERS: u64 = 100;
-
 const DAY: Duration = Duration::from_secs(86_400);
 /// A century: longer is a slip of the pen, and would overflow a calendar sooner or later.
 const CENTURY: Duration = Duration::from_secs(36_525 * 86_400);

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Console;
-use crate::reconcile::finding::Kind;
+use crate::drift::{Count, Kind, Report, report};
 use crate::reconcile::stored;
-use crate::report::{Count, Report, model};
 use crate::service::Error;
 use crate::store::console::{self, Open};
 use crate::store::runs::{self, RunRow};
@@ -54,7 +53,7 @@ impl Console {
                     let trend = stored::trend(tx, run.started, run.started).await?;
                     let mut findings: Vec<_> =
                         page.into_iter().map(|it| stored::item(it, run.started)).collect();
-                    model::sort(&mut findings);
+                    report::sort(&mut findings);
                     let report = Report {
                         counts: counts(&run, &open),
                         findings,

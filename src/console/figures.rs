@@ -7,9 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::stamp;
 use crate::config::Guard;
-use crate::reconcile::finding::Kind;
+use crate::drift::{Kind, Rows};
 use crate::reconcile::stored;
-use crate::report::Rows;
 use crate::service::Error;
 use crate::service::guard::{self, State};
 use crate::store::agents::Agent;

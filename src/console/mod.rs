@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
+use crate::drift::Grace;
+use crate::drift::plan::Plan;
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply;
-use crate::reconcile::cleanup::plan::Plan;
-use crate::report::Grace;
 use crate::service::credentials::{self, Credential, Kind};
 use crate::service::{Error, Service};
 use crate::store::grace;

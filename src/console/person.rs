@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Console;
+use crate::drift::Item;
 use crate::mapper::{self, Layout, Reading, Record};
 use crate::profile::catalogue::Database;
 use crate::reconcile::cleanup::read::find_user;
 use crate::reconcile::stored;
-use crate::report::Item;
 use crate::scim::{ResourceType, fold};
 use crate::service::Error;
 use crate::service::audit::AuditRow;

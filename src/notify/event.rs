@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::reconcile::cleanup::plan::Deferral;
-use crate::reconcile::finding::Severity;
-use crate::report::{Report, Verdict};
+use crate::drift::plan::Deferral;
+use crate::drift::{Report, Severity, Verdict};
 
 /// Something that people are told of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,8 +155,7 @@ impl Cleanup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::finding::Kind;
-    use crate::report::Scope;
+    use crate::drift::{Kind, Scope};
     use crate::report::tests::fixture;
 
     fn causes(report: &Report, before: Option<&str>) -> Vec<Cause> {

@@ -11,7 +11,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::event::{Cause, Cleanup, Digest, Event};
-use crate::report::{self, Format, Report, brief, visible};
+use crate::drift::Report;
+use crate::report::{self, Format, brief, visible};
 
 /// Changes when a key changes its meaning or goes away.
 const VERSION: u32 = 1;

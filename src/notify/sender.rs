@@ -17,8 +17,9 @@ use super::webhook::Hook;
 use super::{Channel, Event, install};
 use crate::clock::Clock;
 use crate::config::{Config, Cron, Notify};
+use crate::drift::Report;
 use crate::reconcile::stored;
-use crate::report::{Report, visible};
+use crate::report::visible;
 use crate::store::notices::{self, Claimed, Outcome};
 use crate::store::{Error, Store, runs};
 

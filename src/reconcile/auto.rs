@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::finding::Finding;
+use super::Settings;
 use super::mend::{self, Hand, Mended};
 use super::run::Outcome;
-use super::{Settings, snapshot};
 use crate::clock::{Clock, stamp};
-use crate::config::MANY_USERS;
+use crate::drift::{Finding, MANY_USERS, percent};
 use crate::service::Error;
 use crate::store::{Store, audit, findings};
 
@@ -92,10 +91,10 @@ async fn over(
             cleanup.max_count
         )));
     }
-    let percent = snapshot::percent(count, managed);
-    if managed >= MANY_USERS && percent > cleanup.max_percent {
+    let share = percent(count, managed);
+    if managed >= MANY_USERS && share > cleanup.max_percent {
         return Ok(Some(format!(
-            "reconcile.auto restored nothing: {percent:.1} % of the managed users ({of}) of {} % \
+            "reconcile.auto restored nothing: {share:.1} % of the managed users ({of}) of {} % \
              (cleanup.max_percent); read the report and restore by hand",
             cleanup.max_percent
         )));

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::finding::{Finding, Kind};
 use super::source::{Source, SourceUser};
+use crate::drift::{Finding, Kind, SourceScope};
 use crate::mapper::{self, Layout, LinkState, Reading, Record};
-use crate::report::model::SourceScope;
 use crate::scim::{ResourceType, fold};
 
 /// An export, and what it is called.

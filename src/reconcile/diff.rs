@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::finding::{Finding, Kind};
+use crate::drift::{Finding, Kind};
 use crate::mapper::{self, Cell, Layout, LinkState, Reading, Record, baseline_hash};
 use crate::profile::model::Delete;
 use crate::scim::{AttributePath, ResourceType};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::finding::{Finding, Kind};
+use crate::drift::{Finding, Kind};
 use crate::mapper::LinkState;
 use crate::scim::{ResourceType, fold};
 use crate::store::snapshot::{Named, Stranded};

@@ -6,9 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::finding::{Finding, Kind};
-use super::snapshot::percent;
-use crate::report::{Count, Item, Rows, Scope, Verdict};
+use crate::drift::{Count, Finding, Item, Kind, Rows, Scope, Verdict, percent};
 
 /// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
 /// complete run's, `removed` what cleanup took out of the tables since, `floor` a share in percent.
@@ -166,7 +164,7 @@ pub fn counts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Rows;
+    use crate::drift::Rows;
 
     #[test]
     fn an_empty_or_fallen_table_is_not_believed() {

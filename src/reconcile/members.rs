@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Kind, member_field};
+use crate::drift::finding::{Finding, Kind, member_field};
 use crate::scim::ResourceType;
 use crate::store::snapshot::{Edge, Label};
 

@@ -11,8 +11,8 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::finding::Finding;
 use crate::clock::stamp;
+use crate::drift::finding::{Finding, member_of};
 use crate::mapper::{self, Cell, Layout, Record};
 use crate::scim::ResourceType;
 use crate::service::{Error, audit};
@@ -127,7 +127,7 @@ struct Membership {
 }
 
 async fn membership(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Membership, Error> {
-    let user = finding.attribute.as_deref().and_then(super::finding::member_of);
+    let user = finding.attribute.as_deref().and_then(member_of);
     let (Some(team), Some(user)) = (&finding.scim_id, user) else {
         return Err(Error::Internal("a membership's finding names no membership".into()));
     };

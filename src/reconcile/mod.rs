@@ -1,7 +1,7 @@
 //! The reconciler: what kpifire's tables hold against what Entra last asserted.
 //!
 //! `run` reads one consistent [`snapshot`], which `diff`, `identity` and `members` (pure) turn into
-//! findings; it gives the findings their lives, writes the run, and makes the report. `mend` is what
+//! [findings](crate::drift); it gives the findings their lives, writes the run, and makes the report. `mend` is what
 //! an operator does about a finding. `source` reads an export of Entra itself, and `compare` lays the
 //! tables beside it. `cleanup` looks after users whom Entra disabled.
 
@@ -9,7 +9,6 @@ mod auto;
 pub mod cleanup;
 pub mod compare;
 pub mod diff;
-pub mod finding;
 pub mod identity;
 pub mod judge;
 pub mod members;

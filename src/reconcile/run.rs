@@ -11,13 +11,15 @@ use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::compare::Export;
-use super::finding::{Finding, Kind};
 use super::snapshot::{self, Progress, Seen};
 use super::{Settings, auto, judge, stored};
 use crate::clock::{Clock, stamp};
+use crate::drift::{
+    CleanupPlan, Coverage, Finding, Grace, Item, Kind, Report, Rows, Run, Scope, TrendPoint,
+    Verdict, report,
+};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
-use crate::report::{Item, Report, Rows, Run, Verdict, model};
 use crate::store::cleanup::removed_since;
 use crate::store::lease::require;
 use crate::store::{Error, Store, Tx, findings, runs};
@@ -141,10 +143,10 @@ async fn leased(
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     run: Run,
-    scope: crate::report::Scope,
-    coverage: crate::report::Coverage,
-    grace: crate::report::Grace,
-    cleanup: crate::report::CleanupPlan,
+    scope: Scope,
+    coverage: Coverage,
+    grace: Grace,
+    cleanup: CleanupPlan,
     /// By fingerprint.
     pub found: BTreeMap<String, Finding>,
     /// What the run mended by itself.
@@ -180,7 +182,7 @@ impl Outcome {
     }
 
     fn report(&self, mut items: Vec<Item>, past: Past) -> Report {
-        model::sort(&mut items);
+        report::sort(&mut items);
         let complete = self.is_complete();
         let mut coverage = self.coverage;
         coverage.change = past.percent.map(|before| coverage.percent - before);
@@ -190,7 +192,7 @@ impl Outcome {
             counts = judge::counts(&items, &past.counts, &past.resolved);
             let now = counts.iter().filter(|count| count.now > 0);
             let now = now.map(|count| (count.kind, count.now)).collect();
-            trend.push(model::TrendPoint { at: self.run.finished, counts: now });
+            trend.push(TrendPoint { at: self.run.finished, counts: now });
         }
         Report {
             run: self.run.clone(),
@@ -257,7 +259,7 @@ struct Past {
     resolved: BTreeMap<Kind, u64>,
     /// Its coverage.
     percent: Option<f64>,
-    trend: Vec<model::TrendPoint>,
+    trend: Vec<TrendPoint>,
 }
 
 /// The findings' lives, the run's row, and what it has to tell. Run twice it does the same, so that an unknown outcome of

@@ -8,16 +8,15 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Settings;
-use super::cleanup::plan::{Plan, Readiness};
 use super::cleanup::read as cleanup;
 use super::compare::{self, Comparison, Export};
 use super::diff::{self, Findings, Lens, Look};
-use super::finding::{Finding, Kind};
 use super::members::{self, Differing, Gone, Labels};
 use super::names::Names;
 use super::{identity, judge};
+use crate::drift::plan::{Plan, Readiness};
+use crate::drift::{CleanupPlan, Coverage, Finding, Grace, Kind, Rows, Scope, percent};
 use crate::mapper::{Layout, LinkState, Record};
-use crate::report::{CleanupPlan, Coverage, Grace, Rows, Scope};
 use crate::scim::{ResourceType, fold};
 use crate::store::snapshot::{self as rows, Everything, Named, Observed, Page, Stranded};
 use crate::store::{Error, Tx, grace};
@@ -143,16 +142,6 @@ pub async fn take(
         findings: findings.list,
         silent_since: contact.unwrap_or(made).and_utc(),
     })
-}
-
-/// The share in percent; 100 of nothing.
-pub fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        return 100.0;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-    let share = part as f64 / whole as f64;
-    share * 100.0
 }
 
 #[derive(Debug, Default)]

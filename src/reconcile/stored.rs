@@ -8,18 +8,16 @@ use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::finding::Kind;
 use super::judge;
 use crate::clock::stamp;
-use crate::report::model::{self, TrendPoint};
-use crate::report::{Coverage, Item, Report, Run, Scope, Verdict};
+use crate::drift::{Count, Coverage, Item, Kind, Report, Run, Scope, TrendPoint, Verdict, report};
 use crate::store::findings::{self, Stored};
 use crate::store::runs::{self, RunRow};
 use crate::store::{Error, Tx};
 
 /// A run's row.
 pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> RunRow {
-    let by_kind = |of: fn(&model::Count) -> u64| -> Map<String, Value> {
+    let by_kind = |of: fn(&Count) -> u64| -> Map<String, Value> {
         let counts = report.counts.iter().filter(|count| of(count) > 0);
         counts.map(|count| (count.kind.as_str().to_owned(), of(count).into())).collect()
     };
@@ -117,7 +115,7 @@ pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error
             }
         }
     }
-    model::sort(&mut items);
+    report::sort(&mut items);
     Ok(Report {
         counts: judge::counts(&items, &before(run), &resolved(run)),
         findings: items,

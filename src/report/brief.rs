@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::model::{Item, Report, Verdict};
 use super::visible::{visible, wrapped};
 use super::{json, text, words};
-use crate::reconcile::finding::Severity;
+use crate::drift::{Item, Report, Severity, Verdict};
 
 const COLUMNS: usize = 76;
 

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use super::model::{Grace, Report, TrendPoint};
 use super::words::{number, plural};
-use crate::reconcile::finding::Kind;
+use crate::drift::{Grace, Kind, Report, TrendPoint};
 
 /// Kinds with a colour of their own in the trend; the others share one.
 const COLOURS: usize = 6;

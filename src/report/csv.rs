@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::model::{Item, Report};
 use super::visible::visible_lines;
 use super::words::rfc3339;
+use crate::drift::{Item, Report};
 
 /// The heading.
 const COLUMNS: [&str; 16] = [

@@ -10,11 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::charts::{self, Bars, Trend};
-use super::model::{Count, Grace, Item, Report, Verdict};
 use super::visible::{cut, visible};
 use super::words;
-use crate::reconcile::cleanup::plan::Readiness;
-use crate::reconcile::finding::{Kind, Severity};
+use crate::drift::plan::Readiness;
+use crate::drift::{Count, Grace, Item, Kind, Report, Severity, Verdict};
 use crate::scim::ResourceType;
 
 pub(crate) const STYLE: &str = include_str!("templates/report.css");

@@ -4,9 +4,9 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
 use super::visible::escaped_json;
 use super::words::rfc3339;
+use crate::drift::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
 
 /// Changes when a key changes its meaning or goes away.
 const VERSION: u32 = 1;

@@ -4,8 +4,7 @@
 
 use serde_json::Value;
 
-use super::model::{Item, Report};
-use crate::reconcile::finding::Kind;
+use crate::drift::{Item, Kind, Report};
 
 /// What stands for the rest of a masked text.
 const MASK: &str = "***";

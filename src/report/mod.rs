@@ -1,6 +1,6 @@
-//! The report of a run: one model, rendered as text, JSON, NDJSON, CSV and HTML, the findings in
-//! the same order everywhere; and in brief for messages. Pure: a renderer gets the model and returns text; ages are relative
-//! to the end of the run, so that a report reads the same whenever it is rendered.
+//! A run's report as text, JSON, NDJSON, CSV and HTML, the findings in the same order everywhere; and in
+//! brief for messages. Pure: a renderer gets [what a report says](crate::drift::report) and returns text;
+//! ages are relative to the end of the run, so that a report reads the same whenever it is rendered.
 //!
 //! `words` holds what the formats for people say alike, `visible` what keeps a stranger's text
 //! from doing anything but being read.
@@ -11,7 +11,6 @@ pub mod csv;
 pub mod html;
 pub mod json;
 pub mod mask;
-pub mod model;
 pub mod text;
 mod visible;
 pub(crate) mod words;
@@ -20,8 +19,9 @@ pub(crate) mod words;
 pub(crate) mod tests;
 
 pub use mask::masked;
-pub use model::{CleanupPlan, Count, Coverage, Grace, Item, Report, Rows, Run, Scope, Verdict};
 pub(crate) use visible::{escaped_json, visible, write_json};
+
+use crate::drift::Report;
 
 /// What a report can be rendered as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

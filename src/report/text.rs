@@ -3,10 +3,9 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::model::{Count, Item, Report, Verdict};
 use super::visible::{cut, padded, visible, wrapped};
 use super::words;
-use crate::reconcile::finding::Kind;
+use crate::drift::{Count, Item, Kind, Report, Verdict};
 
 const COLUMNS: usize = 80;
 const LINES: usize = 80;

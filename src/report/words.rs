@@ -9,10 +9,9 @@ use icu_normalizer::ComposingNormalizer;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
-use super::model::{Count, Coverage, Item, Report, Run, Scope, Verdict};
 use super::visible::{spelled_out, visible};
-use crate::reconcile::cleanup::plan::{Deferral, Threshold};
-use crate::reconcile::finding::Severity;
+use crate::drift::plan::{Deferral, Threshold};
+use crate::drift::{Count, Coverage, Item, Report, Run, Scope, Severity, Verdict};
 
 /// Nothing where a value could be.
 pub(super) const NOTHING: &str = "nothing";

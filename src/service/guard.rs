@@ -8,7 +8,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::Error;
 use crate::clock::stamp;
-use crate::config::{Guard, MANY_USERS};
+use crate::config::Guard;
+use crate::drift::MANY_USERS;
 use crate::notify::{self, Channels, Event};
 use crate::scim;
 use crate::store::{self, Tx, audit, guard};

@@ -12,9 +12,9 @@ use super::findings::{self, Stored};
 use super::lease::Lease;
 use super::sql::Sql;
 use super::transaction::Tx;
+use crate::drift::Kind;
 use crate::mapper::{Layout, Record};
 use crate::profile::model::Encoding;
-use crate::reconcile::finding::Kind;
 use crate::scim::ResourceType;
 
 /// Rows of the audit trail that one search looks through: without an index on what is asked for, a

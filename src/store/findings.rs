@@ -10,8 +10,8 @@ use super::error::{Error, ErrorKind};
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
+use crate::drift::{Finding, Kind};
 use crate::profile::catalogue::Database;
-use crate::reconcile::finding::{Finding, Kind};
 use crate::scim::ResourceType;
 
 /// Rows written by one statement at most.

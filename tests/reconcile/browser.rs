@@ -5,7 +5,8 @@ extern crate kpifire_scim;
 
 use std::path::PathBuf;
 
-use kpifire_scim::report::{Format, Report, render};
+use kpifire_scim::drift::Report;
+use kpifire_scim::report::{Format, render};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::{Frame, Request, person_link, render, shown};
+use crate::drift::plan::{Deferral, Plan, Readiness, Step, by_stage};
 use crate::http::response::Response;
-use crate::reconcile::cleanup::plan::{Deferral, Plan, Readiness, Step, by_stage};
 use crate::report::html;
 use crate::report::words::{number, plural, threshold};
 

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::{Frame, Request, link, render, shown};
+use crate::drift::Kind;
 use crate::http::response::Response;
-use crate::reconcile::finding::Kind;
 use crate::report::html;
 use crate::report::words::number;
 

@@ -7,8 +7,9 @@ use crate::cli::context::{self, Loaded};
 use crate::cli::error::Error;
 use crate::cli::output;
 use crate::clock::system_clock;
+use crate::drift::Report;
 use crate::reconcile::run::{self, Occasion, Ran};
-use crate::report::{self, Format, Report};
+use crate::report::{self, Format};
 use crate::store::Store;
 use crate::store::demo::execute_script;
 

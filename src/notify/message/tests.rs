@@ -1,8 +1,8 @@
 //! What messages say: whole ones as snapshots, and that nothing hostile or masked gets through.
 
 use super::*;
+use crate::drift::Verdict;
 use crate::notify::Failure;
-use crate::report::Verdict;
 use crate::report::tests::fixture;
 
 fn facts(report: Option<Report>) -> Facts {

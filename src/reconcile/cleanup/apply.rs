@@ -8,10 +8,10 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::plan::{Deferral, Plan, Readiness, Stage, Step, by_stage, counted};
 use super::read::plan_now;
 use super::steps::{self, Hand};
 use crate::clock::{Clock, stamp};
+use crate::drift::plan::{Deferral, Plan, Readiness, Stage, Step, by_stage, counted};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
 use crate::reconcile::Settings;

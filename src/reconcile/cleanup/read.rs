@@ -6,12 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::plan::{Candidate, Plan, Policy, Successor, Usage, plan};
 use crate::clock::stamp;
+use crate::drift::Verdict;
+use crate::drift::plan::{Candidate, Plan, Policy, Successor, Usage, plan};
 use crate::mapper::{self, Layout, Reading, Record};
 use crate::reconcile::settings::back;
 use crate::reconcile::{Settings, judge, stored};
-use crate::report::Verdict;
 use crate::scim::{ResourceType, schema};
 use crate::store::cleanup;
 use crate::store::leavers::{self, Leaver, Wanted};

@@ -8,9 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::plan::{Stage, Step};
 use super::read;
 use crate::clock::stamp;
+use crate::drift::plan::{Stage, Step};
 use crate::mapper::{self, Cell, Layout, Link, LinkState, Record};
 use crate::profile::model::Scalar;
 use crate::reconcile::Settings;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::too_much;
-use super::plan::{Candidate, Plan, Policy, Readiness, Successor, Usage, plan};
+use crate::drift::plan::{Candidate, Plan, Policy, Readiness, Successor, Usage, plan};
 
 fn now() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(1000)

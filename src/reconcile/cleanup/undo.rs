@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::apply::explained;
-use super::plan::Stage;
 use super::steps::{Hand, note};
 use crate::clock::stamp;
+use crate::drift::plan::Stage;
 use crate::mapper::{Cell, Layout, LinkState};
 use crate::profile::model::TableName;
 use crate::reconcile::Settings;

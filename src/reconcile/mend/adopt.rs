@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Hand, Mended, locked, membership, note, only};
+use crate::drift::{Finding, Kind};
 use crate::mapper::{self, Reading, Record};
-use crate::reconcile::finding::{Finding, Kind};
 use crate::scim::ResourceType;
 use crate::service::Error;
 use crate::store::{Tx, edges, links};

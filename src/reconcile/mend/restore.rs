@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Hand, Mended, key, locked, membership, note, only, value_of};
+use crate::drift::{Finding, Kind};
 use crate::mapper::{self, Assignment, Cell, LinkState, NewValue, Record, Stamp};
-use crate::reconcile::finding::{Finding, Kind};
 use crate::scim::{AttributePath, Resource, ResourceType};
 use crate::service::Error;
 use crate::store::resources::{self, Lock, UnknownLabel};

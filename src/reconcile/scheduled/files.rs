@@ -7,7 +7,8 @@ use std::path::Path;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::report::{self, Format, Report};
+use crate::drift::Report;
+use crate::report::{self, Format};
 
 const PREFIX: &str = "drift-";
 const LATEST: &str = "latest.html";

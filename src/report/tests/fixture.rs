@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use super::kpifire_scim::reconcile::cleanup::plan::{Deferral, Readiness, Stage, Threshold};
-use super::kpifire_scim::reconcile::finding::{Finding, Kind, member_field};
-use super::kpifire_scim::report::model::{
-    CleanupPlan, Count, Coverage, Grace, Item, Report, Rows, Run, Scope, SourceScope, TrendPoint,
-    Verdict, sort,
+use super::kpifire_scim::drift::finding::member_field;
+use super::kpifire_scim::drift::plan::{Deferral, Readiness, Stage, Threshold};
+use super::kpifire_scim::drift::report::sort;
+use super::kpifire_scim::drift::{
+    CleanupPlan, Count, Coverage, Finding, Grace, Item, Kind, Report, Rows, Run, Scope,
+    SourceScope, TrendPoint, Verdict,
 };
 use super::kpifire_scim::scim::ResourceType;
 

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::fixture;
-use crate::report::{Format, Report, render};
+use crate::drift::Report;
+use crate::report::{Format, render};
 
 /// Between two tags; there is one such place.
 fn between<'a>(html: &'a str, from: &str, to: &str) -> &'a str {

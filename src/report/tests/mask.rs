@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::fixture;
-use crate::reconcile::finding::Kind;
-use crate::report::{Item, masked};
+use crate::drift::{Item, Kind};
+use crate::report::masked;
 
 fn mask(change: impl FnOnce(&mut Item)) -> Item {
     let mut item = fixture::item(Kind::Attribute, 1);

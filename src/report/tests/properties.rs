@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::fixture;
-use crate::reconcile::finding::Kind;
-use crate::report::{Format, Report, masked, render};
+use crate::drift::{Kind, Report};
+use crate::report::{Format, masked, render};
 
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![

@@ -3,7 +3,8 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::fixture;
-use crate::report::{Report, text};
+use crate::drift::Report;
+use crate::report::text;
 
 fn rendered(report: &Report) -> String {
     let text = text::render(report);

@@ -10,8 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::config::MANY_USERS;
-use crate::reconcile::snapshot::percent;
+use super::share::{MANY_USERS, percent};
 
 /// A step on a disabled user's way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

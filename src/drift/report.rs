@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::reconcile::cleanup::plan::{Deferral, Plan, Readiness, Stage, Threshold, by_stage};
-use crate::reconcile::finding::{Finding, Kind};
+use super::finding::{Finding, Kind};
+use super::plan::{Deferral, Plan, Readiness, Stage, Threshold, by_stage};
 
 /// A whole report.
 #[derive(Debug, Clone, PartialEq)]
