@@ -110,10 +110,5 @@ pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
             canonical: canonical.collect(),
         }
     };
-    Advertised {
-        users: of(ResourceType::User),
-        groups: of(ResourceType::Group),
-        max_results,
-        bulk: None,
-    }
+    Advertised { users: of(ResourceType::User), groups: of(ResourceType::Group), max_results }
 }

@@ -23,8 +23,6 @@ pub struct Advertised {
     pub groups: AdvertisedType,
     /// The most resources one response holds.
     pub max_results: u64,
-    /// Bulk's limits; `None` where there is no bulk.
-    pub bulk: Option<BulkLimits>,
 }
 
 /// One resource type's attributes in this install.
@@ -36,15 +34,6 @@ pub struct AdvertisedType {
     pub canonical: BTreeMap<AttributePath, Vec<String>>,
     /// The attributes that always have a value here: clearing them is refused.
     pub required: BTreeSet<AttributePath>,
-}
-
-/// Bulk's limits (RFC 7644 §3.7.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BulkLimits {
-    /// Operations in a request.
-    pub max_operations: u64,
-    /// Bytes of a request.
-    pub max_payload: u64,
 }
 
 impl Advertised {
@@ -101,16 +90,11 @@ impl Scheme {
 
 /// `GET /ServiceProviderConfig` (RFC 7643 §5).
 pub fn service_provider_config(advertised: &Advertised, schemes: &[Scheme], base: &str) -> Value {
-    let bulk = advertised.bulk.unwrap_or(BulkLimits { max_operations: 0, max_payload: 0 });
     let schemes: Vec<Value> = schemes.iter().map(|scheme| scheme.to_value()).collect();
     json!({
         "schemas": [PROVIDER_CONFIG],
         "patch": { "supported": true },
-        "bulk": {
-            "supported": advertised.bulk.is_some(),
-            "maxOperations": bulk.max_operations,
-            "maxPayloadSize": bulk.max_payload,
-        },
+        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
         "filter": { "supported": true, "maxResults": advertised.max_results },
         "changePassword": { "supported": false },
         "sort": { "supported": true },

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// `urn:ietf:params:scim:api:messages:2.0:Error`
 pub const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// The `scimType` keywords of RFC 7644 table 9.
+/// The `scimType` keywords of RFC 7644 table 9 that are sent here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScimType {
     /// The filter can't be parsed, or names what can't be filtered.
@@ -27,8 +27,6 @@ pub enum ScimType {
     NoTarget,
     /// A value is missing, of the wrong type or not allowed.
     InvalidValue,
-    /// The SCIM version isn't supported.
-    InvalidVers,
     /// The request must not be made in a URI.
     Sensitive,
 }
@@ -45,7 +43,6 @@ impl ScimType {
             Self::InvalidPath => "invalidPath",
             Self::NoTarget => "noTarget",
             Self::InvalidValue => "invalidValue",
-            Self::InvalidVers => "invalidVers",
             Self::Sensitive => "sensitive",
         }
     }
@@ -85,8 +82,6 @@ constructors! {
     invalid_path => 400, Some(ScimType::InvalidPath);
     /// 400 `invalidValue`
     invalid_value => 400, Some(ScimType::InvalidValue);
-    /// 400 `invalidVers`
-    invalid_version => 400, Some(ScimType::InvalidVers);
     /// 400 `noTarget`
     no_target => 400, Some(ScimType::NoTarget);
     /// 400 `mutability`

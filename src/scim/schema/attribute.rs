@@ -72,8 +72,6 @@ pub enum Returned {
     Never,
     /// Unless the projection leaves it out.
     Default,
-    /// Only when the projection names it.
-    Request,
 }
 
 impl Returned {
@@ -83,7 +81,6 @@ impl Returned {
             Self::Always => "always",
             Self::Never => "never",
             Self::Default => "default",
-            Self::Request => "request",
         }
     }
 }
@@ -95,8 +92,6 @@ pub enum Uniqueness {
     None,
     /// Within this service.
     Server,
-    /// Everywhere.
-    Global,
 }
 
 impl Uniqueness {
@@ -105,7 +100,6 @@ impl Uniqueness {
         match self {
             Self::None => "none",
             Self::Server => "server",
-            Self::Global => "global",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The Group schema (RFC 7643 §4.2, §8.7.1).
 
-use super::attribute::Attribute;
+use super::attribute::{Attribute, Mutability};
 
 /// The core schema's attributes.
 pub(super) static ATTRIBUTES: &[Attribute] = &[
@@ -11,14 +11,14 @@ pub(super) static ATTRIBUTES: &[Attribute] = &[
         &[
             Attribute::string("value", "The member's id")
                 .case_exact()
-                .mutability(super::Mutability::Immutable),
+                .mutability(Mutability::Immutable),
             Attribute::reference("$ref", &["User"], "The member's address")
-                .mutability(super::Mutability::Immutable),
+                .mutability(Mutability::Immutable),
             Attribute::string("type", "What the member is")
                 .canonical(&["User"])
-                .mutability(super::Mutability::Immutable),
+                .mutability(Mutability::Immutable),
             Attribute::string("display", "The member's name for people")
-                .mutability(super::Mutability::ReadOnly),
+                .mutability(Mutability::ReadOnly),
         ],
         "The group's members",
     )

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{E, path};
 use crate::scim::discovery::{
-    Advertised, AdvertisedType, BulkLimits, Scheme, list_response, resource_type, resource_types,
-    schema, schemas, service_provider_config,
+    Advertised, AdvertisedType, Scheme, list_response, resource_type, resource_types, schema,
+    schemas, service_provider_config,
 };
 
 const BASE: &str = "http://host/scim/v2";
@@ -24,7 +24,6 @@ fn advertised() -> Advertised {
         },
         groups: AdvertisedType::default(),
         max_results: 200,
-        bulk: Some(BulkLimits { max_operations: 100, max_payload: 1_048_576 }),
     }
 }
 
@@ -74,10 +73,8 @@ fn types_and_config() {
     assert_eq!(config["filter"], json!({"supported": true, "maxResults": 200}));
     assert_eq!(
         config["bulk"],
-        json!({"supported": true, "maxOperations": 100, "maxPayloadSize": 1_048_576})
+        json!({"supported": false, "maxOperations": 0, "maxPayloadSize": 0})
     );
-    let without = service_provider_config(&Advertised { bulk: None, ..advertised() }, &[], BASE);
-    assert_eq!(without["bulk"]["supported"], false);
 }
 
 #[test]
