@@ -1,6 +1,8 @@
 //! Percent-decoding of paths and query strings, strictly: what doesn't decode is an error, never a
 //! replacement character that a filter would then look up. Knows no SCIM parameter by name.
 
+use percent_encoding::percent_decode_str;
+
 use crate::scim;
 
 /// Decodes a query string (`application/x-www-form-urlencoded`) into its pairs, in order.
@@ -52,22 +54,16 @@ impl Fault {
 }
 
 fn decode(text: &str) -> Result<String, Fault> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = bytes.next().and_then(hex_digit).ok_or(Fault::Escape)?;
-            let low = bytes.next().and_then(hex_digit).ok_or(Fault::Escape)?;
-            decoded.push(high << 4 | low);
-        } else {
-            decoded.push(byte);
-        }
+    // What is no escape is left as it stands by the library.
+    let escapes = |rest: &str| {
+        let digits = rest.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(escapes) {
+        return Err(Fault::Escape);
     }
-    String::from_utf8(decoded).map_err(|_| Fault::Utf8)
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| Fault::Utf8)?;
+    Ok(decoded.into_owned())
 }
 
 #[cfg(test)]
