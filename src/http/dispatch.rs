@@ -14,7 +14,7 @@ use super::response::{self, Response};
 use super::router::{self, Match, Operation};
 use super::{App, Trace, auth, base_url, body, no_such_endpoint, query};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, discovery};
-use crate::service::{Caller, Conditions};
+use crate::service::{Caller, Conditions, EntityTags};
 
 /// Answers one request: route, authenticate, read, ask the service.
 ///
@@ -179,8 +179,8 @@ impl Routed<'_> {
 
     fn conditions(&self) -> Conditions {
         Conditions {
-            if_match: joined(&self.parts.headers, IF_MATCH),
-            if_none_match: joined(&self.parts.headers, IF_NONE_MATCH),
+            if_match: tags(&self.parts.headers, IF_MATCH),
+            if_none_match: tags(&self.parts.headers, IF_NONE_MATCH),
         }
     }
 
@@ -198,12 +198,12 @@ fn found(body: Option<Value>) -> Result<Value, scim::Error> {
     body.ok_or_else(|| scim::Error::not_found("There is no such schema or resource type."))
 }
 
-/// A header that may come in several lines (RFC 9110 §5.3).
-fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+/// The entity tags of a header that may come in several lines (RFC 9110 §5.3).
+fn tags(headers: &HeaderMap, name: HeaderName) -> Option<EntityTags> {
     let lines: Vec<_> = headers
         .get_all(name)
         .iter()
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         .collect();
-    (!lines.is_empty()).then(|| lines.join(", "))
+    (!lines.is_empty()).then(|| EntityTags::parse(&lines.join(", ")))
 }

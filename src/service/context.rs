@@ -45,15 +45,6 @@ pub struct Caller {
     pub now: DateTime<Utc>,
 }
 
-/// Conditional requests (RFC 7644 §3.14, RFC 9110 §13).
-#[derive(Debug, Clone, Default)]
-pub struct Conditions {
-    /// `If-Match`
-    pub if_match: Option<String>,
-    /// `If-None-Match`
-    pub if_none_match: Option<String>,
-}
-
 /// What is answered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {

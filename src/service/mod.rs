@@ -29,6 +29,7 @@
 pub mod audit;
 pub mod auth;
 pub mod clients;
+mod conditions;
 mod context;
 pub mod credentials;
 mod error;
@@ -44,7 +45,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use auth::Token;
-pub use context::{Caller, Conditions, Reply, Scope};
+pub use conditions::{Conditions, EntityTags};
+pub use context::{Caller, Reply, Scope};
 pub use error::Error;
 
 use crate::clock::stamp;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::conditions::Outcome;
 use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit};
 use crate::clock::stamp;
@@ -46,14 +47,8 @@ pub(super) async fn get(
         })
         .await?;
     let etag = representation.etag.clone();
-    if conditions.if_none_match.as_deref().is_some_and(|list| representation.matches(list)) {
+    if conditions.evaluate(&representation)? == Outcome::Unchanged {
         return Ok(Reply::NotModified { etag });
-    }
-    if conditions.if_match.as_deref().is_some_and(|list| !representation.matches(list)) {
-        return Err(scim::Error::precondition_failed(format!(
-            "If-Match names another version: the resource's version is {etag}"
-        ))
-        .into());
     }
     let location = representation.location();
     let body = representation.projected(&projection, kind);

@@ -1,13 +1,14 @@
 //! Records as what a client receives: attributes, groups or members, entity tag, projection.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use siphasher::sip::SipHasher13;
 
-use super::{Conditions, Error};
+use super::error::Error;
 use crate::mapper::{self, Layout, Record};
-use crate::scim::{self, Projection, ResourceType};
+use crate::scim::{Projection, ResourceType};
 use crate::store::resources::Beside;
 use crate::store::{Tx, edges};
 
@@ -16,7 +17,7 @@ pub(super) struct Representation {
     pub body: Map<String, Value>,
     /// Weak, and of the representation as it was asked for.
     pub etag: String,
-    /// Of the representation without groups or members, which a client may know alone.
+    /// The entity tag's text without groups or members, which a client may know alone.
     core: String,
 }
 
@@ -59,24 +60,22 @@ pub(super) fn represent(
 ) -> Representation {
     let mut body = mapper::render(layout, kind, record, base);
     let id = record.id();
-    let core = digest(&mut body);
+    let core = hex(|hash| feed(&body, hash));
     let mut etag = format!("W/\"{core}\"");
     let ends = match kind {
         ResourceType::User => record.shown_groups().map(|groups| {
             let shown = groups.iter().map(|(key, name)| group(key, name.as_deref(), base));
-            let ends: Vec<String> =
-                groups.iter().map(|(key, name)| format!("{key} {name:?}")).collect();
-            ("groups", shown.collect(), ends)
+            ("groups", shown.collect(), hex(|hash| groups.hash(hash)))
         }),
         ResourceType::Group => edges.0.as_ref().map(|members| {
             let members = members.get(&id).map(Vec::as_slice).unwrap_or_default();
             let shown = members.iter().map(|key| member(key, base));
-            ("members", shown.collect(), members.to_vec())
+            ("members", shown.collect(), hex(|hash| members.hash(hash)))
         }),
     };
     if let Some((name, others, ends)) = ends {
         let others: Vec<Value> = others;
-        etag = format!("W/\"{core}.{}\"", short(&ends.join("\n")));
+        etag = format!("W/\"{core}.{ends}\"");
         if !others.is_empty() {
             body.insert(name.to_owned(), others.into());
         }
@@ -84,7 +83,7 @@ pub(super) fn represent(
     if let Some(Value::Object(meta)) = body.get_mut("meta") {
         meta.insert("version".to_owned(), etag.clone().into());
     }
-    Representation { body, etag, core: format!("W/\"{core}\"") }
+    Representation { body, etag, core }
 }
 
 fn group(key: &str, name: Option<&str>, base: &str) -> Value {
@@ -107,26 +106,34 @@ fn member(key: &str, base: &str) -> Value {
     })
 }
 
-/// Of the resource without its edges; the address it was asked at is no part of it.
-fn digest(body: &mut Map<String, Value>) -> String {
-    let meta = |body: &mut Map<String, Value>, change: &mut dyn FnMut(&mut Map<String, Value>)| {
-        if let Some(Value::Object(meta)) = body.get_mut("meta") {
-            change(meta);
-        }
-    };
-    let mut location = None;
-    meta(body, &mut |meta| location = meta.remove_entry("location"));
-    // A map of strings to values always serializes.
-    let digest = short(&serde_json::to_string(body).unwrap_or_default());
-    meta(body, &mut |meta| meta.extend(location.take()));
-    digest
+/// Sixty-four bits in hex, enough to tell versions of one resource apart, and the same from every
+/// agent.
+fn hex(feed: impl FnOnce(&mut SipHasher13)) -> String {
+    let mut hash = SipHasher13::new();
+    feed(&mut hash);
+    format!("{:016x}", hash.finish())
 }
 
-/// Sixty-four bits of SHA-256, in hex: enough to tell versions of one resource apart.
-fn short(text: &str) -> String {
-    let digest = Sha256::digest(text);
-    let bytes = digest.first_chunk::<8>().copied().unwrap_or_default();
-    format!("{:016x}", u64::from_be_bytes(bytes))
+/// All that the resource says, but not under which name the agent was asked for it: addresses follow
+/// from the rest.
+fn feed(parts: &Map<String, Value>, hash: &mut SipHasher13) {
+    for (name, value) in parts.iter().filter(|(name, _)| *name != "$ref" && *name != "location") {
+        name.hash(hash);
+        feed_value(value, hash);
+    }
+    // The end: no name is empty.
+    "".hash(hash);
+}
+
+fn feed_value(value: &Value, hash: &mut SipHasher13) {
+    match value {
+        Value::Object(parts) => feed(parts, hash),
+        Value::Array(items) => {
+            items.len().hash(hash);
+            items.iter().for_each(|item| feed_value(item, hash));
+        }
+        simple => simple.hash(hash),
+    }
 }
 
 impl Representation {
@@ -141,37 +148,10 @@ impl Representation {
         Value::Object(self.body)
     }
 
-    /// Whether one of the tags in a condition's list is this resource's, weakly compared
-    /// (RFC 9110 §8.8.3.2).
-    pub fn matches(&self, list: &str) -> bool {
-        list.split(',').map(str::trim).any(|tag| {
-            let weak = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
-            tag == "*" || weak(tag) == weak(&self.etag) || weak(tag) == weak(&self.core)
-        })
-    }
-}
-
-impl Conditions {
-    /// Whether anything is to be compared.
-    pub(super) fn stated(&self) -> bool {
-        self.if_match.is_some() || self.if_none_match.is_some()
-    }
-
-    /// The preconditions of a write (RFC 9110 §13.1.1, §13.1.2).
-    pub(super) fn allow(&self, current: &Representation) -> Result<(), Error> {
-        let failed = |why: &str| {
-            Err(scim::Error::precondition_failed(format!(
-                "{why}: the resource's version is {}",
-                current.etag
-            ))
-            .into())
-        };
-        if self.if_match.as_deref().is_some_and(|list| !current.matches(list)) {
-            return failed("If-Match names another version");
-        }
-        if self.if_none_match.as_deref().is_some_and(|list| current.matches(list)) {
-            return failed("If-None-Match names this version");
-        }
-        Ok(())
+    /// Whether this is the text of its entity tag (RFC 9110 §8.8.3), or of the tag without groups
+    /// or members.
+    pub fn is_tagged(&self, tag: &str) -> bool {
+        let own = self.etag.trim_start_matches("W/").trim_matches('"');
+        tag == own || tag == self.core
     }
 }

@@ -9,6 +9,8 @@ on_every_database!(
     they_follow_the_representation,
     a_users_etag_follows_their_groups,
     reads_are_conditional,
+    if_match_comes_first,
+    the_address_is_no_part_of_it,
     writes_are_conditional,
     a_lost_update_is_refused,
 );
@@ -78,6 +80,34 @@ async fn reads_are_conditional(engine: Engine) {
     agent.database().execute("UPDATE users SET title = 'By hand' WHERE user_id = 3").await;
     let answer = client.send(Method::GET, "/Users/3", &[("if-none-match", &etag)], None).await;
     assert_eq!(answer.expect(200).body["title"], "By hand");
+}
+
+/// RFC 9110 §13.2.2: a read that names another version is refused before it is called unchanged.
+async fn if_match_comes_first(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    let etag = client.get("/Users/3").await.expect(200).etag();
+    for (if_match, status) in [("\"other\"", 412), ("\"a, b\", \"c\"", 412), (etag.as_str(), 304)] {
+        let headers = [("if-match", if_match), ("if-none-match", etag.as_str())];
+        let answer = client.send(Method::GET, "/Users/3", &headers, None).await;
+        assert_eq!(answer.status, status, "{if_match}");
+    }
+    let commas = format!("\"a, b\", {etag}");
+    let headers = [("if-none-match", commas.as_str())];
+    assert_eq!(client.send(Method::GET, "/Users/3", &headers, None).await.status, 304);
+}
+
+/// Behind a balancer with two names, a version read under one is known under the other.
+async fn the_address_is_no_part_of_it(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let client = agent.client();
+    let path = format!("{}:manager", crate::support::ENTERPRISE);
+    let operations = json!([{ "op": "add", "path": path, "value": "3" }]);
+    let etag = client.operations("/Users/4", operations).await.expect(200).etag();
+    let headers = [("host", "scim.plant.example")];
+    let answer = client.send(Method::GET, "/Users/4", &headers, None).await.expect(200);
+    assert!(answer.text.contains("scim.plant.example/scim/v2/Users/3"), "{}", answer.text);
+    assert_eq!(answer.etag(), etag);
 }
 
 async fn writes_are_conditional(engine: Engine) {
