@@ -59,7 +59,7 @@ pub fn client(timeout: Duration) -> Result<Client, Error> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Client::builder()
-        .use_preconfigured_tls(tls)
+        .tls_backend_preconfigured(tls)
         .user_agent(concat!("kpifire-scim/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)

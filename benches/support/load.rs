@@ -50,7 +50,7 @@ pub async fn load(database: &Database, world: &World) -> Result<()> {
 
 /// The hash of a baseline, as links hold it.
 pub fn hash(baseline: &str) -> String {
-    format!("{:x}", Sha256::digest(baseline))
+    Sha256::digest(baseline).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const LINKS: &str = "scim_links (resource_type, legacy_key, external_id, state, baseline, \

@@ -232,7 +232,7 @@ pub fn baseline(
 
 /// The hash that tells two baselines apart: SHA-256 (hex) of the JSON text, whose keys are sorted.
 pub fn baseline_hash(json: &str) -> String {
-    format!("{:x}", Sha256::digest(json))
+    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether the resource says it is active; `None` when it says nothing.

@@ -9,10 +9,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, Mac as _};
 use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
-use sha2::Sha256;
+use ring::hmac;
 
 use super::message::Message;
 use super::payload;
@@ -110,10 +109,9 @@ fn key(secret: &str) -> Result<Vec<u8>, String> {
 }
 
 fn signature(key: &[u8], id: &str, timestamp: &str, body: &str) -> String {
-    // HMAC takes a key of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
-    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
-    format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mac = hmac::sign(&key, format!("{id}.{timestamp}.{body}").as_bytes());
+    format!("v1,{}", BASE64_STANDARD.encode(mac))
 }
 
 #[cfg(test)]

@@ -4,23 +4,26 @@
 pub(super) mod entra;
 mod keys;
 mod prove;
+mod token;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{NaiveDateTime, TimeDelta};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::clients::{self, ACCESS_TOKEN};
-use super::{Error, Scope};
+use super::context::Scope;
+use super::error::Error;
+use super::secret::hash;
 use crate::store::access_tokens::by_token;
 use crate::store::credentials::{self, Credential};
 use crate::store::{Store, agents};
 use entra::Entra;
 
 pub use prove::prove;
+pub use token::Token;
 
 /// How long an expiry or a revocation may go unnoticed.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -28,15 +31,6 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 const USED_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// More tokens than this are not remembered.
 const MOST: usize = 1024;
-
-/// A good token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// Its name.
-    pub name: String,
-    /// What it may do.
-    pub scope: Scope,
-}
 
 /// What is remembered between requests.
 #[derive(Default)]
@@ -54,11 +48,6 @@ enum Used {
     Token(String),
     /// A token of Entra's own.
     Entra,
-}
-
-/// The SHA-256 of a token, in hex: what the table holds.
-pub(super) fn hash(token: &str) -> String {
-    format!("{:x}", Sha256::digest(token))
 }
 
 pub(super) async fn authenticate(

@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::auth::hash;
-use super::credentials::{Kind, generate, scope_of};
-use super::{Error, Scope};
+use super::context::Scope;
+use super::credentials::{Kind, scope_of};
+use super::error::Error;
+use super::secret::{self, generate, hash};
 use crate::clock::stamp;
 use crate::store::Store;
 use crate::store::access_tokens::{self as rows, Issued};
@@ -92,7 +93,7 @@ pub(super) async fn issue(
                 let lifetime = TimeDelta::from_std(lifetime).unwrap_or_default();
                 let expires = client.expires.map_or(now + lifetime, |it| it.min(now + lifetime));
                 let token = Issued {
-                    hash: super::auth::hash(&access_token),
+                    hash: secret::hash(&access_token),
                     client: client.name.clone(),
                     created: now,
                     expires,

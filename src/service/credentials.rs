@@ -1,15 +1,12 @@
 //! Tokens and OAuth 2.0 clients: making, listing, revoking and replacing them. A secret's text leaves
 //! this module once.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 use uuid::Uuid;
 
-use super::auth::hash;
-use super::{Error, Scope};
+use super::context::Scope;
+use super::error::Error;
+use super::secret::{generate, hash};
 use crate::clock::stamp;
 use crate::store::credentials::{self as rows, Credential as Stored};
 use crate::store::{ErrorKind, Store};
@@ -187,13 +184,6 @@ async fn known(store: &Store, kind: Kind, name: &str) -> Result<Stored, Error> {
         .await?;
     let word = words(kind).word;
     found.ok_or_else(|| message(&format!("there is no {word} `{name}`: see `{word} list`")))
-}
-
-/// A prefix and 256 random bits in base64url.
-pub(super) fn generate(prefix: &str) -> Result<String, Error> {
-    let mut secret = [0_u8; 32];
-    OsRng.try_fill_bytes(&mut secret).map_err(|error| Error::Internal(Box::new(error)))?;
-    Ok(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(secret)))
 }
 
 fn message(text: &str) -> Error {

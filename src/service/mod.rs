@@ -36,6 +36,7 @@ mod error;
 pub mod guard;
 mod read;
 mod representation;
+mod secret;
 mod write;
 
 use std::sync::Arc;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use ring::hmac;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,8 +53,16 @@ pub fn part(value: &Value) -> String {
 pub fn signature(key: &str, message: &str) -> String {
     let pem = std::fs::read_to_string(fixture(&format!("{key}.pem"))).unwrap();
     let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let key = EncodingKey::from_rsa_der(&STANDARD.decode(der).unwrap());
-    crypto::sign(message.as_bytes(), &key, Algorithm::RS256).unwrap()
+    let key = RsaKeyPair::from_der(&STANDARD.decode(der).unwrap()).unwrap();
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+    URL_SAFE_NO_PAD.encode(signature)
+}
+
+/// What a shared secret signs a message by.
+pub fn hs256(secret: &[u8], message: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()))
 }
 
 /// The key set of these keys.

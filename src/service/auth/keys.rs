@@ -12,7 +12,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jsonwebtoken::DecodingKey;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
@@ -64,10 +64,24 @@ struct State {
     failed: bool,
 }
 
+/// An RSA key that signatures are verified by.
+pub(super) struct PublicKey {
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+}
+
+impl PublicKey {
+    /// Whether this key made that signature of the message, by RS256 (RFC 7518 §3.3).
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let key = RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent };
+        key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
+    }
+}
+
 /// The key for a token.
 pub(super) enum Found {
     /// It is this.
-    Key(DecodingKey),
+    Key(Arc<PublicKey>),
     /// The set has none of that id.
     Unknown,
     /// No set that is young enough can be had at the moment.
@@ -226,7 +240,7 @@ impl Keys {
 }
 
 impl State {
-    fn key(&self, id: &str) -> Option<DecodingKey> {
+    fn key(&self, id: &str) -> Option<Arc<PublicKey>> {
         let (set, _) = self.set.as_ref().filter(|(_, read)| read.elapsed() < MAX_AGE)?;
         set.keys.get(id).cloned()
     }
@@ -269,7 +283,7 @@ async fn keep_fresh(keys: Weak<Keys>) {
 
 /// Keys by their ids.
 pub(super) struct KeySet {
-    keys: BTreeMap<String, DecodingKey>,
+    keys: BTreeMap<String, Arc<PublicKey>>,
     /// Why the others were left out.
     skipped: Vec<String>,
 }
@@ -325,7 +339,7 @@ impl KeySet {
 }
 
 /// A key that may verify RS256 for one of the issuers, with its id; else why it may not.
-fn key(value: &Value, issuers: &[String; 2]) -> Result<(String, DecodingKey), String> {
+fn key(value: &Value, issuers: &[String; 2]) -> Result<(String, Arc<PublicKey>), String> {
     let raw = RawKey::deserialize(value).map_err(|error| format!("no RSA key: {error}"))?;
     let why = |why: &str| Err(format!("the key {:?} {why}", raw.kid));
     if raw.kty != "RSA" {
@@ -363,7 +377,7 @@ fn key(value: &Value, issuers: &[String; 2]) -> Result<(String, DecodingKey), St
             BITS.end()
         ));
     }
-    Ok((raw.kid, DecodingKey::from_rsa_raw_components(modulus, &exponent)))
+    Ok((raw.kid, Arc::new(PublicKey { modulus: modulus.to_vec(), exponent })))
 }
 
 #[cfg(test)]

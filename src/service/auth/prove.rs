@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::entra::Entra;
-use super::{Error, keys};
+use super::keys;
 use crate::config;
 use crate::profile::proof::{Finding, Severity};
 use crate::service::credentials::{self, Kind};
+use crate::service::error::Error;
 use crate::store::Store;
 
 /// Who can get in, by this configuration and this database. Reads Entra's keys, if there is `auth.entra`.
