@@ -19,6 +19,7 @@ mod support;
 mod admin;
 mod architecture;
 mod cleanup;
+mod demo;
 mod docs;
 mod failover;
 mod faults;

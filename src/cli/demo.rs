@@ -10,6 +10,7 @@ mod entra;
 mod narrate;
 mod place;
 mod play;
+mod program;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use chrono::Utc;
 use futures_util::FutureExt as _;
+use tokio::net::TcpListener;
 
 use super::context::{self, Loaded};
 use super::error::Error;
@@ -64,9 +66,19 @@ const TOKEN: &str = "demo";
 /// fails on the way.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     let place = Place::make(&args.dir)?;
-    let loaded = place.configure(args.listen, &globals.config)?;
+    let mut loaded = place.configure(args.listen, &globals.config)?;
+    loaded.config.admin.listen.get_or_insert_with(|| console(args.listen.port()));
     logging::init(globals, Some(&log(&loaded, args)));
     context::block_on(demo(args, &place, &loaded))
+}
+
+/// Where the console listens unless the configuration says: beside SCIM, or on a free port where
+/// that one is taken. On loopback it asks nobody who they are.
+fn console(scim: u16) -> SocketAddr {
+    let beside = scim.checked_add(1).filter(|_| scim != 0).unwrap_or(0);
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let free = std::net::TcpListener::bind(at(beside)).is_ok();
+    at(if free { beside } else { 0 })
 }
 
 /// While the demo tells what it does, a log line for each of its requests would drown that.
@@ -87,19 +99,16 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
         serve::bind(&loaded.config, None, Sockets::default()).await.map_err(|error| {
             Error::failed("the demo needs an address of its own, see --listen", error)
         })?;
-    let bound = bound_to
-        .listeners
-        .scim
-        .first()
-        .map_or(Ok(args.listen), tokio::net::TcpListener::local_addr)
-        .map_err(|error| Error::failed("can't tell where the demo listens", error))?;
+    let scim = reached(&bound_to.listeners.scim)?;
+    let admin = reached(&bound_to.listeners.admin)?;
     let store = context::store(&loaded.config)?;
     prepare(&store, place).await?;
     let service = serve::start(loaded).await?;
     let token = token(&store, &service, place).await?;
-    let origin = format!("http://{}", reached(bound));
-    let base = format!("{origin}{}", loaded.config.base_path);
-    output::print(&show::entrance(place, &origin, &base, &token))?;
+    let program = program::name();
+    let base = format!("{scim}{}", loaded.config.base_path);
+    let doors = show::Doors { scim: &scim, base: &base, console: &admin };
+    output::print(&show::entrance(place, &program, &doors, &token))?;
 
     let setup = daemon::fixed(setup(loaded, &service)?);
     let serving = tokio::spawn(daemon::run(
@@ -113,12 +122,12 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
         let client = Client::new(&base, &token)
             .map_err(|error| Error::failed("the demo's Entra can't call", error))?;
         tokio::select! {
-            played = tell(&client, &store, place, loaded) => played?,
+            played = tell(&client, &store, place, loaded, &program) => played?,
             () = stop.clone() => {}
         }
     }
     if stop.peek().is_none() {
-        output::line(&format!("Serving on {base} until Ctrl-C."))?;
+        output::line(&format!("Serving on {base}, the console on {admin}/, until Ctrl-C."))?;
     }
     let ended = serving.await.map_err(|error| Error::failed("the daemon broke off", error));
     output::remark("stopped");
@@ -131,14 +140,20 @@ fn setup(loaded: &Loaded, service: &Service) -> Result<Setup, Error> {
 }
 
 /// Entra's cycle and what came of it; then what drifted from it.
-async fn tell(client: &Client, store: &Store, place: &Place, loaded: &Loaded) -> Result<(), Error> {
+async fn tell(
+    client: &Client,
+    store: &Store,
+    place: &Place,
+    loaded: &Loaded,
+    program: &str,
+) -> Result<(), Error> {
     let since = Utc::now();
     let narrator = Narrator::new(play::STEPS);
     play::cycle(client, store, &narrator).await?;
     // The bar goes before the tables come.
     drop(narrator);
     output::print(&show::outcome(store, since).await?)?;
-    drift::show(store, place, loaded).await
+    drift::show(store, place, loaded, program).await
 }
 
 /// kpifire's own tables and rows where they are missing, then the sidecar's.
@@ -202,12 +217,16 @@ async fn good(service: &Service, token: &str) -> Result<bool, Error> {
     Ok(known.is_some_and(|known| known.scope == Scope::Provision))
 }
 
-/// The address to call a listener under that may listen on every one.
-fn reached(bound: SocketAddr) -> SocketAddr {
+/// The URL to call a listener under that may listen on every address.
+fn reached(listeners: &[TcpListener]) -> Result<String, Error> {
+    let listener = listeners.first().ok_or_else(|| Error::refused("the demo listens nowhere"))?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| Error::failed("can't tell where the demo listens", error))?;
     let address = match bound.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         address => address,
     };
-    SocketAddr::new(address, bound.port())
+    Ok(format!("http://{}", SocketAddr::new(address, bound.port())))
 }

@@ -1,13 +1,16 @@
 //! The demo's second half: rows edited behind the agent's back, and the report that finds them out.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::place::Place;
+use super::program::quoted;
 use crate::cli::context::{self, Loaded};
 use crate::cli::error::Error;
 use crate::cli::output;
 use crate::clock::system_clock;
 use crate::drift::Report;
+use crate::drift::finding::Kind;
 use crate::reconcile::run::{self, Occasion, Ran};
 use crate::report::{self, Format};
 use crate::store::Store;
@@ -17,7 +20,12 @@ use crate::store::demo::execute_script;
 ///
 /// # Errors
 /// 1 for the database, and for a page that can't be written.
-pub async fn show(store: &Store, place: &Place, loaded: &Loaded) -> Result<(), Error> {
+pub async fn show(
+    store: &Store,
+    place: &Place,
+    loaded: &Loaded,
+    program: &str,
+) -> Result<(), Error> {
     execute_script(store, include_str!("behind.sql"))
         .await
         .map_err(|error| Error::failed("can't edit kpifire's rows", error))?;
@@ -26,12 +34,21 @@ pub async fn show(store: &Store, place: &Place, loaded: &Loaded) -> Result<(), E
     output::print(&report::render(&report, Format::Text))?;
     let page = place.reports.join(format!("{}.html", report.run.id));
     output::replace(&page, &report::render(&report, Format::Html))?;
-    let config = place.config.display();
-    output::print(&format!(
-        "\nThe same as a page: {}\n\
-         Mend what you choose: kpifire-scim drift restore ID… --config '{config}'\n\n",
+    output::print(&next(&report, &page, program, &place.config))
+}
+
+/// The report names commands as an install has them; these can be pasted here.
+fn next(report: &Report, page: &Path, program: &str, config: &Path) -> String {
+    let config = quoted(config);
+    let reactivated = report.findings.iter().find(|it| it.finding.kind == Kind::Reactivated);
+    let finding = reactivated.map_or("ID…", |item| item.id.as_str());
+    format!(
+        "\nThe same as a page: {}\n\n\
+         Its commands as they are typed here, to lock that person again and to look anew:\n\n\
+         \x20 {program} drift restore {finding} --config {config}\n\
+         \x20 {program} reconcile --config {config}\n\n",
         page.display()
-    ))
+    )
 }
 
 async fn reconcile(store: &Store, loaded: &Loaded) -> Result<Report, Error> {

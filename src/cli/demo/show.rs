@@ -7,18 +7,30 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::place::Place;
+use super::program::quoted;
 use crate::admin::health::READY;
 use crate::cli::error::Error;
 use crate::cli::output;
 use crate::service::audit::{AuditRow, Trail};
 use crate::store::{self, Store};
 
-/// Base URL, token, and requests to paste. `origin` is the base URL without its path.
-pub fn entrance(place: &Place, origin: &str, base: &str, token: &str) -> String {
+/// Where the demo is reached.
+pub struct Doors<'a> {
+    /// The SCIM listener, scheme and authority.
+    pub scim: &'a str,
+    /// The same with the base path: what Entra calls the tenant URL.
+    pub base: &'a str,
+    /// The console, scheme and authority.
+    pub console: &'a str,
+}
+
+/// Base URL, token, console, and what to paste. `program` is what the reader types to start this.
+pub fn entrance(place: &Place, program: &str, doors: &Doors<'_>, token: &str) -> String {
     let rows = [
-        ("base URL", base.to_owned()),
+        ("base URL", doors.base.to_owned()),
         ("token", token.to_owned()),
         ("its file", place.token.display().to_string()),
+        ("console", format!("{}/ (for a browser on this machine, without a login)", doors.console)),
         ("database", place.database.display().to_string()),
         ("configuration", place.config.display().to_string()),
     ]
@@ -26,14 +38,15 @@ pub fn entrance(place: &Place, origin: &str, base: &str, token: &str) -> String 
     let config = quoted(&place.config);
     format!(
         "{}\nTo paste into another terminal:\n\n{}\n\
-         \x20 kpifire-scim status --config {config}\n\
-         \x20 kpifire-scim audit --config {config} --user quality.lead@plant.example\n\n",
+         \x20 {program} status --config {config}\n\
+         \x20 {program} audit --config {config} --user quality.lead@plant.example\n\n",
         output::table(&rows),
-        requests(&place.token, origin, base),
+        requests(&place.token, doors),
     )
 }
 
-fn requests(token: &Path, origin: &str, base: &str) -> String {
+fn requests(token: &Path, doors: &Doors<'_>) -> String {
+    let Doors { scim, base, .. } = doors;
     let auth = format!("-H \"Authorization: Bearer $(cat {})\"", quoted(token));
     let json = "-H 'Content-Type: application/scim+json'";
     let user = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.hire@plant.example","active":true,"name":{"givenName":"New","familyName":"Hire"}}"#;
@@ -48,14 +61,9 @@ fn requests(token: &Path, origin: &str, base: &str) -> String {
         format!("{auth} {json} -X PATCH '{base}/Users/3' -d '{patch}'"),
         format!("{auth} -G '{base}/Groups' -d excludedAttributes=members"),
         format!("{auth} '{base}/ServiceProviderConfig'"),
-        format!("'{origin}{READY}'"),
+        format!("'{scim}{READY}'"),
     ];
     lines.map(|line| format!("  curl -sS {line}\n")).concat()
-}
-
-/// A path as a shell takes it literally.
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// kpifire's rows as they are now, and the audit rows since a time.
