@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::http::listener::{Pulse, Wire};
+use crate::http::listener::{Liveness, Wire};
 use crate::http::{AdminDoor, App, Surface, listener};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
@@ -66,7 +66,7 @@ pub fn fixed(setup: Setup) -> watch::Receiver<Setup> {
 pub async fn run(
     listeners: Listeners,
     setup: watch::Receiver<Setup>,
-    pulse: Pulse,
+    liveness: Liveness,
     clock: Clock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Drained {
@@ -78,7 +78,7 @@ pub async fn run(
             app.handle(request, peer, surface)
         };
         let wire = move || wires.borrow().wire(surface);
-        listener::serve(sockets, handler, wire, &pulse, shutdown.clone())
+        listener::serve(sockets, handler, wire, &liveness, shutdown.clone())
     };
     let store = setup.borrow().app.service().store().clone();
     let drained = tokio::join!(

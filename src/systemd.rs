@@ -10,7 +10,7 @@ use std::time::Duration;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
-use crate::http::listener::Pulse;
+use crate::http::listener::Liveness;
 
 /// The sockets that systemd passed.
 #[derive(Debug, Default)]
@@ -103,12 +103,12 @@ pub fn is_listening() -> bool {
 /// Feeds the watchdog, where the unit has one, for as long as this is polled: whenever the runtime
 /// gets to it and every accepting loop answers. The database has no say in it: a restart wouldn't
 /// bring it back.
-pub async fn feed_watchdog(pulse: Pulse) {
+pub async fn feed_watchdog(liveness: Liveness) {
     let Some(limit) = sd_notify::watchdog_enabled() else { return };
     let mut look = tokio::time::interval(limit / 4);
     loop {
         look.tick().await;
-        if pulse.beats(limit / 4).await {
+        if liveness.is_alive(limit / 4).await {
             tell(&[NotifyState::Watchdog]);
         } else {
             let within = humantime::format_duration(limit / 4);

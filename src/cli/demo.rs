@@ -31,7 +31,7 @@ use crate::config::Log;
 use crate::daemon::{self, Setup};
 use crate::http::AdminDoor;
 use crate::http::client::Client;
-use crate::http::listener::Pulse;
+use crate::http::listener::Liveness;
 use crate::service::credentials::{self, Kind};
 use crate::service::{Scope, Service};
 use crate::store::demo::execute_script;
@@ -114,7 +114,7 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let serving = tokio::spawn(daemon::run(
         bound_to.listeners,
         setup,
-        Pulse::default(),
+        Liveness::default(),
         system_clock(),
         stop.clone(),
     ));

@@ -17,7 +17,7 @@ use crate::clock::system_clock;
 use crate::config::{self, Config};
 use crate::console::Console;
 use crate::daemon::{self, Listeners, Setup};
-use crate::http::listener::Pulse;
+use crate::http::listener::Liveness;
 use crate::http::tls::Tls;
 use crate::http::{AdminDoor, App, Settings};
 use crate::notify::{self, Sender};
@@ -48,7 +48,7 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
     let setup = setup(config, service, settings(config, bound.reach.door(), tls), None)?;
     let (setups, setup) = watch::channel(setup);
     let reloads = Reloads { globals, started: loaded, reach: bound.reach, setups };
-    let pulse = Pulse::default();
+    let liveness = Liveness::default();
     systemd::ready(&reloads.serving());
     let until_stop = async {
         tokio::select! {
@@ -58,8 +58,8 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
         }
     };
     // A task of its own, as what it looks after is: it must not wait for anything here.
-    let watchdog = tokio::spawn(systemd::feed_watchdog(pulse.clone()));
-    let serving = daemon::run(bound.listeners, setup, pulse, system_clock(), stop.clone());
+    let watchdog = tokio::spawn(systemd::feed_watchdog(liveness.clone()));
+    let serving = daemon::run(bound.listeners, setup, liveness, system_clock(), stop.clone());
     tokio::join!(serving, until_stop);
     watchdog.abort();
     Ok(())

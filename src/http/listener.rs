@@ -3,8 +3,8 @@
 //! `connection`'s.
 
 mod connection;
-mod crowd;
 mod head;
+mod open;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use hyper::Request;
 use hyper::body::Incoming;
 use rustls::ServerConfig;
+use strum::IntoStaticStr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -22,7 +23,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::response::Response;
 use crate::config::Limits;
-use crowd::Crowd;
+use open::{OpenConnection, OpenConnections};
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -36,22 +37,13 @@ pub struct Peer {
 }
 
 /// Whether a connection is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum Scheme {
     /// In the clear.
     Http,
     /// In TLS.
     Https,
-}
-
-impl Scheme {
-    /// What a URL begins with.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
 }
 
 /// What a new connection gets. Asked for at each, so that a reload changes it.
@@ -63,13 +55,13 @@ pub struct Wire {
     pub tls: Option<Arc<ServerConfig>>,
 }
 
-/// Asks the accepting loops whether they still turn. Cheap to clone.
+/// Asks the accepting loops whether they still run. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<Mutex<Vec<mpsc::Sender<oneshot::Sender<()>>>>>);
+pub struct Liveness(Arc<Mutex<Vec<mpsc::Sender<oneshot::Sender<()>>>>>);
 
-impl Pulse {
+impl Liveness {
     /// Whether every loop answers in time. One that has ended for a drain counts as one that does.
-    pub async fn beats(&self, within: Duration) -> bool {
+    pub async fn is_alive(&self, within: Duration) -> bool {
         let loops = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let asking = async {
             for one in loops {
@@ -131,7 +123,7 @@ pub async fn serve<H, F>(
     listeners: Vec<TcpListener>,
     handler: H,
     wire: impl Fn() -> Wire + Clone + Send + 'static,
-    pulse: &Pulse,
+    liveness: &Liveness,
     shutdown: impl Future<Output = ()>,
 ) -> Drained
 where
@@ -140,15 +132,15 @@ where
 {
     let most = wire().limits.connections.min(Semaphore::MAX_PERMITS);
     let (phase, watched) = watch::channel(Phase::Serving);
-    let (slots, crowd) = (Arc::new(Semaphore::new(most)), Arc::new(Crowd::default()));
+    let (slots, open) = (Arc::new(Semaphore::new(most)), Arc::new(OpenConnections::default()));
     let mut accepting = JoinSet::new();
     for listener in listeners {
         let acceptor = Acceptor {
             listener,
             slots: Arc::clone(&slots),
-            crowd: Arc::clone(&crowd),
+            open: Arc::clone(&open),
             phase: watched.clone(),
-            asked: pulse.join(),
+            asked: liveness.join(),
         };
         accepting.spawn(acceptor.run(handler.clone(), wire.clone()));
     }
@@ -172,7 +164,7 @@ where
 struct Acceptor {
     listener: TcpListener,
     slots: Arc<Semaphore>,
-    crowd: Arc<Crowd>,
+    open: Arc<OpenConnections>,
     phase: watch::Receiver<Phase>,
     asked: mpsc::Receiver<oneshot::Sender<()>>,
 }
@@ -194,7 +186,7 @@ impl Acceptor {
                     let wire = wire();
                     let scheme = if wire.tls.is_some() { Scheme::Https } else { Scheme::Http };
                     let peer = Peer { local, remote, scheme };
-                    let place = Place { _slot: slot, guest: self.crowd.enter() };
+                    let place = Place { _slot: slot, connection: self.open.add() };
                     let (handler, phase) = (handler.clone(), self.phase.clone());
                     tokio::spawn(connection::run(stream, peer, handler, wire, place, phase));
                 }
@@ -217,7 +209,7 @@ impl Acceptor {
             if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
                 return Some(slot);
             }
-            let next = self.crowd.turn_out();
+            let next = self.open.evict_longest_idle();
             tokio::select! {
                 biased;
                 _ = self.phase.changed() => return None,
@@ -243,7 +235,7 @@ impl Acceptor {
 /// What a connection holds while it is open.
 struct Place {
     _slot: OwnedSemaphorePermit,
-    guest: crowd::Guest,
+    connection: OpenConnection,
 }
 
 fn is_the_clients(error: &std::io::Error) -> bool {

@@ -26,7 +26,7 @@ async fn begin(dir: &std::path::Path) -> Running {
     let stopped = stopped.map(|_| ());
     let setup = daemon::fixed(setup(&loaded, &service).unwrap());
     let serving =
-        tokio::spawn(daemon::run(listeners, setup, Pulse::default(), system_clock(), stopped));
+        tokio::spawn(daemon::run(listeners, setup, Liveness::default(), system_clock(), stopped));
     let client = Client::new(&format!("http://{bound}/scim/v2"), &token).unwrap();
     Running { client, store, token, stop, serving }
 }

@@ -20,8 +20,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::crowd::{Activity, Running};
 use super::head::{self, Head, Watched};
+use super::open::{Activity, Running};
 use super::{Peer, Phase, Place, Wire};
 use crate::config::Limits;
 use crate::http::response::{self, Response};
@@ -47,7 +47,7 @@ pub(super) async fn run<H, F>(
     let handshake = handshake(stream, Arc::clone(tls), wire.limits.header_time);
     let stream = tokio::select! {
         stream = handshake => stream,
-        () = place.guest.activity.turned_out() => return,
+        () = place.connection.activity.evicted() => return,
         () = given_up(&mut phase) => return,
     };
     if let Some(stream) = stream {
@@ -104,7 +104,7 @@ async fn converse<S, H, F>(
     H: Fn(Request<Incoming>, Peer) -> F + Send + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let activity = &place.guest.activity;
+    let activity = &place.connection.activity;
     let head = Head::default();
     let stream = TokioIo::new(Watched { stream, head: head.clone() });
     let builder = builder(limits);
@@ -123,7 +123,7 @@ async fn converse<S, H, F>(
                 }
                 return;
             }
-            () = activity.turned_out() => if !activity.is_busy() { return },
+            () = activity.evicted() => if !activity.is_busy() { return },
             changed = phase.changed() => match changed.map(|()| *phase.borrow_and_update()) {
                 Ok(Phase::Serving) => {}
                 Ok(Phase::Draining) if activity.is_busy() => {

@@ -43,7 +43,7 @@ async fn server(limits: Limits, takes: Duration) -> Server {
     };
     let ended = tokio::spawn(async move {
         let wire = move || Wire { limits: limits.clone(), tls: None };
-        serve(vec![listener], handler, wire, &Pulse::default(), async {
+        serve(vec![listener], handler, wire, &Liveness::default(), async {
             drop(stopped.await);
         })
         .await
@@ -143,8 +143,8 @@ async fn a_request_on_its_way_at_the_drain_is_answered() {
 async fn a_full_house_beats_and_a_stuck_loop_does_not() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let pulse = Pulse::default();
-    let (asked, (stop, stopped)) = (pulse.clone(), oneshot::channel::<()>());
+    let liveness = Liveness::default();
+    let (asked, (stop, stopped)) = (liveness.clone(), oneshot::channel::<()>());
     let wire = || Wire { limits: Limits { connections: 1, ..limits() }, tls: None };
     let serving = tokio::spawn(async move {
         let handler = |_request, _peer| async { Ok(response::empty(204)) };
@@ -154,10 +154,10 @@ async fn a_full_house_beats_and_a_stuck_loop_does_not() {
     let _only = send(address, REQUEST).await;
     let _waits = send(address, REQUEST).await;
     sleep(Duration::from_millis(50)).await;
-    assert!(pulse.beats(within).await, "all places are taken, and it still looks");
+    assert!(liveness.is_alive(within).await, "all places are taken, and it still looks");
     drop(stop);
     serving.await.unwrap();
-    assert!(pulse.beats(within).await, "it has ended as it should");
-    let _never_answers = pulse.join();
-    assert!(!pulse.beats(Duration::from_millis(50)).await);
+    assert!(liveness.is_alive(within).await, "it has ended as it should");
+    let _never_answers = liveness.join();
+    assert!(!liveness.is_alive(Duration::from_millis(50)).await);
 }

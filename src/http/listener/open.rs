@@ -8,61 +8,61 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Nobody is turned out sooner: a request, or a handshake, may be on its way.
+/// Nobody is evicted sooner: a request, or a handshake, may be on its way.
 const GRACE: Duration = Duration::from_secs(1);
-/// Where nobody can be turned out yet, the next look is no later than this.
+/// Where nobody can be evicted yet, the next look is no later than this.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The open connections of a listener.
+/// The open connections of all listeners.
 #[derive(Debug, Default)]
-pub(super) struct Crowd(Mutex<Guests>);
+pub(super) struct OpenConnections(Mutex<Numbered>);
 
 #[derive(Debug, Default)]
-struct Guests {
+struct Numbered {
     next: u64,
     open: HashMap<u64, Arc<Activity>>,
 }
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Guest {
+pub(super) struct OpenConnection {
     number: u64,
-    crowd: Arc<Crowd>,
+    all: Arc<OpenConnections>,
     pub(super) activity: Arc<Activity>,
 }
 
-impl Crowd {
-    pub fn enter(self: &Arc<Self>) -> Guest {
+impl OpenConnections {
+    pub fn add(self: &Arc<Self>) -> OpenConnection {
         let activity = Arc::new(Activity::new());
-        let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = guests.next;
-        guests.next = number.wrapping_add(1);
-        guests.open.insert(number, Arc::clone(&activity));
-        Guest { number, crowd: Arc::clone(self), activity }
+        let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = connections.next;
+        connections.next = number.wrapping_add(1);
+        connections.open.insert(number, Arc::clone(&activity));
+        OpenConnection { number, all: Arc::clone(self), activity }
     }
 
     /// Asks the connection that has been idle the longest to close. Says when to look again.
-    pub fn turn_out(&self) -> Instant {
+    pub fn evict_longest_idle(&self) -> Instant {
         let now = Instant::now();
-        let guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let longest = guests
+        let connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let longest = connections
             .open
             .values()
-            .filter_map(|guest| guest.waiting_since().map(|since| (since, guest)))
+            .filter_map(|activity| Some((activity.idle_since()?, activity)))
             .min_by_key(|(since, _)| *since);
-        if let Some((since, guest)) = longest
+        if let Some((since, activity)) = longest
             && now.duration_since(since) >= GRACE
         {
-            guest.turn_out();
+            activity.evict();
         }
         now + LOOK
     }
 }
 
-impl Drop for Guest {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        let mut guests = self.crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
-        guests.open.remove(&self.number);
+        let mut connections = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.open.remove(&self.number);
     }
 }
 
@@ -70,7 +70,7 @@ impl Drop for Guest {
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
-    turned_out: Notify,
+    evicted: Notify,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +83,7 @@ struct State {
 impl Activity {
     fn new() -> Self {
         let state = State { running: 0, since: Instant::now(), leaving: false };
-        Self { state: Mutex::new(state), turned_out: Notify::new() }
+        Self { state: Mutex::new(state), evicted: Notify::new() }
     }
 
     fn state(&self) -> State {
@@ -102,19 +102,19 @@ impl Activity {
     }
 
     /// Resolves when somebody else needs the place.
-    pub async fn turned_out(&self) {
-        self.turned_out.notified().await;
+    pub async fn evicted(&self) {
+        self.evicted.notified().await;
     }
 
     /// Since when it has been idle; `None` while it works, or is leaving already.
-    fn waiting_since(&self) -> Option<Instant> {
+    fn idle_since(&self) -> Option<Instant> {
         let State { running, since, leaving } = self.state();
         (running == 0 && !leaving).then_some(since)
     }
 
-    fn turn_out(&self) {
+    fn evict(&self) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).leaving = true;
-        self.turned_out.notify_one();
+        self.evicted.notify_one();
     }
 
     fn count(&self, change: impl FnOnce(usize) -> usize) {
