@@ -1,5 +1,5 @@
-//! Reads what the live database says of its tables. One file per database; each returns the same
-//! plain [`Catalogue`].
+//! Reads what the live database says of its tables. One file per database, with what it is asked and
+//! how it describes a column; what is made of the answers, a plain [`Catalogue`], is the same for all.
 
 mod mysql;
 mod postgres;
@@ -8,19 +8,65 @@ mod sqlite;
 use std::collections::BTreeMap;
 
 use super::error::Error;
+use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::profile::catalogue::{Catalogue, Column, Database, ForeignKey, Index, Table};
 use crate::profile::model::TableName;
 
+/// What a database is asked of its tables. The rows have the same columns whatever the database,
+/// but for what is said of a column: that each tells in its own way.
+struct Source {
+    /// Schema, table, and what `column` reads; in the tables' order.
+    columns: &'static str,
+    column: fn(&Row) -> Column,
+    /// Schema, table, index, column or expression, whether it is unique, whether it is the primary
+    /// key; in the index's order. A primary key without an index has none here.
+    indexes: &'static str,
+    /// Schema, table, key, column, the target's schema, table and column, `ON DELETE`; in the key's
+    /// order.
+    foreign_keys: &'static str,
+    search_path: &'static str,
+    version: &'static str,
+}
+
 /// Every table the connection sees.
 pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
-    match tx.database() {
-        Database::Sqlite => sqlite::read(tx).await,
-        Database::Postgres => postgres::read(tx).await,
-        Database::Mysql => mysql::read(tx).await,
+    let source = match tx.database() {
+        Database::Sqlite => &sqlite::SOURCE,
+        Database::Postgres => &postgres::SOURCE,
+        Database::Mysql => &mysql::SOURCE,
+    };
+    ask(tx, source).await.map_err(|error| error.during("reading the catalogue"))
+}
+
+async fn ask(tx: &mut Tx, source: &Source) -> Result<Catalogue, Error> {
+    let mut tables = Tables::default();
+    for row in tx.query(Sql::new(source.columns)).await? {
+        if let Some(table) = name(&row) {
+            tables.table(table).columns.push((source.column)(&row));
+        }
     }
-    .map_err(|error| error.during("reading the catalogue"))
+    for row in tx.query(Sql::new(source.indexes)).await? {
+        tables.index(&row);
+    }
+    let mut keys = BTreeMap::new();
+    for row in tx.query(Sql::new(source.foreign_keys)).await? {
+        tables.foreign_key(&mut keys, &row);
+    }
+    let search_path = tx.query(Sql::new(source.search_path)).await?;
+    let version = tx.query(Sql::new(source.version)).await?;
+    Ok(Catalogue {
+        database: tx.database(),
+        version: version.first().and_then(|row| row.text(0)).unwrap_or_default(),
+        search_path: search_path.iter().filter_map(|row| row.text(0)).collect(),
+        tables: tables.0,
+    })
+}
+
+/// The table that a row of a [`Source`] is of.
+fn name(row: &Row) -> Option<TableName> {
+    Some(TableName { schema: row.text(0), name: row.text(1)? })
 }
 
 /// Tables under construction: rows of catalogue queries come flat.
@@ -28,8 +74,7 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
 struct Tables(BTreeMap<TableName, Table>);
 
 impl Tables {
-    fn table(&mut self, schema: Option<String>, name: String) -> &mut Table {
-        let name = TableName { schema, name };
+    fn table(&mut self, name: TableName) -> &mut Table {
         self.0.entry(name.clone()).or_insert_with(|| Table {
             name,
             columns: Vec::new(),
@@ -39,36 +84,44 @@ impl Tables {
         })
     }
 
-    fn column(&mut self, schema: Option<String>, table: String, column: Column) {
-        self.table(schema, table).columns.push(column);
-    }
-
     /// Adds a column to an index, which its first column makes.
-    fn index(&mut self, table: &TableName, name: &str, column: String, unique: bool) {
-        let Some(table) = self.0.get_mut(table) else { return };
+    fn index(&mut self, row: &Row) {
+        let Some(table) = name(row).and_then(|table| self.0.get_mut(&table)) else { return };
+        let (Some(column), unique, primary) = (row.text(3), row.int(4) == 1, row.int(5) == 1)
+        else {
+            return;
+        };
+        if primary {
+            table.primary_key.push(column.clone());
+        }
+        let Some(name) = row.text(2) else { return };
         match table.indexes.iter_mut().find(|index| index.name == name) {
             Some(index) => index.columns.push(column),
-            None => {
-                table.indexes.push(Index { name: name.to_owned(), columns: vec![column], unique });
-            }
+            None => table.indexes.push(Index { name, columns: vec![column], unique }),
         }
     }
 
-    /// Adds a pair of columns to a foreign key; `group` tells keys of one table apart.
-    fn foreign_key(&mut self, group: &mut BTreeMap<String, usize>, id: &str, key: ForeignKey) {
-        let Some(table) = self.0.get_mut(&key.table) else { return };
-        let slot = format!("{}/{id}", key.table);
-        if let Some(found) = group.get(&slot).and_then(|at| table.foreign_keys.get_mut(*at)) {
-            found.columns.extend(key.columns);
-            found.target_columns.extend(key.target_columns);
+    /// Adds a pair of columns to a foreign key; `known` tells where one is that has some already.
+    fn foreign_key(&mut self, known: &mut BTreeMap<(TableName, String), usize>, row: &Row) {
+        let (Some(table), Some(id), Some(target)) = (name(row), row.text(2), row.text(5)) else {
+            return;
+        };
+        let Some(keys) = self.0.get_mut(&table).map(|table| &mut table.foreign_keys) else {
+            return;
+        };
+        let (column, target_column) = (row.text(3), row.text(6));
+        let at = *known.entry((table.clone(), id)).or_insert(keys.len());
+        if let Some(key) = keys.get_mut(at) {
+            key.columns.extend(column);
+            key.target_columns.extend(target_column);
         } else {
-            group.insert(slot, table.foreign_keys.len());
-            table.foreign_keys.push(key);
+            keys.push(ForeignKey {
+                table,
+                columns: column.into_iter().collect(),
+                target: TableName { schema: row.text(4), name: target },
+                target_columns: target_column.into_iter().collect(),
+                on_delete: row.text(7).unwrap_or_default(),
+            });
         }
     }
-}
-
-async fn version(tx: &mut Tx, sql: &str) -> Result<String, Error> {
-    let rows = tx.query(Sql::new(sql)).await?;
-    Ok(rows.first().and_then(|row| row.text(0)).unwrap_or_default())
 }

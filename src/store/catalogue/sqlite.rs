@@ -1,98 +1,49 @@
 //! SQLite's catalogue, by its pragma functions.
 
-use std::collections::BTreeMap;
-
-use super::{Catalogue, Column, Database, Error, ForeignKey, Sql, TableName, Tables, Tx, version};
+use super::{Column, Row, Source};
 use crate::profile::catalogue::Kind;
 
-const COLUMNS: &str = "SELECT m.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, m.sql \
-    FROM sqlite_master m, pragma_table_xinfo(m.name) c \
-    WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1 \
-    ORDER BY m.name, c.cid";
-const INDEXES: &str = "SELECT m.name, i.name, i.\"unique\", x.name, d.sql \
-    FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x \
-    LEFT JOIN sqlite_master d ON d.type = 'index' AND d.name = i.name \
-    WHERE m.type = 'table' AND x.key = 1 AND i.partial = 0 ORDER BY m.name, i.name, x.seqno";
-const FOREIGN_KEYS: &str = "SELECT m.name, f.id, f.\"from\", f.\"table\", f.\"to\", f.on_delete \
-    FROM sqlite_master m, pragma_foreign_key_list(m.name) f \
-    WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq";
+pub(super) const SOURCE: Source = Source {
+    // An only INTEGER PRIMARY KEY is the rowid, which SQLite allocates.
+    columns: "SELECT NULL, m.name, c.name, c.type, c.\"notnull\" OR c.pk > 0, \
+        c.dflt_value IS NOT NULL, m.sql, c.pk > 0 AND upper(c.type) = 'INTEGER' AND \
+        (SELECT count(*) FROM pragma_table_xinfo(m.name) WHERE pk > 0) = 1 \
+        FROM sqlite_master m, pragma_table_xinfo(m.name) c \
+        WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1 \
+        ORDER BY m.name, c.cid",
+    column,
+    // What an index on an expression is on: all between the outer parentheses of its definition.
+    indexes: "SELECT NULL, m.name, NULL, c.name, 1, 1, c.pk AS at \
+        FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND c.pk > 0 \
+        UNION ALL SELECT NULL, m.name, i.name, COALESCE(x.name, trim(substr(d.sql, \
+        instr(d.sql, '(') + 1, length(d.sql) - instr(d.sql, '(') - 1)), '(expression)'), \
+        i.\"unique\", 0, x.seqno \
+        FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x \
+        LEFT JOIN sqlite_master d ON d.type = 'index' AND d.name = i.name \
+        WHERE m.type = 'table' AND x.key = 1 AND i.partial = 0 ORDER BY 2, 3, 7",
+    // A key that names no column of its target points at the primary key.
+    foreign_keys: "SELECT NULL, m.name, f.id, f.\"from\", NULL, f.\"table\", COALESCE(f.\"to\", \
+        (SELECT name FROM pragma_table_xinfo(f.\"table\") WHERE pk = f.seq + 1)), f.on_delete \
+        FROM sqlite_master m, pragma_foreign_key_list(m.name) f \
+        WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq",
+    search_path: "SELECT NULL",
+    version: "SELECT sqlite_version()",
+};
 
-pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
-    let mut tables = Tables::default();
-    let mut primary: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
-    let rows = tx.query(Sql::new(COLUMNS)).await?;
-    for row in &rows {
-        let (Some(table), Some(name)) = (row.text(0), row.text(1)) else { continue };
-        let type_name = row.text(2).unwrap_or_default();
-        if row.int(5) > 0 {
-            primary.entry(table.clone()).or_default().push((row.int(5), name.clone()));
-        }
-        let definition = row.text(6).unwrap_or_default();
-        let collation = declared_collation(&definition, &name);
-        tables.column(
-            None,
-            table,
-            Column {
-                kind: kind(&type_name),
-                max_length: length(&type_name),
-                nullable: row.int(3) == 0 && row.int(5) == 0,
-                has_default: row.text(4).is_some(),
-                generated: false,
-                collation,
-                enum_values: Vec::new(),
-                type_name,
-                name,
-            },
-        );
+fn column(row: &Row) -> Column {
+    let text = |index| row.text(index).unwrap_or_default();
+    let (name, type_name) = (text(2), text(3));
+    Column {
+        kind: kind(&type_name),
+        max_length: length(&type_name),
+        nullable: row.int(4) == 0,
+        has_default: row.int(5) == 1,
+        generated: row.int(7) == 1,
+        collation: declared_collation(&text(6), &name),
+        enum_values: Vec::new(),
+        type_name,
+        name,
     }
-    for (table, mut columns) in primary {
-        columns.sort();
-        let table = tables.table(None, table);
-        table.primary_key = columns.into_iter().map(|(_, name)| name).collect();
-        // An only INTEGER PRIMARY KEY is the rowid, which SQLite allocates.
-        if let [only] = table.primary_key.as_slice() {
-            let only = only.clone();
-            for column in &mut table.columns {
-                if column.name == only && column.type_name.eq_ignore_ascii_case("integer") {
-                    column.generated = true;
-                }
-            }
-        }
-    }
-    for row in tx.query(Sql::new(INDEXES)).await? {
-        let (Some(table), Some(name)) = (row.text(0), row.text(1)) else { continue };
-        let column = row.text(3).unwrap_or_else(|| expression(&row.text(4).unwrap_or_default()));
-        tables.index(&TableName { schema: None, name: table }, &name, column, row.int(2) == 1);
-    }
-    let mut group = BTreeMap::new();
-    for row in tx.query(Sql::new(FOREIGN_KEYS)).await? {
-        let (Some(table), Some(id), Some(from), Some(target)) =
-            (row.text(0), row.text(1), row.text(2), row.text(3))
-        else {
-            continue;
-        };
-        let target = TableName { schema: None, name: target };
-        let to = row.text(4).unwrap_or_else(|| {
-            tables.0.get(&target).and_then(|it| it.primary_key.first().cloned()).unwrap_or_default()
-        });
-        tables.foreign_key(
-            &mut group,
-            &id,
-            ForeignKey {
-                table: TableName { schema: None, name: table },
-                columns: vec![from],
-                target,
-                target_columns: vec![to],
-                on_delete: row.text(5).unwrap_or_default(),
-            },
-        );
-    }
-    Ok(Catalogue {
-        database: Database::Sqlite,
-        version: version(tx, "SELECT sqlite_version()").await?,
-        search_path: Vec::new(),
-        tables: tables.0,
-    })
 }
 
 /// SQLite takes any type name; the family follows its affinity rules (datatype3.html §3.1), after
@@ -123,12 +74,6 @@ fn length(type_name: &str) -> Option<u64> {
         return None;
     }
     upper.split_once('(')?.1.split(')').next()?.trim().parse().ok()
-}
-
-/// What an index on an expression is on: all between the outer parentheses of its definition.
-fn expression(definition: &str) -> String {
-    let list = definition.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
-    list.map_or("(expression)", |(list, _)| list).trim().to_owned()
 }
 
 /// The collation that a column's definition names: no pragma tells it.
