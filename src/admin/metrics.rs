@@ -15,6 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use strum::VariantArray as _;
 
 use super::traffic::Traffic;
 use crate::console::Console;
@@ -239,8 +240,8 @@ fn of_the_database(registry: &mut Registry, figures: &Figures) {
         "When a client that provisions was last heard of, to the minute",
         figures.last_contact,
     );
-    let states = guard::State::ALL.map(|state| {
-        let is = state == figures.guard.state;
+    let states = guard::State::VARIANTS.iter().map(|state| {
+        let is = *state == figures.guard.state;
         (vec![("state", state.as_str().to_owned())], f64::from(u8::from(is)))
     });
     let help = "How the guard against mass disabling stands: 1 for the state it is in";

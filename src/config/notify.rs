@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 use lettre::message::Mailbox;
 use percent_encoding::percent_decode_str;
+use strum::{EnumString, IntoStaticStr};
 use url::Url;
 
 use super::cron::Cron;
@@ -73,7 +74,8 @@ pub struct Webhook {
 }
 
 /// What a webhook gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum WebhookFormat {
     /// The agent's own message, for programs.
     Json,
@@ -84,15 +86,9 @@ pub enum WebhookFormat {
 }
 
 impl WebhookFormat {
-    const ALL: [Self; 3] = [Self::Json, Self::Teams, Self::Slack];
-
     /// Its name in the configuration.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Teams => "teams",
-            Self::Slack => "slack",
-        }
+        self.into()
     }
 }
 
@@ -220,8 +216,7 @@ fn mail_server(text: &str) -> Result<MailServer, String> {
 fn webhook(reader: &mut Reader, layers: &Layers) -> Result<Option<Webhook>, Noted> {
     let url = secret_url(reader, layers, &WEBHOOK_URL, &["https://", "http://"]);
     let format = reader.parsed("notify.webhook.format", "json", |text| {
-        let format = WebhookFormat::ALL.into_iter().find(|format| format.as_str() == text);
-        format.ok_or_else(|| format!("must be json, teams or slack, not `{text}`"))
+        text.parse().map_err(|_| format!("must be json, teams or slack, not `{text}`"))
     });
     let secret = reader.secret(layers, &WEBHOOK_SECRET)?;
     let Some((url, origin)) = url? else {

@@ -38,12 +38,19 @@ pub struct Peer {
 
 /// Whether a connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "lowercase", const_into_str)]
+#[strum(serialize_all = "lowercase")]
 pub enum Scheme {
     /// In the clear.
     Http,
     /// In TLS.
     Https,
+}
+
+impl Scheme {
+    /// What a URL begins with.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// What a new connection gets. Asked for at each, so that a reload changes it.

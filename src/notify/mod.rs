@@ -27,6 +27,7 @@ pub use sender::{Outlet, Sender};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use strum::IntoStaticStr;
 use uuid::Uuid;
 
 use crate::clock::stamp;
@@ -34,7 +35,8 @@ use crate::config::{Config, Notify};
 use crate::store::{Error, Tx, notices};
 
 /// A way to tell people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Channel {
     /// `notify.smtp`
     Mail,
@@ -45,10 +47,7 @@ pub enum Channel {
 impl Channel {
     /// Its name in `scim_notices.channel`, the log and `status`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mail => "mail",
-            Self::Webhook => "webhook",
-        }
+        self.into()
     }
 }
 

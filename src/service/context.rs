@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use strum::{Display, EnumString, IntoStaticStr};
 
 /// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Scope {
     /// Reading; changes no state, not even a link's.
     Read,
@@ -17,16 +19,7 @@ pub enum Scope {
 impl Scope {
     /// Its name in `scim_tokens.scope`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Provision => "provision",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The scope of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Read, Self::Provision, Self::Admin].into_iter().find(|scope| scope.as_str() == name)
+        self.into()
     }
 }
 

@@ -88,7 +88,7 @@ pub async fn create(
     let row = Stored {
         name: name.to_owned(),
         client_id: client_id.clone(),
-        scope: scope.as_str().to_owned(),
+        scope: scope.to_string(),
         created: stamp(now),
         expires: expires.map(stamp),
         last_used: None,
@@ -131,8 +131,9 @@ pub async fn list(store: &Store, kind: Kind) -> Result<Vec<Credential>, Error> {
 
 pub(super) fn scope_of(row: &Stored, kind: Kind) -> Result<Scope, Error> {
     let (name, scope, word) = (&row.name, &row.scope, words(kind).word);
-    Scope::parse(scope)
-        .ok_or_else(|| message(&format!("the {word} `{name}` has the unknown scope `{scope}`")))
+    scope
+        .parse()
+        .map_err(|_| message(&format!("the {word} `{name}` has the unknown scope `{scope}`")))
 }
 
 /// Ends one, and a client's tokens; running agents notice within five seconds.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::Error;
 use crate::clock::stamp;
@@ -61,7 +62,8 @@ pub(super) async fn announce(
 }
 
 /// How the guard stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum State {
     /// No limit is set.
     Off,
@@ -74,17 +76,9 @@ pub enum State {
 }
 
 impl State {
-    /// Every state.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Watching, Self::Refusing, Self::Allowed];
-
     /// Its name in metrics.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Watching => "watching",
-            Self::Refusing => "refusing",
-            Self::Allowed => "allowed",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! `scim_tokens` and `scim_clients`: who may call. Only hashes are stored.
 
 use chrono::NaiveDateTime;
+use strum::Display;
 
 use super::error::{Error, ErrorKind};
 use super::row::Row;
@@ -9,7 +10,8 @@ use super::transaction::Tx;
 use crate::mapper::Cell;
 
 /// Which of the two tables, which are the same but for a client's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum Kind {
     /// A token of the agent's own.
     Token,
