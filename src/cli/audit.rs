@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 use chrono::{SecondsFormat, Utc};
-use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::context;
@@ -13,7 +13,9 @@ use super::error::Error;
 use super::globals::Globals;
 use super::output;
 use super::time::{self, Since};
-use crate::report::{csv, escaped_json, visible};
+use crate::report::rows::RowWriter;
+use crate::report::{Format, visible};
+use crate::service;
 use crate::service::audit::{AuditRow, Trail};
 
 /// `audit`
@@ -26,21 +28,16 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     since: Option<Since>,
     /// What the rows look like
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_parser = output::one_of(&FORMATS), default_value = "text")]
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A line and its changes, for a person
-    Text,
-    /// One array
-    Json,
-    /// One object a line
-    Ndjson,
-    /// A heading, then a row a line (RFC 4180)
-    Csv,
-}
+const FORMATS: [(Format, &str); 4] = [
+    (Format::Text, "A line and its changes, for a person"),
+    (Format::Json, "One array"),
+    (Format::Ndjson, "One object a line"),
+    (Format::Csv, "A heading, then a row a line (RFC 4180)"),
+];
 
 /// Prints the audit rows, oldest first.
 ///
@@ -55,58 +52,37 @@ pub fn run(args: Args, globals: &Globals) -> Result<(), Error> {
     context::block_on(async {
         let store = context::open_migrated(globals).await?;
         let profile = context::load(globals)?.profile;
-        let failed = |error| Error::service("can't read the audit trail", error);
         let mut trail = Trail::since(&store, since);
         if let Some(user) = args.user {
             trail = trail.of(profile, user).await.map_err(failed)?;
         }
-        output::print(&opening(args.format))?;
-        let mut first = true;
-        loop {
-            let rows = trail.next().await.map_err(failed)?;
-            if rows.is_empty() {
-                return output::print(closing(args.format, first));
+        // Page by page: another process may read what is there so far.
+        let mut out = io::BufWriter::new(io::stdout());
+        let Some(mut written) = RowWriter::begin(&mut out, args.format, &COLUMNS)? else {
+            while let Some(rows) = page(&mut trail).await? {
+                out.write_all(rows.iter().map(text).collect::<String>().as_bytes())?;
+                out.flush()?;
             }
-            output::print(&render(&rows, args.format, first)?)?;
-            first = false;
+            return Ok(());
+        };
+        while let Some(rows) = page(&mut trail).await? {
+            for row in &rows {
+                written.object(|| object(row))?;
+                written.cells(|| cells(row))?;
+            }
+            written.flush()?;
         }
+        Ok(written.end()?)
     })
 }
 
-fn opening(format: Format) -> String {
-    match format {
-        Format::Text | Format::Ndjson => String::new(),
-        Format::Json => "[".to_owned(),
-        Format::Csv => csv::line(COLUMNS.map(str::to_owned).to_vec()),
-    }
+fn failed(error: service::Error) -> Error {
+    Error::service("can't read the audit trail", error)
 }
 
-fn closing(format: Format, empty: bool) -> &'static str {
-    match (format, empty) {
-        (Format::Json, true) => "]\n",
-        (Format::Json, false) => "\n]\n",
-        _ => "",
-    }
-}
-
-fn render(rows: &[AuditRow], format: Format, first: bool) -> Result<String, Error> {
-    match format {
-        Format::Text => Ok(rows.iter().map(text).collect()),
-        Format::Json => {
-            let mut text = String::new();
-            for (number, row) in rows.iter().enumerate() {
-                let object = serde_json::to_string_pretty(&object(row))
-                    .map_err(|error| Error::failed("can't write an audit row as JSON", error))?;
-                text.push_str(if first && number == 0 { "\n  " } else { ",\n  " });
-                text.push_str(&escaped_json(object).replace('\n', "\n  "));
-            }
-            Ok(text)
-        }
-        Format::Ndjson => {
-            Ok(rows.iter().map(|row| escaped_json(object(row).to_string()) + "\n").collect())
-        }
-        Format::Csv => Ok(rows.iter().map(cells).map(csv::line).collect()),
-    }
+async fn page(trail: &mut Trail) -> Result<Option<Vec<AuditRow>>, Error> {
+    let rows = trail.next().await.map_err(failed)?;
+    Ok((!rows.is_empty()).then_some(rows))
 }
 
 const COLUMNS: [&str; 11] = [
@@ -140,16 +116,13 @@ fn object(row: &AuditRow) -> Value {
 }
 
 /// A cell a column, by the names of the object; JSON where the value is one.
-fn cells(row: &AuditRow) -> Vec<String> {
+fn cells(row: &AuditRow) -> [String; COLUMNS.len()] {
     let object = object(row);
-    COLUMNS
-        .iter()
-        .map(|column| match object.get(column) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-        })
-        .collect()
+    COLUMNS.map(|column| match object.get(column) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    })
 }
 
 fn text(row: &AuditRow) -> String {

@@ -4,8 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use chrono::Utc;
-use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::context;
 use super::error::Error;
@@ -19,7 +18,8 @@ use crate::mapper::{Layout, Record};
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
 use crate::reconcile::cleanup::{read, undo};
-use crate::report::{csv, escaped_json, visible, write_json};
+use crate::report::rows::{RowWriter, typed};
+use crate::report::{Format, visible, write_json};
 use crate::store::{Store, cleanup};
 
 /// `cleanup …`
@@ -29,7 +29,7 @@ pub enum Command {
     #[command(after_help = "Exit codes: 0 nothing is due or it may be done, 4 blocked.")]
     Plan {
         /// What the plan looks like
-        #[arg(long, value_enum, default_value_t = Format::Text)]
+        #[arg(long, value_parser = output::one_of(&FORMATS), default_value = "text")]
         format: Format,
     },
     /// Do what a plan says, if it would still say the same
@@ -64,18 +64,12 @@ pub enum Command {
     },
 }
 
-/// How `cleanup plan` looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For a person
-    Text,
-    /// One object
-    Json,
-    /// The plan on the first line, then a step or deferral a line
-    Ndjson,
-    /// A row a step or deferral (RFC 4180)
-    Csv,
-}
+const FORMATS: [(Format, &str); 4] = [
+    (Format::Text, "For a person"),
+    (Format::Json, "One object"),
+    (Format::Ndjson, "The plan on the first line, then a step or deferral a line"),
+    (Format::Csv, "A row a step or deferral (RFC 4180)"),
+];
 
 /// Does it; the exit code says how it came out.
 ///
@@ -121,53 +115,35 @@ fn code(verdict: Readiness) -> u8 {
 
 /// Written line by line: there may be very many steps.
 fn show(plan: &Plan, format: Format, out: &mut dyn Write) -> io::Result<()> {
-    match format {
-        Format::Text => text(plan, out),
-        Format::Json => {
-            write_json(out, plan)?;
-            writeln!(out)
-        }
-        Format::Ndjson => {
-            let whole = json!({
-                "version": plan.version,
-                "hash": plan.hash,
-                "verdict": plan.verdict,
-                "reasons": plan.reasons,
-                "thresholds": plan.thresholds,
-            });
-            out.write_all(typed("plan", whole).as_bytes())?;
-            for step in &plan.steps {
-                out.write_all(typed("step", json!(step)).as_bytes())?;
-            }
-            for deferral in &plan.deferred {
-                out.write_all(typed("deferral", json!(deferral)).as_bytes())?;
-            }
-            Ok(())
-        }
-        Format::Csv => {
-            let heading = ["stage", "scimId", "name", "due", "detail", "deferred"];
-            out.write_all(csv::line(heading).as_bytes())?;
-            for step in &plan.steps {
-                let (name, due) = (step.name.as_deref().unwrap_or_default(), time::show(step.due));
-                let cells = [step.stage.as_str(), &step.scim_id, name, &due, &step.detail, ""];
-                out.write_all(csv::line(cells).as_bytes())?;
-            }
-            for it in &plan.deferred {
-                let name = it.name.as_deref().unwrap_or_default();
-                let cells = [it.stage.as_str(), &it.scim_id, name, "", "", &it.reason];
-                out.write_all(csv::line(cells).as_bytes())?;
-            }
-            Ok(())
-        }
+    if format == Format::Json {
+        write_json(out, plan)?;
+        return writeln!(out);
     }
-}
-
-/// A line.
-fn typed(kind: &str, mut item: Value) -> String {
-    if let Some(object) = item.as_object_mut() {
-        object.insert("type".to_owned(), kind.into());
+    let columns = ["stage", "scimId", "name", "due", "detail", "deferred"];
+    let Some(mut rows) = RowWriter::begin(&mut *out, format, &columns)? else {
+        return text(plan, out);
+    };
+    rows.object(|| {
+        let whole = json!({
+            "version": plan.version,
+            "hash": plan.hash,
+            "verdict": plan.verdict,
+            "reasons": plan.reasons,
+            "thresholds": plan.thresholds,
+        });
+        json!(typed("plan", whole))
+    })?;
+    for step in &plan.steps {
+        rows.object(|| json!(typed("step", step)))?;
+        let (name, due) = (step.name.as_deref().unwrap_or_default(), time::show(step.due));
+        rows.cells(|| [step.stage.as_str(), &step.scim_id, name, &due, &step.detail, ""])?;
     }
-    escaped_json(item.to_string()) + "\n"
+    for it in &plan.deferred {
+        rows.object(|| json!(typed("deferral", it)))?;
+        let name = it.name.as_deref().unwrap_or_default();
+        rows.cells(|| [it.stage.as_str(), &it.scim_id, name, "", "", &it.reason])?;
+    }
+    rows.end()
 }
 
 fn text(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {

@@ -1,10 +1,10 @@
 //! `drift`: the findings that are open, and what is done about them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Utc;
-use clap::ValueEnum;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::context::{self, Loaded};
 use super::error::Error;
@@ -13,7 +13,9 @@ use super::{output, time};
 use crate::drift::{Item, report};
 use crate::reconcile::mend::{self, Action, Mended};
 use crate::reconcile::stored;
-use crate::report::{csv, escaped_json, json, visible};
+use crate::report::json::finding;
+use crate::report::rows::RowWriter;
+use crate::report::{Format, visible};
 use crate::store::Store;
 use crate::store::findings::{self, Stored};
 
@@ -23,7 +25,7 @@ pub enum Command {
     /// Show the open findings, ignored ones included
     List {
         /// What the list looks like
-        #[arg(long, value_enum, default_value_t = Format::Text)]
+        #[arg(long, value_parser = output::one_of(&FORMATS), default_value = "text")]
         format: Format,
     },
     /// Write what Entra asserted into kpifire's tables
@@ -49,18 +51,12 @@ pub enum Command {
     },
 }
 
-/// How `drift list` looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table, for a person
-    Text,
-    /// One array
-    Json,
-    /// One object a line
-    Ndjson,
-    /// A heading, then a row a line (RFC 4180)
-    Csv,
-}
+const FORMATS: [(Format, &str); 4] = [
+    (Format::Text, "A table, for a person"),
+    (Format::Json, "One array"),
+    (Format::Ndjson, "One object a line"),
+    (Format::Csv, "A heading, then a row a line (RFC 4180)"),
+];
 
 /// Does it.
 ///
@@ -127,65 +123,73 @@ async fn list(store: &Store, format: Format) -> Result<(), Error> {
         .read(|tx| Box::pin(findings::open(tx)))
         .await
         .map_err(|error| Error::failed("the findings can't be read", error))?;
-    output::print(&render(open, format))
+    let listed = listed(open);
+    output::write(|out| {
+        let Some(mut rows) = RowWriter::begin(&mut *out, format, &HEADING)? else {
+            return out.write_all(text(&listed).as_bytes());
+        };
+        for finding in &listed {
+            rows.object(|| object(finding))?;
+            rows.cells(|| cells(finding).map(Option::unwrap_or_default))?;
+        }
+        rows.end()
+    })
 }
 
-fn render(open: Vec<Stored>, format: Format) -> String {
-    let mut ignored: Vec<(String, Option<String>)> = Vec::new();
-    let mut items = Vec::new();
-    for stored in open {
-        if let Some((_, reason)) = &stored.ignored {
-            ignored.push((stored.id.clone(), reason.clone()));
-        }
+/// An open finding.
+struct Listed {
+    item: Item,
+    ignored: Option<Ignored>,
+}
+
+/// That somebody set it aside.
+struct Ignored {
+    reason: Option<String>,
+}
+
+fn listed(open: Vec<Stored>) -> Vec<Listed> {
+    let reasons = open.iter().filter_map(|stored| {
+        let (_, reason) = stored.ignored.as_ref()?;
+        Some((stored.id.clone(), Ignored { reason: reason.clone() }))
+    });
+    let mut ignored: BTreeMap<String, Ignored> = reasons.collect();
+    let items = open.into_iter().map(|stored| {
         // To the list a finding is new until a second run has seen it.
         let last_seen = stored.last_seen;
-        items.push(stored::item(stored, last_seen));
-    }
+        stored::item(stored, last_seen)
+    });
+    let mut items: Vec<Item> = items.collect();
     report::sort(&mut items);
-    let reason = |id: &str| ignored.iter().find(|(it, _)| it == id).map(|(_, reason)| reason);
-    let object = |item: &Item| {
-        let mut object = json::finding(item);
-        if let Value::Object(object) = &mut object {
-            object.insert("ignored".to_owned(), reason(&item.id).is_some().into());
-            let reason = reason(&item.id).cloned().flatten();
-            object.insert("ignoredReason".to_owned(), reason.into());
-        }
-        object
-    };
-    match format {
-        Format::Json => {
-            let all: Vec<Value> = items.iter().map(object).collect();
-            escaped_json(format!("{:#}\n", Value::Array(all)))
-        }
-        Format::Ndjson => {
-            items.iter().map(|item| escaped_json(object(item).to_string() + "\n")).collect()
-        }
-        Format::Csv => {
-            let lines = items.iter().map(|item| {
-                let cells = cells(item, reason(&item.id).is_some());
-                csv::line(cells.map(Option::unwrap_or_default))
-            });
-            std::iter::once(csv::line(HEADING)).chain(lines).collect()
-        }
-        Format::Text if items.is_empty() => "No finding is open.\n".to_owned(),
-        Format::Text => {
-            let heading = HEADING.map(str::to_uppercase).to_vec();
-            let shown = |cell: Option<String>| match cell {
-                Some(text) => visible(&text).into_owned(),
-                None => "-".to_owned(),
-            };
-            let lines = items
-                .iter()
-                .map(|item| cells(item, reason(&item.id).is_some()).map(shown).to_vec());
-            output::table(&std::iter::once(heading).chain(lines).collect::<Vec<_>>())
-        }
+    let listed = items.into_iter().map(|item| Listed { ignored: ignored.remove(&item.id), item });
+    listed.collect()
+}
+
+fn object(Listed { item, ignored }: &Listed) -> Value {
+    let mut object = json!(finding(item));
+    if let Value::Object(object) = &mut object {
+        object.insert("ignored".to_owned(), ignored.is_some().into());
+        let reason = ignored.as_ref().and_then(|ignored| ignored.reason.clone());
+        object.insert("ignoredReason".to_owned(), reason.into());
     }
+    object
+}
+
+fn text(listed: &[Listed]) -> String {
+    if listed.is_empty() {
+        return "No finding is open.\n".to_owned();
+    }
+    let heading = HEADING.map(str::to_uppercase);
+    let rows = listed.iter().map(|finding| {
+        cells(finding)
+            .map(|cell| cell.map_or_else(|| "-".to_owned(), |text| visible(&text).into_owned()))
+    });
+    output::table(&heading.each_ref().map(String::as_str), rows)
 }
 
 const HEADING: [&str; 9] =
     ["id", "severity", "kind", "name", "attribute", "expected", "actual", "since", "ignored"];
 
-fn cells(item: &Item, ignored: bool) -> [Option<String>; 9] {
+fn cells(Listed { item, ignored }: &Listed) -> [Option<String>; HEADING.len()] {
     let finding = &item.finding;
     let text = |value: &Value| match value {
         Value::Null => None,
@@ -201,6 +205,6 @@ fn cells(item: &Item, ignored: bool) -> [Option<String>; 9] {
         text(&finding.expected),
         text(&finding.actual),
         Some(time::show(item.first_seen)),
-        ignored.then(|| "ignored".to_owned()),
+        ignored.is_some().then(|| "ignored".to_owned()),
     ]
 }

@@ -64,8 +64,7 @@ async fn status(store: &Store, limits: Guard) -> Result<(), Error> {
         ("guard.max_percent", limit(limits.max_percent.map(|it| format!("{it} %")))),
         ("allowed until", time::show_optional(until.map(|it| it.and_utc()))),
     ];
-    let rows: Vec<_> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    output::print(&output::table(&rows))
+    output::print(&output::named(rows))
 }
 
 async fn allow(store: &Store, duration: Duration) -> Result<(), Error> {

@@ -77,8 +77,8 @@ async fn down(store: &Store, consent: Consent) -> Result<(), Error> {
         .map_err(|error| failed("can't tell what would be lost", error))?;
     if !lost.is_empty() {
         output::remark("this will be lost:");
-        let rows = lost.iter().map(|(table, rows)| vec![(*table).to_owned(), rows.to_string()]);
-        output::remark(output::table(&rows.collect::<Vec<_>>()).trim_end());
+        let rows = lost.iter().map(|(table, rows)| (*table, rows.to_string()));
+        output::remark(output::named(rows).trim_end());
         output::remark(
             "`kpifire-scim export` keeps a copy. Stop every agent on this database first.",
         );

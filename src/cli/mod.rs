@@ -5,8 +5,8 @@
 pub mod audit;
 pub mod check;
 pub mod cleanup;
-pub mod client;
 pub mod context;
+pub mod credential;
 pub mod demo;
 pub mod drift;
 pub mod error;
@@ -27,7 +27,6 @@ pub mod report;
 pub mod serve;
 pub mod status;
 pub mod time;
-pub mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -69,10 +68,10 @@ enum Command {
     Import(import::Args),
     /// Manage the tokens that clients authenticate with
     #[command(subcommand)]
-    Token(token::Command),
+    Token(credential::Token),
     /// Manage the OAuth 2.0 clients that ask for short-lived tokens at /oauth/token
     #[command(subcommand)]
-    Client(client::Command),
+    Client(credential::Client),
     /// Propose a profile for a database, or show the one in use
     #[command(subcommand)]
     Profile(profile::Command),
@@ -146,8 +145,8 @@ fn execute(command: Command, globals: &Globals) -> Result<u8, Error> {
         Command::Migrate(args) => migrate::run(&args, globals),
         Command::Export(args) => export::run(&args, globals),
         Command::Import(args) => import::run(&args, globals),
-        Command::Token(command) => token::run(command, globals),
-        Command::Client(command) => client::run(command, globals),
+        Command::Token(command) => credential::run(command, globals),
+        Command::Client(command) => credential::run(command, globals),
         Command::Profile(command) => profile::run(&command, globals),
         Command::Reconcile(args) => return reconcile::run(&args, globals),
         Command::Cleanup(command) => return cleanup::run(command, globals),

@@ -2,8 +2,12 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::error::Error;
+use crate::report::columns::Columns;
 
 /// Writes a result to stdout.
 ///
@@ -60,13 +64,23 @@ pub fn confirm(question: &str, what: &str) -> Result<bool, Error> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Rows in columns as wide as their widest cell, two spaces apart.
-pub fn table(rows: &[Vec<String>]) -> String {
-    let mut widths = Vec::new();
-    for row in rows {
-        widen(&mut widths, row);
-    }
-    rows.iter().map(|row| aligned(row, &widths) + "\n").collect()
+/// Rows under a heading, in columns.
+pub fn table<R: AsRef<[String]>>(heading: &[&str], rows: impl IntoIterator<Item = R>) -> String {
+    let heading: Vec<String> = heading.iter().map(ToString::to_string).collect();
+    let rows: Vec<R> = rows.into_iter().collect();
+    lines(std::iter::once(heading.as_slice()).chain(rows.iter().map(AsRef::as_ref)))
+}
+
+/// Values, each with its name before it.
+pub fn named<'a>(values: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let values = values.into_iter().map(|(name, value)| [name.to_owned(), value]);
+    let values: Vec<[String; 2]> = values.collect();
+    lines(values.iter().map(<[String; 2]>::as_slice))
+}
+
+fn lines<'a>(rows: impl Iterator<Item = &'a [String]> + Clone) -> String {
+    let columns = Columns::of(rows.clone());
+    rows.map(|row| columns.line(row) + "\n").collect()
 }
 
 /// As [`table`], of rows that are made twice, so that they need not be kept.
@@ -79,28 +93,23 @@ pub fn write_table<const N: usize, Rows: Iterator<Item = [String; N]>>(
     rows: impl Fn() -> Rows,
 ) -> io::Result<()> {
     let rows = || std::iter::once(heading.map(str::to_owned)).chain(rows());
-    let mut widths = Vec::new();
+    let columns = Columns::of(rows());
     for row in rows() {
-        widen(&mut widths, &row);
-    }
-    for row in rows() {
-        writeln!(out, "{}", aligned(&row, &widths))?;
+        writeln!(out, "{}", columns.line(&row))?;
     }
     Ok(())
 }
 
-/// Makes columns wide enough for a row.
-fn widen(widths: &mut Vec<usize>, row: &[String]) {
-    widths.resize(widths.len().max(row.len()), 0);
-    for (width, cell) in widths.iter_mut().zip(row) {
-        *width = (*width).max(cell.chars().count());
-    }
-}
-
-/// A row's cells in columns of these widths.
-fn aligned(row: &[String], widths: &[usize]) -> String {
-    let cells = row.iter().zip(widths).map(|(cell, &width)| format!("{cell:<width$}"));
-    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+/// What an option takes: one of these values, each with what help says of it.
+pub fn one_of<T>(choices: &[(T, &'static str)]) -> impl TypedValueParser<Value = T> + use<T>
+where
+    T: Copy + Into<&'static str> + FromStr<Err = strum::ParseError> + Send + Sync + 'static,
+{
+    let values = choices.iter().map(|(value, help)| {
+        let name: &'static str = (*value).into();
+        PossibleValue::new(name).help(*help)
+    });
+    PossibleValuesParser::new(values.collect::<Vec<_>>()).try_map(|name| name.parse())
 }
 
 #[cfg(test)]
@@ -109,10 +118,11 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = [["name", "scope"], ["entra-production", "read"]];
-        let rows: Vec<Vec<String>> =
-            rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
-        assert_eq!(table(&rows), "name              scope\nentra-production  read\n");
-        assert_eq!(table(&[]), "");
+        let rows = [["entra-production", "read"]].map(|row| row.map(str::to_owned));
+        assert_eq!(
+            table(&["name", "scope"], rows),
+            "name              scope\nentra-production  read\n"
+        );
+        assert_eq!(named([]), "");
     }
 }

@@ -30,11 +30,19 @@ pub struct Args {
     output: Output,
 }
 
+const FORMATS: [(Format, &str); 5] = [
+    (Format::Text, "For a terminal: 80 columns and lines at most, the top findings of each kind"),
+    (Format::Json, "One object"),
+    (Format::Ndjson, "The run on the first line, then a finding a line"),
+    (Format::Csv, "A row a finding (RFC 4180)"),
+    (Format::Html, "One page that needs nothing else: search, filter, sort, charts"),
+];
+
 /// Where a report goes, and how it looks.
 #[derive(Debug, clap::Args)]
 pub struct Output {
     /// How the report looks; by the file's extension when it isn't said, or else text
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = output::one_of(&FORMATS))]
     format: Option<Format>,
     /// Write the report to a file, which is replaced whole, instead of stdout
     #[arg(long, value_name = "FILE")]
@@ -49,9 +57,7 @@ impl Output {
     pub fn write(&self, report: &Report) -> Result<(), Error> {
         let format = self.format.unwrap_or_else(|| self.by_extension());
         match &self.out {
-            None => output::write(|out| {
-                report::pieces(report, format).try_for_each(|it| out.write_all(it.as_bytes()))
-            }),
+            None => output::write(|out| report::write(out, report, format)),
             Some(file) => {
                 output::replace(file, &report::render(report, format))?;
                 output::remark(&format!("{} {}", report.verdict.as_str(), file.display()));
@@ -63,11 +69,8 @@ impl Output {
     fn by_extension(&self) -> Format {
         let extension = self.out.as_ref().and_then(|file| file.extension());
         match extension.and_then(|it| it.to_str()) {
-            Some("json") => Format::Json,
-            Some("ndjson") => Format::Ndjson,
-            Some("csv") => Format::Csv,
-            Some("html" | "htm") => Format::Html,
-            _ => Format::Text,
+            Some("htm") => Format::Html,
+            extension => extension.and_then(|it| it.parse().ok()).unwrap_or(Format::Text),
         }
     }
 }

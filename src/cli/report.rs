@@ -45,10 +45,10 @@ fn unreadable(error: store::Error) -> Error {
 
 async fn list(store: &Store) -> Result<String, Error> {
     let rows = store.read(|tx| Box::pin(runs::all(tx))).await.map_err(unreadable)?;
-    let heading = ["RUN", "KIND", "STARTED", "VERDICT", "CAME TO", "BEGUN BY"].map(str::to_owned);
+    let heading = &["RUN", "KIND", "STARTED", "VERDICT", "CAME TO", "BEGUN BY"];
     let lines = rows.iter().map(|run| {
         let kind = run.job.as_deref().unwrap_or(RECONCILE);
-        vec![
+        [
             run.id.clone(),
             kind.to_owned(),
             time::show(run.started.and_utc()),
@@ -57,7 +57,7 @@ async fn list(store: &Store) -> Result<String, Error> {
             run.slot.map_or_else(|| "a person".to_owned(), |_| format!("schedule.{kind}")),
         ]
     });
-    Ok(output::table(&std::iter::once(heading.to_vec()).chain(lines).collect::<Vec<_>>()))
+    Ok(output::table(heading, lines))
 }
 
 /// How much it found, or did of what it planned.

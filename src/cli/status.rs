@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDateTime, Timelike as _, Utc};
 use super::context;
 use super::error::Error;
 use super::globals::Globals;
-use super::{client, output, time, token};
+use super::{credential, output, time};
 use crate::config::{Config, Cron, Schedule};
 use crate::notify;
 use crate::presence;
@@ -38,7 +38,7 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         };
         let mut text = render(&config, &status, &tokens, now);
         if !clients.is_empty() {
-            let _ = write!(text, "\n{}", output::table(&client::rows(&clients)));
+            let _ = write!(text, "\n{}", credential::table(Kind::Client, &clients));
         }
         output::print(&text)
     })
@@ -46,36 +46,31 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
 
 fn render(config: &Config, status: &Status, tokens: &[Credential], now: DateTime<Utc>) -> String {
     let database = format!("{} ({})", config.database.url, status.version);
-    let mut rows = vec![pair("database", database)];
+    let mut rows = vec![("database", database)];
     if !status.pending.is_empty() {
         let pending = status.pending.join(", ");
-        rows.push(pair("sidecar", format!("not up to date: {pending}; run kpifire-scim migrate")));
-        return output::table(&rows);
+        rows.push(("sidecar", format!("not up to date: {pending}; run kpifire-scim migrate")));
+        return output::named(rows);
     }
-    rows.push(pair("sidecar", "up to date".to_owned()));
+    rows.push(("sidecar", "up to date".to_owned()));
     let contact = status.last_contact.map(|at| ago(at, now));
-    rows.push(pair("last contact", contact.unwrap_or_else(|| "never".to_owned())));
+    rows.push(("last contact", contact.unwrap_or_else(|| "never".to_owned())));
     let write = status.last_write.as_ref();
     let write = write.map(|(at, token)| format!("{}, by {}", ago(*at, now), visible(token)));
-    rows.push(pair("last write", write.unwrap_or_else(|| "never".to_owned())));
-    rows.push(pair(
-        "last 24 h",
-        counts(status.outcomes.iter().map(|(name, n)| (name.clone(), *n))),
-    ));
+    rows.push(("last write", write.unwrap_or_else(|| "never".to_owned())));
+    rows.push(("last 24 h", counts(status.outcomes.iter().map(|(name, n)| (name.clone(), *n)))));
     let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
-    rows.push(pair("links", counts(links)));
-    rows.push(pair("agents", agents(&status.agents)));
-    rows.push(pair("last run", last_run(status)));
+    rows.push(("links", counts(links)));
+    rows.push(("agents", agents(&status.agents)));
+    rows.push(("last run", last_run(status)));
     let schedule = &config.schedule;
-    rows.push(pair("next runs", next_times(schedule.reconcile.as_ref(), schedule, now)));
-    rows.push(pair("next cleanups", next_times(schedule.cleanup.as_ref(), schedule, now)));
+    rows.push(("next runs", next_times(schedule.reconcile.as_ref(), schedule, now)));
+    rows.push(("next cleanups", next_times(schedule.cleanup.as_ref(), schedule, now)));
     for channel in notify::channels(&config.notify).iter() {
         let outbox = status.outbox.get(channel.as_str()).cloned().unwrap_or_default();
-        rows.push(pair(channel.as_str(), told(&outbox)));
+        rows.push((channel.as_str(), told(&outbox)));
     }
-    let mut text = output::table(&rows);
-    let _ = write!(text, "\n{}", output::table(&token::rows(tokens)));
-    text
+    format!("{}\n{}", output::named(rows), credential::table(Kind::Token, tokens))
 }
 
 /// `2026-11-24 02:17:00 UTC, 5m ago`
@@ -142,10 +137,6 @@ pub fn next_times(line: Option<&Cron>, schedule: &Schedule, now: DateTime<Utc>) 
     };
     let shown: Vec<String> = next.iter().map(|at| at.format(form).to_string()).collect();
     shown.join(", ")
-}
-
-fn pair(name: &str, value: String) -> Vec<String> {
-    vec![name.to_owned(), value]
 }
 
 fn counts<N: std::fmt::Display>(counted: impl Iterator<Item = (String, N)>) -> String {

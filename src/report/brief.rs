@@ -110,7 +110,7 @@ pub fn keys(report: &Report, most: usize) -> Value {
     }
     let listed = worst(report, most);
     let more = report.findings.len() - listed.len();
-    let findings: Vec<Value> = listed.into_iter().map(json::finding).collect();
+    let findings: Vec<Value> = listed.into_iter().map(|item| json!(json::finding(item))).collect();
     json!({
         "id": report.run.id,
         "finished": words::rfc3339(report.run.finished),

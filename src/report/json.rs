@@ -1,10 +1,12 @@
 //! The report for programs: one object (JSON), or a line for the run and one for each finding
 //! (NDJSON). Owns the keys, which are the format's version 1.
 
+use std::io::{self, Write};
+
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::visible::escaped_json;
+use super::visible::write_json;
 use super::words::rfc3339;
 use crate::drift::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
 
@@ -12,29 +14,21 @@ use crate::drift::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, Tre
 const VERSION: u32 = 1;
 
 /// One object, for reading too.
-pub fn render(report: &Report) -> String {
+pub(super) fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let findings = report.findings.iter().map(FindingKeys::of).collect();
     let whole = ReportKeys { findings: Some(findings), ..ReportKeys::of(report) };
-    // What is written here has text for keys, and nothing else could fail.
-    escaped_json(serde_json::to_string_pretty(&whole).unwrap_or_default()) + "\n"
+    write_json(out, &whole)?;
+    out.write_all(b"\n")
 }
 
-/// The run, `"type": "run"`, then a line for each finding, `"type": "finding"`; each ends with a
-/// line break.
-pub fn lines(report: &Report) -> impl Iterator<Item = String> + '_ {
-    let run = line("run", &ReportKeys::of(report));
-    let findings = report.findings.iter().map(|item| line("finding", &FindingKeys::of(item)));
-    std::iter::once(run).chain(findings)
+/// Everything but the findings.
+pub(super) fn run(report: &Report) -> impl Serialize + '_ {
+    ReportKeys::of(report)
 }
 
-fn line(kind: &str, rest: &impl Serialize) -> String {
-    #[derive(Serialize)]
-    struct Line<'a, T> {
-        r#type: &'a str,
-        #[serde(flatten)]
-        rest: &'a T,
-    }
-    escaped_json(serde_json::to_string(&Line { r#type: kind, rest }).unwrap_or_default()) + "\n"
+/// A finding's object, as every list of findings has it.
+pub fn finding(item: &Item) -> impl Serialize + '_ {
+    FindingKeys::of(item)
 }
 
 #[derive(Serialize)]
@@ -169,10 +163,4 @@ impl<'a> FindingKeys<'a> {
 
 fn by_name<S: Serializer>(point: &TrendPoint, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(point.counts.iter().map(|(kind, count)| (kind.as_str(), count)))
-}
-
-/// A finding's object, as the reports have it.
-pub fn finding(item: &Item) -> Value {
-    // What is written here has text for keys, and nothing else could fail.
-    serde_json::to_value(FindingKeys::of(item)).unwrap_or_default()
 }

@@ -7,10 +7,12 @@
 
 pub mod brief;
 mod charts;
-pub mod csv;
+pub mod columns;
+mod csv;
 pub mod html;
 pub mod json;
 pub mod mask;
+pub mod rows;
 pub mod text;
 mod visible;
 pub(crate) mod words;
@@ -18,52 +20,67 @@ pub(crate) mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::io::{self, Write};
+
+use strum::{Display, EnumString, IntoStaticStr};
+
+use rows::RowWriter;
+
 pub use mask::masked;
 pub(crate) use visible::{escaped_json, visible, write_json};
 
 use crate::drift::Report;
 
-/// What a report can be rendered as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+/// How what a command prints can look; not every command has all of them.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum Format {
-    /// For a terminal: 80 columns and lines at most, the top findings of each kind
+    /// For a person at a terminal.
     Text,
-    /// One object
+    /// One value.
     Json,
-    /// The run on the first line, then a finding a line
+    /// A value a line.
     Ndjson,
-    /// A row a finding (RFC 4180)
+    /// A heading, then a row a line (RFC 4180).
     Csv,
-    /// One page that needs nothing else: search, filter, sort, charts
+    /// One page that needs nothing else.
     Html,
-}
-
-impl Format {
-    /// Its name on the command line, and the extension of its files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-            Self::Ndjson => "ndjson",
-            Self::Csv => "csv",
-            Self::Html => "html",
-        }
-    }
 }
 
 /// The report in this format.
 pub fn render(report: &Report, format: Format) -> String {
-    pieces(report, format).collect()
+    let mut whole = Vec::new();
+    // Nothing fails that is written into memory, and what is written is text.
+    drop(write(&mut whole, report, format));
+    String::from_utf8(whole).unwrap_or_default()
 }
 
-/// The same piece by piece, for whoever writes it as it is made: a line each where it has lines.
-pub fn pieces(report: &Report, format: Format) -> Box<dyn Iterator<Item = String> + '_> {
-    let whole = |text: String| Box::new(std::iter::once(text));
+/// Writes the report in this format: line by line where it has lines.
+///
+/// # Errors
+/// The writer's.
+pub fn write(out: &mut dyn Write, report: &Report, format: Format) -> io::Result<()> {
     match format {
-        Format::Text => whole(text::render(report)),
-        Format::Json => whole(json::render(report)),
-        Format::Ndjson => Box::new(json::lines(report)),
-        Format::Csv => Box::new(csv::lines(report)),
-        Format::Html => whole(html::render(report)),
+        Format::Text => out.write_all(text::render(report).as_bytes()),
+        Format::Json => json::write(out, report),
+        Format::Html => out.write_all(html::render(report).as_bytes()),
+        Format::Ndjson | Format::Csv => lines(out, report, format),
     }
+}
+
+/// In NDJSON the run comes first. In CSV a row for each reason why it is not to be relied on does,
+/// with no kind and no id: without them an incomplete run's file would be as empty as a clean one's.
+fn lines(out: &mut dyn Write, report: &Report, format: Format) -> io::Result<()> {
+    let Some(mut rows) = RowWriter::begin(out, format, &csv::COLUMNS)? else { return Ok(()) };
+    rows.object(|| rows::typed("run", json::run(report)))?;
+    for reason in &report.reasons {
+        rows.cells(|| csv::reason(report, reason))?;
+    }
+    for item in &report.findings {
+        rows.object(|| rows::typed("finding", json::finding(item)))?;
+        rows.cells(|| csv::finding(report, item))?;
+    }
+    rows.end()
 }

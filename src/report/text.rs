@@ -3,6 +3,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::columns::Columns;
 use super::visible::{cut, padded, visible, wrapped};
 use super::words;
 use crate::drift::{Count, Item, Kind, Report, Verdict};
@@ -108,7 +109,9 @@ fn counts(report: &Report) -> Vec<String> {
             String::new(),
         ]);
     }
-    std::iter::once(String::new()).chain(table(&rows)).collect()
+    let columns = Columns::of(&rows).numbers_after(2);
+    let lines = rows.iter().map(|row| columns.line(row));
+    std::iter::once(String::new()).chain(lines).collect()
 }
 
 fn count_row(report: &Report, count: &Count) -> [String; 8] {
@@ -122,19 +125,6 @@ fn count_row(report: &Report, count: &Count) -> [String; 8] {
         words::number(count.resolved),
         words::oldest(report, count),
     ]
-}
-
-/// Words to the left, numbers to the right, two spaces apart.
-fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|c| c.width()).max();
-    let widths: [usize; N] = std::array::from_fn(|at| width(at).unwrap_or(0));
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
-            if at < 2 { padded(cell, width) } else { format!("{cell:>width$}") }
-        });
-        cells.collect::<Vec<_>>().join("  ")
-    };
-    rows.iter().map(line).collect()
 }
 
 /// The findings of a kind that are listed, out of how many.

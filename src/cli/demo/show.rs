@@ -33,14 +33,13 @@ pub fn entrance(place: &Place, program: &str, doors: &Doors<'_>, token: &str) ->
         ("console", format!("{}/ (for a browser on this machine, without a login)", doors.console)),
         ("database", place.database.display().to_string()),
         ("configuration", place.config.display().to_string()),
-    ]
-    .map(|(name, value)| vec![name.to_owned(), value]);
+    ];
     let config = quoted(&place.config);
     format!(
         "{}\nTo paste into another terminal:\n\n{}\n\
          \x20 {program} status --config {config}\n\
          \x20 {program} audit --config {config} --user quality.lead@plant.example\n\n",
-        output::table(&rows),
+        output::named(rows),
         requests(&place.token, doors),
     )
 }
@@ -116,10 +115,12 @@ async fn rows(store: &Store, sql: &'static str) -> Result<Vec<Vec<String>>, Erro
         .map_err(|error| Error::failed("can't read kpifire's tables", error))
 }
 
-fn titled(title: &str, heading: &[&str], rows: Vec<Vec<String>>) -> String {
-    let heading = heading.iter().map(ToString::to_string).collect();
-    let lines: Vec<Vec<String>> = std::iter::once(heading).chain(rows).collect();
-    format!("{title}\n{}", output::table(&lines))
+fn titled<R: AsRef<[String]>>(
+    title: &str,
+    heading: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> String {
+    format!("{title}\n{}", output::table(heading, rows))
 }
 
 /// The audit rows by what was done to what.
@@ -132,9 +133,9 @@ fn counted(audited: &[AuditRow]) -> String {
         let kind = row.resource_type.as_deref().unwrap_or("-");
         *counts.entry([kind, &row.operation, &row.outcome]).or_default() += 1;
     }
-    let rows = counts.iter().map(|(key, count)| {
-        key.iter().map(ToString::to_string).chain([count.to_string()]).collect()
+    let rows = counts.iter().map(|([resource, operation, outcome], count)| {
+        [*resource, operation, outcome, &count.to_string()].map(str::to_owned)
     });
     let title = format!("audit trail, new since the demo began: {}", audited.len());
-    titled(&title, &["RESOURCE", "OPERATION", "OUTCOME", "ROWS"], rows.collect())
+    titled(&title, &["RESOURCE", "OPERATION", "OUTCOME", "ROWS"], rows)
 }

@@ -53,9 +53,3 @@ fn csv() {
     let text = render(&fixture::incomplete(), Format::Csv);
     insta::assert_snapshot!("csv_incomplete", text.replace('\r', "␍"));
 }
-
-#[test]
-fn a_csv_line_is_quoted_and_disarmed() {
-    let line = crate::report::csv::line(["7", "a,b", "say \"hi\"", "=1+1"]);
-    assert_eq!(line, "7,\"a,b\",\"say \"\"hi\"\"\",'=1+1\r\n");
-}
