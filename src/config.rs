@@ -25,7 +25,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -240,10 +240,5 @@ impl Config {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
-    }
-
-    /// The profile's file; `None` for a built-in.
-    pub fn profile_file(&self) -> Option<&Path> {
-        crate::profile::builtin(&self.profile).is_none().then(|| Path::new(&self.profile))
     }
 }

@@ -212,7 +212,7 @@ fn of_the_database(registry: &mut Registry, figures: &Figures) {
         })
     });
     labelled(registry, "kpifire_scim_links", "Resources that Entra knows, by state", links);
-    let findings = Kind::ALL.map(|kind| {
+    let findings = Kind::ALL.iter().map(|&kind| {
         let severity = kind.severity().as_str().to_owned();
         let labels = vec![("kind", kind.as_str().to_owned()), ("severity", severity)];
         (labels, whole(figures.findings.get(&kind).copied().unwrap_or_default()))

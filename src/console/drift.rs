@@ -86,6 +86,6 @@ fn counts(run: &RunRow, open: &BTreeMap<Kind, Open>) -> Vec<Count> {
             oldest: open.map(|open| open.oldest.and_utc()),
         }
     };
-    let counts = Kind::ALL.map(count).into_iter();
+    let counts = Kind::ALL.iter().copied().map(count);
     counts.filter(|count| count.now + count.before + count.resolved > 0).collect()
 }

@@ -3,11 +3,25 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::scim::ResourceType;
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Entra disabled (or deleted) the user, kpifire enabled it again natively.
     Reactivated,
@@ -50,7 +64,8 @@ pub enum Kind {
 }
 
 /// How bad it is; the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Severity {
     /// Somebody has access who shouldn't, or may be taken for somebody else.
     Critical,
@@ -64,42 +79,17 @@ pub enum Severity {
 
 impl Severity {
     /// Every severity, the worst first.
-    pub const ALL: [Self; 4] = [Self::Critical, Self::Error, Self::Warning, Self::Info];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Its name in reports.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Info => "info",
-        }
+        self.into()
     }
 }
 
 impl Kind {
     /// Every kind, in the order of reports: by severity, then as declared.
-    pub const ALL: [Self; 19] = [
-        Self::Reactivated,
-        Self::Recycled,
-        Self::Missing,
-        Self::Duplicate,
-        Self::Ambiguous,
-        Self::TeamMissing,
-        Self::StaleSource,
-        Self::SourceMissing,
-        Self::Attribute,
-        Self::WronglyDisabled,
-        Self::MemberExtra,
-        Self::MemberMissing,
-        Self::TeamAttribute,
-        Self::OrphanMember,
-        Self::InvalidValue,
-        Self::OverdueCleanup,
-        Self::SourceExtra,
-        Self::SourceAttribute,
-        Self::Unmanaged,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Those that only a comparison with an export of Entra sees, and only it sees gone.
     pub const OF_EXPORTS: [Self; 3] =
@@ -107,32 +97,12 @@ impl Kind {
 
     /// Its name in reports, commands and `scim_findings.kind`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reactivated => "reactivated",
-            Self::Recycled => "recycled",
-            Self::Missing => "missing",
-            Self::Duplicate => "duplicate",
-            Self::Ambiguous => "ambiguous",
-            Self::TeamMissing => "team_missing",
-            Self::StaleSource => "stale_source",
-            Self::SourceMissing => "source_missing",
-            Self::Attribute => "attribute",
-            Self::WronglyDisabled => "wrongly_disabled",
-            Self::MemberExtra => "member_extra",
-            Self::MemberMissing => "member_missing",
-            Self::TeamAttribute => "team_attribute",
-            Self::OrphanMember => "orphan_member",
-            Self::InvalidValue => "invalid_value",
-            Self::OverdueCleanup => "overdue_cleanup",
-            Self::SourceExtra => "source_extra",
-            Self::SourceAttribute => "source_attribute",
-            Self::Unmanaged => "unmanaged",
-        }
+        self.into()
     }
 
     /// The kind of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+        name.parse().ok()
     }
 
     /// How bad it is.
@@ -289,8 +259,8 @@ mod tests {
         assert_eq!(sorted, Kind::ALL);
         sorted.dedup();
         assert_eq!(sorted.len(), Kind::ALL.len());
-        for kind in Kind::ALL {
-            assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
+        for &kind in Kind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
         }
     }
 

@@ -9,12 +9,27 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
+use strum::{EnumString, IntoStaticStr};
 
 use super::share::{MANY_USERS, percent};
 
 /// A step on a disabled user's way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Stage {
     /// kpifire's memberships go; the desired ones stay.
     Strip,
@@ -29,19 +44,7 @@ pub enum Stage {
 impl Stage {
     /// Its name in plans, the journal and `scim_links.cleanup_stage`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Strip => "strip",
-            Self::Transfer => "transfer",
-            Self::Anonymise => "anonymise",
-            Self::Delete => "delete",
-        }
-    }
-
-    /// The stage of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Strip, Self::Transfer, Self::Anonymise, Self::Delete]
-            .into_iter()
-            .find(|stage| stage.as_str() == name)
+        self.into()
     }
 }
 
@@ -178,8 +181,9 @@ impl Threshold {
 }
 
 /// Whether a plan may be applied.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Readiness {
     /// Nothing is due.
     #[default]
@@ -193,11 +197,7 @@ pub enum Readiness {
 impl Readiness {
     /// Its name in plans.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Empty => "EMPTY",
-            Self::Ready => "READY",
-            Self::Blocked => "BLOCKED",
-        }
+        self.into()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use super::finding::{Finding, Kind};
 use super::plan::{Deferral, Plan, Readiness, Stage, Threshold, by_stage};
@@ -51,7 +52,8 @@ pub struct Run {
 }
 
 /// How a run came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Verdict {
     /// Nothing has drifted.
     Clean,
@@ -66,19 +68,7 @@ pub enum Verdict {
 impl Verdict {
     /// Its name in reports and `scim_runs.verdict`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Clean => "CLEAN",
-            Self::Drift => "DRIFT",
-            Self::Incomplete => "INCOMPLETE",
-            Self::Blocked => "BLOCKED",
-        }
-    }
-
-    /// The verdict of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Clean, Self::Drift, Self::Incomplete, Self::Blocked]
-            .into_iter()
-            .find(|verdict| verdict.as_str() == name)
+        self.into()
     }
 
     /// The exit code that says it.

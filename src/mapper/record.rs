@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
+use strum::{EnumString, IntoStaticStr};
 
 use super::Cell;
 
 /// What ties a resource to Entra.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum LinkState {
     /// Entra found it by an `eq` lookup and knows its id.
     Matched,
@@ -21,16 +23,12 @@ pub enum LinkState {
 impl LinkState {
     /// Its name in `scim_links.state`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Matched => "matched",
-            Self::Managed => "managed",
-            Self::Deleted => "deleted",
-        }
+        self.into()
     }
 
     /// The state of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Matched, Self::Managed, Self::Deleted].into_iter().find(|it| it.as_str() == name)
+        name.parse().ok()
     }
 }
 

@@ -134,7 +134,8 @@ pub fn counts(
     resolved: &BTreeMap<Kind, u64>,
 ) -> Vec<Count> {
     Kind::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|kind| {
             let of_kind = || findings.iter().filter(|item| item.finding.kind == kind);
             let new = of_kind().filter(|item| item.new).count() as u64;

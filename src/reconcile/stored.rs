@@ -86,7 +86,7 @@ fn part<T: DeserializeOwned + Default>(run: &RunRow, name: &str) -> T {
 
 fn kinds(run: &RunRow, name: &str) -> BTreeMap<Kind, u64> {
     let counts: BTreeMap<String, u64> = part(run, name);
-    counts.into_iter().filter_map(|(kind, n)| Some((Kind::from_name(&kind)?, n))).collect()
+    counts.into_iter().filter_map(|(kind, n)| Some((kind.parse().ok()?, n))).collect()
 }
 
 /// A kept finding as a report lists it; `started` is when the run began to read.
@@ -142,7 +142,7 @@ pub fn summary(run: &RunRow, zone: Tz) -> Report {
             started: run.started.and_utc(),
             finished: run.finished.and_utc(),
         },
-        verdict: Verdict::from_name(&run.verdict).unwrap_or(Verdict::Incomplete),
+        verdict: run.verdict.parse().unwrap_or(Verdict::Incomplete),
         reasons: part(run, "reasons"),
         scope: scope(run),
         coverage: coverage(run),

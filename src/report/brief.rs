@@ -100,7 +100,7 @@ pub fn cleanup(report: &Report) -> Option<String> {
 pub fn keys(report: &Report, most: usize) -> Value {
     let mut counts = serde_json::Map::new();
     let severities = words::severities(report);
-    for severity in Severity::ALL {
+    for &severity in Severity::ALL {
         let count = severities.iter().find(|(it, _)| *it == severity).map_or(0, |it| it.1);
         counts.insert(severity.as_str().to_owned(), count.into());
     }

@@ -230,7 +230,7 @@ fn coloured<'a>(points: impl Iterator<Item = &'a TrendPoint>) -> Vec<Kind> {
     let mut most: Vec<(Kind, u64)> = sums.into_iter().collect();
     most.sort_by_key(|(_, sum)| std::cmp::Reverse(*sum));
     let most: Vec<Kind> = most.into_iter().take(COLOURS).map(|(kind, _)| kind).collect();
-    Kind::ALL.into_iter().filter(|kind| most.contains(kind)).collect()
+    Kind::ALL.iter().copied().filter(|kind| most.contains(kind)).collect()
 }
 
 fn bar(

@@ -104,11 +104,7 @@ pub(super) fn severities(report: &Report) -> Vec<(Severity, u64)> {
         let of_it = report.counts.iter().filter(|count| count.kind.severity() == severity);
         of_it.map(|count| count.now).sum()
     };
-    Severity::ALL
-        .map(|severity| (severity, count(severity)))
-        .into_iter()
-        .filter(|c| c.1 > 0)
-        .collect()
+    Severity::ALL.iter().map(|&severity| (severity, count(severity))).filter(|c| c.1 > 0).collect()
 }
 
 /// `2 critical, 1 error, 4 warnings; 3 new, 4 persisting, 1 resolved`

@@ -38,7 +38,7 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
         Ok(parameters) => parameters,
         Err(response) => return response,
     };
-    let kind = match parameters.get("kind").map(|name| (name, Kind::from_name(name))) {
+    let kind = match parameters.get("kind").map(|name| (name, name.parse::<Kind>().ok())) {
         Some((name, None)) => {
             return request.refused(&format!("There is no kind of finding `{name}`."));
         }

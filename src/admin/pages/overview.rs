@@ -284,7 +284,7 @@ fn refusals(figures: &Figures, now: DateTime<Utc>) -> Vec<(String, String)> {
 fn run_view(request: &Request<'_>, figures: &Figures, run: &LastRun) -> RunView {
     let counts = figures.findings.iter().filter(|(_, count)| **count > 0);
     RunView {
-        class: Verdict::from_name(&run.verdict).map_or("", html::class),
+        class: run.verdict.parse::<Verdict>().map_or("", html::class),
         verdict: shown(&run.verdict),
         text: format!("{}, {}", request.when(run.finished), request.ago(run.finished)),
         reasons: run.reasons.iter().map(|reason| shown(reason)).collect(),

@@ -316,7 +316,7 @@ fn counts(findings: &[Item]) -> Vec<Count> {
             oldest: all.iter().map(|item| item.first_seen).min(),
         }
     };
-    let counts = Kind::ALL.into_iter().map(of);
+    let counts = Kind::ALL.iter().copied().map(of);
     counts.filter(|count| count.now + count.before + count.resolved > 0).collect()
 }
 
@@ -343,7 +343,7 @@ fn trend(counts: &[Count]) -> Vec<TrendPoint> {
 /// Every kind, and every hostile name in a name, a value and a reason.
 pub fn every_kind() -> Report {
     let mut findings: Vec<Item> =
-        Kind::ALL.into_iter().enumerate().map(|(at, kind)| item(kind, at)).collect();
+        Kind::ALL.iter().copied().enumerate().map(|(at, kind)| item(kind, at)).collect();
     for (at, name) in hostile().into_iter().enumerate() {
         let mut item = item(Kind::Attribute, 40 + at);
         item.finding.attribute = Some("displayName".to_owned());
@@ -408,7 +408,7 @@ pub fn blocked() -> Report {
 
 /// So many findings, of all kinds but that of which there is one at most.
 pub fn many(number: usize) -> Report {
-    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|k| *k != Kind::StaleSource).collect();
+    let kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|k| *k != Kind::StaleSource).collect();
     // The later a kind comes, the more there are of it.
     let kind = |at: usize| kinds[((at * 7919) % (kinds.len() * kinds.len())).isqrt()];
     drift((0..number).map(|at| item(kind(at), at)).collect())
