@@ -152,7 +152,6 @@ async fn write(
     now: DateTime<Utc>,
     progress: &Progress,
 ) -> Result<Header, Error> {
-    let tables = export::tables(tx).await?;
     let rows = export::counts(tx).await?;
     let header = Header {
         format: FORMAT,
@@ -162,7 +161,7 @@ async fn write(
         rows: rows.into_iter().map(|(name, rows)| (name.to_owned(), rows)).collect(),
     };
     line(out, &header)?;
-    for table in &tables {
+    for table in export::copied() {
         let mut rows = Rows::new(table);
         loop {
             let page = rows.next(tx).await?;
@@ -170,7 +169,7 @@ async fn write(
                 break;
             }
             for row in page {
-                line(out, &Line { table: table.name.to_owned(), row })?;
+                line(out, &Line { table: table.name().to_owned(), row })?;
                 progress.step();
             }
         }
@@ -221,16 +220,15 @@ async fn read(tx: &mut Tx, file: &std::path::Path, progress: &Progress) -> Resul
         return Err(Error::Occupied(occupied));
     }
     export::unseed(tx).await?;
-    let tables = export::tables(tx).await?;
     let mut found: BTreeMap<String, u64> =
-        tables.iter().map(|table| (table.name.to_owned(), 0)).collect();
+        export::copied().map(|table| (table.name().to_owned(), 0)).collect();
     let mut batch: Option<Batch<'_>> = None;
     while let Some((Line { table: name, row }, bytes)) = lines.next()? {
         let number = lines.number;
-        if let Some(done) = batch.take_if(|batch| batch.table.name != name || batch.is_full()) {
+        if let Some(done) = batch.take_if(|batch| batch.table.name() != name || batch.is_full()) {
             done.write(tx, &lines).await?;
         }
-        let Some(table) = tables.iter().find(|table| table.name == name) else {
+        let Some(table) = export::copied().find(|table| table.name() == name) else {
             return Err(lines.bad(number, format!("there is no table `{name}`")));
         };
         let cells = table.cells(&row).map_err(|what| lines.bad(number, what))?;

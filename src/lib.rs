@@ -7,7 +7,7 @@
 //! http (listener → auth → router) → service → scim (parse, filter, patch) → mapper → store → database
 //! ```
 //!
-//! Invariants, of which `tests/architecture.rs` reads the first, second and fourth off the sources:
+//! Invariants, of which `tests/architecture.rs` reads the first, second, fourth and ninth off the sources:
 //!
 //! 1. [`scim`], [`mapper`], [`drift`], [`report`] and the pure parts of [`profile`], [`notify`] and [`reconcile`]
 //!    do no IO, know no SQL and read no clock; `now` is an argument.
@@ -23,6 +23,8 @@
 //! 7. A database error is never "not found", "empty" or 400: it is 503 with Retry-After, or 500,
 //!    logged once.
 //! 8. All state is in the database: any number of agents may run on one database.
+//! 9. Only `store/schema.rs` says which columns a sidecar table has; a row that does not decode is an
+//!    error.
 
 pub mod admin;
 pub mod backup;

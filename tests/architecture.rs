@@ -202,6 +202,75 @@ fn no_statement_formats_a_value_into_quotes() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// What `store/schema.rs` declares: `name: Type`, in braces or in the key's parentheses.
+fn sidecar_columns(sources: &[Source]) -> Vec<String> {
+    let schema = sources.iter().find(|source| source.name == "store/schema.rs").unwrap();
+    let (_, tables) = schema.code.split_once("\ntables! {").unwrap();
+    let declared =
+        tables.split([',', '(', '{', '}', '\n']).filter_map(|part| part.split_once(": "));
+    let mut columns: Vec<_> = declared.map(|(name, _)| name.trim().to_owned()).collect();
+    columns.sort();
+    columns.dedup();
+    assert!(columns.len() > 40, "{columns:?}");
+    columns
+}
+
+/// Which of these words stand behind a text in a file, with or without a table's alias.
+fn behind(source: &Source, text: &str, words: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    // A literal that goes on in the next line is one.
+    let code = source.code.replace("\\\n", " ");
+    for rest in code.split(text).skip(1) {
+        let rest: String = rest.trim_start().chars().take(80).collect();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let first = rest.split(|c| !is_name(c)).next().unwrap_or_default();
+        let word = match rest.get(first.len()..).and_then(|rest| rest.strip_prefix('.')) {
+            Some(after) if first.len() == 1 => {
+                after.split(|c| !is_name(c)).next().unwrap_or_default()
+            }
+            _ => first,
+        };
+        if words.iter().any(|it| it == word) {
+            found.push(format!("{}: {text}{rest}", source.name));
+        }
+    }
+    found
+}
+
+/// Only `store/schema.rs` says which columns a sidecar table has: what is read of one and what is
+/// written into it is made from there, and so is what a row means.
+#[test]
+fn only_the_schema_lists_the_columns_of_a_sidecar_table() {
+    let sources = sources();
+    let columns = sidecar_columns(&sources);
+    let store: Vec<_> = sources.iter().filter(|it| it.is_in(&["store"]) && !it.is_test()).collect();
+    let made = ["store/schema", "store/sidecar"];
+    let mut found = Vec::new();
+    // The system catalogues have columns of the same names.
+    let apart = [&made[..], &["store/catalogue", "store/prove"]].concat();
+    for source in store.iter().filter(|source| !source.is_in(&apart)) {
+        found.extend(behind(source, "SELECT ", &columns));
+        found.extend(behind(source, "raw(\", ", &columns));
+    }
+    // What `migrate --print` hands a DBA is text.
+    let others = store.iter().filter(|it| !it.is_in(&made) && !it.is_in(&["store/migrate"]));
+    found.extend(naming(others.copied(), &["INSERT INTO scim_", "UPDATE scim_"]));
+    // By position are read the rows of the legacy tables, whose columns are the profile's, and those of
+    // the database's own catalogue.
+    let by_position = [
+        "store/row",
+        "store/catalogue",
+        "store/prove",
+        "store/demo",
+        "store/resources",
+        "store/edges",
+        "store/snapshot",
+    ];
+    let others = store.iter().filter(|source| !source.is_in(&by_position));
+    found.extend(naming(others.copied(), &["row.text(", "row.int(", "row.time(", "row.cell("]));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn every_file_opens_with_what_it_owns_and_stays_readable() {
     let mut found = Vec::new();

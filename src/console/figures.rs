@@ -114,7 +114,7 @@ pub async fn read(
                         allowed_until: allowed.map(|at| at.and_utc()),
                     },
                     agents: store::agents::list(tx).await?,
-                    leases: console::leases(tx).await?,
+                    leases: store::lease::all_held(tx).await?,
                     more_writes: i64::try_from(writes.len()).unwrap_or(i64::MAX) >= WRITES,
                     writes,
                     links,

@@ -2,8 +2,10 @@
 
 use chrono::NaiveDateTime;
 
-use super::credentials::{Credential, Kind, credential};
-use super::error::{Error, ErrorKind};
+use super::credentials::{ClientRow, Credential};
+use super::error::Error;
+use super::schema::{scim_access_tokens, scim_clients};
+use super::sidecar::{Fields, fields_of, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 
@@ -11,80 +13,71 @@ use super::transaction::Tx;
 /// after the other. False when its secret is another or it was revoked since it was read. One
 /// statement.
 pub async fn used(tx: &mut Tx, name: &str, hash: &str, now: NaiveDateTime) -> Result<bool, Error> {
-    let sql = Sql::new("UPDATE scim_clients SET last_used = ")
-        .bind(now)
-        .raw(" WHERE revoked IS NULL AND name = ")
-        .bind(name)
-        .raw(" AND hash = ")
-        .bind(hash);
+    let sql = scim_clients::TABLE
+        .update([scim_clients::last_used.to(now)])
+        .raw(" WHERE revoked IS NULL AND ")
+        .append(scim_clients::name.is(name))
+        .raw(" AND ")
+        .append(scim_clients::hash.is(hash));
     tx.execute(sql).await.map(|rows| rows > 0)
 }
 
-/// An access token to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issued {
-    /// SHA-256 of its text, in hex.
-    pub hash: String,
-    /// The client's name.
-    pub client: String,
-    /// When it is made.
-    pub created: NaiveDateTime,
-    /// When it stops working.
-    pub expires: NaiveDateTime,
+row! {
+    /// An access token to be.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Issued of scim_access_tokens {
+        /// SHA-256 of its text, in hex.
+        pub hash: String = hash,
+        /// The client's name.
+        pub client: String = client,
+        /// When it is made.
+        pub created: NaiveDateTime = created,
+        /// When it stops working.
+        pub expires: NaiveDateTime = expires,
+    }
 }
 
 /// Adds an access token. The client's expired ones go, and the oldest beyond `most`, the new one
 /// counted. Three statements.
 pub async fn issue(tx: &mut Tx, token: &Issued, most: u32) -> Result<(), Error> {
-    let sql = Sql::new("DELETE FROM scim_access_tokens WHERE client = ")
-        .bind(token.client.as_str())
-        .raw(" AND expires <= ")
-        .bind(token.created);
-    tx.later(sql).await?;
+    let of_client = || scim_access_tokens::client.is(token.client.as_str());
+    let expired = of_client().raw(" AND expires <= ").bind(token.created);
+    tx.later(scim_access_tokens::TABLE.delete(expired)).await?;
     // MariaDB takes a LIMIT only in a derived table, and an OFFSET only behind a LIMIT.
-    let sql = Sql::new(
-        "DELETE FROM scim_access_tokens WHERE hash IN (SELECT hash FROM \
-         (SELECT hash FROM scim_access_tokens WHERE client = ",
-    )
-    .bind(token.client.as_str())
-    .raw(" ORDER BY created DESC, hash LIMIT 1000000 OFFSET ")
-    .bind(i64::from(most.saturating_sub(1)))
-    .raw(") AS oldest)");
-    tx.later(sql).await?;
-    let sql = Sql::new("INSERT INTO scim_access_tokens (hash, client, created, expires) VALUES (")
-        .bind(token.hash.as_str())
-        .raw(", ")
-        .bind(token.client.as_str())
-        .raw(", ")
-        .bind(token.created)
-        .raw(", ")
-        .bind(token.expires)
-        .raw(")");
-    tx.later(sql).await
+    let hash = || scim_access_tokens::hash.sql();
+    let oldest = hash()
+        .raw(" IN (SELECT ")
+        .append(hash())
+        .raw(" FROM (SELECT ")
+        .append(hash())
+        .raw(" FROM scim_access_tokens WHERE ")
+        .append(of_client())
+        .raw(" ORDER BY created DESC, hash LIMIT 1000000 OFFSET ")
+        .bind(i64::from(most.saturating_sub(1)))
+        .raw(") AS oldest)");
+    tx.later(scim_access_tokens::TABLE.delete(oldest)).await?;
+    tx.later(scim_access_tokens::TABLE.insert(token.sets())).await
 }
 
 /// The client that was given the token with this hash, as it stands for that token: it expires when
 /// the first of them does. With the token's stored hash to compare in constant time. One statement.
 pub async fn by_token(tx: &mut Tx, hash: &str) -> Result<Option<(Credential, String)>, Error> {
-    let sql = Sql::new(
-        "SELECT c.name, c.scope, c.created, c.expires, c.last_used, c.revoked, t.hash, c.client_id, \
-         t.expires FROM scim_access_tokens t JOIN scim_clients c ON c.name = t.client \
-         WHERE t.hash = ",
+    let wanted = (
+        fields_of::<ClientRow>("c."),
+        scim_access_tokens::hash.of("t"),
+        scim_access_tokens::expires.of("t"),
     );
-    let rows = tx.query(sql.bind(hash)).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let mut client = credential(row, Kind::Client)?;
-    let expires = row.time(8).ok_or_else(|| {
-        Error::new(ErrorKind::Other, "scim_access_tokens", "a row without a time")
-    })?;
+    let found =
+        Sql::new(" FROM scim_access_tokens t JOIN scim_clients c ON c.name = t.client WHERE ")
+            .append(scim_access_tokens::hash.of("t").is(hash));
+    let Some((client, hash, expires)) = tx.first(wanted, found).await? else { return Ok(None) };
+    let (mut client, _) = client.into();
     client.expires = Some(client.expires.map_or(expires, |it| it.min(expires)));
-    Ok(Some((client, row.text(6).unwrap_or_default())))
+    Ok(Some((client, hash)))
 }
 
 /// Whether any client may be given a token. One statement.
 pub async fn any(tx: &mut Tx, now: NaiveDateTime) -> Result<bool, Error> {
-    let sql = Sql::new(
-        "SELECT 1 FROM scim_clients WHERE revoked IS NULL AND (expires IS NULL OR expires > ",
-    );
-    Ok(!tx.query(sql.bind(now).raw(") LIMIT 1")).await?.is_empty())
+    let live = " FROM scim_clients WHERE revoked IS NULL AND (expires IS NULL OR expires > ";
+    tx.any(Sql::new(live).bind(now).raw(") LIMIT 1")).await
 }

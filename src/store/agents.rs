@@ -7,6 +7,8 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use super::dialect::{self, unless_there};
 use super::error::Error;
+use super::schema::scim_agents;
+use super::sidecar::{clock, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 
@@ -29,18 +31,31 @@ pub struct Agent {
     pub silent: Duration,
 }
 
+row! {
+    struct Row of scim_agents {
+        agent: String = agent,
+        version: String = version,
+        started: NaiveDateTime = started,
+        seen: NaiveDateTime = seen,
+    }
+}
+
 /// Notes that an agent is there; two statements at most, and one more the first time.
 pub async fn seen(tx: &mut Tx, name: &str, version: &str) -> Result<(), Error> {
     let database = tx.database();
     let now = || dialect::now(database);
-    let update = Sql::new("UPDATE scim_agents SET seen = ").append(now());
-    if tx.execute(update.raw(" WHERE agent = ").bind(name)).await? > 0 {
+    let update = scim_agents::TABLE.update([scim_agents::seen.to_sql(now())]).raw(" WHERE ");
+    if tx.execute(update.append(scim_agents::agent.is(name))).await? > 0 {
         return Ok(());
     }
-    let insert = Sql::new("INSERT INTO scim_agents (agent, version, started, seen) VALUES (")
-        .list(", ", [Sql::default().bind(name), Sql::default().bind(version), now(), now()])
-        .raw(")")
-        .append(unless_there(database, "agent"));
+    let insert = scim_agents::TABLE
+        .insert([
+            scim_agents::agent.to(name),
+            scim_agents::version.to(version),
+            scim_agents::started.to_sql(now()),
+            scim_agents::seen.to_sql(now()),
+        ])
+        .append(unless_there(database, scim_agents::agent.name));
     tx.execute(insert).await?;
     forget(tx).await
 }
@@ -52,14 +67,9 @@ pub async fn heard_of_entra(tx: &mut Tx) -> Result<(), Error> {
 
 /// Removes those that ended without saying so, long ago.
 async fn forget(tx: &mut Tx) -> Result<(), Error> {
-    let sql = Sql::new("SELECT agent, seen, ").append(dialect::now(tx.database()));
-    let rows = tx.query(sql.raw(" FROM scim_agents WHERE agent <> ").bind(ENTRA)).await?;
-    for row in rows {
-        let (Some(name), Some(seen), Some(now)) = (row.text(0), row.time(1), row.time(2)) else {
-            continue;
-        };
-        if now - seen > FORGOTTEN {
-            gone(tx, &name).await?;
+    for (row, now) in rows(tx).await? {
+        if now - row.seen > FORGOTTEN {
+            gone(tx, &row.agent).await?;
         }
     }
     Ok(())
@@ -67,24 +77,24 @@ async fn forget(tx: &mut Tx) -> Result<(), Error> {
 
 /// Notes that an agent is there no more. One statement.
 pub async fn gone(tx: &mut Tx, name: &str) -> Result<(), Error> {
-    tx.execute(Sql::new("DELETE FROM scim_agents WHERE agent = ").bind(name)).await.map(drop)
+    tx.execute(scim_agents::TABLE.delete(scim_agents::agent.is(name))).await.map(drop)
 }
 
 /// The agents, oldest first. One statement.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Agent>, Error> {
-    let sql = Sql::new("SELECT agent, version, started, seen, ")
-        .append(dialect::now(tx.database()))
-        .raw(" FROM scim_agents WHERE agent <> ")
-        .bind(ENTRA)
-        .raw(" ORDER BY started, agent");
-    let rows = tx.query(sql).await?;
-    let agent = |row: &super::row::Row| {
-        Some(Agent {
-            name: row.text(0)?,
-            version: row.text(1)?,
-            started: row.time(2)?,
-            silent: (row.time(4)? - row.time(3)?).to_std().unwrap_or_default(),
-        })
+    let agent = |(row, now): (Row, NaiveDateTime)| Agent {
+        name: row.agent,
+        version: row.version,
+        started: row.started,
+        // A clock that was set back makes nobody silent.
+        silent: (now - row.seen).to_std().unwrap_or_default(),
     };
-    Ok(rows.iter().filter_map(agent).collect())
+    Ok(rows(tx).await?.into_iter().map(agent).collect())
+}
+
+/// The rows of daemons, with the database's time.
+async fn rows(tx: &mut Tx) -> Result<Vec<(Row, NaiveDateTime)>, Error> {
+    let wanted = (fields::<Row>(), clock(tx.database()));
+    let daemons = Sql::new(" FROM scim_agents WHERE agent <> ").bind(ENTRA);
+    tx.rows(wanted, daemons.raw(" ORDER BY started, agent")).await
 }

@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::dialect::{for_update, json_length, text_key, text_list, value, whole};
-use super::error::{Error, ErrorKind};
+use super::error::Error;
+use super::links::Joined;
 use super::resources::{columns, from, record};
+use super::schema::{scim_cleanup_journal as journal, scim_holds, scim_links};
+use super::sidecar::{self, Expression, Fields, Form, Selection, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout, Record};
@@ -30,10 +33,8 @@ pub async fn users(
     let key = layout.column(&users.table, &users.key);
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
-        let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User)).raw(
-            ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, \
-                 l.disabled_at, l.deleted_at",
-        );
+        let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User)).raw(", ");
+        let select = Joined::Short.list(select);
         let sql = from(select, layout, ResourceType::User)
             .raw(" WHERE ")
             .column("r", &users.key)
@@ -55,43 +56,37 @@ pub async fn first_disabled(
     tx: &mut Tx,
     after: NaiveDateTime,
 ) -> Result<Option<NaiveDateTime>, Error> {
-    let sql = Sql::new(
-        "SELECT MIN(disabled_at) FROM scim_links WHERE resource_type = 'User' \
-         AND state = 'managed' AND disabled_at > ",
-    );
-    Ok(tx.query(sql.bind(after)).await?.first().and_then(|row| row.time(0)))
+    let managed = " FROM scim_links WHERE resource_type = 'User' AND state = 'managed'";
+    let later = Sql::new(managed).raw(" AND disabled_at > ").bind(after);
+    tx.scalar(scim_links::disabled_at.min(), later).await
 }
 
 /// How many users Entra manages. One statement.
 pub async fn managed(tx: &mut Tx) -> Result<u64, Error> {
-    let sql = "SELECT COUNT(*) FROM scim_links WHERE resource_type = 'User' AND state = 'managed'";
-    let rows = tx.query(Sql::new(sql)).await?;
-    Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
+    let managed = " FROM scim_links WHERE resource_type = 'User' AND state = 'managed'";
+    tx.scalar(count(), Sql::new(managed)).await
 }
 
 /// Puts an account on hold, or changes the reason. Two statements.
 pub async fn hold(tx: &mut Tx, id: &str, reason: &str, now: NaiveDateTime) -> Result<(), Error> {
     release(tx, id).await?;
-    let sql = Sql::new("INSERT INTO scim_holds (legacy_key, since, reason) VALUES (")
-        .bind(id)
-        .raw(", ")
-        .bind(now)
-        .raw(", ")
-        .bind(reason)
-        .raw(")");
+    let sql = scim_holds::TABLE.insert([
+        scim_holds::legacy_key.to(id),
+        scim_holds::since.to(now),
+        scim_holds::reason.to(reason),
+    ]);
     tx.execute(sql).await.map(|_| ())
 }
 
 /// Takes an account off hold; whether it was on. One statement.
 pub async fn release(tx: &mut Tx, id: &str) -> Result<bool, Error> {
-    let sql = Sql::new("DELETE FROM scim_holds WHERE legacy_key = ").bind(id);
-    Ok(tx.execute(sql).await? > 0)
+    Ok(tx.execute(scim_holds::TABLE.delete(scim_holds::legacy_key.is(id))).await? > 0)
 }
 
 /// Why an account is on hold. One statement.
 pub async fn held(tx: &mut Tx, id: &str) -> Result<Option<String>, Error> {
-    let sql = Sql::new("SELECT reason FROM scim_holds WHERE legacy_key = ").bind(id);
-    Ok(tx.query(sql).await?.first().and_then(|row| row.text(0)))
+    let held = Sql::new(" FROM scim_holds WHERE ").append(scim_holds::legacy_key.is(id));
+    tx.first(scim_holds::reason, held).await
 }
 
 /// Whole rows of a legacy table, as they lay there: cells by column.
@@ -122,97 +117,77 @@ pub struct Before {
     pub desired: Vec<String>,
 }
 
-/// A row of `scim_cleanup_journal`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// The run.
-    pub run: String,
-    /// The account.
-    pub id: String,
-    /// The stage's name.
-    pub step: String,
-    /// When.
-    pub at: NaiveDateTime,
-    /// What it changed.
-    pub before: Before,
-    /// `done` or `undone`.
-    pub outcome: String,
+impl sidecar::Value for Before {
+    const FORM: Form = Form::Text;
+    const WHAT: &'static str = "what a step changed, as JSON";
+    fn read(cell: &Cell) -> Option<Self> {
+        sidecar::json(cell)
+    }
+    fn cell(&self) -> Cell {
+        // Rows have no numbers but those that JSON has.
+        serde_json::to_string(self).unwrap_or_default().into()
+    }
+}
+
+row! {
+    /// A row of `scim_cleanup_journal`.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Entry of journal {
+        /// The run.
+        pub run: String = run,
+        /// The account.
+        pub id: String = legacy_key,
+        /// The stage's name.
+        pub step: String = step,
+        /// When.
+        pub at: NaiveDateTime = at,
+        /// What it changed.
+        pub before: Before = before_values,
+        /// `done` or `undone`.
+        pub outcome: String = outcome,
+    }
 }
 
 /// Writes a step down. One statement.
 ///
 /// # Errors
-/// [`ErrorKind::Unique`] when the run has done the step already; the database's.
+/// [`super::ErrorKind::Unique`] when the run has done the step already; the database's.
 pub async fn journal(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
-    let before = serde_json::to_string(&entry.before)
-        .map_err(|error| Error::new(ErrorKind::Other, "scim_cleanup_journal", error.to_string()))?;
-    let values = [
-        Sql::default().bind(entry.run.as_str()),
-        Sql::default().bind(entry.id.as_str()),
-        Sql::default().bind(entry.step.as_str()),
-        Sql::default().bind(entry.at),
-        Sql::default().bind(before),
-        Sql::default().bind(entry.outcome.as_str()),
-    ];
-    let sql = Sql::new(
-        "INSERT INTO scim_cleanup_journal (run, legacy_key, step, at, before_values, outcome) \
-         VALUES (",
-    );
-    tx.execute(sql.list(", ", values).raw(")")).await.map(|_| ())
+    tx.execute(journal::TABLE.insert(entry.sets())).await.map(|_| ())
 }
 
 /// The steps of a run, the newest first. One statement.
 pub async fn steps_of(tx: &mut Tx, run: &str) -> Result<Vec<(String, String)>, Error> {
-    let sql = Sql::new("SELECT legacy_key, step FROM scim_cleanup_journal WHERE run = ")
-        .bind(run)
+    let steps = Sql::new(" FROM scim_cleanup_journal WHERE ")
+        .append(journal::run.is(run))
         .raw(" ORDER BY at DESC, legacy_key DESC, step DESC");
-    let rows = tx.query(sql).await?;
-    Ok(rows.iter().filter_map(|row| Some((row.text(0)?, row.text(1)?))).collect())
+    tx.rows((journal::legacy_key, journal::step), steps).await
 }
 
 /// One step of a run, locked. One statement.
 pub async fn step(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<Option<Entry>, Error> {
-    let sql = Sql::new(
-        "SELECT j.at, j.before_values, j.outcome FROM scim_cleanup_journal j WHERE j.run = ",
-    )
-    .bind(run)
-    .raw(" AND j.legacy_key = ")
-    .bind(id)
-    .raw(" AND j.step = ")
-    .bind(step)
-    .append(for_update(tx.database(), "j"));
-    let rows = tx.query(sql).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let before = serde_json::from_str(&row.text(1).unwrap_or_default())
-        .map_err(|error| Error::new(ErrorKind::Other, "scim_cleanup_journal", error.to_string()))?;
-    Ok(Some(Entry {
-        run: run.to_owned(),
-        id: id.to_owned(),
-        step: step.to_owned(),
-        at: row.time(0).unwrap_or_default(),
-        before,
-        outcome: row.text(2).unwrap_or_default(),
-    }))
+    let locked = Sql::new(" FROM scim_cleanup_journal WHERE ")
+        .append(is_step(run, id, step))
+        .append(for_update(tx.database(), journal::TABLE.name));
+    tx.first(fields(), locked).await
 }
 
 /// Notes that a step was undone. One statement.
 pub async fn undone(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<(), Error> {
-    let sql = Sql::new("UPDATE scim_cleanup_journal SET outcome = 'undone' WHERE run = ")
-        .bind(run)
-        .raw(" AND legacy_key = ")
-        .bind(id)
-        .raw(" AND step = ")
-        .bind(step);
-    tx.execute(sql).await.map(|_| ())
+    let sql = journal::TABLE.update([journal::outcome.to("undone")]).raw(" WHERE ");
+    tx.execute(sql.append(is_step(run, id, step))).await.map(|_| ())
+}
+
+fn is_step(run: &str, id: &str, step: &str) -> Sql {
+    let terms = [journal::run.is(run), journal::legacy_key.is(id), journal::step.is(step)];
+    Sql::default().list(" AND ", terms)
 }
 
 /// Accounts that cleanup changed since a time, undone ones left out. One statement.
 pub async fn accounts_since(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeSet<String>, Error> {
-    let sql = Sql::new(
-        "SELECT DISTINCT legacy_key FROM scim_cleanup_journal WHERE outcome = 'done' AND at >= ",
-    );
-    let rows = tx.query(sql.bind(since)).await?;
-    Ok(rows.iter().filter_map(|row| row.text(0)).collect())
+    let changed = Sql::new(" FROM scim_cleanup_journal WHERE outcome = 'done' AND at >= ");
+    let accounts = changed.bind(since).raw(" GROUP BY legacy_key");
+    Ok(tx.rows(journal::legacy_key, accounts).await?.into_iter().collect())
 }
 
 /// How many users' rows and how many memberships cleanup removed since a time, undone steps left out.
@@ -225,19 +200,19 @@ pub async fn removed_since(
     let database = tx.database();
     let rows = json_length(
         database,
-        "j.before_values",
+        journal::before_values.name,
         "removed",
         &layout.profile.members.table.to_string(),
     );
-    let sum = |inner: Sql| whole(database, Sql::new("SUM(").append(inner).raw(")"));
-    let sql = Sql::new("SELECT ")
-        .append(sum(Sql::new("CASE WHEN j.step = 'delete' THEN 1 END")))
-        .raw(", ")
-        .append(sum(rows))
-        .raw(" FROM scim_cleanup_journal j WHERE j.outcome = 'done' AND j.at >= ");
-    let rows = tx.query(sql.bind(since)).await?;
-    let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
-    Ok(rows.first().map_or((0, 0), |row| (unsigned(row.int(0)), unsigned(row.int(1)))))
+    let sum = |inner: Sql| {
+        let sum = Sql::new("SUM(").append(inner).raw(")");
+        Expression::<Option<u64>>::new(whole(database, sum))
+    };
+    let sums = (sum(Sql::new("CASE WHEN step = 'delete' THEN 1 END")), sum(rows));
+    let done = Sql::new(" FROM scim_cleanup_journal WHERE outcome = 'done' AND at >= ");
+    let (users, memberships) = tx.scalar(sums, done.bind(since)).await?;
+    // The sum of no rows is NULL.
+    Ok((users.unwrap_or_default(), memberships.unwrap_or_default()))
 }
 
 /// The rows of a legacy table whose column holds this key: these columns, all of them when none are

@@ -9,7 +9,8 @@ use super::audit::{self, AuditRow};
 use super::dialect;
 use super::error::Error;
 use super::findings::{self, Stored};
-use super::lease::Lease;
+use super::schema::{scim_audit, scim_findings, scim_links};
+use super::sidecar::{Expression, Selection, count, count_of, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::drift::Kind;
@@ -21,47 +22,32 @@ use crate::scim::ResourceType;
 /// search for what is rare would read all of it.
 pub const LOOKED_THROUGH: i64 = 20_000;
 
-/// One audited write of a client, as the overview counts it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Write {
-    /// UTC.
-    pub at: NaiveDateTime,
-    /// `create`, `update`, `delete`, `match`, …
-    pub operation: String,
-    /// `User` or `Group`.
-    pub resource_type: Option<String>,
-    /// `done`, or why it was refused.
-    pub outcome: String,
+row! {
+    /// One audited write of a client, as the overview counts it.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Write of scim_audit {
+        /// UTC.
+        pub at: NaiveDateTime = at,
+        /// `create`, `update`, `delete`, `match`, …
+        pub operation: String = operation,
+        /// `User` or `Group`.
+        pub resource_type: Option<String> = resource_type,
+        /// `done`, or why it was refused.
+        pub outcome: String = outcome,
+    }
 }
 
 /// The newest audited writes of clients, newest first. One statement.
 pub async fn newest_writes(tx: &mut Tx, limit: i64) -> Result<Vec<Write>, Error> {
-    let sql = Sql::new(
-        "SELECT at, operation, resource_type, outcome FROM scim_audit WHERE token IS NOT NULL \
-         ORDER BY id DESC LIMIT ",
-    );
-    let rows = tx.query(sql.bind(limit)).await?;
-    let write = |row: &super::row::Row| {
-        Some(Write {
-            at: row.time(0)?,
-            operation: row.text(1).unwrap_or_default(),
-            resource_type: row.text(2),
-            outcome: row.text(3).unwrap_or_default(),
-        })
-    };
-    Ok(rows.iter().filter_map(write).collect())
+    let rows = Sql::new(" FROM scim_audit WHERE token IS NOT NULL ORDER BY id DESC LIMIT ");
+    tx.rows(fields(), rows.bind(limit)).await
 }
 
 /// Open findings that nobody ignores, by kind. One statement.
 pub async fn open_findings(tx: &mut Tx) -> Result<BTreeMap<Kind, u64>, Error> {
-    let sql = "SELECT kind, COUNT(*) FROM scim_findings WHERE resolved IS NULL \
-               AND ignored IS NULL GROUP BY kind";
-    let rows = tx.query(Sql::new(sql)).await?;
-    let count = |row: &super::row::Row| {
-        let count = u64::try_from(row.int(1)).unwrap_or_default();
-        Some((Kind::from_name(&row.text(0)?)?, count))
-    };
-    Ok(rows.iter().filter_map(count).collect())
+    let open = " FROM scim_findings WHERE resolved IS NULL AND ignored IS NULL GROUP BY kind";
+    let rows = tx.rows((scim_findings::kind, count()), Sql::new(open)).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The open findings of a kind that nobody ignores.
@@ -82,20 +68,16 @@ pub async fn open_since(
     since: NaiveDateTime,
     without: &[Kind],
 ) -> Result<BTreeMap<Kind, Open>, Error> {
-    let sql = Sql::new("SELECT kind, COUNT(*), COUNT(CASE WHEN first_seen >= ")
+    let is_new = Sql::new("CASE WHEN first_seen >= ")
         .append(dialect::timestamp(tx.database(), since))
-        .raw(
-            " THEN 1 END), MIN(first_seen) FROM scim_findings WHERE resolved IS NULL \
-             AND ignored IS NULL",
-        )
+        .raw(" THEN 1 END");
+    let oldest = Expression::<NaiveDateTime>::new(Sql::new("MIN(first_seen)"));
+    let open = Sql::new(" FROM scim_findings WHERE resolved IS NULL AND ignored IS NULL")
         .append(findings::but(without))
         .raw(" GROUP BY kind");
-    let rows = tx.query(sql).await?;
-    let count = |row: &super::row::Row| {
-        let [now, new] = [1, 2].map(|at| u64::try_from(row.int(at)).unwrap_or_default());
-        Some((Kind::from_name(&row.text(0)?)?, Open { now, new, oldest: row.time(3)? }))
-    };
-    Ok(rows.iter().filter_map(count).collect())
+    let rows = tx.rows((scim_findings::kind, count(), count_of(is_new), oldest), open).await?;
+    let open = |(kind, now, new, oldest)| (kind, Open { now, new, oldest });
+    Ok(rows.into_iter().map(open).collect())
 }
 
 /// Open findings that nobody ignores, of one kind or all but some, in the order of their ids, after
@@ -134,24 +116,6 @@ pub async fn findings_of(
     findings::select(tx, sql).await
 }
 
-/// Leases that somebody holds, by name, with the database's time. One statement.
-pub async fn leases(tx: &mut Tx) -> Result<Vec<Lease>, Error> {
-    let sql = Sql::new("SELECT name, holder, epoch, until, ")
-        .append(dialect::now(tx.database()))
-        .raw(" FROM scim_lease WHERE holder <> '' ORDER BY name");
-    let rows = tx.query(sql).await?;
-    let lease = |row: &super::row::Row| {
-        let until = row.time(3)?;
-        (until > row.time(4)?).then(|| Lease {
-            name: row.text(0).unwrap_or_default(),
-            holder: row.text(1).unwrap_or_default(),
-            epoch: row.int(2),
-            until,
-        })
-    };
-    Ok(rows.iter().filter_map(lease).collect())
-}
-
 /// Which rows of the audit trail are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
@@ -181,13 +145,16 @@ pub struct Found {
 /// A page of the audit trail. Two statements, the second only when the page isn't full.
 pub async fn audit_page(tx: &mut Tx, search: &Search, limit: usize) -> Result<Found, Error> {
     let wanted = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut sql = Sql::new(
-        " WHERE id IN (SELECT k.id FROM (SELECT w.id FROM (SELECT id, at, operation, outcome",
-    )
-    .append(window(search))
-    .raw(" LIMIT ")
-    .bind(LOOKED_THROUGH)
-    .raw(") w WHERE 1 = 1");
+    // Rows are looked through without their long columns.
+    let looked_at = (scim_audit::id, scim_audit::at, scim_audit::operation, scim_audit::outcome);
+    let mut sql = scim_audit::id.of("k").list(Sql::new(" WHERE id IN (SELECT "));
+    sql = scim_audit::id.of("w").list(sql.raw(" FROM (SELECT ")).raw(" FROM (SELECT ");
+    sql = looked_at
+        .list(sql)
+        .append(window(search))
+        .raw(" LIMIT ")
+        .bind(LOOKED_THROUGH)
+        .raw(") w WHERE 1 = 1");
     if let Some(operation) = &search.operation {
         sql = sql.raw(" AND w.operation = ").bind(operation.as_str());
     }
@@ -205,12 +172,8 @@ pub async fn audit_page(tx: &mut Tx, search: &Search, limit: usize) -> Result<Fo
         let next = rows.last().map(|row| row.id.clone());
         return Ok(Found { rows, next, looked_back_to: None });
     }
-    let last = Sql::new("SELECT id, at")
-        .append(window(search))
-        .raw(" LIMIT 1 OFFSET ")
-        .bind(LOOKED_THROUGH - 1);
-    let last = tx.query(last).await?;
-    let last = last.first().and_then(|row| Some((row.text(0)?, row.time(1)?)));
+    let last = window(search).raw(" LIMIT 1 OFFSET ").bind(LOOKED_THROUGH - 1);
+    let last = tx.first((scim_audit::id, scim_audit::at), last).await?;
     // Behind `since` there is nothing more to find.
     let last = last.filter(|(_, at)| search.since.is_none_or(|since| *at >= since));
     Ok(Found {
@@ -249,9 +212,8 @@ pub async fn users_from(
     if mapping.encoding != Encoding::Plain {
         return Ok(Vec::new());
     }
-    let sql = Sql::new("SELECT ")
-        .append(dialect::key_text(tx.database(), Sql::default().ident(&users.key)))
-        .raw(" FROM ")
+    let key = dialect::key_text(tx.database(), Sql::default().ident(&users.key));
+    let from = Sql::new(" FROM ")
         .table(&users.table)
         .raw(" WHERE ")
         .ident(&mapping.column)
@@ -261,7 +223,7 @@ pub async fn users_from(
         .ident(&mapping.column)
         .raw(" LIMIT ")
         .bind(limit);
-    let ids: Vec<String> = tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect();
+    let ids = tx.rows(Expression::<String>::new(key), from).await?;
     let found = super::cleanup::users(tx, layout, &ids).await?;
     Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect())
 }
@@ -273,13 +235,11 @@ pub async fn users_by_external_id(
     external_id: &str,
     limit: i64,
 ) -> Result<Vec<Record>, Error> {
-    let sql = Sql::new(
-        "SELECT legacy_key FROM scim_links WHERE resource_type = 'User' AND external_id = ",
-    )
-    .bind(external_id)
-    .raw(" LIMIT ")
-    .bind(limit);
-    let ids: Vec<String> = tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect();
+    let users = Sql::new(" FROM scim_links WHERE resource_type = 'User' AND external_id = ")
+        .bind(external_id)
+        .raw(" LIMIT ")
+        .bind(limit);
+    let ids = tx.rows(scim_links::legacy_key, users).await?;
     let found = super::cleanup::users(tx, layout, &ids).await?;
     Ok(found.into_values().collect())
 }

@@ -270,8 +270,8 @@ pub(super) fn unless_there(database: Database, key: &str) -> Sql {
 
 /// Whether a row comes after these values in the order of a key of several columns, in the form
 /// from which each database reads the key's index.
-pub(super) fn beyond(database: Database, key: &[String], after: &[Cell]) -> Sql {
-    let column = |name: &String| Sql::default().ident(name);
+pub(super) fn beyond(database: Database, key: &[&str], after: &[Cell]) -> Sql {
+    let column = |name: &&str| Sql::default().ident(name);
     let bound = |cell: &Cell| Sql::default().bind(cell.clone());
     if database != Database::Mysql {
         return Sql::new("(")

@@ -9,6 +9,7 @@ use chrono::NaiveDateTime;
 
 use super::dialect::{exact, for_share, json_pairs, key_text, text_key, text_list, value};
 use super::error::{Error, ErrorKind};
+use super::schema::scim_desired_members as desired_members;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Layout};
@@ -217,10 +218,13 @@ pub async fn add(
     let added = tx.query(sql).await.map_err(taken)?;
     let added: Vec<String> = added.iter().filter_map(|row| row.text(0)).collect();
     let group_id = group.to_text().unwrap_or_default();
-    let sql = Sql::new("INSERT INTO scim_desired_members (group_key, user_key, created) SELECT ")
-        .append(super::dialect::exact(database, Sql::default().bind(group_id.as_str())))
-        .raw(", i.item, ")
-        .append(super::dialect::timestamp(database, now))
+    let group_text = exact(database, Sql::default().bind(group_id.as_str()));
+    let sql = desired_members::TABLE
+        .insert_select([
+            desired_members::group_key.to_sql(group_text),
+            desired_members::user_key.to_sql(Sql::new("i.item")),
+            desired_members::created.to_sql(super::dialect::timestamp(database, now)),
+        ])
         .raw(" FROM ")
         .append(text_list(database, ids))
         .raw(" i WHERE NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
@@ -324,14 +328,14 @@ pub async fn forget(tx: &mut Tx, kind: ResourceType, id: &str) -> Result<(), Err
 
 /// The users whom clients put into a group. One statement.
 pub async fn desired_of(tx: &mut Tx, group: &str) -> Result<Vec<String>, Error> {
-    let sql = Sql::new("SELECT user_key FROM scim_desired_members WHERE group_key = ").bind(group);
-    Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
+    let of_group = Sql::new(" FROM scim_desired_members WHERE group_key = ").bind(group);
+    tx.rows(desired_members::user_key, of_group).await
 }
 
 /// The groups that clients put a user into. One statement.
 pub async fn desired_teams(tx: &mut Tx, user: &str) -> Result<Vec<String>, Error> {
-    let sql = Sql::new("SELECT group_key FROM scim_desired_members WHERE user_key = ").bind(user);
-    Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
+    let of_user = Sql::new(" FROM scim_desired_members WHERE user_key = ").bind(user);
+    tx.rows(desired_members::group_key, of_user).await
 }
 
 /// Remembers that clients put a user into these groups, whatever kpifire has. One statement per
@@ -343,16 +347,14 @@ pub async fn desire(
     now: NaiveDateTime,
 ) -> Result<(), Error> {
     for group in groups {
-        let there = super::dialect::unless_there(tx.database(), "user_key");
-        let sql =
-            Sql::new("INSERT INTO scim_desired_members (group_key, user_key, created) VALUES (")
-                .bind(group.as_str())
-                .raw(", ")
-                .bind(user)
-                .raw(", ")
-                .bind(now)
-                .raw(")")
-                .append(there);
+        let user_key = desired_members::user_key;
+        let sql = desired_members::TABLE
+            .insert([
+                desired_members::group_key.to(group.as_str()),
+                user_key.to(user),
+                desired_members::created.to(now),
+            ])
+            .append(super::dialect::unless_there(tx.database(), user_key.name));
         tx.execute(sql).await?;
     }
     Ok(())

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::dialect::{for_update, text_list, timestamp};
-use super::error::{Error, ErrorKind};
-use super::row::Row;
+use super::error::Error;
+use super::schema::scim_findings::{self, TABLE};
+use super::sidecar::{self, Form, Set, Value, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::drift::{Finding, Kind};
+use crate::mapper::Cell;
 use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
@@ -39,33 +42,84 @@ pub struct Stored {
     pub ignored: Option<(NaiveDateTime, Option<String>)>,
 }
 
-const SELECT: &str = "SELECT fingerprint, kind, resource_type, legacy_key, field, detail, \
-                      first_seen, last_seen, resolved, resolution, ignored, ignored_reason \
-                      FROM scim_findings f";
+row! {
+    struct Row of scim_findings {
+        fingerprint: String = fingerprint,
+        kind: Kind = kind,
+        resource_type: Subject = resource_type,
+        legacy_key: Option<String> = legacy_key,
+        field: Option<String> = field,
+        detail: Detail = detail,
+        first_seen: NaiveDateTime = first_seen,
+        last_seen: NaiveDateTime = last_seen,
+        resolved: Option<NaiveDateTime> = resolved,
+        resolution: Option<String> = resolution,
+        ignored: Option<NaiveDateTime> = ignored,
+        ignored_reason: Option<String> = ignored_reason,
+    }
+}
+
+/// What a finding speaks of; the empty text for one that speaks of no resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Subject(Option<ResourceType>);
+
+impl Value for Subject {
+    const FORM: Form = Form::Text;
+    const WHAT: &'static str = "a resource type";
+    fn read(cell: &Cell) -> Option<Self> {
+        match cell {
+            Cell::Text(text) if text.is_empty() => Some(Self(None)),
+            cell => ResourceType::read(cell).map(|kind| Self(Some(kind))),
+        }
+    }
+    fn cell(&self) -> Cell {
+        self.0.map_or("", ResourceType::as_str).into()
+    }
+}
+
+/// What is said of a finding beside what names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Detail {
+    external_id: Option<String>,
+    name: Option<String>,
+    expected: Json,
+    actual: Json,
+    why: String,
+}
+
+impl Value for Detail {
+    const FORM: Form = Form::Text;
+    const WHAT: &'static str = "what is said of a finding, as JSON";
+    fn read(cell: &Cell) -> Option<Self> {
+        sidecar::json(cell)
+    }
+    fn cell(&self) -> Cell {
+        serde_json::to_string(self).unwrap_or_default().into()
+    }
+}
 
 /// Findings that aren't resolved, ignored ones included. One statement.
 pub async fn open(tx: &mut Tx) -> Result<Vec<Stored>, Error> {
-    all(tx, Sql::new(SELECT).raw(" WHERE resolved IS NULL")).await
+    select(tx, Sql::new(" WHERE resolved IS NULL")).await
 }
 
 /// Findings that were open at a time: seen by then, and not resolved before. One statement.
 pub async fn open_at(tx: &mut Tx, time: NaiveDateTime) -> Result<Vec<Stored>, Error> {
-    let sql = Sql::new(SELECT)
-        .raw(" WHERE first_seen <= ")
+    let which = Sql::new(" WHERE first_seen <= ")
         .bind(time)
         .raw(" AND last_seen >= ")
         .bind(time)
         .raw(" AND (resolved IS NULL OR resolved > ")
         .bind(time)
         .raw(")");
-    all(tx, sql).await
+    select(tx, which).await
 }
 
 /// The finding of this id, locked. One statement.
 pub async fn locked(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
-    let sql = Sql::new(SELECT).raw(" WHERE fingerprint = ").bind(id);
-    let sql = sql.append(for_update(tx.database(), "f"));
-    Ok(all(tx, sql).await?.pop())
+    let which = Sql::new(" WHERE ").append(scim_findings::fingerprint.is(id));
+    Ok(select(tx, which.append(for_update(tx.database(), TABLE.name))).await?.pop())
 }
 
 /// How many findings of each kind ended after a time. One statement.
@@ -74,19 +128,12 @@ pub async fn resolved_since(
     after: NaiveDateTime,
     until: NaiveDateTime,
 ) -> Result<BTreeMap<Kind, u64>, Error> {
-    let sql = Sql::new("SELECT kind, COUNT(*) FROM scim_findings WHERE resolved > ")
+    let ended = Sql::new(" FROM scim_findings WHERE resolved > ")
         .bind(after)
         .raw(" AND resolved <= ")
         .bind(until)
         .raw(" AND ignored IS NULL GROUP BY kind");
-    let rows = tx.query(sql).await?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| {
-            let count = u64::try_from(row.int(1)).unwrap_or_default();
-            Some((Kind::from_name(&row.text(0)?)?, count))
-        })
-        .collect())
+    Ok(tx.rows((scim_findings::kind, count()), ended).await?.into_iter().collect())
 }
 
 /// Writes what a run found: new findings begin, known ones go on, ended ones begin anew; those that
@@ -102,50 +149,55 @@ pub async fn save(
     unseen: &[Kind],
 ) -> Result<(), Error> {
     let latest = now + SKEW;
-    let sql = Sql::new("SELECT fingerprint FROM scim_findings WHERE resolved >= ")
+    let mended = Sql::new(" FROM scim_findings WHERE resolved >= ")
         .bind(started)
         .raw(" AND resolved <= ")
         .bind(latest);
-    let mended = tx.query(sql).await?;
-    let mended: Vec<String> = mended.iter().filter_map(|row| row.text(0)).collect();
+    let mended = tx.rows(scim_findings::fingerprint, mended).await?;
     let found: Vec<_> = found.iter().filter(|(id, _)| !mended.contains(id)).collect();
     for chunk in found.chunks(CHUNK) {
-        let rows = chunk.iter().map(|(id, finding)| {
-            let values = [
-                Sql::default().bind(id.as_str()),
-                Sql::default().bind(finding.kind.as_str()),
-                Sql::default().bind(finding.resource.map_or("", ResourceType::as_str)),
-                Sql::default().bind(finding.scim_id.clone()),
-                Sql::default().bind(finding.attribute.clone()),
-                Sql::default().bind(detail(finding)),
-                Sql::default().bind(started),
-                Sql::default().bind(started),
-                Sql::default().bind(run),
-            ];
-            Sql::new("(").list(", ", values).raw(")")
-        });
-        let sql = Sql::new(
-            "INSERT INTO scim_findings (fingerprint, kind, resource_type, legacy_key, field, \
-             detail, first_seen, last_seen, last_run) VALUES ",
-        )
-        .list(", ", rows)
-        .raw(&go_on(tx.database()));
-        tx.execute(sql).await?;
+        let rows = chunk.iter().map(|(id, finding)| begun(run, started, id, finding));
+        tx.execute(TABLE.insert_all(rows).raw(&go_on(tx.database()))).await?;
     }
     // A run that is read again lists what was seen up to then: nothing was seen later than now.
-    let sql = Sql::new(
-        "UPDATE scim_findings SET resolution = 'gone', last_seen = CASE WHEN last_seen > ",
-    )
-    .append(timestamp(tx.database(), latest))
-    .raw(" THEN first_seen ELSE last_seen END, resolved = ")
-    .bind(now)
-    .raw(" WHERE (resolved IS NULL OR resolved > ")
-    .bind(latest)
-    .raw(") AND (last_run IS NULL OR last_run <> ")
-    .bind(run)
-    .raw(")")
-    .append(but(unseen));
+    let last_seen = Sql::new("CASE WHEN last_seen > ")
+        .append(timestamp(tx.database(), latest))
+        .raw(" THEN first_seen ELSE last_seen END");
+    let sql = TABLE
+        .update([
+            scim_findings::resolution.to("gone".to_owned()),
+            scim_findings::last_seen.to_sql(last_seen),
+            scim_findings::resolved.to(now),
+        ])
+        .raw(" WHERE (resolved IS NULL OR resolved > ")
+        .bind(latest)
+        .raw(") AND (last_run IS NULL OR last_run <> ")
+        .bind(run)
+        .raw(")")
+        .append(but(unseen));
     tx.execute(sql).await.map(|_| ())
+}
+
+/// The row of a finding that a run is the first to see.
+fn begun(run: &str, started: NaiveDateTime, id: &str, finding: &Finding) -> [Set; 9] {
+    let detail = Detail {
+        external_id: finding.external_id.clone(),
+        name: finding.name.clone(),
+        expected: finding.expected.clone(),
+        actual: finding.actual.clone(),
+        why: finding.why.clone(),
+    };
+    [
+        scim_findings::fingerprint.to(id),
+        scim_findings::kind.to(finding.kind),
+        scim_findings::resource_type.to(Subject(finding.resource)),
+        scim_findings::legacy_key.set(&finding.scim_id),
+        scim_findings::field.set(&finding.attribute),
+        scim_findings::detail.to(detail),
+        scim_findings::first_seen.to(started),
+        scim_findings::last_seen.to(started),
+        scim_findings::last_run.to(run.to_owned()),
+    ]
 }
 
 /// ` AND …`: none of these kinds.
@@ -191,10 +243,11 @@ pub async fn resolve(
     resolution: &str,
     now: NaiveDateTime,
 ) -> Result<(), Error> {
-    let sql = Sql::new("UPDATE scim_findings SET resolution = ")
-        .bind(resolution)
-        .raw(", resolved = ")
-        .bind(now)
+    let sql = TABLE
+        .update([
+            scim_findings::resolution.to(resolution.to_owned()),
+            scim_findings::resolved.to(now),
+        ])
         .raw(" WHERE resolved IS NULL AND fingerprint IN (SELECT i.item FROM ")
         .append(text_list(tx.database(), ids))
         .raw(" i)");
@@ -208,61 +261,41 @@ pub async fn ignore(
     reason: Option<&str>,
     now: NaiveDateTime,
 ) -> Result<(), Error> {
-    let sql = Sql::new("UPDATE scim_findings SET ignored_reason = ")
-        .bind(reason.map(str::to_owned))
-        .raw(", ignored = ")
-        .bind(now)
-        .raw(" WHERE fingerprint = ")
-        .bind(id);
+    let sets = [
+        scim_findings::ignored_reason.to(reason.map(str::to_owned)),
+        scim_findings::ignored.to(now),
+    ];
+    let sql = TABLE.update(sets).raw(" WHERE ").append(scim_findings::fingerprint.is(id));
     tx.execute(sql).await.map(|_| ())
 }
 
 /// The findings that a condition, order and limit leave. One statement.
 pub(super) async fn select(tx: &mut Tx, which: Sql) -> Result<Vec<Stored>, Error> {
-    all(tx, Sql::new(SELECT).append(which)).await
+    let rows = tx.rows(fields::<Row>(), Sql::new(" FROM scim_findings").append(which)).await?;
+    Ok(rows.into_iter().map(Stored::from).collect())
 }
 
-async fn all(tx: &mut Tx, sql: Sql) -> Result<Vec<Stored>, Error> {
-    tx.query(sql).await?.iter().map(stored).collect()
-}
-
-fn detail(finding: &Finding) -> String {
-    json!({
-        "externalId": finding.external_id,
-        "name": finding.name,
-        "expected": finding.expected,
-        "actual": finding.actual,
-        "why": finding.why,
-    })
-    .to_string()
-}
-
-fn stored(row: &Row) -> Result<Stored, Error> {
-    let corrupt = |what: String| Error::new(ErrorKind::Other, "scim_findings", what);
-    let kind = row.text(1).unwrap_or_default();
-    let detail: Value = serde_json::from_str(&row.text(5).unwrap_or_default())
-        .map_err(|error| corrupt(format!("bad JSON: {error}")))?;
-    let text = |name: &str| detail.get(name).and_then(Value::as_str).map(str::to_owned);
-    let value = |name: &str| detail.get(name).cloned().unwrap_or_default();
-    let resource = row.text(2).unwrap_or_default();
-    Ok(Stored {
-        id: row.text(0).unwrap_or_default(),
-        finding: Finding {
-            kind: Kind::from_name(&kind)
-                .ok_or_else(|| corrupt(format!("`{kind}` is no kind of finding")))?,
-            resource: ResourceType::ALL.into_iter().find(|it| it.as_str() == resource),
-            scim_id: row.text(3),
-            attribute: row.text(4),
-            external_id: text("externalId"),
-            name: text("name"),
-            expected: value("expected"),
-            actual: value("actual"),
-            why: text("why").unwrap_or_default(),
-        },
-        first_seen: row.time(6).unwrap_or_default(),
-        last_seen: row.time(7).unwrap_or_default(),
-        resolved: row.time(8),
-        resolution: row.text(9),
-        ignored: row.time(10).map(|at| (at, row.text(11))),
-    })
+impl From<Row> for Stored {
+    fn from(row: Row) -> Self {
+        let Detail { external_id, name, expected, actual, why } = row.detail;
+        Self {
+            id: row.fingerprint,
+            finding: Finding {
+                kind: row.kind,
+                resource: row.resource_type.0,
+                scim_id: row.legacy_key,
+                attribute: row.field,
+                external_id,
+                name,
+                expected,
+                actual,
+                why,
+            },
+            first_seen: row.first_seen,
+            last_seen: row.last_seen,
+            resolved: row.resolved,
+            resolution: row.resolution,
+            ignored: row.ignored.map(|at| (at, row.ignored_reason)),
+        }
+    }
 }

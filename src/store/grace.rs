@@ -5,7 +5,8 @@ use chrono::NaiveDateTime;
 
 use super::dialect::{text_key, timestamp};
 use super::error::Error;
-use super::snapshot::unsigned;
+use super::schema::scim_links;
+use super::sidecar::count_of;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::Layout;
@@ -40,22 +41,20 @@ pub async fn counts(tx: &mut Tx, layout: &Layout, due: Due) -> Result<[u64; 5], 
             .raw(" AND ")
             .append(condition)
     };
-    let conditions = [
-        at("> ", due.strip),
-        between(member.clone()),
-        between(Sql::new("NOT ").append(member)),
-        at("<= ", due.anonymise),
-        Sql::new("l.cleanup_stage IN ('anonymise', 'delete')"),
-    ];
-    let count = |condition: Sql| Sql::new("COUNT(CASE WHEN ").append(condition).raw(" THEN 1 END)");
-    let sql = Sql::new("SELECT ")
-        .list(", ", conditions.map(count))
-        .raw(" FROM scim_links l WHERE l.resource_type = 'User' AND l.disabled_at >= ")
-        // As good as IS NOT NULL, for which not every planner takes the index.
-        .append(timestamp(database, chrono::DateTime::UNIX_EPOCH.naive_utc()));
-    let rows = tx.query(sql).await?;
-    let at = |index: usize| rows.first().map_or(0, |row| unsigned(row.int(index)));
-    Ok([at(0), at(1), at(2), at(3), at(4)])
+    let count =
+        |condition: Sql| count_of(Sql::new("CASE WHEN ").append(condition).raw(" THEN 1 END"));
+    let counts = (
+        count(at("> ", due.strip)),
+        count(between(member.clone())),
+        count(between(Sql::new("NOT ").append(member))),
+        count(at("<= ", due.anonymise)),
+        count(Sql::new("l.cleanup_stage IN ('anonymise', 'delete')")),
+    );
+    let disabled =
+        Sql::new(" FROM scim_links l WHERE l.resource_type = 'User' AND l.disabled_at >= ")
+            // As good as IS NOT NULL, for which not every planner takes the index.
+            .append(timestamp(database, chrono::DateTime::UNIX_EPOCH.naive_utc()));
+    tx.scalar(counts, disabled).await.map(<[u64; 5]>::from)
 }
 
 /// A disabled user past the grace of a stage.
@@ -89,12 +88,10 @@ pub async fn overdue(tx: &mut Tx, layout: &Layout, due: Due) -> Result<Vec<Overd
 }
 
 async fn stage(tx: &mut Tx, condition: Sql, stage: &'static str) -> Result<Vec<Overdue>, Error> {
-    let sql = Sql::new("SELECT l.legacy_key, l.disabled_at FROM scim_links l WHERE ");
-    let rows = tx.query(sql.append(condition)).await?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| Some(Overdue { id: row.text(0)?, stage, disabled_at: row.time(1)? }))
-        .collect())
+    let wanted = (scim_links::legacy_key.of("l"), scim_links::disabled_at.of("l").present());
+    let rows = tx.rows(wanted, Sql::new(" FROM scim_links l WHERE ").append(condition)).await?;
+    let overdue = |(id, disabled_at)| Overdue { id, stage, disabled_at };
+    Ok(rows.into_iter().map(overdue).collect())
 }
 
 /// A user's link, while Entra manages the user.

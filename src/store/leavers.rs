@@ -4,13 +4,15 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::dialect::{text_key, timestamp};
-use super::error::{Error, ErrorKind};
+use super::error::Error;
 use super::grace::{MANAGED, deletable, is_member, rows_of, until};
-use super::resources::{mapped, object, unlinked};
+use super::resources::{mapped, unlinked};
 use super::row::Row;
+use super::schema::{scim_holds, scim_links};
+use super::sidecar::{Cells, Column, Selection, Unreadable, count};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Layout, Record};
+use crate::mapper::{Layout, Record};
 use crate::profile::model::{Ownership, TableName};
 use crate::scim::{AttributePath, ResourceType};
 
@@ -128,10 +130,11 @@ fn details(
         layout.column(&users.table, &users.key),
         Sql::new("l.legacy_key"),
     );
-    Sql::new("SELECT ")
-        .append(mapped(layout, ResourceType::User, asked))
-        .raw(", l.disabled_at, l.cleanup_stage, h.reason, ")
-        .raw(if extras == Extras::None { "NULL" } else { "l.kept" })
+    let select = Sql::new("SELECT ").append(mapped(layout, ResourceType::User, asked)).raw(", ");
+    let select = of_link_and_hold().list(select).raw(", ");
+    let kept = scim_links::kept.of("l");
+    let select = if extras == Extras::None { select.raw("NULL") } else { kept.list(select) };
+    select
         .raw(", ")
         .list(", ", std::iter::once(memberships).chain(owned).chain(pointing))
         .raw(" FROM scim_links l JOIN ")
@@ -143,25 +146,33 @@ fn details(
         .raw(" LEFT JOIN scim_holds h ON h.legacy_key = l.legacy_key WHERE ")
 }
 
+/// When Entra disabled the user, how far cleanup has come, and why the account is on hold.
+fn of_link_and_hold() -> (Column<NaiveDateTime>, Column<Option<String>>, Column<Option<String>>) {
+    (
+        scim_links::disabled_at.of("l").present(),
+        scim_links::cleanup_stage.of("l"),
+        scim_holds::reason.of("h").optional(),
+    )
+}
+
 /// A row of [`details`].
 fn leaver(layout: &Layout, row: Row, owned: usize) -> Result<Leaver, Error> {
     let mut cells = row.0.into_iter();
     let record = unlinked(layout, ResourceType::User, asked, &mut cells);
-    let mut next = || cells.next().unwrap_or(Cell::Null);
-    let no_time = "a leaver's `disabled_at` is no time";
-    let disabled_at =
-        next().to_time().ok_or_else(|| Error::new(ErrorKind::Other, "scim_links", no_time))?;
-    let (stage, held, kept) = (next().to_text(), next().to_text(), next().to_text());
-    let mut counts = cells.map(|cell| cell.to_int().unwrap_or_default());
-    let mut count = || u64::try_from(counts.next().unwrap_or_default()).unwrap_or_default();
-    Ok(Leaver {
-        record,
-        disabled_at,
-        stage,
-        held,
-        kept: kept.map(|kept| object(&kept)).transpose()?.unwrap_or_default(),
-        memberships: count(),
-        owned: (0..owned).map(|_| count()).collect(),
-        pointed_at: counts.map(|there| there != 0).collect(),
-    })
+    let mut rest = Cells::of(cells.as_slice());
+    let pointing = cells.as_slice().len().saturating_sub(5 + owned);
+    let mut read = || -> Result<_, Unreadable> {
+        let (disabled_at, stage, held) = of_link_and_hold().read(&mut rest)?;
+        let kept = rest.take(scim_links::kept)?;
+        let memberships = count().read(&mut rest)?;
+        let mut counts = |so_many: usize| -> Result<Vec<u64>, Unreadable> {
+            (0..so_many).map(|_| count().read(&mut rest)).collect()
+        };
+        let (owned, pointed_at) = (counts(owned)?, counts(pointing)?);
+        let pointed_at = pointed_at.into_iter().map(|there| there != 0).collect();
+        Ok((disabled_at, stage, held, kept, memberships, owned, pointed_at))
+    };
+    let (disabled_at, stage, held, kept, memberships, owned, pointed_at) =
+        read().map_err(|unreadable| unreadable.of_row(&record.id()))?;
+    Ok(Leaver { record, disabled_at, stage, memberships, held, kept, owned, pointed_at })
 }

@@ -1,50 +1,47 @@
 //! `scim_links`: what ties a resource to Entra.
 
-use serde_json::{Map, Value};
-
 use super::error::Error;
+use super::schema::scim_links as link;
+use super::sidecar::{Cells, Object, Selection, Unreadable, count};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Link, baseline_hash};
+use crate::mapper::{Cell, Link, LinkState, baseline_hash};
 use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
-const COLUMNS: [&str; 10] = [
-    "external_id",
-    "state",
-    "baseline",
-    "baseline_hash",
-    "kept",
-    "version",
-    "created",
-    "modified",
-    "disabled_at",
-    "deleted_at",
+/// The columns that a write of a link sets, but for its key.
+const WRITTEN: [&str; 10] = [
+    link::external_id.name,
+    link::state.name,
+    link::baseline.name,
+    link::baseline_hash.name,
+    link::kept.name,
+    link::version.name,
+    link::created.name,
+    link::modified.name,
+    link::disabled_at.name,
+    link::deleted_at.name,
 ];
 
 /// Writes a link over whatever the key's link was. One statement.
-pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, link: &Link) -> Result<(), Error> {
-    let values: [Cell; 10] = [
-        link.external_id.clone().into(),
-        link.state.as_str().into(),
-        link.baseline.as_ref().map(text).into(),
-        link.baseline.as_ref().map(|it| baseline_hash(&text(it))).into(),
-        (!link.kept.is_empty()).then(|| text(&link.kept)).into(),
-        link.version.into(),
-        link.created.into(),
-        link.modified.into(),
-        link.disabled_at.into(),
-        link.deleted_at.into(),
-    ];
-    let sql = Sql::new("INSERT INTO scim_links (resource_type, legacy_key, ")
-        .raw(&COLUMNS.join(", "))
-        .raw(") VALUES (")
-        .bind(kind.as_str())
-        .raw(", ")
-        .bind(key)
-        .raw(", ")
-        .list(", ", values.into_iter().map(|cell| Sql::default().bind(cell)))
-        .raw(")")
+pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, it: &Link) -> Result<(), Error> {
+    let baseline = it.baseline.as_ref().map(Object::text);
+    let hash = baseline.as_deref().map(baseline_hash);
+    let sql = link::TABLE
+        .insert([
+            link::resource_type.to(kind),
+            link::legacy_key.to(key),
+            link::external_id.set(&it.external_id),
+            link::state.to(it.state),
+            link::baseline.to_sql(Sql::default().bind(baseline)),
+            link::baseline_hash.set(&hash),
+            link::kept.set(&it.kept),
+            link::version.to(it.version),
+            link::created.to(it.created),
+            link::modified.to(it.modified),
+            link::disabled_at.to(it.disabled_at),
+            link::deleted_at.to(it.deleted_at),
+        ])
         .raw(&or_update(tx.database()));
     tx.later(sql).await
 }
@@ -66,42 +63,89 @@ async fn read(
     key: &str,
     lock: Sql,
 ) -> Result<Option<Link>, Error> {
-    let sql = Sql::new("SELECT ")
-        .raw(super::resources::LINK)
-        .raw(" FROM scim_links l WHERE l.resource_type = ")
-        .bind(kind.as_str())
-        .raw(" AND l.legacy_key = ")
-        .bind(key)
-        .append(lock);
-    let rows = tx.query(sql).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let state = row.text(0).unwrap_or_default();
-    super::resources::link(&state, row, 1).map(Some)
+    let rows = Sql::new(" FROM scim_links l WHERE ").append(is_of("l", kind, key));
+    let found = tx.first((Joined::Whole, link::legacy_key.of("l")), rows.append(lock)).await?;
+    Ok(found.and_then(|(link, _)| link))
+}
+
+fn is_of(alias: &'static str, kind: ResourceType, key: &str) -> Sql {
+    link::resource_type.of(alias).is(kind).raw(" AND ").append(link::legacy_key.of(alias).is(key))
+}
+
+/// What is read of the link `l` beside a row that may have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joined {
+    /// All of it.
+    Whole,
+    /// Without the two long columns: a run reads millions of rows.
+    Short,
+}
+
+/// How many columns that is.
+const JOINED: usize = 9;
+
+impl Selection for Joined {
+    type Row = Option<Link>;
+
+    fn list(&self, sql: Sql) -> Sql {
+        let long = |sql: Sql, name| match self {
+            Self::Whole => sql.raw(", l.").raw(name),
+            Self::Short => sql.raw(", NULL"),
+        };
+        let sql = sql.raw("l.").raw(link::state.name).raw(", l.").raw(link::external_id.name);
+        let sql = long(long(sql, link::baseline.name), link::kept.name);
+        let rest = [
+            link::version.name,
+            link::created.name,
+            link::modified.name,
+            link::disabled_at.name,
+            link::deleted_at.name,
+        ];
+        rest.into_iter().fold(sql, |sql, name| sql.raw(", l.").raw(name))
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<Option<Link>, Unreadable> {
+        let Some(state) = cells.take(link::state.optional())? else {
+            cells.skip(JOINED - 1);
+            return Ok(None);
+        };
+        Ok(Some(Link {
+            state,
+            external_id: cells.take(link::external_id)?,
+            baseline: cells.take(link::baseline)?.map(|object| object.0),
+            kept: cells.take(link::kept)?,
+            version: cells.take(link::version)?,
+            created: cells.take(link::created)?,
+            modified: cells.take(link::modified)?,
+            disabled_at: cells.take(link::disabled_at)?,
+            deleted_at: cells.take(link::deleted_at)?,
+        }))
+    }
+
+    fn keys(&self) -> Vec<bool> {
+        vec![false; JOINED]
+    }
+}
+
+/// Reads a link among the cells of a row that goes by this key: the columns of [`Joined`] come first.
+pub(super) fn joined(cells: &[Cell], key: &Cell) -> Result<Option<Link>, Error> {
+    let read = Joined::Whole.read(&mut Cells::of(cells));
+    read.map_err(|unreadable| unreadable.of_row(&key.to_text().unwrap_or_default()))
 }
 
 /// Removes a link. One statement.
 pub async fn remove(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<(), Error> {
-    let sql = Sql::new("DELETE FROM scim_links WHERE resource_type = ")
-        .bind(kind.as_str())
-        .raw(" AND legacy_key = ")
-        .bind(key);
-    tx.execute(sql).await.map(|_| ())
-}
-
-fn text(object: &Map<String, Value>) -> String {
-    // A map of strings to values always serializes.
-    serde_json::to_string(object).unwrap_or_default()
+    let is_of = link::resource_type.is(kind).raw(" AND ").append(link::legacy_key.is(key));
+    tx.execute(link::TABLE.delete(is_of)).await.map(|_| ())
 }
 
 /// Sets the columns; who is enabled again is no longer on the way out.
 fn or_update(database: Database) -> String {
     let set = |table: &str, take: &dyn Fn(&str) -> String| {
-        let columns = COLUMNS.map(|column| format!("{column} = {}", take(column))).join(", ");
-        let disabled = take("disabled_at");
-        format!(
-            "{columns}, cleanup_stage = CASE WHEN {disabled} IS NOT NULL \
-             THEN {table}cleanup_stage END"
-        )
+        let columns = WRITTEN.map(|column| format!("{column} = {}", take(column))).join(", ");
+        let disabled = take(link::disabled_at.name);
+        let stage = link::cleanup_stage.name;
+        format!("{columns}, {stage} = CASE WHEN {disabled} IS NOT NULL THEN {table}{stage} END")
     };
     match database {
         Database::Sqlite | Database::Postgres => format!(
@@ -116,17 +160,20 @@ fn or_update(database: Database) -> String {
 
 /// How far cleanup has come with a user. One statement.
 pub async fn stage(tx: &mut Tx, key: &str) -> Result<Option<String>, Error> {
-    let sql = Sql::new(
-        "SELECT cleanup_stage FROM scim_links WHERE resource_type = 'User' AND legacy_key = ",
-    );
-    Ok(tx.query(sql.bind(key)).await?.first().and_then(|row| row.text(0)))
+    let user = Sql::new(" FROM scim_links l WHERE ").append(is_of("l", ResourceType::User, key));
+    Ok(tx.first(link::cleanup_stage.of("l"), user).await?.flatten())
 }
 
 /// Notes how far cleanup has come with a user. One statement.
 pub async fn set_stage(tx: &mut Tx, key: &str, stage: Option<&str>) -> Result<(), Error> {
-    let sql = Sql::new("UPDATE scim_links SET cleanup_stage = ")
-        .bind(stage.map(str::to_owned))
-        .raw(" WHERE resource_type = 'User' AND legacy_key = ")
-        .bind(key);
-    tx.execute(sql).await.map(|_| ())
+    let stage = link::cleanup_stage.to(stage.map(str::to_owned));
+    let user = link::resource_type.is(ResourceType::User);
+    let sql = link::TABLE.update([stage]).raw(" WHERE ").append(user).raw(" AND ");
+    tx.execute(sql.append(link::legacy_key.is(key))).await.map(|_| ())
+}
+
+/// How many there are, by resource type and state. One statement.
+pub(super) async fn counts(tx: &mut Tx) -> Result<Vec<(ResourceType, LinkState, u64)>, Error> {
+    let by_state = Sql::new(" FROM scim_links GROUP BY resource_type, state");
+    tx.rows((link::resource_type, link::state, count()), by_state).await
 }

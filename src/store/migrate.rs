@@ -8,8 +8,11 @@
 use chrono::NaiveDateTime;
 
 use super::error::Error;
+use super::schema::scim_migrations;
+use super::sidecar::{Form, Value};
 use super::sql::Sql;
 use super::transaction::Tx;
+use crate::mapper::Cell;
 use crate::profile::catalogue::Database;
 
 /// One step of the sidecar's schema.
@@ -96,8 +99,8 @@ pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
                 .map_err(|error| error.during(&format!("migration {}", migration.version)))?;
             // The first migration takes the books with it.
             if has_books(tx).await? {
-                let sql = "DELETE FROM scim_migrations WHERE version = ";
-                tx.execute(Sql::new(sql).bind(migration.version)).await?;
+                let version = scim_migrations::version.is(migration.version);
+                tx.execute(scim_migrations::TABLE.delete(version)).await?;
             }
             done.push(migration.version);
         }
@@ -110,7 +113,7 @@ pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
 pub async fn print(tx: &mut Tx, now: NaiveDateTime) -> Result<String, Error> {
     let mut text = String::new();
     for migration in pending(tx).await? {
-        let now = now.format("%Y-%m-%d %H:%M:%S").to_string();
+        let now = Applied(now).text();
         text += &format!(
             "-- {version}\n{BOOKS};\n{up}\
              INSERT INTO scim_migrations (version, applied) VALUES ({book}, {now});\n",
@@ -129,19 +132,36 @@ fn literal(text: &str) -> String {
 }
 
 fn book(version: &str, now: NaiveDateTime) -> Sql {
-    Sql::new("INSERT INTO scim_migrations (version, applied) VALUES (")
-        .bind(version)
-        .raw(", ")
-        .bind(now.format("%Y-%m-%d %H:%M:%S").to_string())
-        .raw(")")
+    scim_migrations::TABLE
+        .insert([scim_migrations::version.to(version), scim_migrations::applied.to(Applied(now))])
+}
+
+/// When a migration was applied: text, which is the same in a DBA's SQL on each of the databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Applied(pub NaiveDateTime);
+
+impl Applied {
+    fn text(self) -> String {
+        self.0.format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+}
+
+impl Value for Applied {
+    const FORM: Form = Form::Text;
+    const WHAT: &'static str = "a time";
+    fn read(cell: &Cell) -> Option<Self> {
+        NaiveDateTime::read(cell).map(Self)
+    }
+    fn cell(&self) -> Cell {
+        self.text().into()
+    }
 }
 
 async fn applied(tx: &mut Tx) -> Result<Vec<String>, Error> {
     if !has_books(tx).await? {
         return Ok(Vec::new());
     }
-    let rows = tx.query(Sql::new("SELECT version FROM scim_migrations ORDER BY version")).await?;
-    Ok(rows.iter().filter_map(|row| row.text(0)).collect())
+    tx.rows(scim_migrations::version, Sql::new(" FROM scim_migrations ORDER BY version")).await
 }
 
 async fn has_books(tx: &mut Tx) -> Result<bool, Error> {

@@ -2,9 +2,15 @@
 //!
 //! One pool per database behind one type ([`Store`]), one kind of statement (dynamic SQL whose
 //! identifiers come from the validated profile and whose values are bound), one transaction per
-//! request ([`Store::write`]). The sidecar's statements are dynamic too: most of them join the
-//! legacy tables, whose names are data, and one mechanism that three databases share is less than
-//! two. What the database says of a failure stays in [`Error`] and the log.
+//! request ([`Store::write`]). What the database says of a failure stays in [`Error`] and the log.
+//!
+//! The sidecar's tables are declared in `schema`, each once, and their statements are dynamic too. Not
+//! diesel's `table!` with `Insertable` and `Queryable`: a typed statement is one of one backend, so
+//! that each would be built three times or boxed; the upsert of SQLite and PostgreSQL isn't MariaDB's
+//! and SQLite has no `FOR UPDATE`, so that they would be three texts as well; one that is put off
+//! ([`Tx`]) must be kept until it is sent, whatever its type; and many join legacy tables, whose names
+//! are data. What `table!` is wanted for, that columns and types stand in one place and a row is read by
+//! them, `schema` and `sidecar` do over the one kind of statement.
 
 pub mod access_tokens;
 pub mod agents;
@@ -34,6 +40,8 @@ mod prove;
 pub mod resources;
 mod row;
 pub mod runs;
+mod schema;
+mod sidecar;
 pub mod snapshot;
 mod sql;
 mod status;
@@ -135,9 +143,9 @@ impl Store {
     /// Whether the database answers and has the sidecar tables.
     pub async fn ping(&self) -> Result<(), Error> {
         self.read(|tx| {
-            Box::pin(async move {
-                tx.query(Sql::new("SELECT version FROM scim_migrations LIMIT 1")).await.map(|_| ())
-            })
+            Box::pin(
+                async move { tx.any(Sql::new(" FROM scim_migrations LIMIT 1")).await.map(|_| ()) },
+            )
         })
         .await
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 
 use super::dialect;
-use super::error::{Error, ErrorKind};
+use super::error::Error;
+use super::schema::scim_notices;
+use super::sidecar::{Expression, clock, count_of};
 use super::sql::Sql;
 use super::transaction::Tx;
 
@@ -51,62 +53,53 @@ pub struct Claimed {
 /// Puts a row into the outbox, due at once, unless its occasion is there. One statement.
 pub async fn insert(tx: &mut Tx, new: &New) -> Result<(), Error> {
     let database = tx.database();
-    let sql = Sql::new(
-        "INSERT INTO scim_notices (id, channel, occasion, event, created, attempts, due) VALUES (",
-    )
-    .bind(new.id.as_str())
-    .raw(", ")
-    .bind(new.channel)
-    .raw(", ")
-    .bind(new.occasion.as_str())
-    .raw(", ")
-    .bind(new.event.as_str())
-    .raw(", ")
-    .bind(new.created)
-    .raw(", 0, ")
-    .append(dialect::now(database))
-    .raw(")")
-    .append(dialect::unless_there(database, "occasion"));
+    let sql = scim_notices::TABLE
+        .insert([
+            scim_notices::id.to(new.id.as_str()),
+            scim_notices::channel.to(new.channel),
+            scim_notices::occasion.to(new.occasion.as_str()),
+            scim_notices::event.to(new.event.as_str()),
+            scim_notices::created.to(new.created),
+            scim_notices::attempts.to(0),
+            scim_notices::due.to_sql(dialect::now(database)),
+        ])
+        .append(dialect::unless_there(database, scim_notices::occasion.name));
     tx.execute(sql).await.map(|_| ())
 }
 
 /// Takes the row of a channel that has been due longest, for as long as sending may take; `None`
 /// when none is due, or another agent took it at the same moment. Two statements.
 pub async fn claim(tx: &mut Tx, channel: &str, most: Duration) -> Result<Option<Claimed>, Error> {
-    let sql = Sql::new("SELECT id, event, created, attempts, due, ")
-        .append(dialect::now(tx.database()))
-        .raw(" FROM scim_notices WHERE channel = ")
+    let row = (
+        scim_notices::id,
+        scim_notices::event,
+        scim_notices::created,
+        scim_notices::attempts,
+        (scim_notices::due.present(), clock(tx.database())),
+    );
+    let waiting = Sql::new(" FROM scim_notices WHERE channel = ")
         .bind(channel)
         .raw(" AND due IS NOT NULL ORDER BY due LIMIT 1");
-    let rows = tx.query(sql).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let (Some(id), Some(due), Some(now)) = (row.text(0), row.time(4), row.time(5)) else {
-        return Err(Error::new(ErrorKind::Other, "scim_notices", "an unreadable row".to_owned()));
+    let Some((id, event, created, attempts, (due, now))) = tx.first(row, waiting).await? else {
+        return Ok(None);
     };
     if due > now {
         return Ok(None);
     }
-    let attempts = row.int(3);
-    let sql = Sql::new("UPDATE scim_notices SET attempts = ")
-        .bind(attempts + 1)
-        .raw(", tried = ")
-        .bind(now)
-        .raw(", due = ")
-        .bind(now + most)
-        .raw(" WHERE due IS NOT NULL AND attempts = ")
-        .bind(attempts)
-        .raw(" AND id = ")
-        .bind(id.as_str());
+    let sql = scim_notices::TABLE
+        .update([
+            scim_notices::attempts.to(attempts + 1),
+            scim_notices::tried.to(now),
+            scim_notices::due.to(now + most),
+        ])
+        .raw(" WHERE due IS NOT NULL AND ")
+        .append(scim_notices::attempts.is(attempts))
+        .raw(" AND ")
+        .append(scim_notices::id.is(id.as_str()));
     if tx.execute(sql).await? == 0 {
         return Ok(None);
     }
-    Ok(Some(Claimed {
-        id,
-        event: row.text(1).unwrap_or_default(),
-        created: row.time(2).unwrap_or(now),
-        attempt: attempts + 1,
-        now,
-    }))
+    Ok(Some(Claimed { id, event, created, attempt: attempts + 1, now }))
 }
 
 /// What became of a try.
@@ -123,18 +116,20 @@ pub enum Outcome {
 /// Records what became of a try. Run twice it does the same. One statement.
 pub async fn record(tx: &mut Tx, claimed: &Claimed, outcome: &Outcome) -> Result<(), Error> {
     let now = dialect::now(tx.database());
-    let sql = Sql::new("UPDATE scim_notices SET ");
-    let error = |text: &str| text.chars().take(ERROR).collect::<String>();
+    let error =
+        |text: &str| scim_notices::last_error.to(text.chars().take(ERROR).collect::<String>());
+    let never = scim_notices::due.set(&None);
     let sql = match outcome {
-        Outcome::Sent => sql.raw("due = NULL, sent = ").append(now),
+        Outcome::Sent => scim_notices::TABLE.update([never, scim_notices::sent.to_sql(now)]),
         Outcome::Later(pause, why) => {
-            sql.raw("due = ").bind(claimed.now + *pause).raw(", last_error = ").bind(error(why))
+            scim_notices::TABLE.update([scim_notices::due.to(claimed.now + *pause), error(why)])
         }
         Outcome::GivenUp(why) => {
-            sql.raw("due = NULL, given_up = ").append(now).raw(", last_error = ").bind(error(why))
+            scim_notices::TABLE.update([never, scim_notices::given_up.to_sql(now), error(why)])
         }
     };
-    tx.execute(sql.raw(" WHERE id = ").bind(claimed.id.as_str())).await.map(|_| ())
+    let is_it = scim_notices::id.is(claimed.id.as_str());
+    tx.execute(sql.raw(" WHERE ").append(is_it)).await.map(|_| ())
 }
 
 /// The greatest occasion that begins so, up to `last`. One statement.
@@ -144,11 +139,11 @@ pub async fn last_occasion(
     last: &str,
 ) -> Result<Option<String>, Error> {
     let pattern = format!("{}%", dialect::like_literal(beginning));
-    let sql = Sql::new("SELECT MAX(occasion) FROM scim_notices WHERE occasion LIKE ")
+    let such = Sql::new(" FROM scim_notices WHERE occasion LIKE ")
         .bind(pattern)
         .raw(" ESCAPE '!' AND occasion <= ")
         .bind(last);
-    Ok(tx.query(sql).await?.first().and_then(|row| row.text(0)))
+    tx.scalar(scim_notices::occasion.max(), such).await
 }
 
 /// How a channel stands.
@@ -168,30 +163,26 @@ pub struct Outbox {
 
 /// How every channel stands that ever had a notice. One statement, and one for each channel.
 pub async fn outbox(tx: &mut Tx) -> Result<BTreeMap<String, Outbox>, Error> {
-    let sql = Sql::new(
-        "SELECT channel, COUNT(due), MIN(CASE WHEN due IS NULL THEN NULL ELSE created END), \
-         MAX(sent), COUNT(given_up) FROM scim_notices GROUP BY channel",
+    let since = Sql::new("MIN(CASE WHEN due IS NULL THEN NULL ELSE created END)");
+    let figures = (
+        scim_notices::channel,
+        count_of(scim_notices::due.sql()),
+        Expression::<Option<NaiveDateTime>>::new(since),
+        scim_notices::sent.max(),
+        count_of(scim_notices::given_up.sql()),
     );
-    let count = |number: i64| u64::try_from(number).unwrap_or_default();
+    let by_channel = Sql::new(" FROM scim_notices GROUP BY channel");
     let mut boxes = BTreeMap::new();
-    for row in tx.query(sql).await? {
-        let channel = row.text(0).unwrap_or_default();
-        let outbox = Outbox {
-            waiting: count(row.int(1)),
-            oldest: row.time(2),
-            last_sent: row.time(3),
-            given_up: count(row.int(4)),
-            last_error: last_error(tx, &channel).await?,
-        };
-        boxes.insert(channel, outbox);
+    for (channel, waiting, oldest, last_sent, given_up) in tx.rows(figures, by_channel).await? {
+        let last_error = last_error(tx, &channel).await?;
+        boxes.insert(channel, Outbox { waiting, oldest, last_sent, given_up, last_error });
     }
     Ok(boxes)
 }
 
 async fn last_error(tx: &mut Tx, channel: &str) -> Result<Option<(NaiveDateTime, String)>, Error> {
-    let sql = Sql::new("SELECT tried, last_error FROM scim_notices WHERE channel = ")
+    let failed = Sql::new(" FROM scim_notices WHERE channel = ")
         .bind(channel)
         .raw(" AND last_error IS NOT NULL ORDER BY tried DESC LIMIT 1");
-    let rows = tx.query(sql).await?;
-    Ok(rows.first().and_then(|row| Some((row.time(0)?, row.text(1)?))))
+    tx.first((scim_notices::tried.present(), scim_notices::last_error.present()), failed).await
 }

@@ -16,26 +16,6 @@ use crate::profile::proof::{Finding, Severity};
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
 
-/// Every sidecar table; one that refers to another stands behind it.
-pub(super) const SIDECAR: [&str; 16] = [
-    "scim_links",
-    "scim_desired_members",
-    "scim_tokens",
-    "scim_clients",
-    "scim_access_tokens",
-    "scim_audit",
-    "scim_name_locks",
-    "scim_runs",
-    "scim_findings",
-    "scim_cleanup_journal",
-    "scim_lease",
-    "scim_holds",
-    "scim_guard",
-    "scim_agents",
-    "scim_notices",
-    "scim_migrations",
-];
-
 impl Store {
     /// Proves what only the live connection tells. `now` is this machine's time.
     ///

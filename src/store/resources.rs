@@ -1,18 +1,18 @@
 //! Legacy rows with their links: select, insert, update, delete.
 
 use chrono::NaiveDateTime;
-use serde_json::{Map, Value};
 
 use super::dialect::{for_update, key_text, value};
 use super::edges::{self, Desired};
 use super::error::{Error, ErrorKind};
+use super::links::{Joined, joined};
 use super::predicate::Compiler;
 use super::row::Row;
+use super::schema::scim_name_locks as slots;
+use super::sidecar::{self, Selection};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{
-    Assignment, Cell, Field, Group, Groups, Layout, Link, LinkState, NewValue, Predicate, Record,
-};
+use crate::mapper::{Assignment, Cell, Field, Group, Groups, Layout, NewValue, Predicate, Record};
 use crate::profile::catalogue::Database;
 use crate::profile::model::{Encoding, Lookup, Missing, RevokeAction, TableName};
 use crate::scim::{AttributePath, ResourceType, SortOrder, fold};
@@ -125,11 +125,8 @@ pub async fn count(
     predicate: &Predicate,
 ) -> Result<u64, Error> {
     let compiler = Compiler { layout, kind };
-    let sql = from(Sql::new("SELECT COUNT(*)"), layout, kind)
-        .raw(LIVE)
-        .append(compiler.condition(predicate));
-    let rows = tx.query(sql).await?;
-    Ok(rows.first().map_or(0, |row| u64::try_from(row.int(0)).unwrap_or_default()))
+    let live = from(Sql::default(), layout, kind).raw(LIVE).append(compiler.condition(predicate));
+    tx.scalar(sidecar::count(), live).await
 }
 
 /// Rows of this name, tombstones included, and locked; at most three. One statement.
@@ -158,7 +155,7 @@ pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<()
     }
     let digest = Sha256::digest(format!("{}:{}", kind.as_str(), fold(name)));
     let slot = digest.first().copied().unwrap_or_default();
-    let sql = Sql::new("SELECT slot FROM scim_name_locks WHERE slot = ").bind(i64::from(slot));
+    let sql = Sql::new("SELECT 1 FROM scim_name_locks WHERE ").append(slots::slot.is(slot));
     tx.later(sql.raw(" FOR UPDATE")).await
 }
 
@@ -387,10 +384,6 @@ async fn lookup_key(
 
 const LIVE: &str = " WHERE (l.state IS NULL OR l.state <> 'deleted') AND ";
 
-/// The link's columns, as [`link`] reads them.
-pub(super) const LINK: &str = "l.state, l.external_id, l.baseline, l.kept, l.version, l.created, l.modified, \
-                    l.disabled_at, l.deleted_at";
-
 /// Makes a SELECT lock the rows of `condition` before it reads them.
 ///
 /// On PostgreSQL that takes a statement of its own, which travels with the SELECT: a row that
@@ -412,14 +405,14 @@ async fn lock_first(
 }
 
 fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
-    let mut sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(", ").raw(LINK);
+    let mut sql = Joined::Whole.list(Sql::new("SELECT ").append(columns(layout, kind)).raw(", "));
     for column in groups.into_iter().flat_map(|desired| edges::groups_columns(layout, desired)) {
         sql = sql.raw(", ").append(column);
     }
     from(sql, layout, kind)
 }
 
-/// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`LINK`].
+/// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`Joined`].
 pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
     let touch = &layout.profile.table(kind).touch;
     let stamps = [touch.created.first(), touch.modified.first()];
@@ -478,7 +471,7 @@ pub(super) fn record(layout: &Layout, kind: ResourceType, row: Row) -> Result<Re
     let attributes = &layout.profile.table(kind).attributes;
     let looked_up = attributes.values().filter(|it| it.is_looked_up()).count();
     let after = 1 + attributes.len() + looked_up;
-    let link = row.text(after + 2).map(|state| link(&state, &row, after + 3)).transpose()?;
+    let link = joined(row.0.get(after + 2..).unwrap_or_default(), row.cell(0))?;
     let (created, modified) = (row.time(after), row.time(after + 1));
     // Cells are moved, not copied: a run reads millions.
     let bare = unlinked(layout, kind, |_| true, &mut row.0.into_iter());
@@ -523,28 +516,4 @@ fn record_beside(
 fn pairs(text: &str) -> Result<Vec<Group>, Error> {
     serde_json::from_str(text)
         .map_err(|error| Error::new(ErrorKind::Other, "a user's groups", format!("{error}")))
-}
-
-/// A link of [`LINK`], whose columns after the state begin at `at`.
-pub(super) fn link(state: &str, row: &Row, at: usize) -> Result<Link, Error> {
-    let corrupt = |what: &str| Error::new(ErrorKind::Other, "scim_links", what);
-    let time = |index: usize| row.time(index).ok_or_else(|| corrupt("a link without its times"));
-    Ok(Link {
-        state: LinkState::from_name(state)
-            .ok_or_else(|| corrupt(&format!("`{state}` is no state of a link")))?,
-        external_id: row.text(at),
-        baseline: row.text(at + 1).map(|text| object(&text)).transpose()?,
-        kept: row.text(at + 2).map(|text| object(&text)).transpose()?.unwrap_or_default(),
-        version: row.int(at + 3),
-        created: time(at + 4)?,
-        modified: time(at + 5)?,
-        disabled_at: row.time(at + 6),
-        deleted_at: row.time(at + 7),
-    })
-}
-
-/// An object that the sidecar keeps as JSON.
-pub(super) fn object(text: &str) -> Result<Map<String, Value>, Error> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::new(ErrorKind::Other, "scim_links", format!("bad JSON: {error}")))
 }

@@ -6,61 +6,53 @@ use chrono::NaiveDateTime;
 use serde_json::Value;
 
 use super::dialect::{like_literal, soon};
-use super::error::{Error, ErrorKind};
+use super::error::Error;
+use super::schema::scim_runs;
+use super::sidecar::{Fields, Selection, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 
-/// A row of `scim_runs`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunRow {
-    /// A UUID that sorts by time.
-    pub id: String,
-    /// UTC, when it began reading.
-    pub started: NaiveDateTime,
-    /// UTC, when it was written.
-    pub finished: NaiveDateTime,
-    /// `CLEAN`, `DRIFT`, `INCOMPLETE` or `BLOCKED`.
-    pub verdict: String,
-    /// Hash of the configuration and profile.
-    pub config_hash: String,
-    /// The report without its findings.
-    pub summary: Value,
-    /// The schedule's name, for a run that it began.
-    pub job: Option<String>,
-    /// The time for which the schedule began it.
-    pub slot: Option<NaiveDateTime>,
+row! {
+    /// A row of `scim_runs`.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct RunRow of scim_runs {
+        /// A UUID that sorts by time.
+        pub id: String = id,
+        /// UTC, when it began reading.
+        pub started: NaiveDateTime = started,
+        /// UTC, when it was written.
+        pub finished: NaiveDateTime = finished,
+        /// `CLEAN`, `DRIFT`, `INCOMPLETE` or `BLOCKED`.
+        pub verdict: String = verdict,
+        /// Hash of the configuration and profile.
+        pub config_hash: String = config_hash,
+        /// The report without its findings.
+        pub summary: Value = summary,
+        /// The schedule's name, for a run that it began.
+        pub job: Option<String> = job,
+        /// The time for which the schedule began it.
+        pub slot: Option<NaiveDateTime> = slot,
+    }
 }
 
 /// Writes a run. One statement.
 pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), Error> {
-    let values = [
-        Sql::default().bind(run.id.as_str()),
-        Sql::default().bind(run.started),
-        Sql::default().bind(run.finished),
-        Sql::default().bind(run.verdict.as_str()),
-        Sql::default().bind(run.config_hash.as_str()),
-        Sql::default().bind(run.summary.to_string()),
-        Sql::default().bind(run.job.clone()),
-        Sql::default().bind(run.slot),
-    ];
-    let sql = Sql::new(
-        "INSERT INTO scim_runs (id, started, finished, verdict, config_hash, summary, job, slot) \
-         VALUES (",
-    );
-    tx.execute(sql.list(", ", values).raw(")")).await.map(|_| ())
+    tx.execute(scim_runs::TABLE.insert(run.sets())).await.map(|_| ())
 }
 
 /// Removes a run. One statement.
 pub async fn delete(tx: &mut Tx, id: &str) -> Result<(), Error> {
-    tx.execute(Sql::new("DELETE FROM scim_runs WHERE id = ").bind(id)).await.map(|_| ())
+    tx.execute(scim_runs::TABLE.delete(scim_runs::id.is(id))).await.map(|_| ())
 }
 
-const ALL: &str = "SELECT id, started, finished, verdict, config_hash, summary, job, slot \
-                   FROM scim_runs WHERE verdict IS NOT NULL";
-
 /// Those of the reconciler.
-fn select() -> Sql {
-    Sql::new(ALL).raw(" AND (job IS NULL OR job = 'reconcile')")
+fn of_reconciler() -> Sql {
+    Sql::new(" FROM scim_runs WHERE (job IS NULL OR job = 'reconcile')")
+}
+
+/// Those of another job.
+fn of_job(job: &str) -> Sql {
+    Sql::new(" FROM scim_runs WHERE job = ").bind(job)
 }
 
 /// The last of a selection.
@@ -71,22 +63,22 @@ async fn newest(tx: &mut Tx, which: Sql) -> Result<Option<RunRow>, Error> {
 
 /// The reconciler's last run that read everything. One statement.
 pub async fn last_complete(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
-    newest(tx, select().raw(" AND verdict <> 'INCOMPLETE'")).await
+    newest(tx, of_reconciler().raw(" AND verdict <> 'INCOMPLETE'")).await
 }
 
 /// The reconciler's last run. One statement.
 pub async fn last(tx: &mut Tx) -> Result<Option<RunRow>, Error> {
-    newest(tx, select()).await
+    newest(tx, of_reconciler()).await
 }
 
 /// The runs of every job, newest first. One statement.
 pub async fn all(tx: &mut Tx) -> Result<Vec<RunRow>, Error> {
-    runs(tx, Sql::new(ALL).raw(" ORDER BY started DESC")).await
+    runs(tx, Sql::new(" FROM scim_runs ORDER BY started DESC")).await
 }
 
 /// The last run of a job other than the reconciler. One statement.
 pub async fn last_of(tx: &mut Tx, job: &str) -> Result<Option<RunRow>, Error> {
-    newest(tx, Sql::new(ALL).raw(" AND job = ").bind(job)).await
+    newest(tx, of_job(job)).await
 }
 
 /// What the runs of a job other than the reconciler came to within two times. One statement.
@@ -96,14 +88,14 @@ pub async fn of_within(
     since: NaiveDateTime,
     until: NaiveDateTime,
 ) -> Result<Vec<RunRow>, Error> {
-    runs(tx, within(Sql::new(ALL).raw(" AND job = ").bind(job), since, until)).await
+    runs(tx, within(of_job(job), since, until)).await
 }
 
 /// Runs whose id begins so; two at most, which is enough to see that it says too little. One
 /// statement.
 pub async fn beginning(tx: &mut Tx, id: &str) -> Result<Vec<RunRow>, Error> {
     let pattern = format!("{}%", like_literal(id));
-    runs(tx, select().raw(" AND id LIKE ").bind(pattern).raw(" ESCAPE '!' LIMIT 2")).await
+    runs(tx, of_reconciler().raw(" AND id LIKE ").bind(pattern).raw(" ESCAPE '!' LIMIT 2")).await
 }
 
 fn within(which: Sql, since: NaiveDateTime, until: NaiveDateTime) -> Sql {
@@ -116,7 +108,7 @@ pub async fn begun_within(
     since: NaiveDateTime,
     until: NaiveDateTime,
 ) -> Result<Vec<RunRow>, Error> {
-    runs(tx, within(select(), since, until).raw(" ORDER BY started")).await
+    runs(tx, within(of_reconciler(), since, until).raw(" ORDER BY started")).await
 }
 
 /// The last complete run of each day within two times, oldest first: what a trend needs of many runs.
@@ -126,15 +118,13 @@ pub async fn last_of_days(
     since: NaiveDateTime,
     until: NaiveDateTime,
 ) -> Result<Vec<RunRow>, Error> {
-    let last = Sql::new(
-        "SELECT MAX(id) FROM scim_runs WHERE verdict <> 'INCOMPLETE' \
-         AND (job IS NULL OR job = 'reconcile')",
-    );
-    let sql = select()
+    let last = scim_runs::id.max().list(Sql::new("SELECT ")).append(of_reconciler());
+    let last = within(last.raw(" AND verdict <> 'INCOMPLETE'"), since, until);
+    let days = of_reconciler()
         .raw(" AND id IN (")
-        .append(within(last, since, until))
+        .append(last)
         .raw(" GROUP BY DATE(started)) ORDER BY started");
-    runs(tx, sql).await
+    runs(tx, days).await
 }
 
 /// The newest time, up to `now`, for which a schedule's run was begun. Times after that are no slots
@@ -144,9 +134,7 @@ pub async fn last_slot(
     job: &str,
     now: NaiveDateTime,
 ) -> Result<Option<NaiveDateTime>, Error> {
-    let sql = Sql::new("SELECT MAX(slot) FROM scim_runs WHERE job = ").bind(job);
-    let rows = tx.query(sql.raw(" AND slot <= ").bind(now)).await?;
-    Ok(rows.first().and_then(|row| row.time(0)))
+    tx.scalar(scim_runs::slot.max(), of_job(job).raw(" AND slot <= ").bind(now)).await
 }
 
 /// Whether an agent ran the job for this slot, or for a later one that has come. One statement.
@@ -159,26 +147,8 @@ pub async fn served(
     Ok(last_slot(tx, job, now).await?.is_some_and(|last| last >= slot))
 }
 
-async fn runs(tx: &mut Tx, sql: Sql) -> Result<Vec<RunRow>, Error> {
-    tx.query(sql)
-        .await?
-        .iter()
-        .map(|row| {
-            let summary = row.text(5).unwrap_or_default();
-            let summary = serde_json::from_str(&summary)
-                .map_err(|error| Error::new(ErrorKind::Other, "scim_runs", error.to_string()))?;
-            Ok(RunRow {
-                id: row.text(0).unwrap_or_default(),
-                started: row.time(1).unwrap_or_default(),
-                finished: row.time(2).unwrap_or_default(),
-                verdict: row.text(3).unwrap_or_default(),
-                config_hash: row.text(4).unwrap_or_default(),
-                summary,
-                job: row.text(6),
-                slot: row.time(7),
-            })
-        })
-        .collect()
+async fn runs(tx: &mut Tx, which: Sql) -> Result<Vec<RunRow>, Error> {
+    tx.rows(fields(), which).await
 }
 
 /// From when on records are kept.

@@ -8,15 +8,21 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::agents;
 use super::dialect::{fold, key_text, text_key, text_list};
-use super::error::Error;
+use super::error::{Error, ErrorKind};
+use super::links::Joined;
 use super::pages::Pages;
-use super::resources::{columns, from, object, record};
+use super::resources::{columns, from, record};
 use super::row::Row;
+use super::schema::{
+    scim_agents, scim_clients, scim_desired_members as desired, scim_links, scim_migrations,
+    scim_tokens,
+};
+use super::sidecar::{Cells, Expression, Selection, count};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Layout, LinkState, Record};
+use super::{agents, audit, sidecar};
+use crate::mapper::{Layout, LinkState, Record};
 use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
@@ -75,18 +81,19 @@ impl Page {
     /// The rows, read. An error is a link that isn't one.
     pub fn observed(self, layout: &Layout) -> impl Iterator<Item = Result<Observed, Error>> {
         self.rows.into_iter().map(move |row| {
-            let baseline_hash = row.0.last().and_then(Cell::to_text);
-            Ok(Observed { record: record(layout, self.kind, row)?, baseline_hash })
+            let last = row.0.last().map_or(&[][..], std::slice::from_ref);
+            let baseline_hash = Cells::of(last).take(scim_links::baseline_hash);
+            let record = record(layout, self.kind, row)?;
+            let baseline_hash = baseline_hash.map_err(|it| it.of_row(&record.id()))?;
+            Ok(Observed { record, baseline_hash })
         })
     }
 }
 
 /// As `resources` reads rows, without the two long columns of the link.
 fn select(layout: &Layout, kind: ResourceType) -> Sql {
-    let sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(
-        ", l.state, l.external_id, NULL, NULL, l.version, l.created, l.modified, l.disabled_at, \
-         l.deleted_at, l.baseline_hash",
-    );
+    let sql = Sql::new("SELECT ").append(columns(layout, kind)).raw(", ");
+    let sql = (Joined::Short, scim_links::baseline_hash.of("l")).list(sql);
     from(sql, layout, kind)
 }
 
@@ -101,16 +108,14 @@ pub async fn baselines(
 ) -> Result<BTreeMap<String, Map<String, Value>>, Error> {
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
-        let sql = Sql::new("SELECT legacy_key, baseline FROM scim_links WHERE resource_type = ")
+        let wanted = (scim_links::legacy_key, scim_links::baseline.present());
+        let asserted = Sql::new(" FROM scim_links WHERE resource_type = ")
             .bind(kind.as_str())
             .raw(" AND baseline IS NOT NULL AND legacy_key IN (SELECT i.item FROM ")
             .append(text_list(tx.database(), chunk))
             .raw(" i)");
-        for row in tx.query(sql).await? {
-            if let (Some(key), Some(text)) = (row.text(0), row.text(1)) {
-                found.insert(key, object(&text)?);
-            }
-        }
+        let rows = tx.rows(wanted, asserted).await?;
+        found.extend(rows.into_iter().map(|(key, baseline)| (key, baseline.0)));
     }
     Ok(found)
 }
@@ -132,20 +137,14 @@ pub async fn stranded(
     layout: &Layout,
     kind: ResourceType,
 ) -> Result<Vec<Stranded>, Error> {
-    let sql = Sql::new("SELECT l.legacy_key, l.external_id, l.baseline")
-        .append(without_rows(tx.database(), layout, kind))
-        .raw(" ORDER BY l.legacy_key");
-    tx.query(sql)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(Stranded {
-                id: row.text(0).unwrap_or_default(),
-                external_id: row.text(1),
-                baseline: row.text(2).map(|text| object(&text)).transpose()?.unwrap_or_default(),
-            })
-        })
-        .collect()
+    let wanted = (scim_links::legacy_key, scim_links::external_id, scim_links::baseline);
+    let rows = without_rows(tx.database(), layout, kind).raw(" ORDER BY l.legacy_key");
+    let stranded = |(id, external_id, baseline): (_, _, Option<sidecar::Object>)| Stranded {
+        id,
+        external_id,
+        baseline: baseline.map(|object| object.0).unwrap_or_default(),
+    };
+    Ok(tx.rows(wanted, rows).await?.into_iter().map(stranded).collect())
 }
 
 /// How many links, tombstones left out, have no row. One statement.
@@ -154,8 +153,7 @@ pub async fn count_stranded(
     layout: &Layout,
     kind: ResourceType,
 ) -> Result<u64, Error> {
-    let sql = Sql::new("SELECT COUNT(*)").append(without_rows(tx.database(), layout, kind));
-    Ok(tx.query(sql).await?.first().map_or(0, |row| unsigned(row.int(0))))
+    tx.scalar(count(), without_rows(tx.database(), layout, kind)).await
 }
 
 /// `FROM … WHERE …`: links, tombstones left out, without a row.
@@ -204,9 +202,9 @@ pub async fn named(tx: &mut Tx, layout: &Layout, names: &[String]) -> Result<Vec
 async fn users_in(tx: &mut Tx, layout: &Layout, names: Sql) -> Result<Vec<Named>, Error> {
     let Some(name) = name_column(layout, ResourceType::User) else { return Ok(Vec::new()) };
     let users = &layout.profile.users;
-    let select =
-        Sql::new("SELECT ").column("r", &users.key).raw(", ").column("r", name).raw(", l.state");
-    let sql = from(select, layout, ResourceType::User)
+    let state = scim_links::state.of("l").optional();
+    let select = Sql::new("SELECT ").column("r", &users.key).raw(", ").column("r", name).raw(", ");
+    let sql = from(state.list(select), layout, ResourceType::User)
         .raw(" WHERE (l.state IS NULL OR l.state <> 'deleted') AND ")
         .append(fold(tx.database(), Sql::default().column("r", name)))
         .raw(" IN ")
@@ -214,13 +212,14 @@ async fn users_in(tx: &mut Tx, layout: &Layout, names: Sql) -> Result<Vec<Named>
         .raw(" ORDER BY ")
         .column("r", &users.key);
     let rows = tx.query(sql).await?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| {
-            let state = row.text(2).and_then(|state| LinkState::from_name(&state));
-            Some(Named { id: row.text(0)?, name: row.text(1)?, state })
-        })
-        .collect())
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        // A user without a name has none in common with another.
+        let (Some(id), Some(name)) = (row.text(0), row.text(1)) else { continue };
+        let state = Cells::of(row.0.get(2..).unwrap_or_default()).take(state);
+        found.push(Named { state: state.map_err(|it| it.of_row(&id))?, id, name });
+    }
+    Ok(found)
 }
 
 /// A membership: team and user, as ids.
@@ -262,27 +261,24 @@ pub async fn lacking_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Er
     let database = tx.database();
     let group = layout.column(&members.table, &members.group);
     let user = layout.column(&members.table, &members.user);
-    let sql = Sql::new(
-        "SELECT d.group_key, d.user_key FROM scim_desired_members d WHERE NOT EXISTS (SELECT 1 \
-         FROM ",
-    )
-    .table(&members.table)
-    .raw(" m WHERE ")
-    .column("m", &members.group)
-    .raw(" = ")
-    .append(text_key(database, group, Sql::new("d.group_key")))
-    .raw(" AND ")
-    .column("m", &members.user)
-    .raw(" = ")
-    .append(text_key(database, user, Sql::new("d.user_key")))
-    .raw(
-        ") AND EXISTS (SELECT 1 FROM scim_links g WHERE g.resource_type = 'Group' \
+    let edges = Sql::new(" FROM scim_desired_members d WHERE NOT EXISTS (SELECT 1 FROM ")
+        .table(&members.table)
+        .raw(" m WHERE ")
+        .column("m", &members.group)
+        .raw(" = ")
+        .append(text_key(database, group, Sql::new("d.group_key")))
+        .raw(" AND ")
+        .column("m", &members.user)
+        .raw(" = ")
+        .append(text_key(database, user, Sql::new("d.user_key")))
+        .raw(
+            ") AND EXISTS (SELECT 1 FROM scim_links g WHERE g.resource_type = 'Group' \
          AND g.state = 'managed' AND g.legacy_key = d.group_key) \
          AND NOT EXISTS (SELECT 1 FROM scim_links s WHERE ",
-    )
-    .raw(GONE)
-    .raw(" AND s.legacy_key = d.user_key)");
-    pairs(tx, sql).await
+        )
+        .raw(GONE)
+        .raw(" AND s.legacy_key = d.user_key)");
+    tx.rows((desired::group_key.of("d"), desired::user_key.of("d")), edges).await
 }
 
 /// kpifire's memberships that point at no row of this type. One statement.
@@ -310,14 +306,12 @@ pub async fn orphan_edges(
 
 /// How many memberships kpifire has. One statement.
 pub async fn count_edges(tx: &mut Tx, layout: &Layout) -> Result<u64, Error> {
-    let sql = Sql::new("SELECT COUNT(*) FROM ").table(&layout.profile.members.table);
-    Ok(tx.query(sql).await?.first().map_or(0, |row| unsigned(row.int(0))))
+    tx.scalar(count(), Sql::new(" FROM ").table(&layout.profile.members.table)).await
 }
 
 /// How many memberships Entra asserted. One statement.
 pub async fn count_desired(tx: &mut Tx) -> Result<u64, Error> {
-    let rows = tx.query(Sql::new("SELECT COUNT(*) FROM scim_desired_members")).await?;
-    Ok(rows.first().map_or(0, |row| unsigned(row.int(0))))
+    tx.scalar(count(), Sql::new(" FROM scim_desired_members")).await
 }
 
 fn edges(layout: &Layout) -> Sql {
@@ -358,11 +352,10 @@ pub async fn labels(
         .map_or_else(|| Sql::new("NULL"), |name| Sql::default().column("r", name));
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
-        let select = Sql::new("SELECT ")
-            .column("r", &table.key)
-            .raw(", ")
-            .append(name.clone())
-            .raw(", l.external_id");
+        let select =
+            Sql::new("SELECT ").column("r", &table.key).raw(", ").append(name.clone()).raw(", ");
+        let external_id = scim_links::external_id.of("l");
+        let select = external_id.list(select);
         let key = layout.column(&table.table, &table.key);
         let sql = from(select, layout, kind)
             .raw(" WHERE ")
@@ -373,9 +366,11 @@ pub async fn labels(
             .append(text_list(database, chunk))
             .raw(" i)");
         for row in tx.query(sql).await? {
-            if let Some(id) = row.text(0) {
-                found.insert(id, Label { name: row.text(1), external_id: row.text(2) });
-            }
+            let Some(id) = row.text(0) else { continue };
+            let cells = row.0.get(2..).unwrap_or_default();
+            let external_id = Cells::of(cells).take(external_id);
+            let external_id = external_id.map_err(|it| it.of_row(&id))?;
+            found.insert(id, Label { name: row.text(1), external_id });
         }
     }
     Ok(found)
@@ -383,12 +378,10 @@ pub async fn labels(
 
 /// Links by resource type and state. One statement.
 pub async fn links(tx: &mut Tx) -> Result<BTreeMap<String, BTreeMap<String, u64>>, Error> {
-    let sql = "SELECT resource_type, state, COUNT(*) FROM scim_links GROUP BY resource_type, state";
     let mut found: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-    for row in tx.query(Sql::new(sql)).await? {
-        if let (Some(kind), Some(state)) = (row.text(0), row.text(1)) {
-            found.entry(kind).or_default().insert(state, unsigned(row.int(2)));
-        }
+    for (kind, state, count) in super::links::counts(tx).await? {
+        let states = found.entry(kind.as_str().to_owned()).or_default();
+        states.insert(state.as_str().to_owned(), count);
     }
     Ok(found)
 }
@@ -397,18 +390,22 @@ pub async fn links(tx: &mut Tx) -> Result<BTreeMap<String, BTreeMap<String, u64>
 /// given, the last of Entra's own tokens, or the last audited write; else when the sidecar tables were
 /// made, since silence begins there. Three statements.
 pub async fn last_contact(tx: &mut Tx) -> Result<(Option<NaiveDateTime>, NaiveDateTime), Error> {
-    let used = Sql::new(
-        "SELECT MAX(used) FROM (SELECT MAX(last_used) AS used FROM scim_tokens \
-         WHERE scope = 'provision' UNION ALL SELECT MAX(last_used) FROM scim_clients \
-         WHERE scope = 'provision' UNION ALL SELECT MAX(seen) FROM scim_agents WHERE agent = ",
-    );
-    let used = tx.query(used.bind(agents::ENTRA).raw(") AS uses")).await?;
-    let used = used.first().and_then(|row| row.time(0));
-    let written = "SELECT at FROM scim_audit WHERE token IS NOT NULL ORDER BY id DESC LIMIT 1";
-    let written = tx.query(Sql::new(written)).await?.first().and_then(|row| row.time(0));
-    let made = tx.query(Sql::new("SELECT MIN(applied) FROM scim_migrations")).await?;
-    let made = made.first().and_then(|row| row.time(0)).unwrap_or_default();
-    Ok((used.max(written), made))
+    let select = |sql: Sql| sql.raw("SELECT ");
+    let used = scim_tokens::last_used.max().list(select(Sql::new(" FROM (")));
+    let used = used.raw(" AS used FROM scim_tokens WHERE scope = 'provision' UNION ALL ");
+    let used = scim_clients::last_used.max().list(select(used));
+    let used = used.raw(" FROM scim_clients WHERE scope = 'provision' UNION ALL ");
+    let used = scim_agents::seen.max().list(select(used)).raw(" FROM scim_agents WHERE ");
+    let used = used.append(scim_agents::agent.is(agents::ENTRA)).raw(") AS uses");
+    let last = Expression::<Option<NaiveDateTime>>::new(Sql::new("MAX(used)"));
+    let used = tx.scalar(last, used).await?;
+    let written = audit::last_write(tx).await?.map(|(at, _)| at);
+    let made = scim_migrations::applied.min();
+    let made = tx.scalar(made, Sql::new(" FROM scim_migrations")).await?;
+    let made = made.ok_or_else(|| {
+        Error::new(ErrorKind::Other, scim_migrations::TABLE.name, "the table has no row")
+    })?;
+    Ok((used.max(written), made.0))
 }
 
 /// The column that carries userName or displayName.
@@ -417,8 +414,4 @@ fn name_column(layout: &Layout, kind: ResourceType) -> Option<&str> {
     let attributes = &layout.profile.table(kind).attributes;
     let found = attributes.iter().find(|(path, _)| path.is(wanted));
     found.map(|(_, mapping)| mapping.column.as_str())
-}
-
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
 }

@@ -7,9 +7,10 @@ use chrono::NaiveDateTime;
 use super::agents::{self, Agent};
 use super::error::Error;
 use super::notices::{self, Outbox};
+use super::sidecar::Expression;
 use super::sql::Sql;
 use super::transaction::Tx;
-use super::{Store, audit, migrate, runs, snapshot};
+use super::{Store, audit, links, migrate, runs, snapshot};
 
 /// What the sidecar tables say of the agent's work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,7 +20,7 @@ pub struct Status {
     /// Versions of migrations that are missing.
     pub pending: Vec<&'static str>,
     /// Links by resource type and state.
-    pub links: BTreeMap<(String, String), i64>,
+    pub links: BTreeMap<(&'static str, &'static str), u64>,
     /// When a client that provisions was last heard of.
     pub last_contact: Option<NaiveDateTime>,
     /// The last audited write of a client: when, and by which token.
@@ -43,27 +44,23 @@ impl Store {
 
 async fn read(tx: &mut Tx, since: NaiveDateTime) -> Result<Status, Error> {
     let version = match tx.database() {
-        crate::profile::catalogue::Database::Sqlite => "SELECT 'SQLite ' || sqlite_version()",
-        _ => "SELECT version()",
+        crate::profile::catalogue::Database::Sqlite => "'SQLite ' || sqlite_version()",
+        _ => "version()",
     };
-    let version = tx.query(Sql::new(version)).await?;
+    let version = Expression::new(Sql::new(version));
     let mut status = Status {
-        version: version.first().and_then(|row| row.text(0)).unwrap_or_default(),
+        version: tx.scalar(version, Sql::default()).await?,
         pending: migrate::pending(tx).await?.iter().map(|it| it.version).collect(),
         ..Status::default()
     };
     if !status.pending.is_empty() {
         return Ok(status);
     }
-    let sql = "SELECT resource_type, state, COUNT(*) FROM scim_links GROUP BY resource_type, state";
-    for row in tx.query(Sql::new(sql)).await? {
-        let key = (row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default());
-        status.links.insert(key, row.int(2));
+    for (kind, state, count) in links::counts(tx).await? {
+        status.links.insert((kind.as_str(), state.as_str()), count);
     }
     status.last_contact = snapshot::last_contact(tx).await?.0;
-    let sql = "SELECT at, token FROM scim_audit WHERE token IS NOT NULL ORDER BY id DESC LIMIT 1";
-    let written = tx.query(Sql::new(sql)).await?;
-    status.last_write = written.first().and_then(|row| Some((row.time(0)?, row.text(1)?)));
+    status.last_write = audit::last_write(tx).await?;
     status.outcomes = audit::outcomes(tx, since).await?;
     status.agents = agents::list(tx).await?;
     status.last_run = runs::last(tx).await?.map(|run| (run.finished, run.verdict));

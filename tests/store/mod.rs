@@ -2,6 +2,7 @@
 //! migrations, leases.
 
 mod audit;
+mod broken;
 mod check;
 mod export;
 mod grants;

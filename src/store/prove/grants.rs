@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::error::Error;
+use super::super::schema::TABLES;
 use super::super::sql::Sql;
 use super::super::transaction::Tx;
-use super::{SIDECAR, ok};
+use super::ok;
 use crate::profile::catalogue::{Catalogue, Database};
 use crate::profile::model::{Delete, Encoding, Missing, Profile, RevokeAction, TableName, Touch};
 use crate::profile::proof::{Finding, Severity, quoted, quoted_table};
@@ -30,7 +31,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Whether it is one of the agent's own tables.
     pub(super) fn is_sidecar(&self) -> bool {
-        self.table.schema.is_none() && SIDECAR.contains(&self.table.name.as_str())
+        self.table.schema.is_none() && TABLES.iter().any(|it| it.name == self.table.name)
     }
 }
 
@@ -50,13 +51,11 @@ pub(super) fn wanted(profile: &Profile, catalogue: &Catalogue) -> Vec<Wanted> {
         let (quoted, schema) = (quoted_table(catalogue, &found.name), found.name.schema.clone());
         Some(Wanted { table, quoted, schema, rights, filled, column })
     });
-    let own = SIDECAR.iter().map(|name| {
-        let table = TableName { schema: None, name: (*name).to_owned() };
-        // MariaDB hides what the account may not touch, and refuses before it looks at columns.
-        let first = catalogue.table(&table).and_then(|found| found.columns.first());
-        let column = first.map_or_else(|| "id".to_owned(), |column| column.name.clone());
-        let (quoted, rights) = (quoted(catalogue.database, name), Right::ALL.to_vec());
-        Wanted { table, quoted, schema: None, rights, filled: None, column }
+    let own = TABLES.iter().filter_map(|it| {
+        let table = TableName { schema: None, name: it.name.to_owned() };
+        let column = it.columns.first()?.name.to_owned();
+        let (quoted, rights) = (quoted(catalogue.database, it.name), Right::ALL.to_vec());
+        Some(Wanted { table, quoted, schema: None, rights, filled: None, column })
     });
     theirs.chain(own).collect()
 }
