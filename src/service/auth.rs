@@ -14,7 +14,6 @@ use chrono::{NaiveDateTime, TimeDelta};
 use subtle::ConstantTimeEq;
 
 use super::clients::{self, ACCESS_TOKEN};
-use super::context::Scope;
 use super::error::Error;
 use super::secret::hash;
 use crate::store::access_tokens::by_token;
