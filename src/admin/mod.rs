@@ -62,6 +62,7 @@ impl Admin {
     }
 
     /// The same over another console: what a reload makes. Nothing is counted anew.
+    #[must_use]
     pub fn over(&self, console: Console) -> Self {
         Self { console, metrics: Arc::clone(&self.metrics) }
     }

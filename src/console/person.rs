@@ -16,7 +16,7 @@ use crate::service::Error;
 use crate::service::audit::AuditRow;
 use crate::store::console::{self, Search};
 use crate::store::resources::{self, Beside, Lock};
-use crate::store::{self, cleanup, edges, links};
+use crate::store::{self, cleanup, links, memberships};
 
 pub use crate::mapper::Link;
 
@@ -186,7 +186,7 @@ async fn read(
         there: record.is_some(),
         sides: sides(layout, record.as_ref(), link.as_ref()),
         teams: record.and_then(|record| record.groups).map(|it| it.held).unwrap_or_default(),
-        desired: edges::desired_teams(tx, id).await?,
+        desired: memberships::desired_teams(tx, id).await?,
         protected: mapper::protected(&layout.profile.protect, id, name.as_deref()),
         held: cleanup::held(tx, id).await?,
         stage: links::stage(tx, id).await?,
@@ -245,29 +245,26 @@ fn sides(layout: &Layout, record: Option<&Record>, link: Option<&Link>) -> Vec<S
     let kind = ResourceType::User;
     let baseline = link.and_then(|link| link.baseline.as_ref());
     let asserted = |path: &str| baseline.and_then(|baseline| baseline.get(path)).cloned();
-    let attributes = &layout.profile.table(kind).attributes;
-    let readings = record.map(|record| mapper::readings(layout, kind, record)).unwrap_or_default();
     let mut sides: Vec<Side> = Vec::new();
-    for (index, (path, mapping)) in attributes.iter().enumerate() {
-        let attribute = path.to_string();
-        let asserted = asserted(&attribute);
-        let (actual, agreement) = match (record, readings.get(index)) {
-            (Some(record), Some(reading)) => {
-                let agreement = match (reading, &asserted) {
+    for field in &layout.resource(kind).fields {
+        let asserted = asserted(&field.name);
+        let (actual, agreement) = match record {
+            Some(record) => {
+                let reading = mapper::reading(field, record);
+                let agreement = match (&reading, &asserted) {
                     (Reading::Unreadable(_), _) => Agreement::Unreadable,
                     (_, None) => Agreement::NotAsserted,
                     (_, Some(wanted)) => {
-                        let same =
-                            mapper::agrees(layout, kind, path, mapping, wanted, record, reading);
+                        let same = mapper::agrees(field, wanted, record, &reading);
                         if same { Agreement::Agrees } else { Agreement::Differs }
                     }
                 };
                 (reading.to_value(), agreement)
             }
-            _ if asserted.is_some() => (Value::Null, Agreement::Differs),
-            _ => (Value::Null, Agreement::NotAsserted),
+            None if asserted.is_some() => (Value::Null, Agreement::Differs),
+            None => (Value::Null, Agreement::NotAsserted),
         };
-        let column = Some(mapping.column.clone());
+        let (attribute, column) = (field.name.clone(), Some(field.column.name.clone()));
         sides.push(Side { attribute, column, asserted, actual, agreement });
     }
     let external = link.and_then(|link| link.external_id.clone());

@@ -1,41 +1,41 @@
 //! What a write changes: columns of the legacy row, the link's baseline, the kept attributes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::convert::to_legacy;
-use super::{Cell, Layout, Link, whole_second};
-use crate::profile::catalogue::Kind;
-use crate::profile::model::{Delete, Encoding, Lookup, Mapping, Scalar, Touch};
+use super::cell::Cell;
+use super::field::{Field, NewValue, whole_second};
+use super::layout::{Deletion, Layout, Touch};
+use super::record::Link;
+use super::relation::Column;
+use crate::profile::model::Scalar;
 use crate::scim::{AttributePath, Error, Resource, ResourceType, prune};
 
 /// A column and what it gets.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Assignment {
-    /// The column.
-    pub column: String,
-    /// Its value.
-    pub value: NewValue,
+#[derive(Debug, Clone)]
+pub enum Assignment {
+    /// A value out of the profile.
+    Constant(Arc<Column>, Cell),
+    /// What a client says of a mapped attribute.
+    Attribute(Arc<Field>, NewValue),
 }
 
-/// A new value of a column.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NewValue {
-    /// The value itself.
-    Cell(Cell),
-    /// The key of the lookup row with this label.
-    Label {
-        /// The attribute, for messages.
-        attribute: String,
-        /// The label.
-        label: String,
-        /// Where it is looked up.
-        lookup: Lookup,
-    },
+impl Assignment {
+    /// The column.
+    pub fn column(&self) -> &Arc<Column> {
+        match self {
+            Self::Constant(column, _) => column,
+            Self::Attribute(field, _) => &field.column,
+        }
+    }
 }
+
+/// Columns and their new values.
+pub type Columns = Vec<(Arc<Column>, Cell)>;
 
 /// Which write stamps a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,17 +47,12 @@ pub enum Stamp {
 }
 
 /// The stamped columns and their values.
-pub fn stamps(touch: &Touch, stamp: Stamp, now: NaiveDateTime) -> Vec<(String, Cell)> {
-    let now = whole_second(now);
-    let timed = |columns: &[String]| -> Vec<(String, Cell)> {
-        columns.iter().map(|column| (column.clone(), Cell::Time(now))).collect()
-    };
-    let mut stamped = timed(&touch.modified);
-    if stamp == Stamp::Created {
-        stamped.extend(timed(&touch.created));
-    }
-    stamped.extend(touch.actor.iter().map(|column| (column.clone(), "kpifire-scim".into())));
-    stamped
+pub fn stamps(touch: &Touch, stamp: Stamp, now: NaiveDateTime) -> Columns {
+    let now = Cell::Time(whole_second(now));
+    let created = touch.created.iter().filter(|_| stamp == Stamp::Created);
+    let timed = touch.modified.iter().chain(created).map(|column| (column, now.clone()));
+    let signed = touch.actor.iter().map(|column| (column, Cell::from("kpifire-scim")));
+    timed.chain(signed).map(|(column, cell)| (Arc::clone(column), cell)).collect()
 }
 
 /// The value of a mapped attribute that says something: absent, null and empty text don't.
@@ -75,29 +70,26 @@ pub fn for_insert(
     resource: &Resource,
     now: NaiveDateTime,
 ) -> Result<Vec<Assignment>, Error> {
-    let table = layout.profile.table(kind);
-    let mut assignments: Vec<Assignment> = Vec::new();
-    for (path, mapping) in &table.attributes {
-        let value = match stated(path, resource) {
-            Some(value) => to_legacy(layout, &table.table, path, mapping, value)?,
+    let rows = layout.resource(kind);
+    let mut assignments: Vec<Assignment> = Vec::with_capacity(rows.relation.columns.len());
+    for field in &rows.fields {
+        let value = match stated(&field.path, resource) {
+            Some(value) => field.to_legacy(value)?,
             None => None,
         };
         let value = match value {
             Some(value) => Some(value),
-            None => absent(layout, kind, path, mapping, now)?,
+            None => absent(field, now)?,
         };
-        if let Some(value) = value {
-            assignments.push(Assignment { column: mapping.column.clone(), value });
-        }
+        assignments.extend(value.map(|value| Assignment::Attribute(Arc::clone(field), value)));
     }
-    let constants = table
+    let constants = rows
         .insert
         .iter()
-        .map(|(column, scalar)| (column.clone(), Cell::of(scalar, whole_second(now))));
-    let stamped = stamps(&table.touch, Stamp::Created, now);
-    for (column, cell) in constants.chain(stamped) {
-        if !assignments.iter().any(|it| it.column == column) {
-            assignments.push(Assignment { column, value: NewValue::Cell(cell) });
+        .map(|(column, scalar)| (Arc::clone(column), Cell::of(scalar, whole_second(now))));
+    for (column, cell) in constants.chain(stamps(&rows.touch, Stamp::Created, now)) {
+        if !assignments.iter().any(|it| *it.column() == column) {
+            assignments.push(Assignment::Constant(column, cell));
         }
     }
     Ok(assignments)
@@ -105,28 +97,18 @@ pub fn for_insert(
 
 /// What a new row gets for an attribute the request doesn't state; `None` leaves it to the
 /// database.
-fn absent(
-    layout: &Layout,
-    kind: ResourceType,
-    path: &AttributePath,
-    mapping: &Mapping,
-    now: NaiveDateTime,
-) -> Result<Option<NewValue>, Error> {
-    let table = layout.profile.table(kind);
-    let column = layout.column(&table.table, &mapping.column);
-    if table.insert.contains_key(&mapping.column) {
+fn absent(field: &Field, now: NaiveDateTime) -> Result<Option<NewValue>, Error> {
+    if field.constant.is_some() {
         return Ok(None); // the constants follow
     }
-    if path.is("active") {
+    if field.is("active") {
         // RFC 7643 §4.1.1 leaves it to the service: who is created may sign in.
-        return to_legacy(layout, &table.table, path, mapping, &Value::Bool(true));
+        return field.to_legacy(&Value::Bool(true));
     }
-    match column {
-        Some(column) if !column.nullable && !column.has_default => {
-            cleared(layout, kind, path, mapping, now).map(Some)
-        }
-        _ => Ok(None),
+    if field.column.nullable || field.column.has_default {
+        return Ok(None);
     }
+    field.cleared(now).map(Some)
 }
 
 /// The columns that differ between two states of a resource.
@@ -140,70 +122,30 @@ pub fn for_update(
     new: &Resource,
     now: NaiveDateTime,
 ) -> Result<Vec<Assignment>, Error> {
-    let table = layout.profile.table(kind);
     let mut assignments = Vec::new();
-    for (path, mapping) in &table.attributes {
-        let value = match (stated(path, old), stated(path, new)) {
+    for field in &layout.resource(kind).fields {
+        let value = match (stated(&field.path, old), stated(&field.path, new)) {
             (before, after) if before == after => None,
-            (_, Some(value)) => to_legacy(layout, &table.table, path, mapping, value)?,
-            (_, None) => Some(cleared(layout, kind, path, mapping, now)?),
+            (_, Some(value)) => field.to_legacy(value)?,
+            (_, None) => Some(field.cleared(now)?),
         };
-        if let Some(value) = value {
-            assignments.push(Assignment { column: mapping.column.clone(), value });
-        }
+        assignments.extend(value.map(|value| Assignment::Attribute(Arc::clone(field), value)));
     }
     Ok(assignments)
 }
 
-/// What clearing an attribute writes.
-fn cleared(
-    layout: &Layout,
-    kind: ResourceType,
-    path: &AttributePath,
-    mapping: &Mapping,
-    now: NaiveDateTime,
-) -> Result<NewValue, Error> {
-    // Whatever the column holds then would say whether its user may sign in, which is for `false` to
-    // say: only that disables with all that belongs to it.
-    if path.is("active") {
-        return Err(Error::invalid_value(format!("{path}: true or false is needed")));
-    }
-    let table = layout.profile.table(kind);
-    let column = layout.column(&table.table, &mapping.column);
-    if column.is_some_and(|column| column.nullable) {
-        return Ok(NewValue::Cell(Cell::Null));
-    }
-    if let Some(scalar) = table.insert.get(&mapping.column) {
-        return Ok(NewValue::Cell(Cell::of(scalar, whole_second(now))));
-    }
-    let plain = mapping.encoding == Encoding::Plain;
-    match column {
-        Some(column) if plain && column.kind == Kind::Text && column.enum_values.is_empty() => {
-            Ok(NewValue::Cell(Cell::Text(String::new())))
-        }
-        _ => Err(Error::invalid_value(format!(
-            "{path}: a value is needed, its column `{}` takes none away",
-            mapping.column
-        ))),
-    }
-}
-
 /// The attributes that clearing is refused for.
 pub(super) fn always_valued(layout: &Layout, kind: ResourceType) -> BTreeSet<AttributePath> {
-    let attributes = &layout.profile.table(kind).attributes;
     let now = NaiveDateTime::default();
-    attributes
-        .iter()
-        .filter(|(path, mapping)| cleared(layout, kind, path, mapping, now).is_err())
-        .map(|(path, _)| path.clone())
-        .collect()
+    let fields = layout.resource(kind).fields.iter();
+    fields.filter(|field| field.cleared(now).is_err()).map(|field| field.path.clone()).collect()
 }
 
 /// Attributes that no column carries, and that the link keeps.
 pub fn kept(layout: &Layout, kind: ResourceType, resource: &Resource) -> Map<String, Value> {
     let mut kept = resource.clone();
-    for path in layout.profile.table(kind).attributes.keys() {
-        path.set(&mut kept, None);
+    for field in &layout.resource(kind).fields {
+        field.path.set(&mut kept, None);
     }
     for own in ["id", "schemas", "meta", "groups", "members", "externalId"] {
         kept.remove(own);
@@ -221,10 +163,10 @@ pub fn baseline(
     asserted: &dyn Fn(&AttributePath) -> bool,
 ) -> Map<String, Value> {
     let mut baseline = before.and_then(|link| link.baseline.clone()).unwrap_or_default();
-    for path in layout.profile.table(kind).attributes.keys() {
-        if asserted(path) {
-            let value = stated(path, resource).cloned().unwrap_or(Value::Null);
-            baseline.insert(path.to_string(), value);
+    for field in &layout.resource(kind).fields {
+        if asserted(&field.path) {
+            let value = stated(&field.path, resource).cloned().unwrap_or(Value::Null);
+            baseline.insert(field.name.clone(), value);
         }
     }
     baseline
@@ -249,38 +191,33 @@ pub fn for_delete(
     kind: ResourceType,
     now: NaiveDateTime,
 ) -> Result<Option<Vec<Assignment>>, Error> {
-    let table = layout.profile.table(kind);
-    match &table.delete {
-        Delete::Delete { .. } => Ok(None),
-        Delete::Deactivate { column: Some((column, value)) } => Ok(Some(vec![Assignment {
-            column: column.clone(),
-            value: NewValue::Cell(Cell::of(value, whole_second(now))),
-        }])),
-        Delete::Deactivate { column: None } => {
-            let mut assignments = Vec::new();
-            for (path, mapping) in &table.attributes {
-                if path.is("active") {
-                    let off = Value::Bool(false);
-                    if let Some(value) = to_legacy(layout, &table.table, path, mapping, &off)? {
-                        assignments.push(Assignment { column: mapping.column.clone(), value });
-                    }
-                }
-            }
-            Ok(Some(assignments))
+    let rows = layout.resource(kind);
+    Ok(match &rows.delete {
+        Deletion::Delete { .. } => None,
+        Deletion::Set(column, value) => {
+            let off = Cell::of(value, whole_second(now));
+            Some(vec![Assignment::Constant(Arc::clone(column), off)])
         }
-    }
+        Deletion::Deactivate => {
+            let Some(active) = rows.active() else { return Ok(Some(Vec::new())) };
+            let off = active.to_legacy(&Value::Bool(false))?;
+            let assigned = off.map(|off| Assignment::Attribute(Arc::clone(active), off));
+            Some(assigned.into_iter().collect())
+        }
+    })
 }
 
 /// The column that takes back a deactivation, when a tombstone comes to life again: the profile's
 /// `[insert]` value, else the other of the two flags.
-pub fn undelete(layout: &Layout, kind: ResourceType) -> Option<(String, Cell)> {
-    let table = layout.profile.table(kind);
-    let Delete::Deactivate { column: Some((column, off)) } = &table.delete else { return None };
-    let on = table.insert.get(column).cloned().or(match off {
+pub fn undelete(layout: &Layout, kind: ResourceType) -> Option<(Arc<Column>, Cell)> {
+    let rows = layout.resource(kind);
+    let Deletion::Set(column, off) = &rows.delete else { return None };
+    let constant = rows.insert.iter().find(|(other, _)| other == column);
+    let on = constant.map(|(_, scalar)| scalar.clone()).or(match off {
         Scalar::Bool(value) => Some(Scalar::Bool(!value)),
         Scalar::Int(0) => Some(Scalar::Int(1)),
         Scalar::Int(_) => Some(Scalar::Int(0)),
-        _ => layout.column(&table.table, column).filter(|it| it.nullable).map(|_| Scalar::Null),
+        _ => column.nullable.then_some(Scalar::Null),
     })?;
-    Some((column.clone(), Cell::of(&on, NaiveDateTime::default())))
+    Some((Arc::clone(column), Cell::of(&on, NaiveDateTime::default())))
 }

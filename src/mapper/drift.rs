@@ -4,14 +4,18 @@
 //! give it back, so that `administrator` against `Administrator`, `2024-01-01T01:00:00+01:00`
 //! against the same instant in UTC, or a lookup label in another case is no drift.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::convert::{scim_text, to_legacy, to_scim};
+use super::cell::Cell;
+use super::field::{Encoding, Field, NewValue, fit, scim_text};
+use super::layout::Layout;
+use super::record::Record;
 use super::render::cleared_to_constant;
-use super::{Cell, Layout, NewValue, Record, fit};
 use crate::profile::catalogue::Kind;
-use crate::profile::model::{Encoding, Mapping, Missing};
-use crate::scim::{AttributePath, ResourceType, fold};
+use crate::profile::model::Missing;
+use crate::scim::{ResourceType, fold};
 
 /// What a legacy row says of a mapped attribute.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,14 +40,12 @@ impl Reading {
 }
 
 /// Reads every mapped attribute of a row, in the order of the profile's attributes.
-pub fn readings(layout: &Layout, kind: ResourceType, record: &Record) -> Vec<Reading> {
-    let table = layout.profile.table(kind);
-    table
-        .attributes
-        .iter()
-        .zip(&record.cells)
-        .map(|((path, mapping), cell)| reading(layout, kind, record, path, mapping, cell))
-        .collect()
+pub fn readings<'l>(
+    layout: &'l Layout,
+    kind: ResourceType,
+    record: &Record,
+) -> Vec<(&'l Arc<Field>, Reading)> {
+    layout.resource(kind).fields.iter().map(|field| (field, reading(field, record))).collect()
 }
 
 /// Reads one mapped attribute of a row, a whole one of the core schema; `None` where the profile doesn't
@@ -54,33 +56,25 @@ pub fn reading_of(
     record: &Record,
     attribute: &str,
 ) -> Option<Reading> {
-    let mut mapped = layout.profile.table(kind).attributes.iter().zip(&record.cells);
-    let ((path, mapping), cell) = mapped.find(|((path, _), _)| path.is(attribute))?;
-    Some(reading(layout, kind, record, path, mapping, cell))
+    layout.resource(kind).whole(attribute).map(|field| reading(field, record))
 }
 
-fn reading(
-    layout: &Layout,
-    kind: ResourceType,
-    record: &Record,
-    path: &AttributePath,
-    mapping: &Mapping,
-    cell: &Cell,
-) -> Reading {
-    let table = layout.profile.table(kind);
-    if cleared_to_constant(table, record, path, mapping, cell) {
+/// Reads one mapped attribute of a row.
+pub fn reading(field: &Field, record: &Record) -> Reading {
+    if cleared_to_constant(field, record) {
         return Reading::Absent;
     }
-    if let Some(value) = to_scim(path, mapping, cell) {
+    let shown = record.shown(field);
+    if let Some(value) = field.to_scim(shown) {
         return Reading::Value(value);
     }
-    // A lookup's cell is its label: a key without one points at nothing.
-    let held = record.lookup_keys.get(&mapping.column).unwrap_or(cell);
+    // A lookup's label is absent where its key points at nothing.
+    let held = record.held(field);
     let nothing = *held == Cell::Null || held.to_text().is_some_and(|text| text.is_empty());
     // The agent writes the constant where a client says nothing.
-    let constant = table.insert.get(&mapping.column).is_some_and(|constant| held.is(constant));
+    let constant = holds_constant(field, record);
     // A lookup's label may be empty.
-    let labelled = mapping.is_looked_up() && *cell != Cell::Null;
+    let labelled = field.is_looked_up() && *shown != Cell::Null;
     if nothing || constant || labelled {
         Reading::Absent
     } else {
@@ -90,51 +84,40 @@ fn reading(
 
 /// Whether the row says what was asserted of an attribute. `asserted` is the baseline's value; null:
 /// the client said that there is none.
-pub fn agrees(
-    layout: &Layout,
-    kind: ResourceType,
-    path: &AttributePath,
-    mapping: &Mapping,
-    asserted: &Value,
-    record: &Record,
-    reading: &Reading,
-) -> bool {
+pub fn agrees(field: &Field, asserted: &Value, record: &Record, reading: &Reading) -> bool {
     let actual = match reading {
         Reading::Unreadable(_) => return false,
         Reading::Absent => None,
         Reading::Value(value) => Some(value),
     };
     if asserted.is_null() || asserted.as_str() == Some("") {
-        return actual.is_none() || holds_constant(layout, kind, path, mapping, record);
+        return actual.is_none() || holds_constant(field, record);
     }
     if actual == Some(asserted) {
         return true;
     }
-    let table = layout.profile.table(kind);
-    match &mapping.encoding {
+    match &field.encoding {
         Encoding::Lookup(lookup) => {
             let same =
                 actual.is_some_and(|label| fold(&scim_text(label)) == fold(&scim_text(asserted)));
             // A label that kpifire lacks was written as the default key.
-            let defaulted = match (&lookup.missing, record.lookup_keys.get(&mapping.column)) {
-                (Missing::Default(key), Some(held)) => held.is(key),
-                _ => false,
+            let defaulted = match &lookup.missing {
+                Missing::Default(key) => record.held(field).is(key),
+                Missing::Create | Missing::Reject => false,
             };
             same || defaulted
         }
-        Encoding::Plain | Encoding::Values { .. } => {
-            match to_legacy(layout, &table.table, path, mapping, asserted) {
-                // `other = "keep"`: the column never held it.
-                Ok(None) => true,
-                Ok(Some(NewValue::Cell(cell))) => {
-                    let kind = layout.kind(&table.table, &mapping.column);
-                    let kept = to_scim(path, mapping, &fit(kind, cell));
-                    kept.as_ref() == actual
-                        || (kind == Kind::Number && same_number(kept.as_ref(), actual))
-                }
-                Ok(Some(NewValue::Label { .. })) | Err(_) => false,
+        Encoding::Plain | Encoding::Values { .. } => match field.to_legacy(asserted) {
+            // `other = "keep"`: the column never held it.
+            Ok(None) => true,
+            Ok(Some(NewValue::Cell(cell))) => {
+                let kind = field.column.kind;
+                let kept = field.to_scim(&fit(kind, cell));
+                kept.as_ref() == actual
+                    || (kind == Kind::Number && same_number(kept.as_ref(), actual))
             }
-        }
+            Ok(Some(NewValue::Label(_))) | Err(_) => false,
+        },
     }
 }
 
@@ -146,18 +129,8 @@ fn same_number(kept: Option<&Value>, actual: Option<&Value>) -> bool {
 }
 
 /// Whether the column holds the profile's `[insert]` constant, which stands for nothing.
-fn holds_constant(
-    layout: &Layout,
-    kind: ResourceType,
-    path: &AttributePath,
-    mapping: &Mapping,
-    record: &Record,
-) -> bool {
-    let table = layout.profile.table(kind);
-    let Some(constant) = table.insert.get(&mapping.column) else { return false };
-    let cell = table.attributes.keys().zip(&record.cells).find(|(other, _)| *other == path);
-    let held = record.lookup_keys.get(&mapping.column).or(cell.map(|(_, cell)| cell));
-    held.is_some_and(|held| held.is(constant))
+fn holds_constant(field: &Field, record: &Record) -> bool {
+    field.constant.as_ref().is_some_and(|constant| record.held(field).is(constant))
 }
 
 /// Whether the row at the link's key is another one than the link was made for: created after it,

@@ -5,13 +5,16 @@
 
 mod brackets;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::convert::scim_text;
-use super::{Cell, Field, Layout, Operand, Operator, Predicate};
+use super::cell::Cell;
+use super::field::{Encoding, Field, scim_text};
+use super::layout::Layout;
+use super::predicate::{Operand, Operator, Predicate, Subject};
 use crate::profile::catalogue::Kind;
-use crate::profile::model::{Encoding, Mapping};
 use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, Condition as Asked, typed};
 use crate::scim::{AttributeKind, AttributePath, Error, Filter, Resolved, ResourceType, fold};
 
@@ -42,21 +45,26 @@ pub fn matching_name(layout: &Layout, kind: ResourceType, name: &str) -> Result<
     attribute(layout, kind, &AttrExp::Comparison(name_attribute, CompareOp::Eq, value))
 }
 
-/// The field that a resource is sorted by.
+/// What a resource is sorted by.
 ///
 /// # Errors
 /// 400 `invalidValue` for what no column carries.
-pub fn sort_field(layout: &Layout, kind: ResourceType, by: &AttributePath) -> Result<Field, Error> {
+pub fn sort_field(
+    layout: &Layout,
+    kind: ResourceType,
+    by: &AttributePath,
+) -> Result<Subject, Error> {
     let refused = || {
         Error::invalid_value(format!(
             "sortBy: `{by}` can't be sorted by; {} can",
             filterable(layout, kind)
         ))
     };
-    if let Some(field) = own_field(by.resolved()) {
-        return Ok(field);
+    if let Some(own) = own_subject(by.resolved()) {
+        return Ok(own);
     }
-    layout.profile.table(kind).attributes.get(by).map(field).ok_or_else(refused)
+    let field = layout.resource(kind).field(by).cloned();
+    field.map(Subject::Field).ok_or_else(refused)
 }
 
 fn attribute(layout: &Layout, kind: ResourceType, it: &AttrExp) -> Result<Predicate, Error> {
@@ -83,17 +91,15 @@ fn test(
         }
         _ => {}
     }
-    if let Some(field) = own_field(resolved) {
-        return own(layout, kind, resolved, field, condition);
+    if let Some(subject) = own_subject(resolved) {
+        return own(layout, kind, resolved, subject, condition);
     }
-    let mappings = mapped(layout, kind, resolved);
-    if mappings.is_empty() {
+    let fields = mapped(layout, kind, resolved);
+    if fields.is_empty() {
         return brackets::of_type(layout, kind, resolved, condition);
     }
-    let tests: Result<Vec<Predicate>, Error> = mappings
-        .into_iter()
-        .map(|(path, mapping)| column(layout, kind, path, mapping, condition))
-        .collect();
+    let tests: Result<Vec<Predicate>, Error> =
+        fields.into_iter().map(|it| field(kind, it, condition)).collect();
     Ok(any(tests?))
 }
 
@@ -137,15 +143,15 @@ fn edge(
 }
 
 /// Attributes that the agent itself carries.
-fn own_field(resolved: Resolved) -> Option<Field> {
+fn own_subject(resolved: Resolved) -> Option<Subject> {
     if resolved.schema.is_some() {
         return None;
     }
     match (resolved.attribute.name, resolved.sub.map(|sub| sub.name)) {
-        ("id", None) => Some(Field::Key),
-        ("externalId", None) => Some(Field::ExternalId),
-        ("meta", Some("created")) => Some(Field::Created),
-        ("meta", Some("lastModified")) => Some(Field::Modified),
+        ("id", None) => Some(Subject::Key),
+        ("externalId", None) => Some(Subject::ExternalId),
+        ("meta", Some("created")) => Some(Subject::Created),
+        ("meta", Some("lastModified")) => Some(Subject::Modified),
         _ => None,
     }
 }
@@ -154,97 +160,83 @@ fn own(
     layout: &Layout,
     kind: ResourceType,
     resolved: Resolved,
-    field: Field,
+    subject: Subject,
     condition: Condition<'_>,
 ) -> Result<Predicate, Error> {
     let Some((operator, value)) = condition else {
-        return Ok(match field {
-            Field::Key => Predicate::Always,
-            field => Predicate::Present(field),
+        return Ok(match subject {
+            Subject::Key => Predicate::Always,
+            subject => Predicate::Present(subject),
         });
     };
     let value = typed(resolved, value)?;
     if value.is_null() {
-        return null(operator, Predicate::Present(field), resolved);
+        return null(operator, Predicate::Present(subject), resolved);
     }
     let text = scim_text(&value);
-    if matches!(field, Field::Created | Field::Modified) {
+    if matches!(subject, Subject::Created | Subject::Modified) {
         let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
             Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
         })?;
         let operand = Operand::Time(time.with_timezone(&Utc).naive_utc());
-        return compare(field, operator, operand, resolved);
+        return compare(subject, operator, operand, resolved);
     }
-    match (&field, operator) {
-        (Field::Key, CompareOp::Eq) => {
+    match (&subject, operator) {
+        (Subject::Key, CompareOp::Eq) => {
             Ok(layout.key(kind, &text).map_or(Predicate::Never, Predicate::IsKey))
         }
-        (Field::Key, CompareOp::Ne) => Ok(Predicate::Not(Box::new(
+        (Subject::Key, CompareOp::Ne) => Ok(Predicate::Not(Box::new(
             layout.key(kind, &text).map_or(Predicate::Never, Predicate::IsKey),
         ))),
-        _ => compare(field, operator, Operand::Exact(text), resolved),
+        _ => compare(subject, operator, Operand::Exact(text), resolved),
     }
 }
 
 /// Mapped attributes that a resolved name means: several where a multi-valued attribute has several
 /// mapped elements.
-fn mapped(
-    layout: &Layout,
-    kind: ResourceType,
-    resolved: Resolved,
-) -> Vec<(&AttributePath, &Mapping)> {
-    let attributes = &layout.profile.table(kind).attributes;
-    attributes.iter().filter(|(path, _)| path.resolved() == resolved).collect()
+fn mapped(layout: &Layout, kind: ResourceType, resolved: Resolved) -> Vec<&Arc<Field>> {
+    let fields = layout.resource(kind).fields.iter();
+    fields.filter(|field| field.path.resolved() == resolved).collect()
 }
 
-fn field(mapping: &Mapping) -> Field {
-    match &mapping.encoding {
-        Encoding::Lookup(lookup) => {
-            Field::Label { column: mapping.column.clone(), lookup: lookup.clone() }
-        }
-        Encoding::Plain | Encoding::Values { .. } => Field::Column(mapping.column.clone()),
-    }
-}
-
-fn column(
-    layout: &Layout,
+fn field(
     kind: ResourceType,
-    path: &AttributePath,
-    mapping: &Mapping,
+    field: &Arc<Field>,
     condition: Condition<'_>,
 ) -> Result<Predicate, Error> {
-    let resolved = path.resolved();
-    if let Encoding::Values { pairs, .. } = &mapping.encoding {
+    let resolved = field.path.resolved();
+    let one_of = |cells| Predicate::OneOf(Arc::clone(field), cells);
+    if let Encoding::Values { pairs, .. } = &field.encoding {
         let chosen = chosen(resolved, pairs.iter().map(|(scim, _)| scim.as_str()), condition)?;
         let legacy: Vec<Cell> = pairs
             .iter()
             .filter(|(scim, _)| chosen.contains(&scim.as_str()))
             .map(|(_, legacy)| Cell::of(legacy, chrono::NaiveDateTime::default()))
             .collect();
-        return Ok(negated(condition, Predicate::OneOf(mapping.column.clone(), legacy)));
+        return Ok(negated(condition, one_of(legacy)));
     }
-    if path.definition().kind == AttributeKind::Boolean {
+    let attribute = field.path.definition();
+    if attribute.kind == AttributeKind::Boolean {
         let chosen = chosen(resolved, ["true", "false"].into_iter(), condition)?;
         let cells = chosen.iter().map(|text| Cell::Bool(*text == "true")).collect();
-        return Ok(negated(condition, Predicate::OneOf(mapping.column.clone(), cells)));
+        return Ok(negated(condition, one_of(cells)));
     }
-    let field = field(mapping);
-    let Some((operator, value)) = condition else { return Ok(Predicate::Present(field)) };
+    let subject = Subject::Field(Arc::clone(field));
+    let Some((operator, value)) = condition else { return Ok(Predicate::Present(subject)) };
     let value = typed(resolved, value)?;
-    let table = &layout.profile.table(kind).table;
-    let operand = match (&value, path.definition().kind) {
-        (Value::Null, _) => return null(operator, Predicate::Present(field), resolved),
+    let operand = match (&value, attribute.kind) {
+        (Value::Null, _) => return null(operator, Predicate::Present(subject), resolved),
         (Value::Number(number), _) => Operand::Int(number.as_i64().ok_or_else(|| {
             Error::invalid_filter(format!("`{resolved}`: {number} is no whole number"))
         })?),
-        (_, AttributeKind::DateTime) if layout.kind(table, &mapping.column) == Kind::Timestamp => {
+        (_, AttributeKind::DateTime) if field.column.kind == Kind::Timestamp => {
             let text = scim_text(&value);
             let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
                 Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
             })?;
             Operand::Time(time.with_timezone(&Utc).naive_utc())
         }
-        _ if path.definition().case_exact && !names(kind, path) => {
+        _ if attribute.case_exact && !field.is(kind.name_attribute()) => {
             Operand::Exact(scim_text(&value))
         }
         _ => Operand::Folded(scim_text(&value)),
@@ -253,16 +245,7 @@ fn column(
         // Empty text reads as absent.
         return Ok(Predicate::Never);
     }
-    compare(field, operator, operand, resolved)
-}
-
-/// userName and displayName compare without case whatever a schema says.
-fn names(kind: ResourceType, path: &AttributePath) -> bool {
-    let name = path.to_string();
-    matches!(
-        (kind, name.as_str()),
-        (ResourceType::User, "userName") | (ResourceType::Group, "displayName")
-    )
+    compare(subject, operator, operand, resolved)
 }
 
 /// Which of an attribute's few values satisfy the condition; for `ne`, which it excludes.
@@ -323,7 +306,7 @@ fn null(operator: CompareOp, present: Predicate, resolved: Resolved) -> Result<P
 }
 
 fn compare(
-    field: Field,
+    subject: Subject,
     operator: CompareOp,
     operand: Operand,
     resolved: Resolved,
@@ -336,11 +319,11 @@ fn compare(
     // Empty text reads as absent, and would pass these.
     let present = (textual && matches!(operator, CompareOp::Lt | CompareOp::Le)
         || text == Some("") && !matches!(operator, CompareOp::Eq | CompareOp::Ne))
-    .then(|| Predicate::Present(field.clone()));
+    .then(|| Predicate::Present(subject.clone()));
     let operator = match operator {
         CompareOp::Eq => Operator::Equal,
         CompareOp::Ne => {
-            let equal = Predicate::Compare(field, Operator::Equal, operand);
+            let equal = Predicate::Compare(subject, Operator::Equal, operand);
             return Ok(Predicate::Not(Box::new(equal)));
         }
         CompareOp::Gt => Operator::Greater,
@@ -356,7 +339,7 @@ fn compare(
             )));
         }
     };
-    let compared = Predicate::Compare(field, operator, operand);
+    let compared = Predicate::Compare(subject, operator, operand);
     Ok(match present {
         Some(present) => Predicate::All(vec![present, compared]),
         None => compared,
@@ -378,7 +361,7 @@ fn unmapped(layout: &Layout, kind: ResourceType, resolved: Resolved) -> Error {
 
 fn filterable(layout: &Layout, kind: ResourceType) -> String {
     let mut names: Vec<String> =
-        layout.profile.table(kind).attributes.keys().map(ToString::to_string).collect();
+        layout.resource(kind).fields.iter().map(|field| field.name.clone()).collect();
     names.extend(["id", "externalId", "meta.created", "meta.lastModified"].map(str::to_owned));
     names.push(match kind {
         ResourceType::User => "groups.value".to_owned(),

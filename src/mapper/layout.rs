@@ -1,15 +1,15 @@
-//! The profile together with what the catalogue says of its columns: everything the mapper and the
-//! store need to know of one install. Made once, at start. Pure.
+//! One install: its profile laid over its catalogue, every table and column looked up once, at start.
+//! Everything that mapper and store need to know of it. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::NaiveDateTime;
-
-use super::Cell;
-use crate::profile::catalogue::{Catalogue, Column, Database, Kind};
-use crate::profile::model::{Delete, Profile, TableName};
-use crate::scim::ResourceType;
+use super::cell::Cell;
+use super::field::{Encoding, Field, Lookup};
+use super::relation::{Column, Reference, Relation};
+use crate::profile::catalogue::{Catalogue, Database, Kind};
+use crate::profile::model::{self, Delete, Profile, RevokeAction, Scalar, TableName};
+use crate::scim::{AttributePath, ResourceType};
 
 /// A profile table or column that the database doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,17 +19,110 @@ pub struct LayoutError {
     what: String,
 }
 
-/// One install: its profile, its columns.
-#[derive(Debug, Clone)]
+/// One install.
+#[derive(Debug)]
 pub struct Layout {
-    /// The profile.
+    /// The profile that it was made from.
     pub profile: Arc<Profile>,
     /// Which database it is.
     pub database: Database,
-    columns: BTreeMap<TableName, BTreeMap<String, Column>>,
-    references: BTreeMap<(TableName, ResourceType), Vec<String>>,
-    primary_keys: BTreeMap<TableName, Vec<String>>,
-    inbound: Vec<(TableName, String)>,
+    /// `[users]`
+    pub users: ResourceRelation,
+    /// `[groups]`
+    pub groups: ResourceRelation,
+    /// `[members]`
+    pub members: MemberRelation,
+    /// `[revoke]`
+    pub revoke: Vec<RevokeRelation>,
+    /// `[ownership]`
+    pub ownership: Vec<OwnedRelation>,
+    /// `[anonymise] set`
+    pub anonymise: Constants,
+    /// The foreign keys, of whatever table, that point at a user's row.
+    pub pointing_at_users: Vec<Reference>,
+}
+
+/// Columns and what the profile puts into them.
+pub type Constants = Vec<(Arc<Column>, Scalar)>;
+
+/// A resource type's rows.
+#[derive(Debug)]
+pub struct ResourceRelation {
+    /// Their table.
+    pub relation: Relation,
+    /// The key; the SCIM id is its value as text.
+    pub key: Arc<Column>,
+    /// The mapped attributes, in the order of their paths.
+    pub fields: Vec<Arc<Field>>,
+    /// What a new row gets beside them.
+    pub insert: Constants,
+    /// Stamped columns.
+    pub touch: Touch,
+    /// What DELETE does.
+    pub delete: Deletion,
+    kind: ResourceType,
+}
+
+/// Columns that the agent stamps.
+#[derive(Debug, Default)]
+pub struct Touch {
+    /// With the time of creation.
+    pub created: Vec<Arc<Column>>,
+    /// With the time of every write.
+    pub modified: Vec<Arc<Column>>,
+    /// With the agent's name.
+    pub actor: Vec<Arc<Column>>,
+}
+
+/// What a SCIM DELETE does to the row.
+#[derive(Debug)]
+pub enum Deletion {
+    /// `active` becomes false.
+    Deactivate,
+    /// A column gets a value.
+    Set(Arc<Column>, Scalar),
+    /// The row goes, and first those that point at it.
+    Delete {
+        /// Rows of the `cascade` tables.
+        cascade: Vec<Reference>,
+    },
+}
+
+/// The memberships.
+#[derive(Debug)]
+pub struct MemberRelation {
+    /// Their table.
+    pub relation: Relation,
+    /// The column that holds the group's key.
+    pub group: Arc<Column>,
+    /// The column that holds the user's key.
+    pub user: Arc<Column>,
+    /// What a new membership gets.
+    pub insert: Constants,
+    /// Stamped columns.
+    pub touch: Touch,
+}
+
+/// A table of `[revoke]`.
+#[derive(Debug)]
+pub struct RevokeRelation {
+    /// The table.
+    pub relation: Relation,
+    /// The column that holds the user's key.
+    pub user: Arc<Column>,
+    /// Columns and values that end the access; without any, the rows go.
+    pub set: Option<Constants>,
+    /// Only rows where this column is NULL.
+    pub where_null: Option<Arc<Column>>,
+}
+
+/// A table of `[ownership]`.
+#[derive(Debug)]
+pub struct OwnedRelation {
+    /// The table.
+    pub relation: Relation,
+    /// The column that holds the owner's key.
+    pub owner: Arc<Column>,
 }
 
 impl Layout {
@@ -38,69 +131,42 @@ impl Layout {
     /// # Errors
     /// The first table or column that isn't there.
     pub fn new(profile: Arc<Profile>, catalogue: &Catalogue) -> Result<Self, LayoutError> {
-        let mut columns = BTreeMap::new();
-        let mut primary_keys = BTreeMap::new();
-        for (table, wanted) in named(&profile) {
-            let missing = |what: String| LayoutError { origin: profile.origin.clone(), what };
-            let found = catalogue
-                .table(&table)
-                .ok_or_else(|| missing(format!("there is no table `{table}` in the database")))?;
-            for column in wanted {
-                if found.column(&column).is_none() {
-                    return Err(missing(format!("table `{table}` has no column `{column}`")));
-                }
-            }
-            let by_name = found.columns.iter().map(|it| (it.name.clone(), it.clone())).collect();
-            primary_keys.insert(table.clone(), found.primary_key.clone());
-            columns.insert(table, by_name);
+        let resolver = Resolver::new(&profile, catalogue)?;
+        let mut users = resolver.resource(ResourceType::User)?;
+        let mut groups = resolver.resource(ResourceType::Group)?;
+        let members = resolver.members()?;
+        users.delete = resolver.deletion(ResourceType::User, &users, &members)?;
+        groups.delete = resolver.deletion(ResourceType::Group, &groups, &members)?;
+        Ok(Self {
+            database: catalogue.database,
+            anonymise: resolver.constants(&users.relation, &profile.anonymise)?,
+            revoke: resolver.revoke()?,
+            ownership: resolver.ownership()?,
+            pointing_at_users: resolver.pointing_at(&profile.users.table),
+            users,
+            groups,
+            members,
+            profile,
+        })
+    }
+
+    /// The rows of a resource type.
+    pub fn resource(&self, kind: ResourceType) -> &ResourceRelation {
+        match kind {
+            ResourceType::User => &self.users,
+            ResourceType::Group => &self.groups,
         }
-        let references = references(&profile, catalogue);
-        let inbound = inbound(&profile, catalogue);
-        let database = catalogue.database;
-        Ok(Self { profile, database, columns, references, primary_keys, inbound })
     }
 
-    /// What the catalogue says of a column; `None` only for a column the profile doesn't name.
-    pub fn column(&self, table: &TableName, column: &str) -> Option<&Column> {
-        self.columns.get(table)?.get(column)
-    }
-
-    /// The columns of a table that point at a resource type's key.
-    pub fn references(&self, table: &TableName, kind: ResourceType) -> Vec<String> {
-        let members = &self.profile.members;
-        if *table == members.table {
-            return vec![match kind {
-                ResourceType::User => members.user.clone(),
-                ResourceType::Group => members.group.clone(),
-            }];
-        }
-        self.references.get(&(table.clone(), kind)).cloned().unwrap_or_default()
-    }
-
-    /// Every column of a table of the profile, in the order of their names.
-    pub fn columns(&self, table: &TableName) -> impl Iterator<Item = &Column> {
-        self.columns.get(table).into_iter().flat_map(BTreeMap::values)
-    }
-
-    /// The primary key's columns of a table of the profile; empty when it has none.
-    pub fn primary_key(&self, table: &TableName) -> &[String] {
-        self.primary_keys.get(table).map_or(&[], Vec::as_slice)
-    }
-
-    /// The columns, of whatever table, by which a foreign key points at a user's row.
-    pub fn pointing_at_users(&self) -> &[(TableName, String)] {
-        &self.inbound
-    }
-
-    /// The type family of a column.
-    pub fn kind(&self, table: &TableName, column: &str) -> Kind {
-        self.column(table, column).map_or(Kind::Other, |column| column.kind)
+    /// The relation that the profile writes so: of the users, or of what they own.
+    pub fn owned_or_users(&self, table: &str) -> Option<&Relation> {
+        let owned = self.ownership.iter().map(|it| &it.relation);
+        owned.chain([&self.users.relation]).find(|it| it.table.to_string() == table)
     }
 
     /// A SCIM id as the key it is the exact text of, or `None`: `03` is not 3 (no such resource).
     pub fn key(&self, kind: ResourceType, id: &str) -> Option<Cell> {
-        let table = self.profile.table(kind);
-        match self.kind(&table.table, &table.key) {
+        match self.resource(kind).key.kind {
             Kind::Int => {
                 let number: i64 = id.parse().ok()?;
                 (number.to_string() == id).then_some(Cell::Int(number))
@@ -116,119 +182,249 @@ impl Layout {
     }
 }
 
-/// Brings a cell into the form its column takes: a flag into a 0/1 column as a number, a number
-/// into a text column as text.
-pub fn fit(kind: Kind, cell: Cell) -> Cell {
-    match (kind, cell) {
-        (Kind::Int, Cell::Bool(value)) => Cell::Int(i64::from(value)),
-        (Kind::Int, Cell::Text(text)) => text.parse().map_or(Cell::Text(text), Cell::Int),
-        (Kind::Bool, Cell::Int(value)) => Cell::Bool(value != 0),
-        (Kind::Bool, Cell::Text(text)) => match text.as_str() {
-            "true" => Cell::Bool(true),
-            "false" => Cell::Bool(false),
-            _ => Cell::Text(text),
-        },
-        (Kind::Text, cell @ (Cell::Int(_) | Cell::Bool(_) | Cell::Number(_))) => {
-            cell.to_text().into()
-        }
-        // A profile may write a time as text.
-        (Kind::Timestamp | Kind::Date, cell @ Cell::Text(_)) => {
-            cell.to_time().map_or(cell, Cell::Time)
-        }
-        (Kind::Binary, Cell::Text(text)) => Cell::Bytes(text.into_bytes()),
-        (_, cell) => cell,
+impl ResourceRelation {
+    /// The field of the matching attribute: userName or displayName.
+    pub fn name(&self) -> Option<&Arc<Field>> {
+        self.whole(self.kind.name_attribute())
+    }
+
+    /// The field of `active`.
+    pub fn active(&self) -> Option<&Arc<Field>> {
+        self.whole("active")
+    }
+
+    /// The field of a whole attribute of the core schema.
+    pub fn whole(&self, attribute: &str) -> Option<&Arc<Field>> {
+        self.fields.iter().find(|field| field.is(attribute))
+    }
+
+    /// The field of an attribute.
+    pub fn field(&self, path: &AttributePath) -> Option<&Arc<Field>> {
+        self.fields.iter().find(|field| field.path == *path)
+    }
+
+    /// The field that a baseline or a finding names so.
+    pub fn named(&self, name: &str) -> Option<&Arc<Field>> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// How many cells of a row carry attributes: one a field, and one more for each lookup's key.
+    pub fn width(&self) -> usize {
+        self.fields.len() + self.fields.iter().filter(|field| field.is_looked_up()).count()
     }
 }
 
-/// Legacy times are written to the second, which every install's column type holds: a database
-/// that rounds fractions would write a time that hasn't come yet.
-pub fn whole_second(now: NaiveDateTime) -> NaiveDateTime {
-    use chrono::Timelike;
-    now.with_nanosecond(0).unwrap_or(now)
+/// Finds what the profile names in the catalogue.
+struct Resolver<'a> {
+    profile: &'a Profile,
+    catalogue: &'a Catalogue,
+    relations: BTreeMap<&'a TableName, Relation>,
 }
 
-/// For each `cascade` table of the profile, the columns by which it points at the resource.
-fn references(
-    profile: &Profile,
-    catalogue: &Catalogue,
-) -> BTreeMap<(TableName, ResourceType), Vec<String>> {
-    let mut found = BTreeMap::new();
-    for kind in ResourceType::ALL {
-        let resource = profile.table(kind);
-        let Delete::Delete { cascade } = &resource.delete else { continue };
-        let target = catalogue.table(&resource.table).map(|table| &table.name);
-        for table in cascade {
-            let keys = catalogue.table(table).map(|it| it.foreign_keys.as_slice());
-            let columns = keys
-                .unwrap_or_default()
-                .iter()
-                .filter(|key| Some(&key.target) == target)
-                .filter_map(|key| key.columns.first().cloned())
-                .collect();
-            found.insert((table.clone(), kind), columns);
-        }
-    }
-    found
-}
-
-/// Foreign keys that point at the users' table, in the catalogue's order.
-fn inbound(profile: &Profile, catalogue: &Catalogue) -> Vec<(TableName, String)> {
-    let Some(users) = catalogue.table(&profile.users.table) else { return Vec::new() };
-    catalogue
-        .tables
-        .values()
-        .flat_map(|table| &table.foreign_keys)
-        .filter(|key| key.target == users.name)
-        .filter_map(|key| Some((key.table.clone(), key.columns.first()?.clone())))
-        .collect()
-}
-
-/// Every table the profile names, with the columns it names there.
-fn named(profile: &Profile) -> BTreeMap<TableName, Vec<String>> {
-    use crate::profile::model::{Encoding, RevokeAction};
-    let mut tables: BTreeMap<TableName, Vec<String>> = BTreeMap::new();
-    for (kind, resource) in
-        [(ResourceType::User, &profile.users), (ResourceType::Group, &profile.groups)]
-    {
-        let columns = tables.entry(resource.table.clone()).or_default();
-        columns.push(resource.key.clone());
-        columns.extend(resource.insert.keys().cloned());
-        let touch = &resource.touch;
-        columns
-            .extend([&touch.created, &touch.modified, &touch.actor].into_iter().flatten().cloned());
-        columns.extend(resource.attributes.values().map(|mapping| mapping.column.clone()));
-        if kind == ResourceType::User {
-            columns.extend(profile.anonymise.keys().cloned());
-        }
-        if let Delete::Deactivate { column: Some((column, _)) } = &resource.delete {
-            columns.push(column.clone());
-        }
-        for mapping in resource.attributes.values() {
-            if let Encoding::Lookup(lookup) = &mapping.encoding {
-                let columns = tables.entry(lookup.table.clone()).or_default();
-                columns.extend([lookup.key.clone(), lookup.label.clone()]);
-                columns.extend(lookup.insert.keys().cloned());
+impl<'a> Resolver<'a> {
+    fn new(profile: &'a Profile, catalogue: &'a Catalogue) -> Result<Self, LayoutError> {
+        let mut resolver = Self { profile, catalogue, relations: BTreeMap::new() };
+        for named in profile.relations() {
+            let table = named.table;
+            let found = catalogue.table(table);
+            let found = found.ok_or_else(|| {
+                resolver.missing(format!("there is no table `{table}` in the database"))
+            })?;
+            if let Some(column) = named.columns.iter().find(|it| found.column(it).is_none()) {
+                return Err(resolver.missing(format!("table `{table}` has no column `{column}`")));
             }
+            let relation = Relation::new(catalogue.database, table, found);
+            resolver.relations.insert(table, relation);
         }
+        Ok(resolver)
     }
-    let members = &profile.members;
-    let columns = tables.entry(members.table.clone()).or_default();
-    columns.extend([members.group.clone(), members.user.clone()]);
-    columns.extend(members.insert.keys().cloned());
-    let touch = &members.touch;
-    columns.extend([&touch.created, &touch.modified, &touch.actor].into_iter().flatten().cloned());
-    for revoke in &profile.revoke {
-        let columns = tables.entry(revoke.table.clone()).or_default();
-        columns.push(revoke.user.clone());
-        if let RevokeAction::Set { set, where_null } = &revoke.action {
-            columns.extend(set.keys().cloned());
-            columns.extend(where_null.clone());
+
+    fn missing(&self, what: String) -> LayoutError {
+        LayoutError { origin: self.profile.origin.clone(), what }
+    }
+
+    fn relation(&self, table: &TableName) -> Result<Relation, LayoutError> {
+        let found = self.relations.get(table).cloned();
+        found.ok_or_else(|| self.missing(format!("there is no table `{table}` in the database")))
+    }
+
+    fn column(&self, relation: &Relation, name: &str) -> Result<Arc<Column>, LayoutError> {
+        let table = &relation.table;
+        let found = relation.column(name).cloned();
+        found.ok_or_else(|| self.missing(format!("table `{table}` has no column `{name}`")))
+    }
+
+    fn columns(
+        &self,
+        relation: &Relation,
+        names: &[String],
+    ) -> Result<Vec<Arc<Column>>, LayoutError> {
+        names.iter().map(|name| self.column(relation, name)).collect()
+    }
+
+    fn constants(
+        &self,
+        relation: &Relation,
+        constants: &BTreeMap<String, Scalar>,
+    ) -> Result<Constants, LayoutError> {
+        let resolved =
+            |(name, scalar): (&String, &Scalar)| Ok((self.column(relation, name)?, scalar.clone()));
+        constants.iter().map(resolved).collect()
+    }
+
+    fn touch(&self, relation: &Relation, touch: &model::Touch) -> Result<Touch, LayoutError> {
+        Ok(Touch {
+            created: self.columns(relation, &touch.created)?,
+            modified: self.columns(relation, &touch.modified)?,
+            actor: self.columns(relation, &touch.actor)?,
+        })
+    }
+
+    /// The rows of a resource type, which are switched off until [`Self::deletion`] says otherwise.
+    fn resource(&self, kind: ResourceType) -> Result<ResourceRelation, LayoutError> {
+        let table = self.profile.table(kind);
+        let relation = self.relation(&table.table)?;
+        let mut fields = Vec::with_capacity(table.attributes.len());
+        let mut keys = table.attributes.len()..;
+        for (shown, (path, mapping)) in table.attributes.iter().enumerate() {
+            let encoding = self.encoding(&mapping.encoding)?;
+            let looked_up = matches!(encoding, Encoding::Lookup(_));
+            let key = if looked_up { keys.next() } else { None };
+            fields.push(Arc::new(Field {
+                path: path.clone(),
+                name: path.to_string(),
+                column: self.column(&relation, &mapping.column)?,
+                encoding,
+                constant: table.insert.get(&mapping.column).cloned(),
+                shown,
+                held: key.unwrap_or(shown),
+            }));
         }
+        Ok(ResourceRelation {
+            key: self.column(&relation, &table.key)?,
+            fields,
+            insert: self.constants(&relation, &table.insert)?,
+            touch: self.touch(&relation, &table.touch)?,
+            delete: Deletion::Deactivate,
+            relation,
+            kind,
+        })
     }
-    for ownership in &profile.ownership {
-        let columns = tables.entry(ownership.table.clone()).or_default();
-        columns.push(ownership.owner.clone());
-        columns.extend(ownership.title.clone());
+
+    fn encoding(&self, encoding: &model::Encoding) -> Result<Encoding, LayoutError> {
+        Ok(match encoding {
+            model::Encoding::Plain => Encoding::Plain,
+            model::Encoding::Values { pairs, other } => {
+                Encoding::Values { pairs: pairs.clone(), other: *other }
+            }
+            model::Encoding::Lookup(lookup) => {
+                let relation = self.relation(&lookup.table)?;
+                Encoding::Lookup(Lookup {
+                    key: self.column(&relation, &lookup.key)?,
+                    label: self.column(&relation, &lookup.label)?,
+                    missing: lookup.missing.clone(),
+                    insert: self.constants(&relation, &lookup.insert)?,
+                    relation,
+                })
+            }
+        })
     }
-    tables
+
+    fn members(&self) -> Result<MemberRelation, LayoutError> {
+        let members = &self.profile.members;
+        let relation = self.relation(&members.table)?;
+        Ok(MemberRelation {
+            group: self.column(&relation, &members.group)?,
+            user: self.column(&relation, &members.user)?,
+            insert: self.constants(&relation, &members.insert)?,
+            touch: self.touch(&relation, &members.touch)?,
+            relation,
+        })
+    }
+
+    fn deletion(
+        &self,
+        kind: ResourceType,
+        own: &ResourceRelation,
+        members: &MemberRelation,
+    ) -> Result<Deletion, LayoutError> {
+        let table = self.profile.table(kind);
+        Ok(match &table.delete {
+            Delete::Deactivate { column: None } => Deletion::Deactivate,
+            Delete::Deactivate { column: Some((column, value)) } => {
+                Deletion::Set(self.column(&own.relation, column)?, value.clone())
+            }
+            Delete::Delete { cascade } => {
+                let mut references = Vec::new();
+                for name in cascade {
+                    if *name == members.relation.table {
+                        let column = match kind {
+                            ResourceType::User => &members.user,
+                            ResourceType::Group => &members.group,
+                        };
+                        let (relation, column) = (members.relation.clone(), Arc::clone(column));
+                        references.push(Reference { relation, column });
+                    } else {
+                        references.extend(self.references(name, &table.table)?);
+                    }
+                }
+                Deletion::Delete { cascade: references }
+            }
+        })
+    }
+
+    /// The columns of a table of the profile by which foreign keys point at another.
+    fn references(
+        &self,
+        table: &TableName,
+        target: &TableName,
+    ) -> Result<Vec<Reference>, LayoutError> {
+        let target = self.catalogue.table(target).map(|found| &found.name);
+        let relation = self.relation(table)?;
+        let keys = self.catalogue.table(table).map(|found| found.foreign_keys.as_slice());
+        let pointing = keys.unwrap_or_default().iter().filter(|key| Some(&key.target) == target);
+        let columns = pointing.filter_map(|key| relation.column(key.columns.first()?).cloned());
+        Ok(columns.map(|column| Reference { relation: relation.clone(), column }).collect())
+    }
+
+    fn revoke(&self) -> Result<Vec<RevokeRelation>, LayoutError> {
+        let resolved = |revoke: &model::Revoke| {
+            let relation = self.relation(&revoke.table)?;
+            let (set, where_null) = match &revoke.action {
+                RevokeAction::Delete => (None, None),
+                RevokeAction::Set { set, where_null } => {
+                    let column = where_null.as_ref().map(|name| self.column(&relation, name));
+                    (Some(self.constants(&relation, set)?), column.transpose()?)
+                }
+            };
+            let user = self.column(&relation, &revoke.user)?;
+            Ok(RevokeRelation { relation, user, set, where_null })
+        };
+        self.profile.revoke.iter().map(resolved).collect()
+    }
+
+    fn ownership(&self) -> Result<Vec<OwnedRelation>, LayoutError> {
+        let resolved = |owned: &model::Ownership| {
+            let relation = self.relation(&owned.table)?;
+            Ok(OwnedRelation { owner: self.column(&relation, &owned.owner)?, relation })
+        };
+        self.profile.ownership.iter().map(resolved).collect()
+    }
+
+    /// Foreign keys of every table that point at this one, in the catalogue's order.
+    fn pointing_at(&self, target: &TableName) -> Vec<Reference> {
+        let Some(target) = self.catalogue.table(target) else { return Vec::new() };
+        let tables = self.catalogue.tables.values();
+        let pointing = tables.flat_map(|table| {
+            let keys = table.foreign_keys.iter().filter(|key| key.target == target.name);
+            keys.map(move |key| (table, key))
+        });
+        let reference = |(table, key): (&crate::profile::catalogue::Table, _)| {
+            let key: &crate::profile::catalogue::ForeignKey = key;
+            let relation = Relation::new(self.catalogue.database, &table.name, table);
+            let column = relation.column(key.columns.first()?).cloned()?;
+            Some(Reference { relation, column })
+        };
+        pointing.filter_map(reference).collect()
+    }
 }

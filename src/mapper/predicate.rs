@@ -3,25 +3,20 @@
 //! Every predicate is two-valued: a missing value makes a comparison false, never unknown, so that
 //! `not` means what RFC 7644 §3.4.2.2 says.
 
+use std::sync::Arc;
+
 use chrono::NaiveDateTime;
 
-use super::Cell;
-use crate::profile::model::Lookup;
+use super::cell::Cell;
+use super::field::Field;
 
 /// What a comparison reads.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Field {
+pub enum Subject {
     /// The key, as the text that is the SCIM id.
     Key,
-    /// A column of the resource's table.
-    Column(String),
-    /// The label behind a lookup column.
-    Label {
-        /// The column that holds the lookup's key.
-        column: String,
-        /// The lookup.
-        lookup: Lookup,
-    },
+    /// What SCIM shows of a mapped attribute.
+    Field(Arc<Field>),
     /// The link's `externalId`.
     ExternalId,
     /// `meta.created`
@@ -78,11 +73,11 @@ pub enum Predicate {
     /// Not this.
     Not(Box<Predicate>),
     /// A comparison.
-    Compare(Field, Operator, Operand),
-    /// The field has a value: neither NULL nor empty text.
-    Present(Field),
-    /// The column holds one of these legacy values.
-    OneOf(String, Vec<Cell>),
+    Compare(Subject, Operator, Operand),
+    /// The subject has a value: neither NULL nor empty text.
+    Present(Subject),
+    /// The field's column holds one of these legacy values.
+    OneOf(Arc<Field>, Vec<Cell>),
     /// The resource is the one with this key.
     IsKey(Cell),
     /// A group that has this user as a member (`None`: any member).

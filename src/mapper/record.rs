@@ -1,12 +1,11 @@
 //! What the database holds of one resource: the legacy row and the link beside it.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 use strum::{EnumString, IntoStaticStr};
 
-use super::Cell;
+use super::cell::Cell;
+use super::field::Field;
 
 /// What ties a resource to Entra.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -60,10 +59,8 @@ pub struct Link {
 pub struct Record {
     /// The key.
     pub key: Cell,
-    /// Mapped columns in the order of the profile's attributes; a lookup's cell is its label.
+    /// What the mapped attributes' columns hold: [`Self::shown`] and [`Self::held`] read it.
     pub cells: Vec<Cell>,
-    /// The keys that lookup columns hold, by column.
-    pub lookup_keys: BTreeMap<String, Cell>,
     /// The creation stamp, where the profile names one.
     pub created: Option<NaiveDateTime>,
     /// The modification stamp, where the profile names one.
@@ -87,6 +84,23 @@ pub struct Groups {
 pub type Group = (String, Option<String>);
 
 impl Record {
+    /// What SCIM shows of a field: for a lookup the label.
+    pub fn shown(&self, field: &Field) -> &Cell {
+        self.cells.get(field.shown).unwrap_or(&Cell::Null)
+    }
+
+    /// What a field's column holds: for a lookup the key.
+    pub fn held(&self, field: &Field) -> &Cell {
+        self.cells.get(field.held).unwrap_or(&Cell::Null)
+    }
+
+    /// The record with another value in a column.
+    pub fn set(&mut self, field: &Field, value: Cell) {
+        if let Some(cell) = self.cells.get_mut(field.held) {
+            *cell = value;
+        }
+    }
+
     /// The SCIM id: the key's exact text.
     pub fn id(&self) -> String {
         self.key.to_text().unwrap_or_default()

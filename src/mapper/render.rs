@@ -3,11 +3,13 @@
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value, json};
 
-use super::convert::to_scim;
-use super::{Cell, Layout, Record};
-use crate::profile::model::{Encoding, Mapping, Other, ResourceTable};
+use super::change::always_valued;
+use super::field::{Encoding, Field};
+use super::layout::Layout;
+use super::record::Record;
+use crate::profile::model::Other;
 use crate::scim::discovery::AdvertisedType;
-use crate::scim::{Advertised, AttributePath, Resource, ResourceType, schema};
+use crate::scim::{Advertised, Resource, ResourceType, schema};
 
 /// The attributes of a record: mapped columns over kept attributes, without id, meta and schemas.
 pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resource {
@@ -15,13 +17,12 @@ pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resou
     if let Some(external) = record.link.as_ref().and_then(|link| link.external_id.clone()) {
         resource.insert("externalId".to_owned(), Value::String(external));
     }
-    let table = layout.profile.table(kind);
-    for ((path, mapping), cell) in table.attributes.iter().zip(&record.cells) {
-        if cleared_to_constant(table, record, path, mapping, cell) {
+    for field in &layout.resource(kind).fields {
+        if cleared_to_constant(field, record) {
             continue;
         }
-        if let Some(value) = to_scim(path, mapping, cell) {
-            path.set(&mut resource, Some(value));
+        if let Some(value) = field.to_scim(record.shown(field)) {
+            field.path.set(&mut resource, Some(value));
         }
     }
     resource
@@ -29,19 +30,11 @@ pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resou
 
 /// Whether a client cleared the attribute and the column, which takes no NULL, holds the profile's
 /// `[insert]` constant in its place: the attribute is absent, as the client wants it.
-pub(super) fn cleared_to_constant(
-    table: &ResourceTable,
-    record: &Record,
-    path: &AttributePath,
-    mapping: &Mapping,
-    cell: &Cell,
-) -> bool {
+pub(super) fn cleared_to_constant(field: &Field, record: &Record) -> bool {
+    let Some(constant) = &field.constant else { return false };
     let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
-    if !baseline.is_some_and(|it| it.get(&path.to_string()) == Some(&Value::Null)) {
-        return false;
-    }
-    let held = record.lookup_keys.get(&mapping.column).unwrap_or(cell);
-    table.insert.get(&mapping.column).is_some_and(|constant| held.is(constant))
+    baseline.is_some_and(|it| it.get(&field.name) == Some(&Value::Null))
+        && record.held(field).is(constant)
 }
 
 /// When the resource was last modified: by kpifire's stamp where the profile names one, which the
@@ -96,17 +89,17 @@ fn refer_to_manager(resource: &mut Resource, base: &str) {
 /// What discovery says of this install: the mapped attributes and their canonical values.
 pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
     let of = |kind: ResourceType| {
-        let attributes = &layout.profile.table(kind).attributes;
-        let canonical = attributes.iter().filter_map(|(path, mapping)| match &mapping.encoding {
+        let fields = &layout.resource(kind).fields;
+        let canonical = fields.iter().filter_map(|field| match &field.encoding {
             Encoding::Values { pairs, other: Other::Reject } => {
                 let values = pairs.iter().map(|(scim, _)| scim.clone()).collect();
-                Some((path.clone(), values))
+                Some((field.path.clone(), values))
             }
             _ => None,
         });
         AdvertisedType {
-            mapped: attributes.keys().cloned().collect(),
-            required: super::change::always_valued(layout, kind),
+            mapped: fields.iter().map(|field| field.path.clone()).collect(),
+            required: always_valued(layout, kind),
             canonical: canonical.collect(),
         }
     };

@@ -9,6 +9,7 @@ pub mod model;
 pub mod near_miss;
 pub mod proof;
 pub mod propose;
+pub mod relations;
 
 mod attributes;
 mod other_tables;

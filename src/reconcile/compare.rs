@@ -2,12 +2,13 @@
 //! Pure: rows come in as the snapshot streams them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::source::{Source, SourceUser};
 use crate::drift::{Finding, Kind, SourceScope};
-use crate::mapper::{self, Layout, LinkState, Reading, Record};
+use crate::mapper::{self, Field, Layout, LinkState, Reading, Record};
 use crate::scim::{ResourceType, fold};
 
 /// An export, and what it is called.
@@ -103,18 +104,16 @@ impl<'a> Comparison<'a> {
 
 /// A row of kpifire's, read.
 struct Row<'a> {
-    layout: &'a Layout,
     record: &'a Record,
     external_id: Option<&'a str>,
     name: Option<String>,
-    readings: Vec<Reading>,
+    readings: Vec<(&'a Arc<Field>, Reading)>,
 }
 
 impl<'a> Row<'a> {
     fn of(layout: &'a Layout, record: &'a Record) -> Self {
         let readings = mapper::readings(layout, ResourceType::User, record);
         let mut row = Self {
-            layout,
             record,
             external_id: record.link.as_ref().and_then(|link| link.external_id.as_deref()),
             name: None,
@@ -128,8 +127,7 @@ impl<'a> Row<'a> {
     }
 
     fn reading(&self, attribute: &str) -> Option<&Reading> {
-        let attributes = self.layout.profile.users.attributes.keys();
-        let found = attributes.zip(&self.readings).find(|(path, _)| path.to_string() == attribute);
+        let found = self.readings.iter().find(|(field, _)| field.name == attribute);
         found.map(|(_, reading)| reading)
     }
 
@@ -157,14 +155,12 @@ impl<'a> Row<'a> {
             user.attributes().map(|(path, value)| (path, value.into())).collect();
         asserted.push(("userName", user.user_name().into()));
         asserted.extend(user.active().map(|active| ("active", Value::from(active))));
-        let mappings = self.layout.profile.users.attributes.iter().zip(&self.readings);
-        mappings
-            .filter_map(|((path, mapping), reading)| {
-                let name = path.to_string();
-                let (_, wanted) = asserted.iter().find(|(attribute, _)| *attribute == name)?;
-                let kind = ResourceType::User;
-                let (layout, record) = (self.layout, self.record);
-                if mapper::agrees(layout, kind, path, mapping, wanted, record, reading) {
+        self.readings
+            .iter()
+            .filter_map(|(field, reading)| {
+                let (_, wanted) =
+                    asserted.iter().find(|(attribute, _)| *attribute == field.name)?;
+                if mapper::agrees(field, wanted, self.record, reading) {
                     return None;
                 }
                 let why = format!(
@@ -172,7 +168,7 @@ impl<'a> Row<'a> {
                     user.line()
                 );
                 let (kind, actual) = (Kind::SourceAttribute, reading.to_value());
-                Some(self.finding(kind, Some(name), wanted.clone(), actual, why))
+                Some(self.finding(kind, Some(field.name.clone()), wanted.clone(), actual, why))
             })
             .collect()
     }

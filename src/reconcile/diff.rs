@@ -6,11 +6,12 @@
 //! rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::drift::{Finding, Kind};
-use crate::mapper::{self, Cell, Layout, LinkState, Reading, Record, baseline_hash};
+use crate::mapper::{self, Deletion, Field, Layout, LinkState, Reading, Record, baseline_hash};
 use crate::profile::model::Delete;
 use crate::scim::{AttributePath, ResourceType};
 use crate::store::snapshot::Observed;
@@ -46,9 +47,9 @@ pub struct Lens<'a> {
 impl<'a> Lens<'a> {
     /// A lens for one resource type.
     pub fn new(layout: &'a Layout, kind: ResourceType) -> Self {
-        let attributes = layout.profile.table(kind).attributes.keys();
+        let fields = layout.resource(kind).fields.iter();
         let mut names: Vec<(String, usize)> =
-            attributes.enumerate().map(|(at, path)| (path.to_string(), at)).collect();
+            fields.enumerate().map(|(at, field)| (field.name.clone(), at)).collect();
         names.sort();
         let everything = (0..names.len()).collect();
         Self { layout, kind, names, shapes: vec![everything] }
@@ -75,7 +76,8 @@ impl<'a> Lens<'a> {
             LinkState::Matched => Look::Fine,
             LinkState::Managed => {
                 let readings = mapper::readings(self.layout, self.kind, &observed.record);
-                let unreadable = readings.iter().any(|it| matches!(it, Reading::Unreadable(_)));
+                let unreadable =
+                    readings.iter().any(|(_, it)| matches!(it, Reading::Unreadable(_)));
                 if !unreadable && self.fits(observed, &readings) {
                     Look::Equal
                 } else {
@@ -91,9 +93,8 @@ impl<'a> Lens<'a> {
         if self.kind != ResourceType::User || protect.keys.len() + protect.user_names.len() == 0 {
             return false;
         }
-        let name = self.names.iter().find(|(name, _)| name == self.kind.name_attribute());
-        let cell = name.and_then(|(_, at)| record.cells.get(*at));
-        let name = cell.and_then(Cell::to_text);
+        let field = self.layout.resource(self.kind).name();
+        let name = field.and_then(|field| record.shown(field).to_text());
         mapper::protected(protect, &record.id(), name.as_deref())
     }
 
@@ -114,18 +115,19 @@ impl<'a> Lens<'a> {
     fn unreadable(&self, record: &Record) -> bool {
         mapper::readings(self.layout, self.kind, record)
             .iter()
-            .any(|reading| matches!(reading, Reading::Unreadable(_)))
+            .any(|(_, reading)| matches!(reading, Reading::Unreadable(_)))
     }
 
     /// Whether a baseline that asserts just what the row says, in one of the known shapes, has the
     /// row's hash.
-    fn fits(&mut self, observed: &Observed, readings: &[Reading]) -> bool {
+    fn fits(&mut self, observed: &Observed, readings: &[(&Arc<Field>, Reading)]) -> bool {
         let Some(hash) = &observed.baseline_hash else { return false };
         let members: Vec<String> = self
             .names
             .iter()
             .map(|(name, at)| {
-                let value = readings.get(*at).map_or(Value::Null, Reading::to_value);
+                let value =
+                    readings.get(*at).map_or(Value::Null, |(_, reading)| reading.to_value());
                 format!("{}:{value}", Value::from(name.as_str()))
             })
             .collect();
@@ -190,17 +192,15 @@ pub fn examine(
         findings.list.push(subject.recycled(asserted));
         return false;
     }
-    let attributes = &layout.profile.table(kind).attributes;
-    for ((path, mapping), reading) in attributes.iter().zip(&subject.readings) {
-        let name = path.to_string();
-        let value = baseline.get(&name);
+    for (field, reading) in &subject.readings {
+        let value = baseline.get(&field.name);
         if let Reading::Unreadable(text) = reading {
-            findings.push(subject.unreadable(&name, value, text), tolerate);
+            findings.push(subject.unreadable(&field.name, value, text), tolerate);
             continue;
         }
         let Some(value) = value else { continue };
-        if !mapper::agrees(layout, kind, path, mapping, value, record, reading) {
-            findings.push(subject.differs(&name, value, reading), tolerate);
+        if !mapper::agrees(field, value, record, reading) {
+            findings.push(subject.differs(&field.name, value, reading), tolerate);
         }
     }
     state == Some(LinkState::Managed) && findings.list.len() == before
@@ -210,13 +210,13 @@ pub fn examine(
 fn revived(
     layout: &Layout,
     kind: ResourceType,
-    subject: &Subject,
+    subject: &Subject<'_>,
     baseline: &Map<String, Value>,
 ) -> Option<Finding> {
     let active = subject.reading("active") == Some(&Reading::Value(Value::Bool(true)));
     // Cleanup leaves the row of a user whose personal data it replaced, and forgets the baseline.
     let anonymised = kind == ResourceType::User && baseline.is_empty() && !active;
-    if matches!(layout.profile.table(kind).delete, Delete::Delete { .. }) && !anonymised {
+    if matches!(layout.resource(kind).delete, Deletion::Delete { .. }) && !anonymised {
         return Some(subject.finding(
             Kind::Recycled,
             None,
@@ -239,31 +239,27 @@ fn revived(
 }
 
 /// The resource that findings are about.
-struct Subject {
+struct Subject<'l> {
     kind: ResourceType,
     id: String,
     external_id: Option<String>,
     name: Option<String>,
-    names: Vec<String>,
-    readings: Vec<Reading>,
+    readings: Vec<(&'l Arc<Field>, Reading)>,
 }
 
-impl Subject {
+impl<'l> Subject<'l> {
     fn of(
-        layout: &Layout,
+        layout: &'l Layout,
         kind: ResourceType,
         record: &Record,
         baseline: &Map<String, Value>,
     ) -> Self {
         let readings = mapper::readings(layout, kind, record);
-        let names: Vec<String> =
-            layout.profile.table(kind).attributes.keys().map(ToString::to_string).collect();
         let mut subject = Self {
             kind,
             id: record.id(),
             external_id: record.link.as_ref().and_then(|link| link.external_id.clone()),
             name: None,
-            names,
             readings,
         };
         let name = kind.name_attribute();
@@ -276,8 +272,8 @@ impl Subject {
     }
 
     fn reading(&self, attribute: &str) -> Option<&Reading> {
-        let named = self.names.iter().zip(&self.readings);
-        named.into_iter().find(|(name, _)| *name == attribute).map(|(_, reading)| reading)
+        let found = self.readings.iter().find(|(field, _)| field.name == attribute);
+        found.map(|(_, reading)| reading)
     }
 
     fn finding(

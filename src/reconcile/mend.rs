@@ -19,7 +19,7 @@ use crate::service::{Error, audit};
 use crate::store::audit::{self as audit_rows, AuditRow};
 use crate::store::findings::{self, Stored};
 use crate::store::resources::{self, Lock};
-use crate::store::{Store, Tx, edges};
+use crate::store::{Store, Tx, memberships};
 
 pub use adopt::adopt;
 pub use restore::restore;
@@ -134,16 +134,14 @@ async fn membership(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Membe
     let team = key(hand, ResourceType::Group, team)?;
     // Who writes the team's memberships locks the team's row first.
     resources::by_key(tx, &hand.layout, ResourceType::Group, &team, Lock::Update).await?;
-    let (legacy, desired) = edges::exists(tx, &hand.layout, &team, &user).await?;
+    let (legacy, desired) = memberships::exists(tx, &hand.layout, &team, &user).await?;
     Ok(Membership { team, user, legacy, desired })
 }
 
 /// What a record says of one attribute, or null.
 fn value_of(hand: &Hand, kind: ResourceType, record: &Record, attribute: &str) -> Value {
-    let attributes = hand.layout.profile.table(kind).attributes.keys();
-    let readings = mapper::readings(&hand.layout, kind, record);
-    let found = attributes.zip(&readings).find(|(path, _)| path.to_string() == attribute);
-    found.map(|(_, reading)| reading.to_value()).unwrap_or_default()
+    let field = hand.layout.resource(kind).named(attribute);
+    field.map(|field| mapper::reading(field, record).to_value()).unwrap_or_default()
 }
 
 /// What an operator asks for.

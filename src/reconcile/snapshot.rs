@@ -72,9 +72,9 @@ pub async fn take(
     let mut findings = Findings::default();
     let mut comparison = export.map(|export| Comparison::new(export, layout));
     let mut names = Names::default();
-    let name_at = layout.profile.users.attributes.keys().position(|it| it.is("userName"));
+    let user_name = layout.users.name();
     let mut visit = |record: &Record| {
-        if let Some(name) = name_at.and_then(|at| record.cells.get(at)?.to_text()) {
+        if let Some(name) = user_name.and_then(|field| record.shown(field).to_text()) {
             names.see(&name);
         }
         if let Some(comparison) = &mut comparison {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mapper::Layout;
-use crate::profile::model::{Encoding, Mapping, TableName};
+use crate::mapper::{Encoding, Field, Layout, Relation};
 use crate::scim::{self, ResourceType};
 use crate::store::{self, ErrorKind, Failure, Subject};
 
@@ -115,17 +114,17 @@ fn refused_value(subject: Option<Subject>, attributes: impl Fn(&Subject) -> Vec<
 
 /// The attributes that a refusal is about.
 fn attributes_of(layout: &Layout, kind: ResourceType, subject: &Subject) -> Vec<String> {
-    let own = layout.profile.table(kind);
+    let own = layout.resource(kind);
     let of_column = |table: Option<&str>, column: &str| -> Vec<String> {
-        let is = |it: &TableName| table.is_none_or(|table| it.name.eq_ignore_ascii_case(table));
-        let holds = |mapping: &Mapping| is(&own.table) && mapping.column == column;
-        let labels = |mapping: &Mapping| match &mapping.encoding {
-            Encoding::Lookup(lookup) => is(&lookup.table) && lookup.label == column,
+        let is =
+            |it: &Relation| table.is_none_or(|table| it.table.name.eq_ignore_ascii_case(table));
+        let holds = |field: &Field| is(&own.relation) && field.column.name == column;
+        let labels = |field: &Field| match &field.encoding {
+            Encoding::Lookup(lookup) => is(&lookup.relation) && lookup.label.name == column,
             _ => false,
         };
-        let found = |test: &dyn Fn(&Mapping) -> bool| -> Vec<String> {
-            let mapped = own.attributes.iter().filter(|(_, mapping)| test(mapping));
-            mapped.map(|(path, _)| path.to_string()).collect()
+        let found = |test: &dyn Fn(&Field) -> bool| -> Vec<String> {
+            own.fields.iter().filter(|field| test(field)).map(|field| field.name.clone()).collect()
         };
         let held = found(&holds);
         if held.is_empty() { found(&labels) } else { held }
@@ -133,7 +132,7 @@ fn attributes_of(layout: &Layout, kind: ResourceType, subject: &Subject) -> Vec<
     match subject {
         Subject::Column { table, column } => of_column(table.as_deref(), column),
         Subject::Check(text) => {
-            let columns = own.attributes.values().map(|mapping| mapping.column.as_str());
+            let columns = own.fields.iter().map(|field| field.column.name.as_str());
             let named: Vec<&str> = columns.filter(|column| names(text, column)).collect();
             // `license_type` is not about `type`.
             let longest = named

@@ -8,7 +8,7 @@ use super::conditions::Outcome;
 use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit};
 use crate::clock::stamp;
-use crate::mapper::{self, Field, Link, LinkState, Predicate, Record};
+use crate::mapper::{self, Link, LinkState, Predicate, Record, Subject};
 use crate::scim::filter::{AttrExp, CompareOp, Condition, Filter, ValFilter};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, SortOrder, discovery};
 use crate::store::resources::{self, Lock, Window};
@@ -63,7 +63,7 @@ pub(super) fn missing(kind: ResourceType, id: &str) -> Error {
 struct Search {
     kind: ResourceType,
     predicate: Predicate,
-    sort: Option<(Field, SortOrder)>,
+    sort: Option<(Subject, SortOrder)>,
     start: u64,
     count: u64,
     projection: Projection,

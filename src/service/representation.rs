@@ -10,7 +10,7 @@ use super::error::Error;
 use crate::mapper::{self, Layout, Record};
 use crate::scim::{Projection, ResourceType};
 use crate::store::resources::Beside;
-use crate::store::{Tx, edges};
+use crate::store::{Tx, memberships};
 
 /// A rendered resource, before projection.
 pub(super) struct Representation {
@@ -47,7 +47,7 @@ pub(super) async fn edges_of(
         return Ok(Edges::default());
     }
     let ids: Vec<String> = records.iter().map(Record::id).collect();
-    Ok(Edges(Some(edges::members_of(tx, layout, &ids).await?)))
+    Ok(Edges(Some(memberships::members_of(tx, layout, &ids).await?)))
 }
 
 /// Renders one record.

@@ -15,7 +15,7 @@ use super::representation::{beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit, guard, read};
 use crate::clock::stamp;
 use crate::config::Guard;
-use crate::mapper::{self, Assignment, Cell, Layout, Predicate, Record};
+use crate::mapper::{self, Assignment, Cell, Columns, Layout, Predicate, Record};
 use crate::notify::Channels;
 use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
 use crate::store::resources::{self, Beside, UnknownLabel};
@@ -204,13 +204,8 @@ impl Job {
     }
 
     /// Assignments as columns; a label that its lookup rejects is the client's fault.
-    async fn columns(
-        &self,
-        tx: &mut Tx,
-        assignments: Vec<Assignment>,
-    ) -> Result<Vec<(String, Cell)>, Error> {
-        let resolved =
-            resources::resolve_lookups(tx, &self.layout, assignments, self.now()).await?;
+    async fn columns(&self, tx: &mut Tx, assignments: Vec<Assignment>) -> Result<Columns, Error> {
+        let resolved = resources::resolve_lookups(tx, assignments, self.now()).await?;
         resolved.map_err(|UnknownLabel { attribute, label }| {
             scim::Error::invalid_value(format!("{attribute}: kpifire has no `{label}`")).into()
         })
@@ -310,11 +305,9 @@ fn taken(kind: ResourceType, name: &str) -> Error {
 
 /// Whether the assignments need the database to know what the row then shows: a lookup's column
 /// holds a key, and SCIM its label.
-fn needs_reread(layout: &Layout, kind: ResourceType, assignments: &[Assignment]) -> bool {
-    let attributes = &layout.profile.table(kind).attributes;
-    assignments.iter().any(|assignment| {
-        attributes
-            .values()
-            .any(|mapping| mapping.column == assignment.column && mapping.is_looked_up())
+fn needs_reread(assignments: &[Assignment]) -> bool {
+    assignments.iter().any(|it| match it {
+        Assignment::Attribute(field, _) => field.is_looked_up(),
+        Assignment::Constant(..) => false,
     })
 }

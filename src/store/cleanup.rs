@@ -2,22 +2,22 @@
 //! tables, which the journal keeps and `undo` puts back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::dialect::{for_update, json_length, text_key, text_list, value, whole};
-use super::error::Error;
+use super::dialect::{for_update, json_length, text_list, whole};
+use super::error::{Error, ErrorKind};
 use super::links::Joined;
+use super::relation::{self, equals, holds, readable, text_key, value};
 use super::resources::{columns, from, record};
 use super::schema::{scim_cleanup_journal as journal, scim_holds, scim_links};
 use super::sidecar::{self, Expression, Fields, Form, Selection, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Layout, Record};
-use crate::profile::catalogue::{Database, Kind};
-use crate::profile::model::TableName;
+use crate::mapper::{Cell, Column, Layout, Record, Reference, Relation};
 use crate::scim::ResourceType;
 
 /// Ids named by one statement at most.
@@ -29,15 +29,14 @@ pub async fn users(
     layout: &Layout,
     ids: &[String],
 ) -> Result<BTreeMap<String, Record>, Error> {
-    let users = &layout.profile.users;
-    let key = layout.column(&users.table, &users.key);
+    let key = &layout.users.key;
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
         let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User)).raw(", ");
         let select = Joined::Short.list(select);
         let sql = from(select, layout, ResourceType::User)
             .raw(" WHERE ")
-            .column("r", &users.key)
+            .column("r", key)
             .raw(" IN (SELECT ")
             .append(text_key(tx.database(), key, Sql::new("i.item")))
             .raw(" FROM ")
@@ -202,7 +201,7 @@ pub async fn removed_since(
         database,
         journal::before_values.name,
         "removed",
-        &layout.profile.members.table.to_string(),
+        &layout.members.relation.table.to_string(),
     );
     let sum = |inner: Sql| {
         let sum = Sql::new("SUM(").append(inner).raw(")");
@@ -215,120 +214,96 @@ pub async fn removed_since(
     Ok((users.unwrap_or_default(), memberships.unwrap_or_default()))
 }
 
-/// The rows of a legacy table whose column holds this key: these columns, all of them when none are
+/// The rows of a relation whose column holds this key: these columns, all of them when none are
 /// named. One statement.
 pub async fn rows_of(
     tx: &mut Tx,
-    layout: &Layout,
-    table: &TableName,
-    column: &str,
+    relation: &Relation,
+    column: &Column,
     key: &Cell,
-    wanted: &[String],
+    wanted: &[Arc<Column>],
 ) -> Result<Rows, Error> {
-    let all: Vec<String>;
-    let names = if wanted.is_empty() {
-        all = layout.columns(table).map(|column| column.name.clone()).collect();
-        &all[..]
-    } else {
-        wanted
-    };
+    let wanted = if wanted.is_empty() { &relation.columns[..] } else { wanted };
+    let database = tx.database();
     let sql = Sql::new("SELECT ")
-        .list(", ", names.iter().map(|name| readable(layout, table, name)))
+        .list(", ", wanted.iter().map(|it| readable(database, it)))
         .raw(" FROM ")
-        .table(table)
+        .relation(relation, "x")
         .raw(" WHERE ")
-        .ident(column)
-        .raw(" = ")
-        .append(value(layout, table, column, key.clone()));
+        .append(equals(column, key));
     let rows = tx.query(sql).await?;
-    Ok(rows.into_iter().map(|row| names.iter().cloned().zip(row.0).collect()).collect())
+    let names = || wanted.iter().map(|it| it.name.clone());
+    Ok(rows.into_iter().map(|row| names().zip(row.0).collect()).collect())
 }
 
-/// A column in a form that can be read and written back: PostgreSQL sends types that the agent
-/// doesn't know (numeric, jsonb, arrays) in their binary forms.
-fn readable(layout: &Layout, table: &TableName, name: &str) -> Sql {
-    let column = Sql::default().ident(name);
-    let known = !matches!(layout.kind(table, name), Kind::Number | Kind::Other);
-    if layout.database != Database::Postgres || known {
-        return column;
-    }
-    Sql::new("CAST(").append(column).raw(" AS text)")
-}
-
-/// Whether a foreign key's column points at a user's row. One statement.
-pub async fn points(
-    tx: &mut Tx,
-    layout: &Layout,
-    table: &TableName,
-    column: &str,
-    key: &Cell,
-) -> Result<bool, Error> {
-    let users = &layout.profile.users;
-    let sql = Sql::new("SELECT 1 FROM ")
-        .table(table)
-        .raw(" WHERE ")
-        .ident(column)
-        .raw(" = ")
-        // The column has the type of the key it points at.
-        .append(value(layout, &users.table, &users.key, key.clone()))
-        .raw(" LIMIT 1");
-    Ok(!tx.query(sql).await?.is_empty())
+/// Whether a foreign key points at this user's row. One statement.
+pub async fn points(tx: &mut Tx, it: &Reference, key: &Cell) -> Result<bool, Error> {
+    let sql = relation::select("1", &it.relation, "x").append(equals(&it.column, key));
+    Ok(!tx.query(sql.raw(" LIMIT 1")).await?.is_empty())
 }
 
 /// Sets columns of the rows where these columns hold these values; how many there were. One
 /// statement.
+///
+/// # Errors
+/// A column that the relation no longer has; the database's.
 pub async fn set_where(
     tx: &mut Tx,
-    layout: &Layout,
-    table: &TableName,
+    relation: &Relation,
     set: &BTreeMap<String, Cell>,
     condition: &BTreeMap<String, Cell>,
 ) -> Result<usize, Error> {
-    let assign = |(name, cell): (&String, &Cell)| {
-        Sql::default().ident(name).raw(" = ").append(value(layout, table, name, cell.clone()))
-    };
-    let sql = Sql::new("UPDATE ").table(table).raw(" SET ").list(", ", set.iter().map(assign));
-    tx.execute(sql.raw(" WHERE ").append(holds(layout, table, condition))).await
+    let set = resolved(relation, set)?;
+    let sql = relation::update(relation, set.into_iter().map(|(it, cell)| (it, cell.clone())));
+    tx.execute(sql.append(all_hold(relation, condition)?)).await
 }
 
-/// Whether a row of the table has these values. One statement.
+/// Whether a row of the relation has these values. One statement.
+///
+/// # Errors
+/// A column that the relation no longer has; the database's.
 pub async fn has_row(
     tx: &mut Tx,
-    layout: &Layout,
-    table: &TableName,
+    relation: &Relation,
     condition: &BTreeMap<String, Cell>,
 ) -> Result<bool, Error> {
-    let sql = Sql::new("SELECT 1 FROM ").table(table).raw(" WHERE ");
-    let sql = sql.append(holds(layout, table, condition)).raw(" LIMIT 1");
-    Ok(!tx.query(sql).await?.is_empty())
+    let sql = relation::select("1", relation, "x").append(all_hold(relation, condition)?);
+    Ok(!tx.query(sql.raw(" LIMIT 1")).await?.is_empty())
 }
 
-fn holds(layout: &Layout, table: &TableName, condition: &BTreeMap<String, Cell>) -> Sql {
-    let terms = condition.iter().map(|(name, cell)| {
-        let column = Sql::default().ident(name);
-        match cell {
-            Cell::Null => column.raw(" IS NULL"),
-            cell => column.raw(" = ").append(value(layout, table, name, cell.clone())),
-        }
-    });
-    Sql::default().list(" AND ", terms)
+fn all_hold(relation: &Relation, condition: &BTreeMap<String, Cell>) -> Result<Sql, Error> {
+    let terms = resolved(relation, condition)?;
+    Ok(Sql::default().list(" AND ", terms.into_iter().map(|(it, cell)| holds(it, cell))))
 }
 
 /// Puts a whole row back. One statement.
+///
+/// # Errors
+/// A column that the relation no longer has; the database's.
 pub async fn put_back(
     tx: &mut Tx,
-    layout: &Layout,
-    table: &TableName,
+    relation: &Relation,
     row: &BTreeMap<String, Cell>,
 ) -> Result<(), Error> {
-    let names = row.keys().map(|name| Sql::default().ident(name));
-    let values = row.iter().map(|(name, cell)| value(layout, table, name, cell.clone()));
-    let sql = Sql::new("INSERT INTO ")
-        .table(table)
-        .raw(" (")
-        .list(", ", names)
-        .raw(") VALUES (")
-        .list(", ", values)
+    let row = resolved(relation, row)?;
+    let sql = relation::insert(relation, row.iter().map(|(it, _)| *it))
+        .raw(" VALUES (")
+        .list(", ", row.iter().map(|(it, cell)| value(it, (*cell).clone())))
         .raw(")");
     tx.execute(sql).await.map(|_| ())
+}
+
+/// The journal names columns, which the table may have lost since.
+fn resolved<'r, 'c>(
+    relation: &'r Relation,
+    cells: &'c BTreeMap<String, Cell>,
+) -> Result<Vec<(&'r Column, &'c Cell)>, Error> {
+    let lost = |name: &str| {
+        let what = format!("table {} has no column `{name}` any more", relation.table);
+        Error::new(ErrorKind::Other, "scim_cleanup_journal", what)
+    };
+    let found = |(name, cell): (&String, &'c Cell)| {
+        Ok((&**relation.column(name).ok_or_else(|| lost(name))?, cell))
+    };
+    cells.iter().map(found).collect()
 }

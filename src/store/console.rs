@@ -9,12 +9,13 @@ use super::audit::{self, AuditRow};
 use super::dialect;
 use super::error::Error;
 use super::findings::{self, Stored};
+use super::relation::of;
 use super::schema::{scim_audit, scim_findings, scim_links};
 use super::sidecar::{Expression, Selection, count, count_of, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::drift::Kind;
-use crate::mapper::{Layout, Record};
+use crate::mapper::{Encoding, Layout, Record};
 use crate::profile::model::Encoding;
 use crate::scim::ResourceType;
 
@@ -205,22 +206,18 @@ pub async fn users_from(
     name: &str,
     limit: i64,
 ) -> Result<Vec<Record>, Error> {
-    let kind = ResourceType::User;
-    let users = &layout.profile.users;
-    let mapped = users.attributes.iter().find(|(path, _)| path.is(kind.name_attribute()));
-    let Some((_, mapping)) = mapped else { return Ok(Vec::new()) };
-    if mapping.encoding != Encoding::Plain {
-        return Ok(Vec::new());
-    }
-    let key = dialect::key_text(tx.database(), Sql::default().ident(&users.key));
+    let users = &layout.users;
+    let plain = users.name().filter(|field| field.encoding == Encoding::Plain);
+    let Some(field) = plain else { return Ok(Vec::new()) };
+    let key = dialect::key_text(tx.database(), of("r", &users.key));
     let from = Sql::new(" FROM ")
-        .table(&users.table)
+        .relation(&users.relation, "r")
         .raw(" WHERE ")
-        .ident(&mapping.column)
+        .column("r", &field.column)
         .raw(" >= ")
         .bind(name)
         .raw(" ORDER BY ")
-        .ident(&mapping.column)
+        .column("r", &field.column)
         .raw(" LIMIT ")
         .bind(limit);
     let ids = tx.rows(Expression::<String>::new(key), from).await?;

@@ -2,9 +2,8 @@
 
 use chrono::NaiveDateTime;
 
-use crate::mapper::{Cell, Layout, fit};
-use crate::profile::catalogue::{Column, Database, Kind};
-use crate::profile::model::TableName;
+use crate::mapper::Cell;
+use crate::profile::catalogue::Database;
 use crate::scim;
 
 use super::sql::Sql;
@@ -132,30 +131,6 @@ pub(super) fn whole(database: Database, inner: Sql) -> Sql {
     }
 }
 
-/// Whether a column is this key: by its index, and to the letter, whatever its collation says.
-pub(super) fn is_key(
-    layout: &Layout,
-    table: &TableName,
-    (alias, column): (&str, &str),
-    key: &Cell,
-) -> Sql {
-    let left = || Sql::default().column(alias, column);
-    let equal = left().raw(" = ").append(value(layout, table, column, key.clone()));
-    match (layout.kind(table, column), key) {
-        (Kind::Text, Cell::Text(text)) => {
-            let exact = match layout.database {
-                // Blanks at the end count too.
-                Database::Mysql => Sql::new("CONVERT(")
-                    .append(left())
-                    .raw(" USING utf8mb4) COLLATE utf8mb4_nopad_bin"),
-                database => exact(database, left()),
-            };
-            equal.raw(" AND ").append(exact).raw(" = ").bind(text.as_str())
-        }
-        _ => equal,
-    }
-}
-
 /// An aggregate: pairs of texts as one JSON text, an array of arrays; NULL or `[]` for no row.
 pub(super) fn json_pairs(database: Database, first: Sql, second: Sql) -> Sql {
     let pair = |function: &str| {
@@ -169,46 +144,6 @@ pub(super) fn json_pairs(database: Database, first: Sql, second: Sql) -> Sql {
         Database::Mysql => {
             Sql::new("CONCAT('[', GROUP_CONCAT(").append(pair("JSON_ARRAY")).raw("), ']')")
         }
-    }
-}
-
-/// A sidecar text as a key of the column's type, so that the legacy table's index serves it.
-pub(super) fn text_key(database: Database, column: Option<&Column>, inner: Sql) -> Sql {
-    let kind = column.map_or(Kind::Text, |column| column.kind);
-    match (database, kind) {
-        (Database::Mysql, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS SIGNED)"),
-        (_, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS bigint)"),
-        (Database::Postgres, Kind::Uuid) => Sql::new("CAST(").append(inner).raw(" AS uuid)"),
-        (Database::Mysql, Kind::Text) => match column.and_then(|it| it.collation.as_deref()) {
-            Some(collation) => {
-                let charset = collation.split('_').next().unwrap_or("utf8mb4").to_owned();
-                Sql::new("CONVERT(")
-                    .append(inner)
-                    .raw(" USING ")
-                    .raw(&charset)
-                    .raw(") COLLATE ")
-                    .raw(collation)
-            }
-            None => inner,
-        },
-        _ => inner,
-    }
-}
-
-/// A value bound for a column: in the form the column takes, cast where the database would not
-/// take it as it is.
-pub(super) fn value(layout: &Layout, table: &TableName, column: &str, cell: Cell) -> Sql {
-    let Some(column) = layout.column(table, column) else {
-        return Sql::default().bind(cell);
-    };
-    let bound = Sql::default().bind(fit(column.kind, cell));
-    // No cast to a character type: one with a length would cut the value short in silence.
-    let cast = !column.enum_values.is_empty()
-        || matches!(column.kind, Kind::Uuid | Kind::Date | Kind::Other | Kind::Number);
-    if layout.database == Database::Postgres && cast {
-        Sql::new("CAST(").append(bound).raw(" AS ").raw(&column.type_name).raw(")")
-    } else {
-        bound
     }
 }
 
@@ -314,6 +249,10 @@ pub(super) fn text_list(database: Database, texts: &[String]) -> Sql {
         ),
     }
 }
+
+/// Joins a desired membership `d` to the link `s` of its user, where Entra has disabled the user.
+pub(super) const DISABLED: &str = "s.resource_type = 'User' AND s.legacy_key = d.user_key \
+    AND s.disabled_at IS NOT NULL AND s.state <> 'deleted'";
 
 /// Escapes LIKE's wildcards; the statement says `ESCAPE '!'`.
 pub(super) fn like_literal(text: &str) -> String {

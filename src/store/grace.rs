@@ -3,15 +3,15 @@
 
 use chrono::NaiveDateTime;
 
-use super::dialect::{text_key, timestamp};
+use super::dialect::timestamp;
 use super::error::Error;
+use super::relation::{rows_of, text_key};
 use super::schema::scim_links;
 use super::sidecar::count_of;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::Layout;
+use crate::mapper::{Column, Layout, Relation};
 use crate::profile::catalogue::Database;
-use crate::profile::model::TableName;
 
 /// Until when each stage of cleanup is due: users disabled at or before the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,15 +72,15 @@ pub struct Overdue {
 /// profile has an `[anonymise]`; and those whose row should, where rows go. Three statements at most.
 pub async fn overdue(tx: &mut Tx, layout: &Layout, due: Due) -> Result<Vec<Overdue>, Error> {
     let database = tx.database();
-    let anonymises = !layout.profile.anonymise.is_empty();
+    let anonymises = !layout.anonymise.is_empty();
     let strip = until(database, MANAGED, due.strip).raw(" AND ").append(is_member(layout));
     let mut found = stage(tx, strip, "strip").await?;
     if anonymises {
         found.extend(stage(tx, until(database, MANAGED, due.anonymise), "anonymise").await?);
     }
     if let Some(time) = due.delete {
-        let users = &layout.profile.users;
-        let there = exists(layout, &users.table, &users.key);
+        let users = &layout.users;
+        let there = exists(layout, &users.relation, &users.key);
         let delete = until(database, deletable(anonymises), time).raw(" AND ").append(there);
         found.extend(stage(tx, delete, "delete").await?);
     }
@@ -113,25 +113,12 @@ pub(super) fn until(database: Database, state: &str, time: NaiveDateTime) -> Sql
 
 /// Whether kpifire has the user of the link `l` in any team.
 pub(super) fn is_member(layout: &Layout) -> Sql {
-    let members = &layout.profile.members;
-    exists(layout, &members.table, &members.user)
+    let members = &layout.members;
+    exists(layout, &members.relation, &members.user)
 }
 
-/// Whether the table has a row of the user of the link `l`.
-fn exists(layout: &Layout, table: &TableName, user: &str) -> Sql {
-    let key = text_key(layout.database, layout.column(table, user), Sql::new("l.legacy_key"));
-    Sql::new("EXISTS ").append(rows_of("1", table, user, key))
-}
-
-/// The subquery of what a table has of the user with this key.
-pub(super) fn rows_of(what: &str, table: &TableName, user: &str, key: Sql) -> Sql {
-    Sql::new("(SELECT ")
-        .raw(what)
-        .raw(" FROM ")
-        .table(table)
-        .raw(" x WHERE ")
-        .column("x", user)
-        .raw(" = ")
-        .append(key)
-        .raw(")")
+/// Whether the relation has a row of the user of the link `l`.
+fn exists(layout: &Layout, relation: &Relation, user: &Column) -> Sql {
+    let key = text_key(layout.database, user, Sql::new("l.legacy_key"));
+    Sql::new("EXISTS ").append(rows_of("1", relation, user, key))
 }

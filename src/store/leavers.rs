@@ -3,18 +3,18 @@
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::{text_key, timestamp};
+use super::dialect::timestamp;
 use super::error::Error;
-use super::grace::{MANAGED, deletable, is_member, rows_of, until};
+use super::grace::{MANAGED, deletable, is_member, until};
+use super::relation::{of, rows_of, text_key};
 use super::resources::{mapped, unlinked};
 use super::row::Row;
 use super::schema::{scim_holds, scim_links};
 use super::sidecar::{Cells, Column, Selection, Unreadable, count};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Layout, Record};
-use crate::profile::model::{Ownership, TableName};
-use crate::scim::{AttributePath, ResourceType};
+use crate::mapper::{Field, Layout, OwnedRelation, Record, Reference};
+use crate::scim::ResourceType;
 
 /// A user whom Entra disabled or cleanup anonymised.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +33,7 @@ pub struct Leaver {
     pub kept: Map<String, Value>,
     /// Rows owned, in the order of `[ownership]`.
     pub owned: Vec<u64>,
-    /// Whether rows point at the row, in the order of [`Layout::pointing_at_users`]; empty unless
+    /// Whether rows point at the row, in the order of `Layout::pointing_at_users`; empty unless
     /// asked for.
     pub pointed_at: Vec<bool>,
 }
@@ -92,8 +92,8 @@ async fn select(
     extras: Extras,
     take: &mut (dyn FnMut(Leaver) + Send),
 ) -> Result<(), Error> {
-    let owned = if extras == Extras::None { &[][..] } else { &layout.profile.ownership[..] };
-    let pointing = if extras == Extras::All { layout.pointing_at_users() } else { &[] };
+    let owned = if extras == Extras::None { &[][..] } else { &layout.ownership[..] };
+    let pointing = if extras == Extras::All { &layout.pointing_at_users[..] } else { &[] };
     let sql = details(layout, extras, owned, pointing).append(condition);
     let mut broken = None;
     let mut read = |row| match leaver(layout, row, owned.len()) {
@@ -105,31 +105,26 @@ async fn select(
 }
 
 /// Of the row only what a plan asks for: there may be very many.
-fn asked(path: &AttributePath) -> bool {
-    path.is("userName") || path.is("active")
+fn asked(field: &Field) -> bool {
+    field.is("userName") || field.is("active")
 }
 
 /// What [`leaver`] reads, up to the WHERE clause.
 fn details(
     layout: &Layout,
     extras: Extras,
-    owned: &[Ownership],
-    pointing: &[(TableName, String)],
+    owned: &[OwnedRelation],
+    pointing: &[Reference],
 ) -> Sql {
-    let (users, members) = (&layout.profile.users, &layout.profile.members);
-    let key = || Sql::default().column("r", &users.key);
-    let rows = |what, table, user| rows_of(what, table, user, key());
-    let memberships = rows("COUNT(*)", &members.table, &members.user);
-    let owned = owned.iter().map(|it| rows("COUNT(*)", &it.table, &it.owner));
-    let pointing = pointing.iter().map(|(table, column)| {
-        let rows = rows("1", table, column);
+    let (users, members) = (&layout.users, &layout.members);
+    let key = || of("r", &users.key);
+    let memberships = rows_of("COUNT(*)", &members.relation, &members.user, key());
+    let owned = owned.iter().map(|it| rows_of("COUNT(*)", &it.relation, &it.owner, key()));
+    let pointing = pointing.iter().map(|it| {
+        let rows = rows_of("1", &it.relation, &it.column, key());
         Sql::new("CASE WHEN EXISTS ").append(rows).raw(" THEN 1 ELSE 0 END")
     });
-    let of_link = text_key(
-        layout.database,
-        layout.column(&users.table, &users.key),
-        Sql::new("l.legacy_key"),
-    );
+    let of_link = text_key(layout.database, &users.key, Sql::new("l.legacy_key"));
     let select = Sql::new("SELECT ").append(mapped(layout, ResourceType::User, asked)).raw(", ");
     let select = of_link_and_hold().list(select).raw(", ");
     let kept = scim_links::kept.of("l");
@@ -138,8 +133,8 @@ fn details(
         .raw(", ")
         .list(", ", std::iter::once(memberships).chain(owned).chain(pointing))
         .raw(" FROM scim_links l JOIN ")
-        .table(&users.table)
-        .raw(" r ON ")
+        .relation(&users.relation, "r")
+        .raw(" ON ")
         .append(key())
         .raw(" = ")
         .append(of_link)

@@ -1,8 +1,8 @@
 //! Reading very many rows a page at a time, in one snapshot's transaction, so that memory doesn't
 //! grow with their number.
 
-use super::dialect::value;
 use super::error::Error;
+use super::relation::value;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -53,17 +53,13 @@ impl Pages {
             }
             // Rows lie in the key's order, and so do the pages.
             Database::Sqlite | Database::Mysql => {
-                let table = layout.profile.table(kind);
+                let key = &layout.resource(kind).key;
                 let mut sql = self.sql.clone();
                 if let Some(after) = &self.after {
-                    sql = sql.raw(" AND ").column("r", &table.key).raw(" > ").append(value(
-                        layout,
-                        &table.table,
-                        &table.key,
-                        after.clone(),
-                    ));
+                    let after = value(key, after.clone());
+                    sql = sql.raw(" AND ").column("r", key).raw(" > ").append(after);
                 }
-                let sql = sql.raw(" ORDER BY ").column("r", &table.key);
+                let sql = sql.raw(" ORDER BY ").column("r", key);
                 tx.query(sql.raw(&format!(" LIMIT {PAGE}"))).await?
             }
         };

@@ -1,11 +1,12 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
-use super::dialect::{exact, fold, is_key, key_text, like_literal, same, text_key, value};
-use super::resources::label;
+use super::dialect::{DISABLED, exact, fold, key_text, like_literal, same};
+use super::relation::{is_key, of, shown, text_key, value};
 use super::sql::Sql;
-use crate::mapper::{Cell, Field, Layout, Operand, Operator, Predicate};
+use crate::mapper::{
+    Cell, Column, Field, Layout, Operand, Operator, Predicate, ResourceRelation, Subject,
+};
 use crate::profile::catalogue::{Database, Kind};
-use crate::profile::model::ResourceTable;
 use crate::scim::{self, ResourceType};
 
 /// Compiles for one resource type. The row's alias is `r`, its link's `l`.
@@ -15,8 +16,12 @@ pub(super) struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn table(&self) -> &ResourceTable {
-        self.layout.profile.table(self.kind)
+    fn rows(&self) -> &ResourceRelation {
+        self.layout.resource(self.kind)
+    }
+
+    fn key(&self) -> Sql {
+        of("r", &self.rows().key)
     }
 
     fn database(&self) -> Database {
@@ -31,22 +36,19 @@ impl Compiler<'_> {
             Predicate::All(items) => self.joined(" AND ", items),
             Predicate::Any(items) => self.joined(" OR ", items),
             Predicate::Not(inner) => Sql::new("NOT (").append(self.condition(inner)).raw(")"),
-            Predicate::Compare(field, operator, operand) => {
-                self.comparison(field, *operator, operand)
+            Predicate::Compare(subject, operator, operand) => {
+                self.comparison(subject, *operator, operand)
             }
-            Predicate::Present(field) => self.present(field),
-            Predicate::OneOf(column, cells) => self.one_of(column, cells),
-            Predicate::IsKey(key) => {
-                let ResourceTable { table, key: column, .. } = self.table();
-                is_key(self.layout, table, ("r", column), key)
-            }
+            Predicate::Present(subject) => self.present(subject),
+            Predicate::OneOf(field, cells) => one_of(field, cells),
+            Predicate::IsKey(key) => is_key(self.database(), "r", &self.rows().key, key),
             Predicate::HasMember(user) => {
-                let members = &self.layout.profile.members;
-                self.edge(&members.group, &members.user, user.as_ref())
+                let members = &self.layout.members;
+                self.membership(&members.group, &members.user, user.as_ref())
             }
             Predicate::InGroup(group) => {
-                let members = &self.layout.profile.members;
-                self.edge(&members.user, &members.group, group.as_ref())
+                let members = &self.layout.members;
+                self.membership(&members.user, &members.group, group.as_ref())
             }
         }
     }
@@ -55,113 +57,88 @@ impl Compiler<'_> {
         Sql::new("(").list(separator, items.iter().map(|item| self.condition(item))).raw(")")
     }
 
-    /// kpifire's own edges, and the desired ones of disabled users, as SCIM shows them: to live
+    /// kpifire's own memberships, and the desired ones of disabled users, as SCIM shows them: in live
     /// groups.
-    fn edge(&self, own: &str, other: &str, key: Option<&Cell>) -> Sql {
-        let members = &self.layout.profile.members;
+    fn membership(&self, own: &Column, other: &Column, key: Option<&Cell>) -> Sql {
+        let members = &self.layout.members;
         let mut legacy = Sql::new("EXISTS (SELECT 1 FROM ")
-            .table(&members.table)
-            .raw(" m WHERE ")
+            .relation(&members.relation, "m")
+            .raw(" WHERE ")
             .column("m", own)
             .raw(" = ")
-            .column("r", &self.table().key);
+            .append(self.key());
         let (own_key, other_key) = match self.kind {
             ResourceType::User => ("d.user_key", "d.group_key"),
             ResourceType::Group => ("d.group_key", "d.user_key"),
         };
         let mut desired =
             Sql::new(" OR EXISTS (SELECT 1 FROM scim_desired_members d JOIN scim_links s ON ")
-                .raw(super::edges::DISABLED)
+                .raw(DISABLED)
                 .raw(" WHERE ")
                 .raw(own_key)
                 .raw(" = ")
-                .append(key_text(self.database(), Sql::default().column("r", &self.table().key)));
+                .append(key_text(self.database(), self.key()));
         if let Some(key) = key {
-            let edge = is_key(self.layout, &members.table, ("m", other), key);
-            legacy = legacy.raw(" AND ").append(edge);
+            legacy = legacy.raw(" AND ").append(is_key(self.database(), "m", other, key));
             desired = desired.raw(" AND ").raw(other_key).raw(" = ").bind(key.to_text());
         }
         if self.kind == ResourceType::User {
-            let group = key_text(self.database(), Sql::default().column("m", other));
-            legacy = legacy.append(live_group(group));
+            legacy = legacy.append(live_group(key_text(self.database(), of("m", other))));
             desired = desired.append(live_group(Sql::new(other_key)));
         }
         Sql::new("(").append(legacy).raw(")").append(desired).raw("))")
     }
 
-    fn one_of(&self, column: &str, cells: &[Cell]) -> Sql {
-        if cells.is_empty() {
-            return Sql::new("1 = 0");
-        }
-        let table = &self.table().table;
-        Sql::new("(")
-            .column("r", column)
-            .raw(" IS NOT NULL AND ")
-            .column("r", column)
-            .raw(" IN (")
-            .list(", ", cells.iter().map(|cell| value(self.layout, table, column, cell.clone())))
-            .raw("))")
-    }
-
-    /// The field's SQL, without any folding.
-    fn field(&self, field: &Field) -> Sql {
-        let table = self.table();
-        match field {
-            Field::Key => key_text(self.database(), Sql::default().column("r", &table.key)),
-            Field::Column(column) => Sql::default().column("r", column),
-            Field::Label { column, lookup } => label(lookup, column),
-            Field::ExternalId => Sql::new("l.external_id"),
-            Field::Created => stamp(table.touch.created.first(), "l.created"),
-            Field::Modified => stamp(table.touch.modified.first(), "l.modified"),
+    /// The subject's SQL, without any folding.
+    fn subject(&self, subject: &Subject) -> Sql {
+        let touch = &self.rows().touch;
+        match subject {
+            Subject::Key => key_text(self.database(), self.key()),
+            Subject::Field(field) => shown(field),
+            Subject::ExternalId => Sql::new("l.external_id"),
+            Subject::Created => stamp(touch.created.first(), "l.created"),
+            Subject::Modified => stamp(touch.modified.first(), "l.modified"),
         }
     }
 
-    fn present(&self, field: &Field) -> Sql {
-        let textual = match field {
-            Field::Column(column) => self.layout.kind(&self.table().table, column) == Kind::Text,
-            Field::Label { .. } | Field::ExternalId => true,
-            Field::Key | Field::Created | Field::Modified => false,
-        };
-        let present = Sql::new("(").append(self.field(field)).raw(" IS NOT NULL");
-        if textual {
-            present.raw(" AND ").append(self.field(field)).raw(" <> '')")
+    fn present(&self, subject: &Subject) -> Sql {
+        let present = Sql::new("(").append(self.subject(subject)).raw(" IS NOT NULL");
+        if is_text(subject) || *subject == Subject::ExternalId {
+            present.raw(" AND ").append(self.subject(subject)).raw(" <> '')")
         } else {
             present.raw(")")
         }
     }
 
-    fn comparison(&self, field: &Field, operator: Operator, operand: &Operand) -> Sql {
-        if let (Field::ExternalId, Operator::Equal, Operand::Exact(text)) =
-            (field, operator, operand)
+    fn comparison(&self, subject: &Subject, operator: Operator, operand: &Operand) -> Sql {
+        if let (Subject::ExternalId, Operator::Equal, Operand::Exact(text)) =
+            (subject, operator, operand)
         {
             return self.external_id(text);
         }
         let tested = match operand {
-            Operand::Folded(text) => self.folded(field, operator, text),
+            Operand::Folded(text) => self.folded(subject, operator, text),
             Operand::Exact(text) => {
-                let left = exact(self.database(), self.field(field));
+                let left = exact(self.database(), self.subject(subject));
                 match operator {
                     Operator::Contains | Operator::StartsWith | Operator::EndsWith => {
                         // LIKE knows no case-exactness on SQLite: compare parts instead.
-                        self.exact_part(field, operator, text)
+                        self.exact_part(subject, operator, text)
                     }
                     _ => left.raw(sign(operator)).bind(text.as_str()),
                 }
             }
-            Operand::Int(number) => self.field(field).raw(sign(operator)).bind(*number),
-            Operand::Time(time) => self.field(field).raw(sign(operator)).bind(*time),
+            Operand::Int(number) => self.subject(subject).raw(sign(operator)).bind(*number),
+            Operand::Time(time) => self.subject(subject).raw(sign(operator)).bind(*time),
         };
-        Sql::new("(").append(self.field(field)).raw(" IS NOT NULL AND ").append(tested).raw(")")
+        Sql::new("(").append(self.subject(subject)).raw(" IS NOT NULL AND ").append(tested).raw(")")
     }
 
     /// By the link's index first: the join's own condition would walk the whole legacy table.
     fn external_id(&self, text: &str) -> Sql {
-        let table = self.table();
-        let key = self.layout.column(&table.table, &table.key);
-        Sql::default()
-            .column("r", &table.key)
+        self.key()
             .raw(" IN (SELECT ")
-            .append(text_key(self.database(), key, Sql::new("x.legacy_key")))
+            .append(text_key(self.database(), &self.rows().key, Sql::new("x.legacy_key")))
             .raw(" FROM scim_links x WHERE x.resource_type = '")
             .raw(self.kind.as_str())
             .raw("' AND x.external_id = ")
@@ -169,14 +146,14 @@ impl Compiler<'_> {
             .raw(")")
     }
 
-    fn folded(&self, field: &Field, operator: Operator, text: &str) -> Sql {
+    fn folded(&self, subject: &Subject, operator: Operator, text: &str) -> Sql {
         let database = self.database();
-        let left = fold(database, self.field(field));
+        let left = fold(database, self.subject(subject));
         let pattern = match operator {
             Operator::Contains => format!("%{}%", like_literal(&inner_fold(text))),
             Operator::StartsWith => format!("{}%", like_literal(&inner_fold(text))),
             Operator::EndsWith => format!("%{}", like_literal(&inner_fold(text))),
-            Operator::Equal => return self.folded_equal(field, text),
+            Operator::Equal => return self.folded_equal(subject, text),
             _ => {
                 let right = Sql::default().bind(scim::fold(text));
                 return left.raw(sign(operator)).append(right);
@@ -185,12 +162,12 @@ impl Compiler<'_> {
         left.raw(" LIKE ").bind(pattern).raw(" ESCAPE '!'")
     }
 
-    fn folded_equal(&self, field: &Field, text: &str) -> Sql {
-        let equal = same(self.database(), self.field(field), text);
+    fn folded_equal(&self, subject: &Subject, text: &str) -> Sql {
+        let equal = same(self.database(), self.subject(subject), text);
         // A case-insensitive collation finds a superset, and by the column's index.
-        if self.database() == Database::Mysql && self.case_insensitive(field) {
+        if self.database() == Database::Mysql && case_insensitive(subject) {
             return self
-                .field(field)
+                .subject(subject)
                 .raw(" IN (")
                 .bind(text)
                 .raw(", ")
@@ -201,70 +178,57 @@ impl Compiler<'_> {
         equal
     }
 
-    fn case_insensitive(&self, field: &Field) -> bool {
-        let Field::Column(column) = field else { return false };
-        self.layout
-            .column(&self.table().table, column)
-            .and_then(|column| column.collation.as_deref())
-            .is_some_and(|collation| collation.ends_with("_ci"))
-    }
-
-    fn exact_part(&self, field: &Field, operator: Operator, text: &str) -> Sql {
+    fn exact_part(&self, subject: &Subject, operator: Operator, text: &str) -> Sql {
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         let (position, characters) = match self.database() {
             Database::Sqlite => ("instr(", "length("),
             Database::Postgres => ("strpos(", "char_length("),
             Database::Mysql => ("instr(", "char_length("),
         };
-        let subject = exact(self.database(), self.field(field));
+        let whole = exact(self.database(), self.subject(subject));
         let needle = exact(self.database(), Sql::default().bind(text));
         match operator {
             Operator::StartsWith => Sql::new("substr(")
-                .append(self.field(field))
+                .append(self.subject(subject))
                 .raw(", 1, ")
                 .append(int(self.database(), length))
                 .raw(") = ")
                 .append(needle),
             Operator::EndsWith => Sql::new("(")
                 .raw(characters)
-                .append(self.field(field))
+                .append(self.subject(subject))
                 .raw(") >= ")
                 .bind(length)
                 .raw(" AND substr(")
-                .append(self.field(field))
+                .append(self.subject(subject))
                 .raw(", ")
                 .raw(characters)
-                .append(self.field(field))
+                .append(self.subject(subject))
                 .raw(") - ")
                 .append(int(self.database(), length))
                 .raw(" + 1) = ")
                 .append(needle)
                 .raw(")"),
-            _ => Sql::new(position).append(subject).raw(", ").append(needle).raw(") > 0"),
+            _ => Sql::new(position).append(whole).raw(", ").append(needle).raw(") > 0"),
         }
     }
 
     /// ORDER BY: those without a value last when ascending, first when descending
     /// (RFC 7644 §3.4.2.3); ties by key, so that pages don't overlap.
-    pub fn order(&self, sort: Option<&(Field, scim::SortOrder)>) -> Sql {
-        let key = Sql::default().column("r", &self.table().key);
-        let Some((field, order)) = sort else { return Sql::new(" ORDER BY ").append(key) };
+    pub fn order(&self, sort: Option<&(Subject, scim::SortOrder)>) -> Sql {
+        let key = self.key();
+        let Some((subject, order)) = sort else { return Sql::new(" ORDER BY ").append(key) };
         let direction = match order {
             scim::SortOrder::Ascending => "",
             scim::SortOrder::Descending => " DESC",
         };
-        let textual = match field {
-            Field::Column(column) => self.layout.kind(&self.table().table, column) == Kind::Text,
-            Field::Label { .. } => true,
-            Field::Key | Field::ExternalId | Field::Created | Field::Modified => false,
-        };
-        let by = match field {
-            Field::Key => key.clone(),
-            _ if textual => fold(self.database(), self.field(field)),
-            _ => self.field(field),
+        let by = match subject {
+            Subject::Key => key.clone(),
+            _ if is_text(subject) => fold(self.database(), self.subject(subject)),
+            _ => self.subject(subject),
         };
         Sql::new(" ORDER BY CASE WHEN ")
-            .append(self.present(field))
+            .append(self.present(subject))
             .raw(" THEN 0 ELSE 1 END")
             .raw(direction)
             .raw(", ")
@@ -285,8 +249,37 @@ fn live_group(key: Sql) -> Sql {
     .raw(")")
 }
 
-fn stamp(column: Option<&String>, fallback: &str) -> Sql {
-    column.map_or_else(|| Sql::new(fallback), |column| Sql::default().column("r", column))
+fn one_of(field: &Field, cells: &[Cell]) -> Sql {
+    if cells.is_empty() {
+        return Sql::new("1 = 0");
+    }
+    let column = &field.column;
+    Sql::new("(")
+        .column("r", column)
+        .raw(" IS NOT NULL AND ")
+        .column("r", column)
+        .raw(" IN (")
+        .list(", ", cells.iter().map(|cell| value(column, cell.clone())))
+        .raw("))")
+}
+
+/// Whether what SCIM shows of an attribute is text.
+fn is_text(subject: &Subject) -> bool {
+    match subject {
+        Subject::Field(field) => field.is_looked_up() || field.column.kind == Kind::Text,
+        Subject::Key | Subject::ExternalId | Subject::Created | Subject::Modified => false,
+    }
+}
+
+/// Whether the column's own collation knows no case.
+fn case_insensitive(subject: &Subject) -> bool {
+    let Subject::Field(field) = subject else { return false };
+    let collation = field.column.collation.as_deref().filter(|_| !field.is_looked_up());
+    collation.is_some_and(|collation| collation.ends_with("_ci"))
+}
+
+fn stamp(column: Option<&std::sync::Arc<Column>>, fallback: &str) -> Sql {
+    column.map_or_else(|| Sql::new(fallback), |column| of("r", column))
 }
 
 fn int(database: Database, number: i64) -> Sql {

@@ -1,21 +1,27 @@
 //! Legacy rows with their links: select, insert, update, delete.
 
+use std::sync::Arc;
+
 use chrono::NaiveDateTime;
 
-use super::dialect::{for_update, key_text, value};
-use super::edges::{self, Desired};
+use super::dialect::{for_update, key_text};
 use super::error::{Error, ErrorKind};
 use super::links::{Joined, joined};
+use super::memberships::{self, Desired};
 use super::predicate::Compiler;
+use super::relation::{self, equals, holds, of, shown, value};
 use super::row::Row;
 use super::schema::scim_name_locks as slots;
 use super::sidecar::{self, Selection};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Assignment, Cell, Field, Group, Groups, Layout, NewValue, Predicate, Record};
+use crate::mapper::{
+    Assignment, Cell, Column, Columns, Encoding, Field, Group, Groups, Layout, Lookup, NewValue,
+    Predicate, Record, Reference, Relation, Subject,
+};
 use crate::profile::catalogue::Database;
-use crate::profile::model::{Encoding, Lookup, Missing, RevokeAction, TableName};
-use crate::scim::{AttributePath, ResourceType, SortOrder, fold};
+use crate::profile::model::Missing;
+use crate::scim::{ResourceType, SortOrder, fold};
 
 /// Whether the rows are about to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +45,7 @@ pub enum Beside {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
     /// The sort key; the key's order without one.
-    pub sort: Option<(Field, SortOrder)>,
+    pub sort: Option<(Subject, SortOrder)>,
     /// Rows to skip.
     pub offset: u64,
     /// Rows to return at most.
@@ -159,34 +165,27 @@ pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<()
     tx.later(sql.raw(" FOR UPDATE")).await
 }
 
-/// Inserts a row; its key. One statement, and one or two per lookup label.
-///
-/// # Errors
-/// The database's; [`ErrorKind::Invalid`] for a label that the lookup rejects is the service's to
-/// prevent by [`resolve_lookups`].
+/// Inserts a row; its key. One statement.
 pub async fn insert(
     tx: &mut Tx,
     layout: &Layout,
     kind: ResourceType,
-    columns: &[(String, Cell)],
+    columns: Columns,
 ) -> Result<Cell, Error> {
-    let table = layout.profile.table(kind);
-    let mut sql = Sql::new("INSERT INTO ").table(&table.table);
-    if columns.is_empty() {
-        sql = sql.raw(" DEFAULT VALUES");
+    let rows = layout.resource(kind);
+    // A row that is made again under its key: PostgreSQL's GENERATED ALWAYS wants it said.
+    let keyed = columns.iter().any(|(column, _)| *column == rows.key);
+    let overriding = keyed && tx.database() == Database::Postgres;
+    let sql = if columns.is_empty() {
+        relation::insert_defaults(&rows.relation)
     } else {
-        let names = columns.iter().map(|(name, _)| Sql::default().ident(name));
-        let values =
-            columns.iter().map(|(name, cell)| value(layout, &table.table, name, cell.clone()));
-        // A row that is made again under its key: PostgreSQL's GENERATED ALWAYS wants it said.
-        let keyed = columns.iter().any(|(name, _)| *name == table.key);
-        let postgres = tx.database() == crate::profile::catalogue::Database::Postgres;
-        let overriding = if keyed && postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
-        sql = sql.raw(" (").list(", ", names).raw(")").raw(overriding);
-        sql = sql.raw(" VALUES (").list(", ", values).raw(")");
-    }
-    let rows = tx.query(sql.raw(" RETURNING ").ident(&table.key)).await?;
-    rows.first()
+        relation::insert(&rows.relation, columns.iter().map(|(column, _)| &**column))
+            .raw(if overriding { " OVERRIDING SYSTEM VALUE VALUES (" } else { " VALUES (" })
+            .list(", ", columns.into_iter().map(|(column, cell)| value(&column, cell)))
+            .raw(")")
+    };
+    let made = tx.query(sql.raw(" RETURNING ").name(&rows.key)).await?;
+    made.first()
         .map(|row| row.cell(0).clone())
         .filter(|key| *key != Cell::Null)
         .ok_or_else(|| Error::new(ErrorKind::Other, "inserting a row", "no key came back"))
@@ -198,31 +197,14 @@ pub async fn update(
     layout: &Layout,
     kind: ResourceType,
     key: &Cell,
-    columns: &[(String, Cell)],
+    columns: &Columns,
 ) -> Result<(), Error> {
     if columns.is_empty() {
         return Ok(());
     }
-    let table = layout.profile.table(kind);
-    let sql = Sql::new("UPDATE ")
-        .table(&table.table)
-        .raw(" SET ")
-        .list(
-            ", ",
-            columns.iter().map(|(name, cell)| {
-                Sql::default().ident(name).raw(" = ").append(value(
-                    layout,
-                    &table.table,
-                    name,
-                    cell.clone(),
-                ))
-            }),
-        )
-        .raw(" WHERE ")
-        .ident(&table.key)
-        .raw(" = ")
-        .append(value(layout, &table.table, &table.key, key.clone()));
-    tx.later(sql).await
+    let rows = layout.resource(kind);
+    let set = columns.iter().map(|(column, cell)| (&**column, cell.clone()));
+    tx.later(relation::update(&rows.relation, set).append(equals(&rows.key, key))).await
 }
 
 /// Deletes the row with this key. One statement.
@@ -235,29 +217,18 @@ pub async fn delete(
     kind: ResourceType,
     key: &Cell,
 ) -> Result<(), Error> {
-    let table = layout.profile.table(kind);
+    let rows = layout.resource(kind);
     // At once: who asks may want to know what the foreign keys say.
-    tx.execute(deletion(layout, &table.table, &table.key, key)).await.map(|_| ())
+    tx.execute(deletion(&rows.relation, &rows.key, key)).await.map(|_| ())
 }
 
-/// Deletes the rows of a table whose column holds this key. One statement.
-pub async fn delete_where(
-    tx: &mut Tx,
-    layout: &Layout,
-    table: &TableName,
-    column: &str,
-    key: &Cell,
-) -> Result<(), Error> {
-    tx.later(deletion(layout, table, column, key)).await
+/// Deletes the rows of a table that point at this key. One statement.
+pub async fn delete_pointing(tx: &mut Tx, it: &Reference, key: &Cell) -> Result<(), Error> {
+    tx.later(deletion(&it.relation, &it.column, key)).await
 }
 
-fn deletion(layout: &Layout, table: &TableName, column: &str, key: &Cell) -> Sql {
-    Sql::new("DELETE FROM ").table(table).raw(" WHERE ").ident(column).raw(" = ").append(value(
-        layout,
-        table,
-        column,
-        key.clone(),
-    ))
+fn deletion(relation: &Relation, column: &Column, key: &Cell) -> Sql {
+    relation::delete(relation).append(equals(column, key))
 }
 
 /// Ends a disabled user's access: `[revoke]`. One statement per table of it.
@@ -267,33 +238,17 @@ pub async fn revoke(
     key: &Cell,
     now: NaiveDateTime,
 ) -> Result<(), Error> {
-    for revoke in &layout.profile.revoke {
-        match &revoke.action {
-            RevokeAction::Delete => {
-                delete_where(tx, layout, &revoke.table, &revoke.user, key).await?;
-            }
-            RevokeAction::Set { set, where_null } => {
-                let mut sql = Sql::new("UPDATE ")
-                    .table(&revoke.table)
-                    .raw(" SET ")
-                    .list(
-                        ", ",
-                        set.iter().map(|(name, scalar)| {
-                            let cell = Cell::of(scalar, now);
-                            let bound = value(layout, &revoke.table, name, cell);
-                            Sql::default().ident(name).raw(" = ").append(bound)
-                        }),
-                    )
-                    .raw(" WHERE ")
-                    .ident(&revoke.user)
-                    .raw(" = ")
-                    .append(value(layout, &revoke.table, &revoke.user, key.clone()));
-                if let Some(column) = where_null {
-                    sql = sql.raw(" AND ").ident(column).raw(" IS NULL");
-                }
-                tx.later(sql).await?;
-            }
+    for revoke in &layout.revoke {
+        let Some(set) = &revoke.set else {
+            tx.later(deletion(&revoke.relation, &revoke.user, key)).await?;
+            continue;
+        };
+        let set = set.iter().map(|(column, scalar)| (&**column, Cell::of(scalar, now)));
+        let mut sql = relation::update(&revoke.relation, set).append(equals(&revoke.user, key));
+        if let Some(column) = &revoke.where_null {
+            sql = sql.raw(" AND ").append(holds(column, &Cell::Null));
         }
+        tx.later(sql).await?;
     }
     Ok(())
 }
@@ -307,78 +262,82 @@ pub struct UnknownLabel {
     pub label: String,
 }
 
-/// Turns assignments into columns and cells: looks labels up, and inserts those that may be.
+/// Turns assignments into columns and cells: looks labels up, and inserts those that may be. A
+/// statement or two per label.
 ///
 /// # Errors
 /// The outer one is the database's, the inner one a label that `missing = "reject"` refuses.
 pub async fn resolve_lookups(
     tx: &mut Tx,
-    layout: &Layout,
     assignments: Vec<Assignment>,
     now: NaiveDateTime,
-) -> Result<Result<Vec<(String, Cell)>, UnknownLabel>, Error> {
+) -> Result<Result<Columns, UnknownLabel>, Error> {
     let mut columns = Vec::with_capacity(assignments.len());
     for assignment in assignments {
-        let cell = match assignment.value {
-            NewValue::Cell(cell) => cell,
-            NewValue::Label { attribute, label, lookup } => {
-                match lookup_key(tx, layout, &lookup, &label, now).await? {
-                    Some(key) => key,
-                    None => return Ok(Err(UnknownLabel { attribute, label })),
+        let (column, cell) = match assignment {
+            Assignment::Constant(column, cell) => (column, cell),
+            Assignment::Attribute(field, NewValue::Cell(cell)) => (Arc::clone(&field.column), cell),
+            Assignment::Attribute(field, NewValue::Label(label)) => {
+                match lookup_key(tx, &field, &label, now).await? {
+                    Some(key) => (Arc::clone(&field.column), key),
+                    None => {
+                        return Ok(Err(UnknownLabel { attribute: field.name.clone(), label }));
+                    }
                 }
             }
         };
-        columns.push((assignment.column, cell));
+        columns.push((column, cell));
     }
     Ok(Ok(columns))
 }
 
 async fn lookup_key(
     tx: &mut Tx,
-    layout: &Layout,
-    lookup: &Lookup,
+    field: &Field,
     label: &str,
     now: NaiveDateTime,
 ) -> Result<Option<Cell>, Error> {
+    let Encoding::Lookup(lookup) = &field.encoding else { return Ok(None) };
     let find = Sql::new("SELECT ")
-        .ident(&lookup.key)
+        .column("d", &lookup.key)
         .raw(" FROM ")
-        .table(&lookup.table)
+        .relation(&lookup.relation, "d")
         .raw(" WHERE ")
-        .append(super::dialect::same(tx.database(), Sql::default().ident(&lookup.label), label))
+        .append(super::dialect::same(tx.database(), of("d", &lookup.label), label))
         .raw(" ORDER BY ")
-        .ident(&lookup.key)
+        .column("d", &lookup.key)
         .raw(" LIMIT 1");
-    if let Some(row) = tx.query(find.clone()).await?.first() {
+    if let Some(row) = tx.query(find).await?.first() {
         return Ok(Some(row.cell(0).clone()));
     }
     match &lookup.missing {
         Missing::Reject => Ok(None),
         Missing::Default(key) => Ok(Some(Cell::of(key, now))),
-        Missing::Create => {
-            let mut names = vec![Sql::default().ident(&lookup.label)];
-            let mut values = vec![value(layout, &lookup.table, &lookup.label, label.into())];
-            for (name, scalar) in &lookup.insert {
-                names.push(Sql::default().ident(name));
-                values.push(value(layout, &lookup.table, name, Cell::of(scalar, now)));
-            }
-            let sql = Sql::new("INSERT INTO ")
-                .table(&lookup.table)
-                .raw(" (")
-                .list(", ", names)
-                .raw(") VALUES (")
-                .list(", ", values)
-                .raw(") RETURNING ")
-                .ident(&lookup.key);
-            match tx.query(sql).await {
-                Ok(rows) => Ok(rows.first().map(|row| row.cell(0).clone())),
-                // Somebody else made it at the same time: the whole transaction runs again.
-                Err(error) if error.kind() == ErrorKind::Unique => {
-                    Err(Error::new(ErrorKind::Conflict, "a lookup row", error.message()))
-                }
-                Err(error) => Err(error),
-            }
+        Missing::Create => create_label(tx, lookup, label, now).await.map(Some),
+    }
+}
+
+async fn create_label(
+    tx: &mut Tx,
+    lookup: &Lookup,
+    label: &str,
+    now: NaiveDateTime,
+) -> Result<Cell, Error> {
+    let constants = lookup.insert.iter().map(|(column, scalar)| (column, Cell::of(scalar, now)));
+    let columns: Vec<_> =
+        std::iter::once((&lookup.label, Cell::from(label))).chain(constants).collect();
+    let sql = relation::insert(&lookup.relation, columns.iter().map(|(column, _)| &***column))
+        .raw(" VALUES (")
+        .list(", ", columns.into_iter().map(|(column, cell)| value(column, cell)))
+        .raw(") RETURNING ")
+        .name(&lookup.key);
+    match tx.query(sql).await {
+        Ok(rows) => Ok(rows.first().map_or(Cell::Null, |row| row.cell(0).clone())),
+        // Somebody else made it at the same time: the whole transaction runs again.
+        Err(error) if error.kind() == ErrorKind::Unique => {
+            Err(Error::new(ErrorKind::Conflict, "a lookup row", error.message()))
         }
+        Err(error) => Err(error),
     }
 }
 
@@ -399,14 +358,16 @@ async fn lock_first(
     if tx.database() != Database::Postgres {
         return Ok(select.append(for_update(tx.database(), "r")));
     }
-    let lock = Sql::new("SELECT 1 FROM ").table(&layout.profile.table(kind).table).raw(" r WHERE ");
+    let lock = relation::select("1", &layout.resource(kind).relation, "r");
     tx.later(lock.append(condition).append(for_update(tx.database(), "r"))).await?;
     Ok(select)
 }
 
 fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
     let mut sql = Joined::Whole.list(Sql::new("SELECT ").append(columns(layout, kind)).raw(", "));
-    for column in groups.into_iter().flat_map(|desired| edges::groups_columns(layout, desired)) {
+    for column in
+        groups.into_iter().flat_map(|desired| memberships::groups_columns(layout, desired))
+    {
         sql = sql.raw(", ").append(column);
     }
     from(sql, layout, kind)
@@ -414,63 +375,37 @@ fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
 
 /// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`Joined`].
 pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
-    let touch = &layout.profile.table(kind).touch;
+    let touch = &layout.resource(kind).touch;
     let stamps = [touch.created.first(), touch.modified.first()];
-    let stamp = |it: &String| Sql::default().column("r", it);
-    let stamps = stamps.map(|it| it.map_or_else(|| Sql::new("NULL"), stamp));
+    let stamps = stamps.map(|it| it.map_or_else(|| Sql::new("NULL"), |column| of("r", column)));
     mapped(layout, kind, |_| true).raw(", ").list(", ", stamps)
 }
 
 /// The key, the mapped columns that are asked for, and the keys of those among them that are looked
 /// up: what [`unlinked`] reads.
-pub(super) fn mapped(
-    layout: &Layout,
-    kind: ResourceType,
-    asked: impl Fn(&AttributePath) -> bool,
-) -> Sql {
-    let table = layout.profile.table(kind);
-    let column = |name: &str| Sql::default().column("r", name);
-    let asked = || table.attributes.iter().filter(|(path, _)| asked(path)).map(|(_, it)| it);
-    let values = asked().map(|mapping| match &mapping.encoding {
-        Encoding::Lookup(lookup) => label(lookup, &mapping.column),
-        Encoding::Plain | Encoding::Values { .. } => column(&mapping.column),
-    });
-    let keys = asked().filter(|it| it.is_looked_up()).map(|it| column(&it.column));
-    let key = std::iter::once(column(&table.key));
-    Sql::default().list(", ", key.chain(values).chain(keys))
-}
-
-/// What the row's column points at by its key.
-pub(super) fn label(lookup: &Lookup, column: &str) -> Sql {
-    Sql::new("(SELECT ")
-        .column("d", &lookup.label)
-        .raw(" FROM ")
-        .table(&lookup.table)
-        .raw(" d WHERE ")
-        .column("d", &lookup.key)
-        .raw(" = ")
-        .column("r", column)
-        .raw(")")
+pub(super) fn mapped(layout: &Layout, kind: ResourceType, asked: impl Fn(&Field) -> bool) -> Sql {
+    let rows = layout.resource(kind);
+    let fields = || rows.fields.iter().filter(|field| asked(field));
+    let keys = fields().filter(|field| field.is_looked_up()).map(|it| of("r", &it.column));
+    let key = std::iter::once(of("r", &rows.key));
+    Sql::default().list(", ", key.chain(fields().map(|field| shown(field))).chain(keys))
 }
 
 /// `… FROM rows r LEFT JOIN links l`.
 pub(super) fn from(select: Sql, layout: &Layout, kind: ResourceType) -> Sql {
-    let table = layout.profile.table(kind);
-    let key = key_text(layout.database, Sql::default().column("r", &table.key));
+    let rows = layout.resource(kind);
     select
         .raw(" FROM ")
-        .table(&table.table)
-        .raw(" r LEFT JOIN scim_links l ON l.resource_type = '")
+        .relation(&rows.relation, "r")
+        .raw(" LEFT JOIN scim_links l ON l.resource_type = '")
         .raw(kind.as_str())
         .raw("' AND l.legacy_key = ")
-        .append(key)
+        .append(key_text(layout.database, of("r", &rows.key)))
 }
 
 /// A row of [`columns`] and the link's.
 pub(super) fn record(layout: &Layout, kind: ResourceType, row: Row) -> Result<Record, Error> {
-    let attributes = &layout.profile.table(kind).attributes;
-    let looked_up = attributes.values().filter(|it| it.is_looked_up()).count();
-    let after = 1 + attributes.len() + looked_up;
+    let after = 1 + layout.resource(kind).width();
     let link = joined(row.0.get(after + 2..).unwrap_or_default(), row.cell(0))?;
     let (created, modified) = (row.time(after), row.time(after + 1));
     // Cells are moved, not copied: a run reads millions.
@@ -482,22 +417,21 @@ pub(super) fn record(layout: &Layout, kind: ResourceType, row: Row) -> Result<Re
 pub(super) fn unlinked(
     layout: &Layout,
     kind: ResourceType,
-    asked: impl Fn(&AttributePath) -> bool,
+    asked: impl Fn(&Field) -> bool,
     row: &mut impl Iterator<Item = Cell>,
 ) -> Record {
-    let attributes = &layout.profile.table(kind).attributes;
-    let mut next = || row.next().unwrap_or(Cell::Null);
-    let key = next();
-    let mut cells = Vec::with_capacity(attributes.len());
-    for path in attributes.keys() {
-        cells.push(if asked(path) { next() } else { Cell::Null });
+    let rows = layout.resource(kind);
+    let key = row.next().unwrap_or(Cell::Null);
+    let looked_up = rows.fields.iter().filter(|field| field.is_looked_up());
+    let mut cells = Vec::with_capacity(rows.width());
+    for field in rows.fields.iter().chain(looked_up) {
+        let cell = if asked(field) { row.next() } else { None };
+        cells.push(cell.unwrap_or(Cell::Null));
     }
-    let looked_up = attributes.iter().filter(|(path, it)| it.is_looked_up() && asked(path));
-    let lookup_keys = looked_up.map(|(_, it)| (it.column.clone(), next())).collect();
-    Record { key, cells, lookup_keys, created: None, modified: None, link: None, groups: None }
+    Record { key, cells, created: None, modified: None, link: None, groups: None }
 }
 
-/// [`record`], and the two columns of [`edges::groups_columns`] where they were asked for.
+/// [`record`], and the two columns of [`memberships::groups_columns`] where they were asked for.
 fn record_beside(
     layout: &Layout,
     kind: ResourceType,

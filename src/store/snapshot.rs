@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::{fold, key_text, text_key, text_list};
+use super::dialect::{fold, key_text, text_list};
 use super::error::{Error, ErrorKind};
 use super::links::Joined;
 use super::pages::Pages;
+use super::relation::{self, of, text_key};
 use super::resources::{columns, from, record};
 use super::row::Row;
 use super::schema::{
@@ -158,16 +159,14 @@ pub async fn count_stranded(
 
 /// `FROM … WHERE …`: links, tombstones left out, without a row.
 fn without_rows(database: Database, layout: &Layout, kind: ResourceType) -> Sql {
-    let table = layout.profile.table(kind);
-    let key = layout.column(&table.table, &table.key);
+    let rows = layout.resource(kind);
     Sql::new(" FROM scim_links l WHERE l.resource_type = ")
         .bind(kind.as_str())
-        .raw(" AND l.state <> 'deleted' AND NOT EXISTS (SELECT 1 FROM ")
-        .table(&table.table)
-        .raw(" r WHERE ")
-        .column("r", &table.key)
+        .raw(" AND l.state <> 'deleted' AND NOT EXISTS (")
+        .append(relation::select("1", &rows.relation, "r"))
+        .column("r", &rows.key)
         .raw(" = ")
-        .append(text_key(database, key, Sql::new("l.legacy_key")))
+        .append(text_key(database, &rows.key, Sql::new("l.legacy_key")))
         .raw(")")
 }
 
@@ -200,13 +199,13 @@ pub async fn named(tx: &mut Tx, layout: &Layout, names: &[String]) -> Result<Vec
 
 /// Live user rows whose folded name is in a subquery.
 async fn users_in(tx: &mut Tx, layout: &Layout, names: Sql) -> Result<Vec<Named>, Error> {
-    let Some(name) = name_column(layout, ResourceType::User) else { return Ok(Vec::new()) };
-    let users = &layout.profile.users;
+    let users = &layout.users;
+    let Some(name) = users.name().map(|field| &field.column) else { return Ok(Vec::new()) };
     let state = scim_links::state.of("l").optional();
     let select = Sql::new("SELECT ").column("r", &users.key).raw(", ").column("r", name).raw(", ");
     let sql = from(state.list(select), layout, ResourceType::User)
         .raw(" WHERE (l.state IS NULL OR l.state <> 'deleted') AND ")
-        .append(fold(tx.database(), Sql::default().column("r", name)))
+        .append(fold(tx.database(), of("r", name)))
         .raw(" IN ")
         .append(names)
         .raw(" ORDER BY ")
@@ -232,12 +231,12 @@ const GONE: &str =
 /// kpifire's memberships of managed teams that Entra didn't assert; those of users that Entra
 /// disabled or deleted left out. One statement.
 pub async fn extra_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Error> {
-    let members = &layout.profile.members;
+    let members = &layout.members;
     let database = tx.database();
-    let group = || key_text(database, Sql::default().column("m", &members.group));
-    let user = || key_text(database, Sql::default().column("m", &members.user));
-    let sql = edges(layout)
-        .raw(" WHERE NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
+    let group = || key_text(database, of("m", &members.group));
+    let user = || key_text(database, of("m", &members.user));
+    let sql = memberships(layout)
+        .raw("NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
         .append(group())
         .raw(" AND d.user_key = ")
         .append(user())
@@ -257,20 +256,17 @@ pub async fn extra_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Erro
 /// Memberships of managed teams that Entra asserted and kpifire lacks; those of users that Entra
 /// disabled or deleted left out. One statement.
 pub async fn lacking_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Error> {
-    let members = &layout.profile.members;
+    let members = &layout.members;
     let database = tx.database();
-    let group = layout.column(&members.table, &members.group);
-    let user = layout.column(&members.table, &members.user);
-    let edges = Sql::new(" FROM scim_desired_members d WHERE NOT EXISTS (SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
+    let edges = Sql::new(" FROM scim_desired_members d WHERE NOT EXISTS (")
+        .append(relation::select("1", &members.relation, "m"))
         .column("m", &members.group)
         .raw(" = ")
-        .append(text_key(database, group, Sql::new("d.group_key")))
+        .append(text_key(database, &members.group, Sql::new("d.group_key")))
         .raw(" AND ")
         .column("m", &members.user)
         .raw(" = ")
-        .append(text_key(database, user, Sql::new("d.user_key")))
+        .append(text_key(database, &members.user, Sql::new("d.user_key")))
         .raw(
             ") AND EXISTS (SELECT 1 FROM scim_links g WHERE g.resource_type = 'Group' \
          AND g.state = 'managed' AND g.legacy_key = d.group_key) \
@@ -287,17 +283,16 @@ pub async fn orphan_edges(
     layout: &Layout,
     kind: ResourceType,
 ) -> Result<Vec<Edge>, Error> {
-    let members = &layout.profile.members;
-    let table = layout.profile.table(kind);
+    let members = &layout.members;
+    let rows = layout.resource(kind);
     let column = match kind {
         ResourceType::User => &members.user,
         ResourceType::Group => &members.group,
     };
-    let sql = edges(layout)
-        .raw(" WHERE NOT EXISTS (SELECT 1 FROM ")
-        .table(&table.table)
-        .raw(" r WHERE ")
-        .column("r", &table.key)
+    let sql = memberships(layout)
+        .raw("NOT EXISTS (")
+        .append(relation::select("1", &rows.relation, "r"))
+        .column("r", &rows.key)
         .raw(" = ")
         .column("m", column)
         .raw(")");
@@ -306,7 +301,7 @@ pub async fn orphan_edges(
 
 /// How many memberships kpifire has. One statement.
 pub async fn count_edges(tx: &mut Tx, layout: &Layout) -> Result<u64, Error> {
-    tx.scalar(count(), Sql::new(" FROM ").table(&layout.profile.members.table)).await
+    tx.scalar(count(), Sql::new(" FROM ").relation(&layout.members.relation, "m")).await
 }
 
 /// How many memberships Entra asserted. One statement.
@@ -314,15 +309,16 @@ pub async fn count_desired(tx: &mut Tx) -> Result<u64, Error> {
     tx.scalar(count(), Sql::new(" FROM scim_desired_members")).await
 }
 
-fn edges(layout: &Layout) -> Sql {
-    let members = &layout.profile.members;
+/// `SELECT … WHERE `: kpifire's memberships (alias `m`).
+fn memberships(layout: &Layout) -> Sql {
+    let members = &layout.members;
     Sql::new("SELECT ")
         .column("m", &members.group)
         .raw(", ")
         .column("m", &members.user)
         .raw(" FROM ")
-        .table(&members.table)
-        .raw(" m")
+        .relation(&members.relation, "m")
+        .raw(" WHERE ")
 }
 
 async fn pairs(tx: &mut Tx, sql: Sql) -> Result<Vec<Edge>, Error> {
@@ -347,21 +343,19 @@ pub async fn labels(
     ids: &[String],
 ) -> Result<BTreeMap<String, Label>, Error> {
     let database = tx.database();
-    let table = layout.profile.table(kind);
-    let name = name_column(layout, kind)
-        .map_or_else(|| Sql::new("NULL"), |name| Sql::default().column("r", name));
+    let rows = layout.resource(kind);
+    let name = rows.name().map_or_else(|| Sql::new("NULL"), |field| of("r", &field.column));
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
         let select =
-            Sql::new("SELECT ").column("r", &table.key).raw(", ").append(name.clone()).raw(", ");
+            Sql::new("SELECT ").column("r", &rows.key).raw(", ").append(name.clone()).raw(", ");
         let external_id = scim_links::external_id.of("l");
         let select = external_id.list(select);
-        let key = layout.column(&table.table, &table.key);
         let sql = from(select, layout, kind)
             .raw(" WHERE ")
-            .column("r", &table.key)
+            .column("r", &rows.key)
             .raw(" IN (SELECT ")
-            .append(text_key(database, key, Sql::new("i.item")))
+            .append(text_key(database, &rows.key, Sql::new("i.item")))
             .raw(" FROM ")
             .append(text_list(database, chunk))
             .raw(" i)");
@@ -406,12 +400,4 @@ pub async fn last_contact(tx: &mut Tx) -> Result<(Option<NaiveDateTime>, NaiveDa
         Error::new(ErrorKind::Other, scim_migrations::TABLE.name, "the table has no row")
     })?;
     Ok((used.max(written), made.0))
-}
-
-/// The column that carries userName or displayName.
-fn name_column(layout: &Layout, kind: ResourceType) -> Option<&str> {
-    let wanted = kind.name_attribute();
-    let attributes = &layout.profile.table(kind).attributes;
-    let found = attributes.iter().find(|(path, _)| path.is(wanted));
-    found.map(|(_, mapping)| mapping.column.as_str())
 }

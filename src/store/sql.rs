@@ -12,7 +12,6 @@ use diesel::serialize::ToSql;
 use diesel::sql_types as types;
 
 use crate::mapper::Cell;
-use crate::profile::model::TableName;
 
 /// A statement under construction: its text, and what stands in it that isn't SQL.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,21 +49,6 @@ impl Sql {
         self.parts.push((self.text.len(), Part::Identifier(name.len())));
         self.text.push_str(name);
         self
-    }
-
-    /// Appends `alias.column`.
-    #[must_use]
-    pub fn column(self, alias: &str, name: &str) -> Self {
-        self.raw(alias).raw(".").ident(name)
-    }
-
-    /// Appends a table's name, each part quoted.
-    #[must_use]
-    pub fn table(self, table: &TableName) -> Self {
-        match &table.schema {
-            Some(schema) => self.ident(schema).raw(".").ident(&table.name),
-            None => self.ident(&table.name),
-        }
     }
 
     /// Appends a bound value.

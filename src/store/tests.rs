@@ -178,7 +178,7 @@ fn run(tx: &mut Tx, sql: Sql) -> Work<'_, Vec<String>, Error> {
 }
 
 fn same_email(text: &str) -> Sql {
-    let found = super::dialect::same(Database::Sqlite, Sql::default().column("r", "email"), text);
+    let found = super::dialect::same(Database::Sqlite, Sql::new("r.email"), text);
     Sql::new("SELECT r.email FROM users r WHERE ").append(found)
 }
 

@@ -4,11 +4,14 @@
 //! the profile. What is asked holds of one and the same element, which is there when any of its
 //! parts has a value, as [`crate::scim::elements::matches`] has it of an element at hand.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
-use super::{Condition, any, column, edge, mapped, typed, unknown, unmapped};
-use crate::mapper::{Layout, Predicate};
-use crate::profile::model::Mapping;
+use super::{Condition, any, edge, field, mapped, typed, unknown, unmapped};
+use crate::mapper::field::Field;
+use crate::mapper::layout::Layout;
+use crate::mapper::predicate::Predicate;
 use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath};
 use crate::scim::{AttributeKind, AttributePath, Error, Resolved, ResourceType, elements, fold};
 
@@ -65,16 +68,16 @@ fn satisfying(
     filter: &ValFilter,
 ) -> Result<Predicate, Error> {
     let mut elements: Vec<Element<'_>> = Vec::new();
-    for (path, mapping) in &layout.profile.table(kind).attributes {
-        if path.resolved().with_sub(None) != whole {
+    for part in &layout.resource(kind).fields {
+        if part.path.resolved().with_sub(None) != whole {
             continue;
         }
-        let folded = path.element().map(fold);
+        let folded = part.path.element().map(fold);
         if let Some(it) = elements.iter_mut().find(|it| it.of_type.map(fold) == folded) {
-            it.parts.push((path, mapping));
+            it.parts.push(part);
         } else {
-            let (of_type, parts) = (path.element(), vec![(path, mapping)]);
-            elements.push(Element { layout, kind, of_type, parts });
+            let (of_type, parts) = (part.path.element(), vec![part]);
+            elements.push(Element { kind, of_type, parts });
         }
     }
     if elements.is_empty() {
@@ -114,10 +117,9 @@ fn can_be_asked(
 
 /// One element of an attribute, as it lies in its columns.
 struct Element<'l> {
-    layout: &'l Layout,
     kind: ResourceType,
     of_type: Option<&'l str>,
-    parts: Vec<(&'l AttributePath, &'l Mapping)>,
+    parts: Vec<&'l Arc<Field>>,
 }
 
 impl Element<'_> {
@@ -126,7 +128,7 @@ impl Element<'_> {
         if implies_a_value(&found) || found == Predicate::Never {
             return Ok(found);
         }
-        let parts: Result<Vec<_>, _> = self.parts.iter().map(|it| self.part(*it, None)).collect();
+        let parts: Result<Vec<_>, _> = self.parts.iter().map(|it| self.part(it, None)).collect();
         let there = any(parts?);
         Ok(match found {
             Predicate::Always => there,
@@ -159,8 +161,8 @@ impl Element<'_> {
                 Some((*operator, value))
             }
         };
-        if let Some(found) = self.parts.iter().find(|(path, _)| path.resolved() == part) {
-            return self.part(*found, condition);
+        if let Some(found) = self.parts.iter().find(|it| it.path.resolved() == part) {
+            return self.part(found, condition);
         }
         // The type, or a part that another element has and this one hasn't: the same in every row.
         let constant = json!({ "type": self.of_type });
@@ -171,22 +173,18 @@ impl Element<'_> {
         })
     }
 
-    fn part(
-        &self,
-        (path, mapping): (&AttributePath, &Mapping),
-        condition: Condition<'_>,
-    ) -> Result<Predicate, Error> {
+    fn part(&self, part: &Arc<Field>, condition: Condition<'_>) -> Result<Predicate, Error> {
         // RFC 7643 §2.4: an element that doesn't say it is primary isn't.
-        let boolean = path.definition().kind == AttributeKind::Boolean;
+        let boolean = part.path.definition().kind == AttributeKind::Boolean;
         if let (true, Some((operator @ (CompareOp::Eq | CompareOp::Ne), value))) =
             (boolean, condition)
-            && typed(path.resolved(), value)? == false
+            && typed(part.path.resolved(), value)? == false
         {
             let other = if operator == CompareOp::Eq { CompareOp::Ne } else { CompareOp::Eq };
             let condition = Some((other, &CompValue::Bool(true)));
-            return column(self.layout, self.kind, path, mapping, condition);
+            return field(self.kind, part, condition);
         }
-        column(self.layout, self.kind, path, mapping, condition)
+        field(self.kind, part, condition)
     }
 }
 

@@ -51,7 +51,7 @@ pub async fn next_due(
 
 fn policy(settings: &Settings) -> Policy {
     let cleanup = &settings.cleanup;
-    let anonymises = !settings.layout.profile.anonymise.is_empty();
+    let anonymises = !settings.layout.anonymise.is_empty();
     Policy {
         strip_after: cleanup.strip_after,
         anonymise_after: anonymises.then_some(cleanup.anonymise_after),
@@ -108,10 +108,12 @@ async fn candidates(
 fn candidate(layout: &Layout, leaver: &Leaver) -> Candidate {
     let record = &leaver.record;
     let (id, name) = (record.id(), name(layout, record));
-    let owned = layout.profile.ownership.iter().zip(&leaver.owned);
-    let pointing = layout.pointing_at_users().iter().zip(&leaver.pointed_at);
-    let mut referenced_by: Vec<String> =
-        pointing.filter(|(_, there)| **there).map(|((table, _), _)| table.to_string()).collect();
+    let owned = layout.ownership.iter().zip(&leaver.owned);
+    let pointing = layout.pointing_at_users.iter().zip(&leaver.pointed_at);
+    let mut referenced_by: Vec<String> = pointing
+        .filter(|(_, there)| **there)
+        .map(|(it, _)| it.relation.table.to_string())
+        .collect();
     referenced_by.dedup();
     Candidate {
         barred: barred(layout, record, name.as_deref(), leaver.held.as_deref()),
@@ -120,7 +122,7 @@ fn candidate(layout: &Layout, leaver: &Leaver) -> Candidate {
         disabled_at: leaver.disabled_at.and_utc(),
         anonymised: leaver.stage.as_deref() == Some("anonymise"),
         memberships: leaver.memberships,
-        owned: owned.map(|(it, rows)| (it.table.to_string(), *rows)).collect(),
+        owned: owned.map(|(it, rows)| (it.relation.table.to_string(), *rows)).collect(),
         successor: Successor::None(String::new()),
         referenced_by,
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::read;
 use crate::clock::stamp;
 use crate::drift::plan::{Stage, Step};
-use crate::mapper::{self, Cell, Layout, Link, LinkState, Record};
+use crate::mapper::{self, Cell, Columns, Layout, Link, LinkState, Record};
 use crate::profile::model::Scalar;
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
@@ -19,7 +19,7 @@ use crate::service::Error;
 use crate::store::audit::{self, AuditRow};
 use crate::store::cleanup::{self, Before, Entry};
 use crate::store::resources::{self, Lock};
-use crate::store::{Tx, edges, links};
+use crate::store::{Tx, links, memberships};
 
 /// Which run does the step, and when.
 #[derive(Debug, Clone)]
@@ -131,13 +131,12 @@ async fn strip(
     record: &Record,
     before: &mut Before,
 ) -> Result<(), Error> {
-    let members = &layout.profile.members;
-    let (table, column) = (&members.table, &members.user);
-    let rows = cleanup::rows_of(tx, layout, table, column, &record.key, &[]).await?;
-    before.desired = edges::desired_teams(tx, &record.id()).await?;
+    let (relation, user) = (&layout.members.relation, &layout.members.user);
+    let rows = cleanup::rows_of(tx, relation, user, &record.key, &[]).await?;
+    before.desired = memberships::desired_teams(tx, &record.id()).await?;
     if !rows.is_empty() {
-        before.removed.insert(table.to_string(), rows);
-        resources::delete_where(tx, layout, table, column, &record.key).await?;
+        before.removed.insert(relation.table.to_string(), rows);
+        memberships::strip_user(tx, layout, &record.key).await?;
     }
     Ok(())
 }
@@ -163,19 +162,19 @@ async fn transfer(
     let Some(heir) = heir.filter(able) else {
         return Ok(Err(format!("changed: user {successor} can't take over any more")));
     };
-    for ownership in &layout.profile.ownership {
-        let (table, owner) = (&ownership.table, &ownership.owner);
-        let mut kept = layout.primary_key(table).to_vec();
-        kept.push(owner.clone());
-        let rows = cleanup::rows_of(tx, layout, table, owner, &record.key, &kept).await?;
+    for owned in &layout.ownership {
+        let (relation, owner) = (&owned.relation, &owned.owner);
+        let mut kept = relation.primary_key.clone();
+        kept.push(Arc::clone(owner));
+        let rows = cleanup::rows_of(tx, relation, owner, &record.key, &kept).await?;
         if rows.is_empty() {
             continue;
         }
-        let set = BTreeMap::from([(owner.clone(), heir.key.clone())]);
-        let own = BTreeMap::from([(owner.clone(), record.key.clone())]);
-        cleanup::set_where(tx, layout, table, &set, &own).await?;
-        before.changed.insert(table.to_string(), rows);
-        before.set.insert(table.to_string(), set);
+        let set = BTreeMap::from([(owner.name.clone(), heir.key.clone())]);
+        let own = BTreeMap::from([(owner.name.clone(), record.key.clone())]);
+        cleanup::set_where(tx, relation, &set, &own).await?;
+        before.changed.insert(relation.table.to_string(), rows);
+        before.set.insert(relation.table.to_string(), set);
     }
     Ok(Ok(()))
 }
@@ -188,26 +187,24 @@ async fn anonymise(
     before: &mut Before,
 ) -> Result<(), Error> {
     let layout = &*hand.settings.layout;
-    let users = &layout.profile.users;
+    let users = &layout.users;
     let id = record.id();
     // Entra may have put the user into a team since the memberships went.
     strip(tx, layout, record, before).await?;
-    let set: BTreeMap<String, Cell> = layout
-        .profile
+    let mut columns: Columns = layout
         .anonymise
         .iter()
-        .map(|(column, scalar)| (column.clone(), pseudonym(scalar, &id, hand.now)))
+        .map(|(column, scalar)| (Arc::clone(column), pseudonym(scalar, &id, hand.now)))
         .collect();
-    let mut kept: Vec<String> = set.keys().cloned().collect();
-    kept.push(users.key.clone());
-    let rows = cleanup::rows_of(tx, layout, &users.table, &users.key, &record.key, &kept).await?;
-    let mut columns: Vec<(String, Cell)> = set.clone().into_iter().collect();
-    let touch = &users.touch;
-    columns.extend(mapper::stamps(touch, mapper::Stamp::Modified, stamp(hand.now)));
+    let mut kept: Vec<_> = columns.iter().map(|(column, _)| Arc::clone(column)).collect();
+    kept.push(Arc::clone(&users.key));
+    let rows = cleanup::rows_of(tx, &users.relation, &users.key, &record.key, &kept).await?;
+    let set = columns.iter().map(|(column, cell)| (column.name.clone(), cell.clone())).collect();
+    columns.extend(mapper::stamps(&users.touch, mapper::Stamp::Modified, stamp(hand.now)));
     resources::update(tx, layout, ResourceType::User, &record.key, &columns).await?;
-    before.changed.insert(users.table.to_string(), rows);
-    before.set.insert(users.table.to_string(), set);
-    edges::forget(tx, ResourceType::User, &id).await?;
+    before.changed.insert(users.relation.table.to_string(), rows);
+    before.set.insert(users.relation.table.to_string(), set);
+    memberships::forget(tx, ResourceType::User, &id).await?;
     let Some(link) = &record.link else { return Ok(()) };
     before.link = Some(json!({
         "state": link.state.as_str(),
@@ -247,19 +244,19 @@ async fn delete(
     before: &mut Before,
 ) -> Result<Result<(), String>, Error> {
     let layout = &*hand.settings.layout;
-    let users = &layout.profile.users;
-    for (table, column) in layout.pointing_at_users() {
-        if cleanup::points(tx, layout, table, column, &record.key).await? {
+    for it in &layout.pointing_at_users {
+        if cleanup::points(tx, it, &record.key).await? {
+            let table = &it.relation.table;
             return Ok(Err(format!("referenced: foreign keys of {table} point at the row")));
         }
     }
-    let (table, key) = (&users.table, &users.key);
-    let rows = cleanup::rows_of(tx, layout, table, key, &record.key, &[]).await?;
-    before.removed.insert(table.to_string(), rows);
+    let users = &layout.users;
+    let rows = cleanup::rows_of(tx, &users.relation, &users.key, &record.key, &[]).await?;
+    before.removed.insert(users.relation.table.to_string(), rows);
     resources::delete(tx, layout, ResourceType::User, &record.key).await?;
     // Without [anonymise] the user was still managed.
     if let Some(link) = record.link.as_ref().filter(|link| link.state == LinkState::Managed) {
-        edges::forget(tx, ResourceType::User, &record.id()).await?;
+        memberships::forget(tx, ResourceType::User, &record.id()).await?;
         let tombstone = tombstone(link, hand.now);
         links::put(tx, ResourceType::User, &record.id(), &tombstone).await?;
     }

@@ -12,13 +12,12 @@ use super::steps::{Hand, note};
 use crate::clock::stamp;
 use crate::drift::plan::Stage;
 use crate::mapper::{Cell, Layout, LinkState};
-use crate::profile::model::TableName;
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
 use crate::service::Error;
 use crate::store::cleanup::{self, Before, Entry};
 use crate::store::resources::{self, Lock};
-use crate::store::{Store, Tx, edges, links};
+use crate::store::{Store, Tx, links, memberships};
 
 /// What became of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,25 +171,25 @@ async fn put_rows_back(
     id: &str,
     before: &Before,
 ) -> Result<Vec<String>, Stays> {
-    let (members, groups) = (&layout.profile.members, &layout.profile.groups);
-    let desired = edges::desired_teams(tx, id).await?;
+    let (members, groups) = (&layout.members, &layout.groups);
+    let desired = memberships::desired_teams(tx, id).await?;
     let mut left = Vec::new();
-    for row in before.removed.get(&members.table.to_string()).into_iter().flatten() {
+    for row in before.removed.get(&members.relation.table.to_string()).into_iter().flatten() {
         let edge: BTreeMap<String, Cell> = row
             .iter()
-            .filter(|(column, _)| **column == members.group || **column == members.user)
+            .filter(|(column, _)| **column == members.group.name || **column == members.user.name)
             .map(|(column, cell)| (column.clone(), cell.clone()))
             .collect();
-        if cleanup::has_row(tx, layout, &members.table, &edge).await? {
+        if cleanup::has_row(tx, &members.relation, &edge).await? {
             continue;
         }
-        let team = row.get(&members.group).cloned().unwrap_or(Cell::Null);
+        let team = row.get(&members.group.name).cloned().unwrap_or(Cell::Null);
         let name = team.to_text().unwrap_or_default();
-        let team = BTreeMap::from([(groups.key.clone(), team)]);
+        let team = BTreeMap::from([(groups.key.name.clone(), team)]);
         if before.desired.contains(&name) && !desired.contains(&name) {
             left.push(format!("Entra took the user out of team {name} in the meantime"));
-        } else if cleanup::has_row(tx, layout, &groups.table, &team).await? {
-            cleanup::put_back(tx, layout, &members.table, row).await?;
+        } else if cleanup::has_row(tx, &groups.relation, &team).await? {
+            cleanup::put_back(tx, &members.relation, row).await?;
         } else {
             left.push(format!("team {name} is gone"));
         }
@@ -207,7 +206,8 @@ async fn set_rows_back(
 ) -> Result<Vec<String>, Stays> {
     let (mut left, mut undone) = (Vec::new(), 0);
     for (name, rows) in &before.changed {
-        let table = table(layout, name)
+        let relation = layout
+            .owned_or_users(name)
             .ok_or_else(|| because(format!("the profile no longer names the table {name}")))?;
         let set = before.set.get(name).cloned().unwrap_or_default();
         for row in rows {
@@ -219,7 +219,7 @@ async fn set_rows_back(
             let keys: Vec<String> = key.values().filter_map(Cell::to_text).collect();
             let as_left: BTreeMap<String, Cell> =
                 key.into_iter().chain(set.iter().map(|(c, v)| (c.clone(), v.clone()))).collect();
-            let changed = cleanup::set_where(tx, layout, table, &was, &as_left).await?;
+            let changed = cleanup::set_where(tx, relation, &was, &as_left).await?;
             if changed == 0 {
                 let keys = keys.join(", ");
                 left.push(format!("the row {keys} of {name} is no longer as cleanup left it"));
@@ -231,11 +231,6 @@ async fn set_rows_back(
         return Err(because(left.join("; ")));
     }
     Ok(left)
-}
-
-fn table<'a>(layout: &'a Layout, name: &str) -> Option<&'a TableName> {
-    let owned = layout.profile.ownership.iter().map(|it| &it.table);
-    owned.chain([&layout.profile.users.table]).find(|table| table.to_string() == name)
 }
 
 /// The link as it was, and the memberships that Entra had asserted.
@@ -255,6 +250,6 @@ async fn identity_back(tx: &mut Tx, hand: &Hand, id: &str, entry: &Entry) -> Res
     link.version += 1;
     link.modified = stamp(hand.now);
     links::put(tx, kind, id, &link).await?;
-    edges::desire(tx, &entry.before.desired, id, stamp(hand.now)).await?;
+    memberships::desire(tx, &entry.before.desired, id, stamp(hand.now)).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::drift::{Finding, Kind};
 use crate::mapper::{self, Reading, Record};
 use crate::scim::ResourceType;
 use crate::service::Error;
-use crate::store::{Tx, edges, links};
+use crate::store::{Tx, links, memberships};
 
 /// Adopts one finding in the caller's transaction, which must be rolled back on an error.
 pub async fn adopt(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
@@ -74,7 +74,7 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     link.baseline = Some(baseline);
     if finding.kind == Kind::Reactivated {
         link.disabled_at = None;
-        edges::restore_user(tx, layout, &record.key, hand.stamp()).await?;
+        memberships::restore_user(tx, layout, &record.key, hand.stamp()).await?;
     }
     link.version += 1;
     link.modified = hand.stamp();
@@ -85,14 +85,10 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
 
 /// What the row says of an asserted attribute, where it isn't what was asserted.
 fn differing(hand: &Hand, kind: ResourceType, record: &Record, name: &str) -> Option<Reading> {
-    let layout = &hand.layout;
     let asserted = record.link.as_ref()?.baseline.as_ref()?.get(name)?;
-    let readings = mapper::readings(layout, kind, record);
-    let mappings = layout.profile.table(kind).attributes.iter().zip(readings);
-    let ((path, mapping), reading) =
-        mappings.into_iter().find(|((path, _), _)| path.to_string() == name)?;
-    let agrees = mapper::agrees(layout, kind, path, mapping, asserted, record, &reading);
-    (!agrees).then_some(reading)
+    let field = hand.layout.resource(kind).named(name)?;
+    let reading = mapper::reading(field, record);
+    (!mapper::agrees(field, asserted, record, &reading)).then_some(reading)
 }
 
 /// Lets the link go: Entra's next lookup finds no such resource, or the row under its own name.
@@ -103,7 +99,7 @@ async fn forget(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, E
         return Ok(Mended::no_longer("there is no link to it any more"));
     };
     links::remove(tx, kind, id).await?;
-    edges::forget(tx, kind, id).await?;
+    memberships::forget(tx, kind, id).await?;
     let mut before = only("state", &link.state.as_str().into());
     before.insert("externalId".to_owned(), link.external_id.into());
     before.insert("baseline".to_owned(), link.baseline.map_or(Value::Null, Value::Object));
@@ -117,7 +113,7 @@ async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mende
         return Ok(Mended::no_longer("the membership no longer differs"));
     }
     let ids = std::slice::from_ref(&it.user);
-    edges::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
+    memberships::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let after = only("desiredMembers", &vec![it.user.clone()].into());
     note(tx, hand, "adopt", finding, Map::new(), after).await?;
     Ok(Mended::done(format!("user {} is now taken to be asserted by Entra", it.user)))
@@ -128,7 +124,7 @@ async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Me
     if !it.desired || it.legacy {
         return Ok(Mended::no_longer("the membership no longer differs"));
     }
-    edges::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    memberships::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
     let before = only("desiredMembers", &vec![it.user.clone()].into());
     note(tx, hand, "adopt", finding, before, Map::new()).await?;
     Ok(Mended::done(format!("user {} is no longer taken to be asserted by Entra", it.user)))

@@ -1,14 +1,16 @@
 //! `restore`: kpifire's tables as Entra asserted them.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{Hand, Mended, key, locked, membership, note, only, value_of};
 use crate::drift::{Finding, Kind};
-use crate::mapper::{self, Assignment, Cell, LinkState, NewValue, Record, Stamp};
+use crate::mapper::{self, Assignment, Cell, Columns, LinkState, Record, Stamp};
 use crate::scim::{AttributePath, Resource, ResourceType};
 use crate::service::Error;
 use crate::store::resources::{self, Lock, UnknownLabel};
-use crate::store::{Tx, edges, links};
+use crate::store::{Tx, links, memberships};
 
 /// Mends one finding in the caller's transaction, which must be rolled back on an error.
 pub async fn restore(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
@@ -56,26 +58,23 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     let Some(wanted) = asserted(&record, name) else {
         return Ok(Mended::no_longer("Entra asserts nothing of it any more"));
     };
-    let mappings = &layout.profile.table(kind).attributes;
-    let Some((path, mapping)) = mappings.iter().find(|(path, _)| path.to_string() == name) else {
+    let Some(field) = layout.resource(kind).named(name) else {
         return Ok(Mended::refused("the profile no longer maps the attribute"));
     };
-    let readings = mapper::readings(layout, kind, &record);
-    let reading = mappings.keys().zip(&readings).find(|(other, _)| *other == path);
-    let Some((_, reading)) = reading else { return Ok(Mended::no_longer("it is not mapped")) };
-    if mapper::agrees(layout, kind, path, mapping, &wanted, &record, reading) {
+    let reading = mapper::reading(field, &record);
+    if mapper::agrees(field, &wanted, &record, &reading) {
         return Ok(Mended::no_longer("kpifire has what Entra asserted"));
     }
-    if let Some(refused) = refused(tx, hand, finding, &record, path, &wanted).await? {
+    if let Some(refused) = refused(tx, hand, finding, &record, &field.path, &wanted).await? {
         return Ok(refused);
     }
     let old = mapper::attributes(layout, kind, &record);
     let mut new = old.clone();
-    path.set(&mut new, Some(wanted.clone()).filter(|value| !value.is_null()));
+    field.path.set(&mut new, Some(wanted.clone()).filter(|value| !value.is_null()));
     let now = hand.stamp();
     let assignments: Vec<Assignment> = mapper::for_update(layout, kind, &old, &new, now)?
         .into_iter()
-        .filter(|assignment| assignment.column == mapping.column)
+        .filter(|assignment| *assignment.column() == field.column)
         .collect();
     let columns = match columns(tx, hand, assignments).await? {
         Ok(columns) => columns,
@@ -84,7 +83,7 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     write(tx, hand, kind, &record, columns).await?;
     if kind == ResourceType::User && name == "active" {
         match wanted {
-            Value::Bool(true) => edges::restore_user(tx, layout, &record.key, now).await?,
+            Value::Bool(true) => memberships::restore_user(tx, layout, &record.key, now).await?,
             _ => resources::revoke(tx, layout, &record.key, mapper::whole_second(now)).await?,
         }
     }
@@ -171,8 +170,8 @@ async fn columns(
     tx: &mut Tx,
     hand: &Hand,
     assignments: Vec<Assignment>,
-) -> Result<Result<Vec<(String, Cell)>, Mended>, Error> {
-    let resolved = resources::resolve_lookups(tx, &hand.layout, assignments, hand.stamp()).await?;
+) -> Result<Result<Columns, Mended>, Error> {
+    let resolved = resources::resolve_lookups(tx, assignments, hand.stamp()).await?;
     Ok(resolved.map_err(|UnknownLabel { attribute, label }| {
         Mended::refused(format!("{attribute}: kpifire has no `{label}`"))
     }))
@@ -183,9 +182,9 @@ async fn write(
     hand: &Hand,
     kind: ResourceType,
     record: &Record,
-    mut columns: Vec<(String, Cell)>,
+    mut columns: Columns,
 ) -> Result<(), Error> {
-    let touch = &hand.layout.profile.table(kind).touch;
+    let touch = &hand.layout.resource(kind).touch;
     columns.extend(mapper::stamps(touch, Stamp::Modified, hand.stamp()));
     Ok(resources::update(tx, &hand.layout, kind, &record.key, &columns).await?)
 }
@@ -209,9 +208,9 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
         return Ok(Mended::no_longer("Entra deleted it in the meantime"));
     }
     let mut resource: Resource = link.kept.clone();
-    for path in layout.profile.table(kind).attributes.keys() {
-        let value = link.baseline.as_ref().and_then(|it| it.get(&path.to_string()));
-        path.set(&mut resource, value.cloned().filter(|value| !value.is_null()));
+    for field in &layout.resource(kind).fields {
+        let value = link.baseline.as_ref().and_then(|it| it.get(&field.name));
+        field.path.set(&mut resource, value.cloned().filter(|value| !value.is_null()));
     }
     let Some(name) = resource.get(kind.name_attribute()).and_then(Value::as_str) else {
         return Ok(Mended::refused(
@@ -227,13 +226,13 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
     }
     let now = hand.stamp();
     let mut assignments = mapper::for_insert(layout, kind, &resource, now)?;
-    let column = layout.profile.table(kind).key.clone();
-    assignments.push(Assignment { column, value: NewValue::Cell(key.clone()) });
+    let column = Arc::clone(&layout.resource(kind).key);
+    assignments.push(Assignment::Constant(column, key.clone()));
     let columns = match columns(tx, hand, assignments).await? {
         Ok(columns) => columns,
         Err(refused) => return Ok(refused),
     };
-    resources::insert(tx, layout, kind, &columns).await?;
+    resources::insert(tx, layout, kind, columns).await?;
     // The link is as old as its row: the row isn't another's that came after it.
     link.created = now;
     link.modified = now;
@@ -241,14 +240,14 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
     links::put(tx, kind, id, &link).await?;
     match kind {
         ResourceType::User if link.disabled_at.is_none() => {
-            edges::restore_user(tx, layout, &key, now).await?;
+            memberships::restore_user(tx, layout, &key, now).await?;
         }
         ResourceType::User => {}
         ResourceType::Group => {
-            let users = edges::desired_of(tx, id).await?;
-            let gone = edges::unknown_users(tx, layout, &users).await?;
+            let users = memberships::desired_of(tx, id).await?;
+            let gone = memberships::unknown_users(tx, layout, &users).await?;
             let users: Vec<String> = users.into_iter().filter(|it| !gone.contains(it)).collect();
-            edges::add(tx, layout, &key, &users, now).await?;
+            memberships::add(tx, layout, &key, &users, now).await?;
         }
     }
     note(tx, hand, "recreate", finding, Map::new(), resource).await?;
@@ -263,7 +262,7 @@ async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Me
     if !it.legacy {
         return Ok(Mended::no_longer("kpifire has no such membership"));
     }
-    edges::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    memberships::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
     let before = only("members", &vec![it.user.clone()].into());
     note(tx, hand, "restore", finding, before, Map::new()).await?;
     Ok(Mended::done(format!("user {} taken out of the team", it.user)))
@@ -287,7 +286,7 @@ async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mende
         return Ok(Mended::no_longer("Entra disabled the user in the meantime"));
     }
     let ids = std::slice::from_ref(&it.user);
-    edges::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
+    memberships::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let after = only("members", &vec![it.user.clone()].into());
     note(tx, hand, "restore", finding, Map::new(), after).await?;
     Ok(Mended::done(format!("user {} put back into the team", it.user)))
@@ -303,7 +302,7 @@ async fn purge(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Er
     if !it.legacy || users.is_some() && teams.is_some() {
         return Ok(Mended::no_longer("the membership is gone or points at rows that exist"));
     }
-    edges::remove(tx, layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    memberships::remove(tx, layout, &it.team, std::slice::from_ref(&it.user)).await?;
     let before = only("members", &vec![it.user.clone()].into());
     note(tx, hand, "purge", finding, before, Map::new()).await?;
     Ok(Mended::done("removed"))

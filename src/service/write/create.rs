@@ -28,7 +28,7 @@ pub(super) async fn run(
         let layout = &job.layout;
         let assignments = mapper::for_insert(layout, kind, resource, job.now())?;
         let columns = job.columns(tx, assignments).await?;
-        resources::insert(tx, layout, kind, &columns).await?
+        resources::insert(tx, layout, kind, columns).await?
     };
     let id = key.to_text().unwrap_or_default();
     let operations: Vec<_> = match kind {
@@ -76,7 +76,7 @@ async fn revive(
     let assignments = mapper::for_update(layout, kind, &old, &new, job.now())?;
     let mut columns = job.columns(tx, assignments).await?;
     columns.extend(mapper::undelete(layout, kind));
-    columns.extend(mapper::stamps(&layout.profile.table(kind).touch, Stamp::Modified, job.now()));
+    columns.extend(mapper::stamps(&layout.resource(kind).touch, Stamp::Modified, job.now()));
     resources::update(tx, layout, kind, &record.key, &columns).await?;
     Ok(record.key.clone())
 }

@@ -3,11 +3,10 @@
 use serde_json::{Map, json};
 
 use super::Job;
-use crate::mapper::{self, Link, LinkState, Stamp};
-use crate::profile::model::Delete;
+use crate::mapper::{self, Deletion, Link, LinkState, Stamp};
 use crate::scim::{self, ResourceType};
 use crate::service::{Error, Reply, guard};
-use crate::store::{Tx, edges, links, resources};
+use crate::store::{Tx, links, memberships, resources};
 
 pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let (kind, layout) = (job.kind(), &job.layout);
@@ -27,21 +26,19 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
             guard::admit(tx, job.guard, job.now()).await?;
         }
         resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
-        edges::remove_user(tx, layout, &key).await?;
+        memberships::remove_user(tx, layout, &key).await?;
     } else {
-        edges::forget(tx, kind, id).await?;
+        memberships::forget(tx, kind, id).await?;
     }
     if let Some(assignments) = mapper::for_delete(layout, kind, job.now())? {
         let mut columns = job.columns(tx, assignments).await?;
-        let touch = &layout.profile.table(kind).touch;
+        let touch = &layout.resource(kind).touch;
         columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
         resources::update(tx, layout, kind, &key, &columns).await?;
     } else {
-        if let Delete::Delete { cascade } = &layout.profile.table(kind).delete {
-            for table in cascade {
-                for column in layout.references(table, kind) {
-                    resources::delete_where(tx, layout, table, &column, &key).await?;
-                }
+        if let Deletion::Delete { cascade } = &layout.resource(kind).delete {
+            for reference in cascade {
+                resources::delete_pointing(tx, reference, &key).await?;
             }
         }
         resources::delete(tx, layout, kind, &key).await?;

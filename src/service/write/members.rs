@@ -8,7 +8,7 @@ use super::Job;
 use crate::mapper::Cell;
 use crate::scim::{self, MemberOp, ResourceType};
 use crate::service::Error;
-use crate::store::{Tx, edges};
+use crate::store::{Tx, memberships};
 
 /// What the operations changed.
 #[derive(Default)]
@@ -74,7 +74,7 @@ pub(super) async fn apply(
         match operation {
             MemberOp::Add(ids) => {
                 let ids = known(tx, job, ids).await?;
-                let (added, wrote) = edges::add(tx, layout, group, &ids, job.now()).await?;
+                let (added, wrote) = memberships::add(tx, layout, group, &ids, job.now()).await?;
                 changes.take(added, Vec::new(), wrote);
             }
             MemberOp::Remove(ids) => {
@@ -83,18 +83,18 @@ pub(super) async fn apply(
                     .into_iter()
                     .filter(|id| layout.key(ResourceType::User, id).is_some())
                     .collect();
-                let (removed, wrote) = edges::remove(tx, layout, group, &ids).await?;
+                let (removed, wrote) = memberships::remove(tx, layout, group, &ids).await?;
                 changes.take(Vec::new(), removed, wrote);
             }
             MemberOp::RemoveAll => {
-                let (removed, wrote) = edges::remove_others(tx, layout, group, &[]).await?;
+                let (removed, wrote) = memberships::remove_others(tx, layout, group, &[]).await?;
                 changes.take(Vec::new(), removed, wrote);
             }
             MemberOp::Replace(ids) => {
                 let ids = known(tx, job, ids).await?;
-                let (removed, wrote) = edges::remove_others(tx, layout, group, &ids).await?;
+                let (removed, wrote) = memberships::remove_others(tx, layout, group, &ids).await?;
                 changes.take(Vec::new(), removed, wrote);
-                let (added, wrote) = edges::add(tx, layout, group, &ids, job.now()).await?;
+                let (added, wrote) = memberships::add(tx, layout, group, &ids, job.now()).await?;
                 changes.take(added, Vec::new(), wrote);
             }
         }
@@ -111,7 +111,7 @@ async fn known(tx: &mut Tx, job: &Job, ids: &[String]) -> Result<Vec<String>, Er
     let (keys, mut unknown): (Vec<String>, Vec<String>) =
         ids.into_iter().partition(|id| job.layout.key(ResourceType::User, id).is_some());
     if unknown.is_empty() {
-        unknown = edges::unknown_users(tx, &job.layout, &keys).await?;
+        unknown = memberships::unknown_users(tx, &job.layout, &keys).await?;
     }
     if unknown.is_empty() {
         return Ok(keys);

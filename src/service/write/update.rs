@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{Job, Parsed, external_id, guard, members, needs_reread, required_name, taken};
-use crate::mapper::{self, Cell, Link, LinkState, Record, Stamp};
+use crate::mapper::{self, Column, Columns, Link, LinkState, Record, Stamp};
 use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType, fold};
 use crate::service::{Error, Reply};
-use crate::store::{Tx, edges, links, resources};
+use crate::store::{Tx, links, memberships, resources};
 
 /// What the request wants the resource to be.
 struct Wanted {
@@ -52,7 +52,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     }
 
     let assignments = mapper::for_update(layout, kind, &old, &wanted.resource, job.now())?;
-    let reread = needs_reread(layout, kind, &assignments);
+    let reread = needs_reread(&assignments);
     let mut columns = job.columns(tx, assignments).await?;
     let changes = members::apply(tx, job, &key, &wanted.members).await?;
     let link = linked(job, &record, &wanted, was_active)?;
@@ -61,7 +61,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
         return answer(tx, job, &record).await;
     }
     if !same {
-        let touch = &layout.profile.table(kind).touch;
+        let touch = &layout.resource(kind).touch;
         columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
     }
     resources::update(tx, layout, kind, &key, &columns).await?;
@@ -69,7 +69,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
         resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
     }
     if enabling {
-        edges::restore_user(tx, layout, &key, job.now()).await?;
+        memberships::restore_user(tx, layout, &key, job.now()).await?;
     }
     links::put(tx, kind, id, &link).await?;
     let before_state = record.link.as_ref().map(|link| link.state);
@@ -98,12 +98,8 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
             let asserted = patch.apply(&mut resource)?;
             required_name(kind, &resource)?;
             let covers = |path: &AttributePath| asserted.covers(path);
-            let says_active = layout
-                .profile
-                .table(kind)
-                .attributes
-                .keys()
-                .any(|path| path.is("active") && asserted.covers(path));
+            let active = layout.resource(kind).active();
+            let says_active = active.is_some_and(|field| asserted.covers(&field.path));
             Ok(Wanted {
                 baseline: mapper::baseline(layout, kind, link, &resource, &covers),
                 members: patch.members().to_vec(),
@@ -220,16 +216,16 @@ fn asserts_nothing_new(before: Option<&Link>, after: &Link) -> bool {
 }
 
 /// The record as the written columns leave it.
-fn updated(job: &Job, mut record: Record, columns: &[(String, Cell)], link: Link) -> Record {
-    let table = job.layout.profile.table(job.kind());
-    for (mapping, cell) in table.attributes.values().zip(&mut record.cells) {
-        if let Some((_, new)) = columns.iter().find(|(name, _)| *name == mapping.column) {
-            new.clone_into(cell);
+fn updated(job: &Job, mut record: Record, columns: &Columns, link: Link) -> Record {
+    let rows = job.layout.resource(job.kind());
+    let written =
+        |column: &Column| columns.iter().find(|(it, _)| **it == *column).map(|(_, new)| new);
+    for field in &rows.fields {
+        if let Some(new) = written(&field.column) {
+            record.set(field, new.clone());
         }
     }
-    if let Some(column) = table.touch.modified.first()
-        && let Some((_, new)) = columns.iter().find(|(name, _)| name == column)
-    {
+    if let Some(new) = rows.touch.modified.first().and_then(|column| written(column)) {
         record.modified = new.to_time();
     }
     record.link = Some(link);

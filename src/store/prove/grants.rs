@@ -9,8 +9,9 @@ use super::super::sql::Sql;
 use super::super::transaction::Tx;
 use super::ok;
 use crate::profile::catalogue::{Catalogue, Database};
-use crate::profile::model::{Delete, Encoding, Missing, Profile, RevokeAction, TableName, Touch};
+use crate::profile::model::{Profile, TableName};
 use crate::profile::proof::{Finding, Severity, quoted, quoted_table};
+use crate::profile::relations::Right;
 
 /// What the agent does to one table.
 #[derive(Debug, Clone)]
@@ -21,10 +22,10 @@ pub(super) struct Wanted {
     quoted: String,
     /// As the catalogue names it.
     schema: Option<String>,
-    rights: Vec<Right>,
+    rights: BTreeSet<Right>,
     /// Columns that every INSERT of the agent's fills; `None` where it inserts no row.
     filled: Option<BTreeSet<String>>,
-    /// A column of it that the agent writes, where it updates rows.
+    /// A column of it that the agent writes, where it updates rows; quoted.
     column: String,
 }
 
@@ -42,130 +43,37 @@ pub(super) fn denied(error: &Error) -> bool {
 
 /// What the agent does to the tables of the profile that are there, and to its own.
 pub(super) fn wanted(profile: &Profile, catalogue: &Catalogue) -> Vec<Wanted> {
-    let filled = filled(profile);
-    let theirs = needs(profile).into_iter().filter_map(|(table, rights)| {
-        let found = catalogue.table(&table)?;
-        let column = updated(profile, &table).or_else(|| found.columns.first().map(|it| &it.name));
-        let column = column?.clone();
-        let filled = filled.get(&table).cloned();
-        let (quoted, schema) = (quoted_table(catalogue, &found.name), found.name.schema.clone());
-        Some(Wanted { table, quoted, schema, rights, filled, column })
-    });
+    let mut theirs: BTreeMap<&TableName, Wanted> = BTreeMap::new();
+    for named in profile.relations() {
+        let Some(found) = catalogue.table(named.table) else { continue };
+        let wanted = theirs.entry(named.table).or_insert_with(|| Wanted {
+            table: named.table.clone(),
+            quoted: quoted_table(catalogue, &found.name),
+            schema: found.name.schema.clone(),
+            rights: BTreeSet::new(),
+            filled: None,
+            column: String::new(),
+        });
+        wanted.rights.extend(&named.rights);
+        if named.rights.contains(&Right::Insert) {
+            let filled = wanted.filled.get_or_insert_default();
+            filled.extend(named.filled.iter().map(|name| (*name).to_owned()));
+        }
+        // A DBA may have granted just the columns that are written.
+        let first = || found.columns.first().map(|column| column.name.as_str());
+        if wanted.column.is_empty()
+            && let Some(column) = named.updated.first().copied().or_else(first)
+        {
+            wanted.column = quoted(catalogue.database, column);
+        }
+    }
     let own = TABLES.iter().filter_map(|it| {
         let table = TableName { schema: None, name: it.name.to_owned() };
-        let column = it.columns.first()?.name.to_owned();
-        let (quoted, rights) = (quoted(catalogue.database, it.name), Right::ALL.to_vec());
+        let column = quoted(catalogue.database, it.columns.first()?.name);
+        let (quoted, rights) = (quoted(catalogue.database, it.name), Right::ALL.into());
         Some(Wanted { table, quoted, schema: None, rights, filled: None, column })
     });
-    theirs.chain(own).collect()
-}
-
-/// A kind of statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Right {
-    Select,
-    Insert,
-    Update,
-    Delete,
-}
-
-impl Right {
-    const ALL: [Self; 4] = [Self::Select, Self::Insert, Self::Update, Self::Delete];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Select => "SELECT",
-            Self::Insert => "INSERT",
-            Self::Update => "UPDATE",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// What the agent does to each table of the profile.
-fn needs(profile: &Profile) -> BTreeMap<TableName, Vec<Right>> {
-    use Right::{Insert, Select, Update};
-    let mut needs: BTreeMap<TableName, Vec<Right>> = BTreeMap::new();
-    let mut need = |table: &TableName, rights: &[Right]| {
-        let known = needs.entry(table.clone()).or_default();
-        known.extend(rights);
-        known.sort_unstable();
-        known.dedup();
-    };
-    for resource in [&profile.users, &profile.groups] {
-        need(&resource.table, &[Select, Insert, Update]);
-        if let Delete::Delete { cascade } = &resource.delete {
-            need(&resource.table, &[Right::Delete]);
-            for table in cascade {
-                need(table, &[Select, Right::Delete]);
-            }
-        }
-        for mapping in resource.attributes.values() {
-            if let Encoding::Lookup(lookup) = &mapping.encoding {
-                need(&lookup.table, &[Select]);
-                if lookup.missing == Missing::Create {
-                    need(&lookup.table, &[Insert]);
-                }
-            }
-        }
-    }
-    need(&profile.members.table, &[Select, Insert, Right::Delete]);
-    for revoke in &profile.revoke {
-        need(
-            &revoke.table,
-            match revoke.action {
-                RevokeAction::Delete => &[Select, Right::Delete],
-                RevokeAction::Set { .. } => &[Select, Update],
-            },
-        );
-    }
-    for ownership in &profile.ownership {
-        need(&ownership.table, &[Select, Update]);
-    }
-    needs
-}
-
-/// A column that the agent updates: a DBA may have granted just those.
-fn updated<'p>(profile: &'p Profile, table: &TableName) -> Option<&'p String> {
-    let resources = [&profile.users, &profile.groups].into_iter().filter(|it| it.table == *table);
-    let mut mapped = resources.flat_map(|it| it.attributes.values().map(|it| &it.column));
-    let revoked = || {
-        let of_table = profile.revoke.iter().filter(|it| it.table == *table);
-        of_table.filter_map(|it| match &it.action {
-            RevokeAction::Set { set, .. } => set.keys().next(),
-            RevokeAction::Delete => None,
-        })
-    };
-    let owned = || profile.ownership.iter().find(|it| it.table == *table).map(|it| &it.owner);
-    mapped.next().or_else(|| revoked().next()).or_else(owned)
-}
-
-/// The columns that every new row of the agent's gets a value for.
-fn filled(profile: &Profile) -> BTreeMap<TableName, BTreeSet<String>> {
-    let stamped = |touch: &Touch| -> Vec<String> {
-        [&touch.created, &touch.modified, &touch.actor].into_iter().flatten().cloned().collect()
-    };
-    let mut filled: BTreeMap<TableName, BTreeSet<String>> = BTreeMap::new();
-    for resource in [&profile.users, &profile.groups] {
-        let columns = filled.entry(resource.table.clone()).or_default();
-        columns.extend(resource.insert.keys().cloned());
-        columns.extend(stamped(&resource.touch));
-        for mapping in resource.attributes.values() {
-            if let Encoding::Lookup(lookup) = &mapping.encoding
-                && lookup.missing == Missing::Create
-            {
-                let columns = filled.entry(lookup.table.clone()).or_default();
-                columns.extend(lookup.insert.keys().cloned());
-                columns.insert(lookup.label.clone());
-            }
-        }
-    }
-    let members = &profile.members;
-    let columns = filled.entry(members.table.clone()).or_default();
-    columns.extend(members.insert.keys().cloned());
-    columns.extend(stamped(&members.touch));
-    columns.extend([members.group.clone(), members.user.clone()]);
-    filled
+    theirs.into_values().chain(own).collect()
 }
 
 /// What is granted and what isn't, on one table.
@@ -250,28 +158,18 @@ fn no_schema(table: &TableName, fix: String) -> Finding {
 
 /// A statement that needs this right and, as far as the database allows, no other.
 fn plan(database: Database, wanted: &Wanted, right: Right) -> Sql {
-    let (table, column) = (&wanted.table, &wanted.column);
-    let sql = Sql::new("EXPLAIN ");
-    match (right, database) {
-        (Right::Select, _) => sql.raw("SELECT * FROM ").table(table).raw(" WHERE 1 = 0"),
-        (Right::Insert, Database::Mysql) => {
-            sql.raw("INSERT INTO ").table(table).raw(" () VALUES ()")
-        }
-        (Right::Insert, _) => sql.raw("INSERT INTO ").table(table).raw(" DEFAULT VALUES"),
+    let Wanted { quoted: table, column, .. } = wanted;
+    Sql::new(&match (right, database) {
+        (Right::Select, _) => format!("EXPLAIN SELECT * FROM {table} WHERE 1 = 0"),
+        (Right::Insert, Database::Mysql) => format!("EXPLAIN INSERT INTO {table} () VALUES ()"),
+        (Right::Insert, _) => format!("EXPLAIN INSERT INTO {table} DEFAULT VALUES"),
         // MariaDB plans a SELECT … FOR UPDATE for whoever may read.
-        (Right::Update, Database::Mysql) => sql
-            .raw("UPDATE ")
-            .table(table)
-            .raw(" SET ")
-            .ident(column)
-            .raw(" = ")
-            .ident(column)
-            .raw(" WHERE 1 = 0"),
-        (Right::Update, _) => {
-            sql.raw("UPDATE ").table(table).raw(" SET ").ident(column).raw(" = DEFAULT WHERE 1 = 0")
+        (Right::Update, Database::Mysql) => {
+            format!("EXPLAIN UPDATE {table} SET {column} = {column} WHERE 1 = 0")
         }
-        (Right::Delete, _) => sql.raw("DELETE FROM ").table(table).raw(" WHERE 1 = 0"),
-    }
+        (Right::Update, _) => format!("EXPLAIN UPDATE {table} SET {column} = DEFAULT WHERE 1 = 0"),
+        (Right::Delete, _) => format!("EXPLAIN DELETE FROM {table} WHERE 1 = 0"),
+    })
 }
 
 /// PostgreSQL: the sequences that columns take their defaults from, which have grants of their own.

@@ -1,25 +1,27 @@
-//! Memberships: kpifire's own edges and the desired ones beside them.
+//! Memberships: kpifire's own and the desired ones beside them.
 //!
-//! Every write names its edges: no statement's cost depends on how many members a group has, but
+//! Every write names its memberships: no statement's cost depends on how many members a group has, but
 //! for "remove all" and "replace", which speak of all of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
-use super::dialect::{exact, for_share, json_pairs, key_text, text_key, text_list, value};
+use super::dialect::{DISABLED, exact, for_share, json_pairs, key_text, text_list};
 use super::error::{Error, ErrorKind};
+use super::relation::{self, equals, of, text_key, value};
 use super::schema::scim_desired_members as desired_members;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Layout};
+use crate::mapper::{Cell, Columns, Layout, Stamp, stamps};
 use crate::profile::catalogue::{Database, Kind};
 use crate::scim::ResourceType;
 
 /// How many keys one DELETE names at most.
 const CHUNK: usize = 256;
 
-/// The members of each of these groups, as user ids in the keys' order: kpifire's edges, and the
+/// The members of each of these groups, as user ids in the keys' order: kpifire's memberships, and the
 /// desired ones of disabled users, which cleanup strips. One statement.
 pub async fn members_of(
     tx: &mut Tx,
@@ -27,25 +29,23 @@ pub async fn members_of(
     groups: &[String],
 ) -> Result<BTreeMap<String, Vec<String>>, Error> {
     let database = layout.database;
-    let members = &layout.profile.members;
-    let group = layout.column(&members.table, &members.group);
-    let user = layout.column(&members.table, &members.user);
+    let members = &layout.members;
     let sql = Sql::new("SELECT ")
         .column("m", &members.group)
         .raw(", ")
         .column("m", &members.user)
         .raw(" FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
+        .relation(&members.relation, "m")
+        .raw(" WHERE ")
         .column("m", &members.group)
         .raw(" IN (SELECT ")
-        .append(text_key(database, group, Sql::new("i.item")))
+        .append(text_key(database, &members.group, Sql::new("i.item")))
         .raw(" FROM ")
         .append(text_list(database, groups))
         .raw(" i) UNION SELECT ")
-        .append(text_key(database, group, Sql::new("d.group_key")))
+        .append(text_key(database, &members.group, Sql::new("d.group_key")))
         .raw(", ")
-        .append(text_key(database, user, Sql::new("d.user_key")))
+        .append(text_key(database, &members.user, Sql::new("d.user_key")))
         .raw(" FROM scim_desired_members d JOIN scim_links s ON ")
         .raw(DISABLED)
         .raw(" WHERE d.group_key IN (SELECT i.item FROM ")
@@ -61,23 +61,19 @@ pub async fn members_of(
 }
 
 /// Two columns of a SELECT over users (alias `r`, the link's `l`): the live groups of kpifire's own
-/// edges, and those of desired ones, as JSON pairs of id and display name.
+/// memberships, and those of desired ones, as JSON pairs of id and display name.
 pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
     let database = layout.database;
-    let (groups, members) = (&layout.profile.groups, &layout.profile.members);
-    let group_key = layout.column(&groups.table, &groups.key);
-    let name = groups.attributes.iter().find(|(path, _)| path.is("displayName"));
-    let name = name.map_or_else(
-        || Sql::new("NULL"),
-        |(_, mapping)| Sql::default().column("g", &mapping.column),
-    );
-    let user = Sql::default().column("r", &layout.profile.users.key);
-    let key = Sql::default().column("g", &groups.key);
+    let (groups, members) = (&layout.groups, &layout.members);
+    let name = groups.name().map_or_else(|| Sql::new("NULL"), |field| of("g", &field.column));
+    let user = of("r", &layout.users.key);
+    let key = of("g", &groups.key);
     let selected = || {
         let pairs = json_pairs(database, key.clone(), name.clone());
         Sql::new("(SELECT ").append(pairs).raw(" FROM ")
     };
-    let group = || Sql::new(" JOIN ").table(&groups.table).raw(" g ON ").append(key.clone());
+    let group =
+        || Sql::new(" JOIN ").relation(&groups.relation, "g").raw(" ON ").append(key.clone());
     let live = || {
         Sql::new(
             " AND NOT EXISTS (SELECT 1 FROM scim_links t WHERE t.resource_type = 'Group' \
@@ -87,8 +83,7 @@ pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
         .raw("))")
     };
     let held = selected()
-        .table(&members.table)
-        .raw(" m")
+        .relation(&members.relation, "m")
         .append(group())
         .raw(" = ")
         .column("m", &members.group)
@@ -101,7 +96,7 @@ pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
         .raw("scim_desired_members d")
         .append(group())
         .raw(" = ")
-        .append(text_key(database, group_key, Sql::new("d.group_key")))
+        .append(text_key(database, &groups.key, Sql::new("d.group_key")))
         .raw(" WHERE d.user_key = ")
         .append(key_text(database, user))
         .append(live());
@@ -123,10 +118,6 @@ pub(super) enum Desired {
     OfDisabled,
 }
 
-/// Joins a desired edge `d` to the link `s` of its user, where Entra has disabled the user.
-pub(super) const DISABLED: &str = "s.resource_type = 'User' AND s.legacy_key = d.user_key \
-    AND s.disabled_at IS NOT NULL AND s.state <> 'deleted'";
-
 /// Which of these user ids no live user has. The rows are locked against being deleted until the
 /// transaction ends: cleanup may be about to make one a tombstone. Two statements; one on SQLite,
 /// whose writer is alone.
@@ -135,14 +126,11 @@ pub async fn unknown_users(
     layout: &Layout,
     ids: &[String],
 ) -> Result<Vec<String>, Error> {
-    let users = &layout.profile.users;
-    let key = layout.column(&users.table, &users.key);
+    let users = &layout.users;
     let database = tx.database();
-    let wanted = || text_key(database, key, Sql::new("i.item"));
+    let wanted = || text_key(database, &users.key, Sql::new("i.item"));
     if database != Database::Sqlite {
-        let lock = Sql::new("SELECT 1 FROM ")
-            .table(&users.table)
-            .raw(" r WHERE ")
+        let lock = relation::select("1", &users.relation, "r")
             .column("r", &users.key)
             .raw(" IN (SELECT ")
             .append(wanted())
@@ -151,20 +139,19 @@ pub async fn unknown_users(
             .raw(" i)");
         tx.later(lock.append(for_share(database, "r"))).await?;
     }
-    let mut row = Sql::default().column("r", &users.key).raw(" = ").append(wanted());
-    if layout.kind(&users.table, &users.key) == Kind::Text {
+    let mut row = of("r", &users.key).raw(" = ").append(wanted());
+    if users.key.kind == Kind::Text {
         // An id is its letters, whatever the column's collation takes for the same.
         row = row
             .raw(" AND ")
-            .append(exact(database, Sql::default().column("r", &users.key)))
+            .append(exact(database, of("r", &users.key)))
             .raw(" = ")
             .append(exact(database, Sql::new("i.item")));
     }
     let sql = Sql::new("SELECT i.item FROM ")
         .append(text_list(database, ids))
-        .raw(" i WHERE NOT EXISTS (SELECT 1 FROM ")
-        .table(&users.table)
-        .raw(" r WHERE ")
+        .raw(" i WHERE NOT EXISTS (")
+        .append(relation::select("1", &users.relation, "r"))
         .append(row)
         .raw(
             ") OR EXISTS (SELECT 1 FROM scim_links l WHERE l.resource_type = 'User' \
@@ -173,7 +160,7 @@ pub async fn unknown_users(
     Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
 }
 
-/// Adds edges, kpifire's and desired; those that are there already stay as they are. The ids that
+/// Adds memberships, kpifire's and desired; those that are there already stay as they are. The ids that
 /// were new to kpifire's table, and whether anything was written. Two statements.
 pub async fn add(
     tx: &mut Tx,
@@ -186,35 +173,23 @@ pub async fn add(
         return Ok((Vec::new(), false));
     }
     let database = tx.database();
-    let members = &layout.profile.members;
-    let user = layout.column(&members.table, &members.user);
-    let mut names = vec![Sql::default().ident(&members.group), Sql::default().ident(&members.user)];
-    let group_value = value(layout, &members.table, &members.group, group.clone());
-    let mut values = vec![group_value.clone(), text_key(database, user, Sql::new("i.item"))];
-    for (name, cell) in edge_columns(layout, now) {
-        values.push(value(layout, &members.table, &name, cell));
-        names.push(Sql::default().ident(&name));
-    }
-    let sql = Sql::new("INSERT INTO ")
-        .table(&members.table)
-        .raw(" (")
-        .list(", ", names)
-        .raw(") SELECT ")
-        .list(", ", values)
+    let members = &layout.members;
+    let user = || text_key(database, &members.user, Sql::new("i.item"));
+    let group_value = value(&members.group, group.clone());
+    let sql = insert(layout, group_value.clone(), user(), now)
         .raw(" FROM ")
         .append(text_list(database, ids))
-        .raw(" i WHERE NOT EXISTS (SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
+        .raw(" i WHERE NOT EXISTS (")
+        .append(relation::select("1", &members.relation, "m"))
         .column("m", &members.group)
         .raw(" = ")
         .append(group_value)
         .raw(" AND ")
         .column("m", &members.user)
         .raw(" = ")
-        .append(text_key(database, user, Sql::new("i.item")))
+        .append(user())
         .raw(") RETURNING ")
-        .ident(&members.user);
+        .name(&members.user);
     let added = tx.query(sql).await.map_err(taken)?;
     let added: Vec<String> = added.iter().filter_map(|row| row.text(0)).collect();
     let group_id = group.to_text().unwrap_or_default();
@@ -235,7 +210,7 @@ pub async fn add(
     Ok((added, wrote))
 }
 
-/// Removes the named edges; absent ones are passed over. The ids that kpifire's table had, and
+/// Removes the named memberships; absent ones are passed over. The ids that kpifire's table had, and
 /// whether anything was written. Two statements per 256 ids.
 pub async fn remove(
     tx: &mut Tx,
@@ -243,24 +218,24 @@ pub async fn remove(
     group: &Cell,
     ids: &[String],
 ) -> Result<(Vec<String>, bool), Error> {
-    let members = &layout.profile.members;
+    let members = &layout.members;
     let mut removed = Vec::new();
     let mut wrote = false;
     for chunk in ids.chunks(CHUNK) {
         let keys = padded(chunk);
-        let sql = edges_of(layout, group)
+        let sql = deletion(layout, group)
             .raw(" AND ")
-            .ident(&members.user)
+            .name(&members.user)
             .raw(" IN (")
             .list(
                 ", ",
                 keys.iter().map(|id| {
                     let key = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
-                    value(layout, &members.table, &members.user, key)
+                    value(&members.user, key)
                 }),
             )
             .raw(") RETURNING ")
-            .ident(&members.user);
+            .name(&members.user);
         let rows = tx.query(sql).await?;
         removed.extend(rows.iter().filter_map(|row| row.text(0)));
         let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ")
@@ -274,7 +249,7 @@ pub async fn remove(
     Ok((removed, wrote))
 }
 
-/// Removes every edge of a group but those to `keep`. The ids that kpifire's table had, and whether
+/// Removes every membership of a group but those to `keep`. The ids that kpifire's table had, and whether
 /// anything was written. Two statements.
 pub async fn remove_others(
     tx: &mut Tx,
@@ -282,18 +257,17 @@ pub async fn remove_others(
     group: &Cell,
     keep: &[String],
 ) -> Result<(Vec<String>, bool), Error> {
-    let members = &layout.profile.members;
+    let members = &layout.members;
     let database = tx.database();
-    let user = layout.column(&members.table, &members.user);
-    let mut legacy = edges_of(layout, group);
+    let mut legacy = deletion(layout, group);
     let mut desired =
         Sql::new("DELETE FROM scim_desired_members WHERE group_key = ").bind(group.to_text());
     if !keep.is_empty() {
         legacy = legacy
             .raw(" AND ")
-            .ident(&members.user)
+            .name(&members.user)
             .raw(" NOT IN (SELECT ")
-            .append(text_key(database, user, Sql::new("i.item")))
+            .append(text_key(database, &members.user, Sql::new("i.item")))
             .raw(" FROM ")
             .append(text_list(database, keep))
             .raw(" i)");
@@ -302,21 +276,26 @@ pub async fn remove_others(
             .append(text_list(database, keep))
             .raw(" i)");
     }
-    let rows = tx.query(legacy.raw(" RETURNING ").ident(&members.user)).await?;
+    let rows = tx.query(legacy.raw(" RETURNING ").name(&members.user)).await?;
     let removed: Vec<String> = rows.iter().filter_map(|row| row.text(0)).collect();
     let wrote = tx.execute(desired).await? > 0 || !removed.is_empty();
     Ok((removed, wrote))
 }
 
-/// Removes every edge of a user. Two statements.
+/// Removes every membership of a user. Two statements.
 pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<(), Error> {
-    let members = &layout.profile.members;
-    super::resources::delete_where(tx, layout, &members.table, &members.user, user).await?;
+    strip_user(tx, layout, user).await?;
     let sql = Sql::new("DELETE FROM scim_desired_members WHERE user_key = ").bind(user.to_text());
     tx.later(sql).await
 }
 
-/// Forgets the desired edges of a group or user. One statement.
+/// Removes kpifire's memberships of a user; the desired ones stay. One statement.
+pub async fn strip_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<(), Error> {
+    let members = &layout.members;
+    tx.later(relation::delete(&members.relation).append(equals(&members.user, user))).await
+}
+
+/// Forgets the desired memberships of a group or user. One statement.
 pub async fn forget(tx: &mut Tx, kind: ResourceType, id: &str) -> Result<(), Error> {
     let column = match kind {
         ResourceType::Group => "group_key = ",
@@ -360,25 +339,19 @@ pub async fn desire(
     Ok(())
 }
 
-/// Whether kpifire has an edge, and whether a client asserted it. Two statements.
+/// Whether kpifire has a membership, and whether a client asserted it. Two statements.
 pub async fn exists(
     tx: &mut Tx,
     layout: &Layout,
     group: &Cell,
     user: &str,
 ) -> Result<(bool, bool), Error> {
-    let members = &layout.profile.members;
+    let members = &layout.members;
     let key = layout.key(ResourceType::User, user).unwrap_or(Cell::Null);
-    let legacy = Sql::new("SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" WHERE ")
-        .ident(&members.group)
-        .raw(" = ")
-        .append(value(layout, &members.table, &members.group, group.clone()))
+    let legacy = relation::select("1", &members.relation, "m")
+        .append(equals(&members.group, group))
         .raw(" AND ")
-        .ident(&members.user)
-        .raw(" = ")
-        .append(value(layout, &members.table, &members.user, key));
+        .append(equals(&members.user, &key));
     let desired = Sql::new("SELECT 1 FROM scim_desired_members WHERE group_key = ")
         .bind(group.to_text())
         .raw(" AND user_key = ")
@@ -387,7 +360,7 @@ pub async fn exists(
     Ok((legacy, !tx.query(desired).await?.is_empty()))
 }
 
-/// Puts every desired edge of a user back into kpifire's table, where the group still is. One
+/// Puts every desired membership of a user back into kpifire's table, where the group still is. One
 /// statement.
 pub async fn restore_user(
     tx: &mut Tx,
@@ -396,33 +369,19 @@ pub async fn restore_user(
     now: NaiveDateTime,
 ) -> Result<(), Error> {
     let database = tx.database();
-    let members = &layout.profile.members;
-    let groups = &layout.profile.groups;
-    let group_key = layout.column(&groups.table, &groups.key);
-    let mut names = vec![Sql::default().ident(&members.group), Sql::default().ident(&members.user)];
-    let user_value = value(layout, &members.table, &members.user, user.clone());
-    let mut values = vec![Sql::default().column("g", &groups.key), user_value.clone()];
-    for (name, cell) in edge_columns(layout, now) {
-        values.push(value(layout, &members.table, &name, cell));
-        names.push(Sql::default().ident(&name));
-    }
-    let sql = Sql::new("INSERT INTO ")
-        .table(&members.table)
-        .raw(" (")
-        .list(", ", names)
-        .raw(") SELECT ")
-        .list(", ", values)
+    let (members, groups) = (&layout.members, &layout.groups);
+    let user_value = value(&members.user, user.clone());
+    let sql = insert(layout, of("g", &groups.key), user_value.clone(), now)
         .raw(" FROM scim_desired_members d JOIN ")
-        .table(&groups.table)
-        .raw(" g ON ")
+        .relation(&groups.relation, "g")
+        .raw(" ON ")
         .column("g", &groups.key)
         .raw(" = ")
-        .append(text_key(database, group_key, Sql::new("d.group_key")))
+        .append(text_key(database, &groups.key, Sql::new("d.group_key")))
         .raw(" WHERE d.user_key = ")
         .bind(user.to_text())
-        .raw(" AND NOT EXISTS (SELECT 1 FROM ")
-        .table(&members.table)
-        .raw(" m WHERE ")
+        .raw(" AND NOT EXISTS (")
+        .append(relation::select("1", &members.relation, "m"))
         .column("m", &members.group)
         .raw(" = ")
         .column("g", &groups.key)
@@ -434,22 +393,34 @@ pub async fn restore_user(
     tx.later_or(sql, taken).await
 }
 
-fn edges_of(layout: &Layout, group: &Cell) -> Sql {
-    let members = &layout.profile.members;
-    Sql::new("DELETE FROM ")
-        .table(&members.table)
-        .raw(" WHERE ")
-        .ident(&members.group)
-        .raw(" = ")
-        .append(value(layout, &members.table, &members.group, group.clone()))
+/// `DELETE …` of a group's memberships, without the end.
+fn deletion(layout: &Layout, group: &Cell) -> Sql {
+    let members = &layout.members;
+    relation::delete(&members.relation).append(equals(&members.group, group))
 }
 
-fn edge_columns(layout: &Layout, now: NaiveDateTime) -> BTreeMap<String, Cell> {
-    let members = &layout.profile.members;
-    let mut columns: BTreeMap<String, Cell> =
-        members.insert.iter().map(|(name, scalar)| (name.clone(), Cell::of(scalar, now))).collect();
-    columns.extend(crate::mapper::stamps(&members.touch, crate::mapper::Stamp::Created, now));
-    columns
+/// `INSERT … SELECT …` of new memberships, up to where they come from.
+fn insert(layout: &Layout, group: Sql, user: Sql, now: NaiveDateTime) -> Sql {
+    let members = &layout.members;
+    let constants = constants(layout, now);
+    let columns = [&members.group, &members.user].into_iter();
+    let columns = columns.chain(constants.iter().map(|(column, _)| column));
+    let values = constants.iter().map(|(column, cell)| value(column, cell.clone()));
+    relation::insert(&members.relation, columns.map(|column| &**column))
+        .raw(" SELECT ")
+        .list(", ", [group, user].into_iter().chain(values))
+}
+
+/// What a new membership gets beside its two ends.
+fn constants(layout: &Layout, now: NaiveDateTime) -> Columns {
+    let members = &layout.members;
+    let mut constants = stamps(&members.touch, Stamp::Created, now);
+    for (column, scalar) in &members.insert {
+        if !constants.iter().any(|(stamped, _)| stamped == column) {
+            constants.push((Arc::clone(column), Cell::of(scalar, now)));
+        }
+    }
+    constants
 }
 
 /// Repeats the last key up to a power of two: a handful of statement texts serves every length.
@@ -461,7 +432,7 @@ fn padded(keys: &[String]) -> Vec<String> {
     padded
 }
 
-/// Somebody else added the same edge at the same time: the transaction runs again and finds it.
+/// Somebody else added the same membership at the same time: the transaction runs again and finds it.
 fn taken(error: Error) -> Error {
     if error.kind() == ErrorKind::Unique {
         Error::new(ErrorKind::Conflict, "a membership", error.message())
