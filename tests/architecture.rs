@@ -192,6 +192,24 @@ fn nothing_but_the_demo_names_a_legacy_table() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// A profile's table or column comes into a statement by a relation alone: whatever holds of a relation
+/// holds of every statement.
+#[test]
+fn only_relations_put_a_profiles_names_into_sql() {
+    let sources = sources();
+    let store: Vec<_> = sources.iter().filter(|s| s.is_in(&["store"]) && !s.is_test()).collect();
+    let relations = ["store/relation", "mapper/relation"];
+    let others = sources.iter().filter(|s| !s.is_in(&relations) && !s.is_test());
+    let found = naming(others, &[".spelled"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    // Beside relations, names are the sidecar's own.
+    let own = ["store/sql", "store/dialect", "store/export"];
+    let found = naming(store.iter().copied().filter(|s| !s.is_in(&own)), &[".ident("]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let found = naming(store, &["layout.profile"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// Values are bound: no statement is put together from a formatted value in quotes.
 #[test]
 fn no_statement_formats_a_value_into_quotes() {

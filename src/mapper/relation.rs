@@ -12,7 +12,7 @@ use crate::profile::model::TableName;
 pub struct Column {
     described: catalogue::Column,
     /// Its name, quoted.
-    pub(crate) quoted: String,
+    pub(crate) spelled: String,
     /// The type that a bound value must be cast to, where the database takes it in no other form.
     pub(crate) cast: Option<String>,
 }
@@ -32,7 +32,7 @@ impl Column {
             && (!described.enum_values.is_empty()
                 || matches!(described.kind, Kind::Uuid | Kind::Date | Kind::Other | Kind::Number));
         Self {
-            quoted: quoted(database, &described.name),
+            spelled: quoted(database, &described.name),
             cast: cast.then(|| described.type_name.clone()),
             described: described.clone(),
         }
@@ -45,7 +45,7 @@ pub struct Relation {
     /// The table, as the profile names it.
     pub table: TableName,
     /// Its name, each part quoted.
-    pub(crate) quoted: String,
+    pub(crate) spelled: String,
     /// Its columns, in the order of their names.
     pub columns: Vec<Arc<Column>>,
     /// The primary key's columns; empty when it has none.
@@ -64,7 +64,7 @@ impl Relation {
         Self {
             primary_key: found.primary_key.iter().filter_map(named).collect(),
             table: table.clone(),
-            quoted: quoted.join("."),
+            spelled: quoted.join("."),
             columns,
         }
     }

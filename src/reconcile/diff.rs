@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 use crate::drift::{Finding, Kind};
 use crate::mapper::{self, Deletion, Field, Layout, LinkState, Reading, Record, baseline_hash};
-use crate::profile::model::Delete;
 use crate::scim::{AttributePath, ResourceType};
 use crate::store::snapshot::Observed;
 

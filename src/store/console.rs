@@ -16,7 +16,6 @@ use super::sql::Sql;
 use super::transaction::Tx;
 use crate::drift::Kind;
 use crate::mapper::{Encoding, Layout, Record};
-use crate::profile::model::Encoding;
 use crate::scim::ResourceType;
 
 /// Rows of the audit trail that one search looks through: without an index on what is asked for, a

@@ -1,7 +1,7 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
 use super::dialect::{DISABLED, exact, fold, key_text, like_literal, same};
-use super::relation::{is_key, of, shown, text_key, value};
+use super::relation::{is_key, of, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{
     Cell, Column, Field, Layout, Operand, Operator, Predicate, ResourceRelation, Subject,
@@ -94,7 +94,7 @@ impl Compiler<'_> {
         let touch = &self.rows().touch;
         match subject {
             Subject::Key => key_text(self.database(), self.key()),
-            Subject::Field(field) => shown(field),
+            Subject::Field(field) => Sql::default().shown(field),
             Subject::ExternalId => Sql::new("l.external_id"),
             Subject::Created => stamp(touch.created.first(), "l.created"),
             Subject::Modified => stamp(touch.modified.first(), "l.modified"),

@@ -12,19 +12,42 @@ impl Sql {
     /// Appends `alias.column`.
     #[must_use]
     pub fn column(self, alias: &str, column: &Column) -> Self {
-        self.raw(alias).raw(".").raw(&column.quoted)
+        self.raw(alias).raw(".").raw(&column.spelled)
     }
 
     /// Appends a column's name alone.
     #[must_use]
     pub fn name(self, column: &Column) -> Self {
-        self.raw(&column.quoted)
+        self.raw(&column.spelled)
+    }
+
+    /// Appends what SCIM shows of a field, in a statement over its resource's rows (alias `r`): the
+    /// column, or the label behind it.
+    #[must_use]
+    pub fn shown(self, field: &Field) -> Self {
+        match &field.encoding {
+            Encoding::Lookup(lookup) => self.label(lookup, &field.column),
+            Encoding::Plain | Encoding::Values { .. } => self.column("r", &field.column),
+        }
+    }
+
+    /// Appends what a row's column points at by its key.
+    fn label(self, lookup: &Lookup, column: &Column) -> Self {
+        self.raw("(SELECT ")
+            .column("d", &lookup.label)
+            .raw(" FROM ")
+            .relation(&lookup.relation, "d")
+            .raw(" WHERE ")
+            .column("d", &lookup.key)
+            .raw(" = ")
+            .column("r", column)
+            .raw(")")
     }
 
     /// Appends a relation's table under an alias.
     #[must_use]
     pub fn relation(self, relation: &Relation, alias: &str) -> Self {
-        self.raw(&relation.quoted).raw(" ").raw(alias)
+        self.raw(&relation.spelled).raw(" ").raw(alias)
     }
 
     /// Appends the columns' names, with commas between them.
@@ -36,34 +59,12 @@ impl Sql {
 
 /// A column by its name alone.
 pub(super) fn column(column: &Column) -> Sql {
-    Sql::new(&column.quoted)
+    Sql::new(&column.spelled)
 }
 
 /// `alias.column`
 pub(super) fn of(alias: &str, column: &Column) -> Sql {
     Sql::default().column(alias, column)
-}
-
-/// What SCIM shows of a field, in a statement over its resource's rows (alias `r`): the column, or the
-/// label behind it.
-pub(super) fn shown(field: &Field) -> Sql {
-    match &field.encoding {
-        Encoding::Lookup(lookup) => label(lookup, &field.column),
-        Encoding::Plain | Encoding::Values { .. } => of("r", &field.column),
-    }
-}
-
-/// What a row's column points at by its key.
-fn label(lookup: &Lookup, column: &Column) -> Sql {
-    Sql::new("(SELECT ")
-        .column("d", &lookup.label)
-        .raw(" FROM ")
-        .relation(&lookup.relation, "d")
-        .raw(" WHERE ")
-        .column("d", &lookup.key)
-        .raw(" = ")
-        .column("r", column)
-        .raw(")")
 }
 
 /// A value bound for a column: in the form the column takes, cast where the database would not
@@ -144,12 +145,12 @@ pub(super) fn insert<'c>(
     relation: &Relation,
     columns: impl IntoIterator<Item = &'c Column>,
 ) -> Sql {
-    Sql::new("INSERT INTO ").raw(&relation.quoted).raw(" (").names(columns).raw(")")
+    Sql::new("INSERT INTO ").raw(&relation.spelled).raw(" (").names(columns).raw(")")
 }
 
 /// `INSERT INTO … DEFAULT VALUES`
 pub(super) fn insert_defaults(relation: &Relation) -> Sql {
-    Sql::new("INSERT INTO ").raw(&relation.quoted).raw(" DEFAULT VALUES")
+    Sql::new("INSERT INTO ").raw(&relation.spelled).raw(" DEFAULT VALUES")
 }
 
 /// `UPDATE … SET … WHERE `
@@ -158,12 +159,12 @@ pub(super) fn update<'c>(
     set: impl IntoIterator<Item = (&'c Column, Cell)>,
 ) -> Sql {
     let assigned = set.into_iter().map(|(it, cell)| column(it).raw(" = ").append(value(it, cell)));
-    Sql::new("UPDATE ").raw(&relation.quoted).raw(" SET ").list(", ", assigned).raw(" WHERE ")
+    Sql::new("UPDATE ").raw(&relation.spelled).raw(" SET ").list(", ", assigned).raw(" WHERE ")
 }
 
 /// `DELETE FROM … WHERE `
 pub(super) fn delete(relation: &Relation) -> Sql {
-    Sql::new("DELETE FROM ").raw(&relation.quoted).raw(" WHERE ")
+    Sql::new("DELETE FROM ").raw(&relation.spelled).raw(" WHERE ")
 }
 
 /// `SELECT … FROM … alias WHERE `

@@ -9,7 +9,7 @@ use super::error::{Error, ErrorKind};
 use super::links::{Joined, joined};
 use super::memberships::{self, Desired};
 use super::predicate::Compiler;
-use super::relation::{self, equals, holds, of, shown, value};
+use super::relation::{self, equals, holds, of, value};
 use super::row::Row;
 use super::schema::scim_name_locks as slots;
 use super::sidecar::{self, Selection};
@@ -376,9 +376,14 @@ fn select(layout: &Layout, kind: ResourceType, groups: Option<Desired>) -> Sql {
 /// The columns of a row that [`record`] reads, the link's left out: those follow, as in [`Joined`].
 pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
     let touch = &layout.resource(kind).touch;
-    let stamps = [touch.created.first(), touch.modified.first()];
-    let stamps = stamps.map(|it| it.map_or_else(|| Sql::new("NULL"), |column| of("r", column)));
-    mapped(layout, kind, |_| true).raw(", ").list(", ", stamps)
+    let mut sql = mapped(layout, kind, |_| true);
+    for stamp in [touch.created.first(), touch.modified.first()] {
+        sql = match stamp {
+            Some(column) => sql.raw(", ").column("r", column),
+            None => sql.raw(", NULL"),
+        };
+    }
+    sql
 }
 
 /// The key, the mapped columns that are asked for, and the keys of those among them that are looked
@@ -386,9 +391,14 @@ pub(super) fn columns(layout: &Layout, kind: ResourceType) -> Sql {
 pub(super) fn mapped(layout: &Layout, kind: ResourceType, asked: impl Fn(&Field) -> bool) -> Sql {
     let rows = layout.resource(kind);
     let fields = || rows.fields.iter().filter(|field| asked(field));
-    let keys = fields().filter(|field| field.is_looked_up()).map(|it| of("r", &it.column));
-    let key = std::iter::once(of("r", &rows.key));
-    Sql::default().list(", ", key.chain(fields().map(|field| shown(field))).chain(keys))
+    let mut sql = Sql::default().column("r", &rows.key);
+    for field in fields() {
+        sql = sql.raw(", ").shown(field);
+    }
+    for field in fields().filter(|field| field.is_looked_up()) {
+        sql = sql.raw(", ").column("r", &field.column);
+    }
+    sql
 }
 
 /// `… FROM rows r LEFT JOIN links l`.
