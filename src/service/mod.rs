@@ -1,30 +1,5 @@
 //! The operations: parse → map → one transaction → render, each a function that reads top to
-//! bottom. Knows no HTTP and no SQL.
-//!
-//! Statements per request, BEGIN and COMMIT left out (`tests/store/statements.rs` counts them):
-//!
-//! | request | statements |
-//! |---|---|
-//! | `GET /Users?filter=userName eq …`, nothing found | 1 |
-//! | … one user found | 1: row with link and groups |
-//! | … found for the first time | 4: and the row under lock, link, audit |
-//! | `GET /Users/{id}` | 1: row with link and groups |
-//! | `GET /Groups/{id}` | 2: row with link; members (none with `excludedAttributes=members`) |
-//! | a page of n resources | 1 to 3: rows, with their groups; members; the count, when the page is full |
-//! | `POST /Users` | 6: name lock (none on `SQLite`); name; insert; link; row with groups; audit; and 1 or 2 per lookup label |
-//! | `PATCH /Users/{id}` | 4: row with groups; update; link; audit; and 1 per `[revoke]` table on disabling, 1 on enabling |
-//! | … that changes nothing | 1: row with groups |
-//! | `PATCH /Groups/{id}`, members added | 8: row; users' rows locked (not on `SQLite`); unknown ids; edges; desired edges; update; link; audit |
-//! | … members removed | 6: row; edges and desired edges per 256 ids; update; link; audit |
-//! | `DELETE /Users/{id}` | 6: row; update; edges; desired edges; link; audit; and 1 per `[revoke]` table |
-//! | `GET /ServiceProviderConfig` | 1: whether there are clients |
-//! | `POST /oauth/token` | 5: client; its last use; expired tokens; the oldest tokens; token |
-//!
-//! On `PostgreSQL` one more wherever a row is locked before it is read: every PATCH, DELETE and POST, and
-//! the first match.
-//!
-//! With `[guard]` set, disabling and deleting a user cost three more. None grows with a table or a
-//! group.
+//! bottom. Knows no HTTP and no SQL. ARCHITECTURE.md says how many statements each request sends.
 
 pub mod audit;
 pub mod auth;
