@@ -2,6 +2,7 @@
 //! every database, in one run. Prints tables for a person (`benches/README.md` explains them) and
 //! judges nothing: times are a machine's, not the code's.
 
+#[expect(dead_code, reason = "what only the other benchmarks use")]
 mod support;
 
 use std::process::ExitCode;

@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 use super::database::Database;
 use super::{Result, client};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kpifire-scim");
+/// Until a daemon must be ready; one under a tool takes its time.
+const READY: Duration = Duration::from_secs(120);
+
 /// The program with a configuration that points at one database; defaults and the given files
 /// otherwise.
 #[derive(Debug)]
@@ -69,20 +73,37 @@ impl Program {
     /// Starts the daemon and waits until it is ready.
     ///
     /// # Errors
-    /// When it ends, or isn't ready in 30 s; with what it logged.
+    /// When it ends, or isn't ready in time; with what it logged.
     pub async fn serve(&self) -> Result<Daemon> {
+        self.serve_under(&[]).await
+    }
+
+    /// The same by a tool that runs the program in its own process.
+    ///
+    /// # Errors
+    /// As for [`Self::serve`].
+    pub async fn serve_under(&self, tool: &[&str]) -> Result<Daemon> {
         let log = self.folder.join("serve.log");
         // A file, as a service manager's journal would take it: reading it costs nothing here.
         let stderr = std::fs::File::create(&log)?;
         let started = Instant::now();
-        let child = self.command(&["serve"]).stdout(Stdio::null()).stderr(stderr).spawn()?;
+        let mut command = match tool.split_first() {
+            None => Command::new(PROGRAM),
+            Some((tool, arguments)) => {
+                let mut command = Command::new(tool);
+                command.args(arguments).arg(PROGRAM);
+                command
+            }
+        };
+        self.configure(&mut command, &["serve"]);
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn()?;
         let mut daemon = Daemon { child, address: String::new(), ready_after: Duration::ZERO };
         while daemon.ready_after.is_zero() {
             if let Some(status) = daemon.child.try_wait()? {
                 return Err(format!("serve ended with {status}\n{}", tail(&log)).into());
             }
-            if started.elapsed() > Duration::from_secs(30) {
-                return Err(format!("serve isn't ready after 30 s\n{}", tail(&log)).into());
+            if started.elapsed() > READY {
+                return Err(format!("serve isn't ready after {READY:?}\n{}", tail(&log)).into());
             }
             if daemon.address.is_empty() {
                 daemon.address = listening(&log).unwrap_or_default();
@@ -105,7 +126,12 @@ impl Program {
 
     /// The program with these arguments, ready to start.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kpifire-scim"));
+        let mut command = Command::new(PROGRAM);
+        self.configure(&mut command, arguments);
+        command
+    }
+
+    fn configure(&self, command: &mut Command, arguments: &[&str]) {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("KPIFIRE_") {
                 command.env_remove(name);
@@ -115,7 +141,6 @@ impl Program {
         for config in &self.configs {
             command.arg("--config").arg(config);
         }
-        command
     }
 }
 
@@ -130,6 +155,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory in MiB, now and at its peak; `None` where there is no `/proc`.
     pub fn memory(&self) -> Option<(f64, f64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;

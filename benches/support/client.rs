@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 use super::Result;
 use super::world::{Status, Step, User};
 
+const BASE: &str = "/scim/v2";
+
 /// One connection with a token.
 #[derive(Debug)]
 pub struct Client {
@@ -38,7 +40,7 @@ impl Client {
     pub async fn run(&mut self, step: Step) -> Result<()> {
         match step {
             Step::Match(user) => {
-                let path = format!("/Users?filter=userName+eq+%22{}%22", user.email());
+                let path = format!("{BASE}/Users?filter=userName+eq+%22{}%22", user.email());
                 let body = self.send(Method::GET, &path, None, StatusCode::OK).await?;
                 let one = br#""totalResults":1"#;
                 if !body.windows(one.len()).any(|part| part == one) {
@@ -46,17 +48,18 @@ impl Client {
                 }
             }
             Step::Get(user) => {
-                let path = format!("/Users/{}", user.key());
+                let path = format!("{BASE}/Users/{}", user.key());
                 self.send(Method::GET, &path, None, StatusCode::OK).await?;
             }
             Step::Create(user) => {
                 let body = newcomer(user);
-                self.send(Method::POST, "/Users", Some(&body), StatusCode::CREATED).await?;
+                self.send(Method::POST, &format!("{BASE}/Users"), Some(&body), StatusCode::CREATED)
+                    .await?;
             }
             Step::SetActive(user, status) => {
                 let value = json!(status == Status::Active);
                 let body = patch(&json!({ "op": "Replace", "path": "active", "value": value }));
-                let path = format!("/Users/{}", user.key());
+                let path = format!("{BASE}/Users/{}", user.key());
                 self.send(Method::PATCH, &path, Some(&body), StatusCode::OK).await?;
             }
             Step::Add(team, user) => self.members(team.key(), "Add", user).await?,
@@ -65,18 +68,28 @@ impl Client {
         Ok(())
     }
 
+    /// Asks whether the agent is alive.
+    ///
+    /// # Errors
+    /// As for a step.
+    pub async fn health(&mut self) -> Result<()> {
+        self.send(Method::GET, "/healthz", None, StatusCode::OK).await.map(drop)
+    }
+
     /// Reads a group with all of its members.
     ///
     /// # Errors
     /// As for a step.
     pub async fn read_group(&mut self, key: u32) -> Result<()> {
-        self.send(Method::GET, &format!("/Groups/{key}"), None, StatusCode::OK).await.map(drop)
+        self.send(Method::GET, &format!("{BASE}/Groups/{key}"), None, StatusCode::OK)
+            .await
+            .map(drop)
     }
 
     async fn members(&mut self, group: u32, op: &str, user: User) -> Result<()> {
         let member = json!([{ "value": user.key().to_string() }]);
         let body = patch(&json!({ "op": op, "path": "members", "value": member }));
-        let path = format!("/Groups/{group}");
+        let path = format!("{BASE}/Groups/{group}");
         self.send(Method::PATCH, &path, Some(&body), StatusCode::NO_CONTENT).await.map(drop)
     }
 
@@ -92,7 +105,7 @@ impl Client {
         }
         let request = Request::builder()
             .method(method.clone())
-            .uri(format!("/scim/v2{path}"))
+            .uri(path)
             .header("host", &self.host)
             .header("authorization", &self.authorization)
             .header("content-type", "application/scim+json; charset=utf-8");
