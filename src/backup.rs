@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use crate::mapper::{Cell, Layout};
 use crate::reconcile::snapshot::Progress;
@@ -131,17 +132,16 @@ fn listed(rows: &[(&'static str, u64)]) -> String {
 /// [`Error::Database`] and [`Error::Output`].
 pub async fn export(
     store: &Store,
-    mut out: impl Write + Send + 'static,
+    out: impl Write + Send + 'static,
     now: DateTime<Utc>,
     progress: Arc<Progress>,
 ) -> Result<Header, Error> {
     store
-        .snapshot(move |tx| {
-            Box::pin(async move {
-                let header = write(tx, &mut out, now, &progress).await?;
-                out.flush().map_err(Error::Output)?;
-                Ok(header)
-            })
+        .snapshot((Mutex::new(out), now, progress), async |tx, (out, now, progress)| {
+            let mut out = out.lock().await;
+            let header = write(tx, &mut *out, *now, progress).await?;
+            out.flush().map_err(Error::Output)?;
+            Ok(header)
         })
         .await
 }
@@ -199,13 +199,8 @@ pub async fn import(
     file: PathBuf,
     progress: Arc<Progress>,
 ) -> Result<Header, Error> {
-    store
-        .write(move |tx| {
-            // Run again after a lost connection, it reads the file again.
-            let (file, progress) = (file.clone(), Arc::clone(&progress));
-            Box::pin(async move { read(tx, &file, &progress).await })
-        })
-        .await
+    // Run again after a lost connection, it reads the file again.
+    store.write((file, progress), async |tx, (file, progress)| read(tx, file, progress).await).await
 }
 
 async fn read(tx: &mut Tx, file: &std::path::Path, progress: &Progress) -> Result<Header, Error> {
@@ -373,15 +368,12 @@ pub async fn strangers(
     layout: Arc<Layout>,
 ) -> Result<BTreeMap<&'static str, u64>, store::Error> {
     store
-        .read(move |tx| {
-            let layout = Arc::clone(&layout);
-            Box::pin(async move {
-                let mut found = BTreeMap::new();
-                for kind in [ResourceType::User, ResourceType::Group] {
-                    found.insert(kind.as_str(), snapshot::count_stranded(tx, &layout, kind).await?);
-                }
-                Ok(found)
-            })
+        .read(layout, async |tx, layout| {
+            let mut found = BTreeMap::new();
+            for kind in [ResourceType::User, ResourceType::Group] {
+                found.insert(kind.as_str(), snapshot::count_stranded(tx, layout, kind).await?);
+            }
+            Ok(found)
         })
         .await
 }

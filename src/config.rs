@@ -95,8 +95,8 @@ pub struct Database {
     pub url: DatabaseUrl,
     /// `database.pool_size`: the greatest number of connections. Default 8.
     pub pool_size: u32,
-    /// `database.connect_timeout`: how long a connection may take, and how long a request waits
-    /// for a free one. Default `10s`.
+    /// `database.connect_timeout`: how long a read or a write waits for connections, free ones and
+    /// new ones, in all its tries. Default `10s`.
     pub connect_timeout: Duration,
     /// `database.tls.ca`: a PEM file of authorities to trust instead of the system's, for a URL
     /// without `sslrootcert` (`PostgreSQL`) or `ssl-ca` (`MariaDB`); the server is then proved in

@@ -97,11 +97,9 @@ pub fn holder() -> String {
 }
 
 async fn acquire(terms: Terms, store: &Store, name: &str, holder: &str) -> Result<Claim, Error> {
-    let (name, holder) = (name.to_owned(), holder.to_owned());
     store
-        .write(move |tx| {
-            let (name, holder) = (name.clone(), holder.clone());
-            Box::pin(async move { lease::acquire(tx, &name, &holder, terms.ttl).await })
+        .write((name.to_owned(), holder.to_owned(), terms.ttl), async |tx, (name, holder, ttl)| {
+            lease::acquire(tx, name, holder, *ttl).await
         })
         .await
 }
@@ -114,13 +112,9 @@ async fn renew(terms: Terms, store: Store, lease: Lease) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let kept = {
-            let lease = lease.clone();
-            store.write(move |tx| {
-                let lease = lease.clone();
-                Box::pin(async move { lease::renew(tx, &lease, terms.ttl).await })
-            })
-        };
+        let context = (lease.clone(), terms.ttl);
+        let kept =
+            store.write(context, async |tx, (lease, ttl)| lease::renew(tx, lease, *ttl).await);
         match kept.await {
             Ok(true) => {}
             Ok(false) => {
@@ -138,12 +132,7 @@ async fn renew(terms: Terms, store: Store, lease: Lease) {
 }
 
 async fn release(store: &Store, lease: Lease) -> Result<(), Error> {
-    store
-        .write(move |tx| {
-            let lease = lease.clone();
-            Box::pin(async move { lease::release(tx, &lease).await })
-        })
-        .await
+    store.write(lease, async |tx, lease| lease::release(tx, lease).await).await
 }
 
 #[cfg(test)]

@@ -33,17 +33,13 @@ pub async fn announce(store: &Store, shutdown: impl Future<Output = ()>) {
 }
 
 async fn said(store: &Store, name: &str, here: bool) -> Result<(), Error> {
-    let name = name.to_owned();
     store
-        .write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move {
-                if here {
-                    agents::seen(tx, &name, env!("CARGO_PKG_VERSION")).await
-                } else {
-                    agents::gone(tx, &name).await
-                }
-            })
+        .write((name.to_owned(), here), async |tx, (name, here)| {
+            if *here {
+                agents::seen(tx, name, env!("CARGO_PKG_VERSION")).await
+            } else {
+                agents::gone(tx, name).await
+            }
         })
         .await
 }

@@ -246,12 +246,9 @@ fn outcome_text(applied: &Applied) -> String {
 
 /// The one user that an operator means.
 async fn user(store: &Store, layout: &Arc<Layout>, wanted: &str) -> Result<String, Error> {
-    let (layout, name) = (Arc::clone(layout), wanted.to_owned());
+    let context = (Arc::clone(layout), wanted.to_owned());
     let found = store
-        .read(move |tx| {
-            let (layout, name) = (Arc::clone(&layout), name.clone());
-            Box::pin(async move { read::find_user(tx, &layout, &name).await })
-        })
+        .read(context, async |tx, (layout, name)| read::find_user(tx, layout, name).await)
         .await
         .map_err(failed)?;
     match found.as_slice() {
@@ -269,11 +266,9 @@ async fn user(store: &Store, layout: &Arc<Layout>, wanted: &str) -> Result<Strin
 
 async fn hold(store: &Store, settings: &Settings, wanted: &str, reason: &str) -> Result<u8, Error> {
     let id = user(store, &settings.layout, wanted).await?;
-    let work = (id.clone(), reason.to_owned());
     store
-        .write(move |tx| {
-            let (id, reason) = work.clone();
-            Box::pin(async move { cleanup::hold(tx, &id, &reason, stamp(Utc::now())).await })
+        .write((id.clone(), reason.to_owned()), async |tx, (id, reason)| {
+            cleanup::hold(tx, id, reason, stamp(Utc::now())).await
         })
         .await
         .map_err(failed)?;
@@ -283,12 +278,8 @@ async fn hold(store: &Store, settings: &Settings, wanted: &str, reason: &str) ->
 
 async fn release(store: &Store, settings: &Settings, wanted: &str) -> Result<u8, Error> {
     let id = user(store, &settings.layout, wanted).await?;
-    let released = id.clone();
     let was = store
-        .write(move |tx| {
-            let id = released.clone();
-            Box::pin(async move { cleanup::release(tx, &id).await })
-        })
+        .write(id.clone(), async |tx, id| cleanup::release(tx, id).await)
         .await
         .map_err(failed)?;
     output::line(&format!("user {id} {}", if was { "is released" } else { "was not on hold" }))?;

@@ -70,7 +70,7 @@ pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
 pub async fn migrated(config: &Config) -> Result<Store, Error> {
     let store = store(config)?;
     let pending = store
-        .read(|tx| Box::pin(migrate::pending(tx)))
+        .read((), async |tx, ()| migrate::pending(tx).await)
         .await
         .map_err(|error| Error::failed("the database can't be used", error))?;
     if pending.is_empty() {

@@ -175,7 +175,7 @@ async fn prepare(store: &Store, place: &Place) -> Result<(), Error> {
     }
     let now = Utc::now().naive_utc();
     store
-        .write(move |tx| Box::pin(migrate::up(tx, now)))
+        .write(now, async |tx, now| migrate::up(tx, *now).await)
         .await
         .map(|_| ())
         .map_err(|error| failed("bring the sidecar tables up to date", error))

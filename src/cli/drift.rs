@@ -120,7 +120,7 @@ async fn each(store: &Store, loaded: &Loaded, verb: &Verb, ids: Vec<String>) -> 
 
 async fn list(store: &Store, format: Format) -> Result<(), Error> {
     let open = store
-        .read(|tx| Box::pin(findings::open(tx)))
+        .read((), async |tx, ()| findings::open(tx).await)
         .await
         .map_err(|error| Error::failed("the findings can't be read", error))?;
     let listed = listed(open);

@@ -48,11 +48,9 @@ fn failed(error: crate::store::Error) -> Error {
 async fn status(store: &Store, limits: Guard) -> Result<(), Error> {
     let hour = stamp(Utc::now() - TimeDelta::hours(1));
     let (count, managed, until) = store
-        .read(move |tx| {
-            Box::pin(async move {
-                let (count, managed) = guard::counts(tx, hour).await?;
-                Ok((count, managed, guard::allowed_until(tx).await?))
-            })
+        .read(hour, async |tx, hour| {
+            let (count, managed) = guard::counts(tx, *hour).await?;
+            Ok((count, managed, guard::allowed_until(tx).await?))
         })
         .await
         .map_err(failed)?;
@@ -69,9 +67,8 @@ async fn status(store: &Store, limits: Guard) -> Result<(), Error> {
 
 async fn allow(store: &Store, duration: Duration) -> Result<(), Error> {
     let until = time::ahead("--for", duration, Utc::now())?;
-    let stamped = stamp(until);
     store
-        .write(move |tx| Box::pin(async move { guard::allow(tx, stamped).await }))
+        .write(stamp(until), async |tx, until| guard::allow(tx, *until).await)
         .await
         .map_err(failed)?;
     output::line(&format!("clients may disable users without a limit until {}", time::show(until)))

@@ -43,7 +43,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
 async fn print(store: &Store) -> Result<(), Error> {
     let now = Utc::now().naive_utc();
     let sql = store
-        .read(move |tx| Box::pin(migrate::print(tx, now)))
+        .read(now, async |tx, now| migrate::print(tx, *now).await)
         .await
         .map_err(|error| failed("can't tell which migrations are pending", error))?;
     output::print(&sql)
@@ -52,7 +52,7 @@ async fn print(store: &Store) -> Result<(), Error> {
 async fn up(store: &Store) -> Result<(), Error> {
     let now = Utc::now().naive_utc();
     let applied = store
-        .write(move |tx| Box::pin(migrate::up(tx, now)))
+        .write(now, async |tx, now| migrate::up(tx, *now).await)
         .await
         .map_err(|error| failed("the sidecar tables could not be brought up to date", error))?;
     if applied.is_empty() {
@@ -72,7 +72,7 @@ enum Consent {
 
 async fn down(store: &Store, consent: Consent) -> Result<(), Error> {
     let lost = store
-        .read(|tx| Box::pin(export::counts(tx)))
+        .read((), async |tx, ()| export::counts(tx).await)
         .await
         .map_err(|error| failed("can't tell what would be lost", error))?;
     if !lost.is_empty() {
@@ -88,7 +88,7 @@ async fn down(store: &Store, consent: Consent) -> Result<(), Error> {
         return Err(Error::refused("nothing was dropped"));
     }
     let undone = store
-        .write(|tx| Box::pin(migrate::down(tx)))
+        .write((), async |tx, ()| migrate::down(tx).await)
         .await
         .map_err(|error| failed("the sidecar tables could not be dropped", error))?;
     if undone.is_empty() {

@@ -44,7 +44,7 @@ fn unreadable(error: store::Error) -> Error {
 }
 
 async fn list(store: &Store) -> Result<String, Error> {
-    let rows = store.read(|tx| Box::pin(runs::all(tx))).await.map_err(unreadable)?;
+    let rows = store.read((), async |tx, ()| runs::all(tx).await).await.map_err(unreadable)?;
     let heading = &["RUN", "KIND", "STARTED", "VERDICT", "CAME TO", "BEGUN BY"];
     let lines = rows.iter().map(|run| {
         let kind = run.job.as_deref().unwrap_or(RECONCILE);
@@ -70,16 +70,10 @@ fn came_to(run: &RunRow, kind: &str) -> String {
 }
 
 async fn chosen(store: &Store, wanted: &str) -> Result<RunRow, Error> {
-    let id = wanted.to_owned();
     let mut found = store
-        .read(move |tx| {
-            let id = id.clone();
-            Box::pin(async move {
-                match id.as_str() {
-                    "latest" => Ok(runs::last(tx).await?.into_iter().collect()),
-                    id => runs::beginning(tx, id).await,
-                }
-            })
+        .read(wanted.to_owned(), async |tx, wanted| match wanted.as_str() {
+            "latest" => Ok(runs::last(tx).await?.into_iter().collect()),
+            id => runs::beginning(tx, id).await,
         })
         .await
         .map_err(unreadable)?;
@@ -102,10 +96,7 @@ async fn report(store: &Store, loaded: &Loaded, run: RunRow) -> Result<Report, E
     let zone = schedule.timezone;
     let next = schedule.reconcile.as_ref().and_then(|it| it.next_after(chrono::Utc::now(), zone));
     let report = store
-        .read(move |tx| {
-            let run = run.clone();
-            Box::pin(async move { stored::report(tx, &run, zone).await })
-        })
+        .read((run, zone), async |tx, (run, zone)| stored::report(tx, run, *zone).await)
         .await
         .map_err(unreadable)?;
     Ok(Report { next, ..report })

@@ -9,10 +9,12 @@ use chrono::{DateTime, Utc};
 
 use super::Console;
 use crate::drift::{Count, Kind, Report, report};
+use crate::reconcile::Settings;
 use crate::reconcile::stored;
 use crate::service::Error;
 use crate::store::console::{self, Open};
 use crate::store::runs::{self, RunRow};
+use crate::store::{self, Tx};
 
 /// Findings on a page.
 const PAGE: usize = 100;
@@ -34,39 +36,40 @@ impl Console {
         after: Option<String>,
         now: DateTime<Utc>,
     ) -> Result<Option<Drift>, Error> {
-        let settings = Arc::clone(&self.settings);
-        let drift = self
-            .service
-            .store()
-            .read(move |tx| {
-                let (settings, after) = (Arc::clone(&settings), after.clone());
-                Box::pin(async move {
-                    let Some(run) = runs::last(tx).await? else { return Ok(None) };
-                    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
-                    let unseen = stored::unseen(&stored::scope(&run));
-                    let mut page =
-                        console::findings_page(tx, kind, unseen, after.as_deref(), limit).await?;
-                    let more = page.len() > PAGE;
-                    page.truncate(PAGE);
-                    let next = page.last().filter(|_| more).map(|last| last.id.clone());
-                    let open = console::open_since(tx, run.started, unseen).await?;
-                    let trend = stored::trend(tx, run.started, run.started).await?;
-                    let mut findings: Vec<_> =
-                        page.into_iter().map(|it| stored::item(it, run.started)).collect();
-                    report::sort(&mut findings);
-                    let report = Report {
-                        counts: counts(&run, &open),
-                        findings,
-                        trend,
-                        next: settings.next(now),
-                        ..stored::summary(&run, settings.zone)
-                    };
-                    Ok::<_, crate::store::Error>(Some(Drift { report, next }))
-                })
-            })
-            .await?;
-        Ok(drift)
+        let context = (Arc::clone(&self.settings), kind, after, now);
+        let read = self.service.store().read(context, async |tx, (settings, kind, after, now)| {
+            read(tx, settings, *kind, after.as_deref(), *now).await
+        });
+        Ok(read.await?)
     }
+}
+
+async fn read(
+    tx: &mut Tx,
+    settings: &Settings,
+    kind: Option<Kind>,
+    after: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Option<Drift>, store::Error> {
+    let Some(run) = runs::last(tx).await? else { return Ok(None) };
+    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
+    let unseen = stored::unseen(&stored::scope(&run));
+    let mut page = console::findings_page(tx, kind, unseen, after, limit).await?;
+    let more = page.len() > PAGE;
+    page.truncate(PAGE);
+    let next = page.last().filter(|_| more).map(|last| last.id.clone());
+    let open = console::open_since(tx, run.started, unseen).await?;
+    let trend = stored::trend(tx, run.started, run.started).await?;
+    let mut findings: Vec<_> = page.into_iter().map(|it| stored::item(it, run.started)).collect();
+    report::sort(&mut findings);
+    let report = Report {
+        counts: counts(&run, &open),
+        findings,
+        trend,
+        next: settings.next(now),
+        ..stored::summary(&run, settings.zone)
+    };
+    Ok(Some(Drift { report, next }))
 }
 
 /// What is open now beside what the run saw before it and ended.

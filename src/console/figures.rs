@@ -14,7 +14,7 @@ use crate::service::guard::{self, State};
 use crate::store::agents::Agent;
 use crate::store::console::{self, Write};
 use crate::store::lease::Lease;
-use crate::store::{self, Store, runs, snapshot};
+use crate::store::{self, Store, Tx, runs, snapshot};
 
 /// Audited writes that the overview looks at.
 const WRITES: i64 = 5_000;
@@ -82,44 +82,51 @@ pub async fn read(
     known: Option<Links>,
     now: DateTime<Utc>,
 ) -> Result<Figures, Error> {
+    let context = (limits, known, now);
     store
-        .read(move |tx| {
-            let known = known.clone();
-            Box::pin(async move {
-                let links = match known {
-                    Some(links) => links,
-                    None => snapshot::links(tx).await?,
-                };
-                let managed = links.get("User").and_then(|it| it.get("managed")).copied();
-                let allowed = store::guard::allowed_until(tx).await?;
-                let hour = stamp(now - TimeDelta::hours(1));
-                let disabled = store::guard::disabled_since(tx, hour).await?;
-                let managed = managed.unwrap_or_default();
-                let writes = console::newest_writes(tx, WRITES).await?;
-                Ok(Figures {
-                    at: now,
-                    findings: console::open_findings(tx).await?,
-                    last_run: runs::last(tx).await?.map(|run| LastRun {
-                        reasons: stored::reasons(&run),
-                        rows: stored::scope(&run).rows,
-                        id: run.id,
-                        finished: run.finished.and_utc(),
-                        verdict: run.verdict,
-                    }),
-                    last_contact: snapshot::last_contact(tx).await?.0.map(|at| at.and_utc()),
-                    guard: GuardFigures {
-                        state: guard::state(limits, allowed, disabled, managed, stamp(now)),
-                        disabled,
-                        limits,
-                        allowed_until: allowed.map(|at| at.and_utc()),
-                    },
-                    agents: store::agents::list(tx).await?,
-                    leases: store::lease::all_held(tx).await?,
-                    more_writes: i64::try_from(writes.len()).unwrap_or(i64::MAX) >= WRITES,
-                    writes,
-                    links,
-                })
-            })
+        .read(context, async |tx, (limits, known, now)| {
+            figures(tx, *limits, known.as_ref(), *now).await
         })
         .await
+}
+
+async fn figures(
+    tx: &mut Tx,
+    limits: Guard,
+    known: Option<&Links>,
+    now: DateTime<Utc>,
+) -> Result<Figures, Error> {
+    let links = match known {
+        Some(links) => links.clone(),
+        None => snapshot::links(tx).await?,
+    };
+    let managed = links.get("User").and_then(|it| it.get("managed")).copied();
+    let allowed = store::guard::allowed_until(tx).await?;
+    let hour = stamp(now - TimeDelta::hours(1));
+    let disabled = store::guard::disabled_since(tx, hour).await?;
+    let managed = managed.unwrap_or_default();
+    let writes = console::newest_writes(tx, WRITES).await?;
+    Ok(Figures {
+        at: now,
+        findings: console::open_findings(tx).await?,
+        last_run: runs::last(tx).await?.map(|run| LastRun {
+            reasons: stored::reasons(&run),
+            rows: stored::scope(&run).rows,
+            id: run.id,
+            finished: run.finished.and_utc(),
+            verdict: run.verdict,
+        }),
+        last_contact: snapshot::last_contact(tx).await?.0.map(|at| at.and_utc()),
+        guard: GuardFigures {
+            state: guard::state(limits, allowed, disabled, managed, stamp(now)),
+            disabled,
+            limits,
+            allowed_until: allowed.map(|at| at.and_utc()),
+        },
+        agents: store::agents::list(tx).await?,
+        leases: store::lease::all_held(tx).await?,
+        more_writes: i64::try_from(writes.len()).unwrap_or(i64::MAX) >= WRITES,
+        writes,
+        links,
+    })
 }

@@ -102,13 +102,9 @@ impl Console {
     pub async fn cleanup(&self, now: DateTime<Utc>) -> Result<(Plan, Grace), Error> {
         let store = self.service.store();
         let plan = apply::current(store, &self.settings, now).await?;
-        let settings = Arc::clone(&self.settings);
         let grace = store
-            .read(move |tx| {
-                let settings = Arc::clone(&settings);
-                Box::pin(
-                    async move { grace::counts(tx, &settings.layout, settings.due(now)).await },
-                )
+            .read((Arc::clone(&self.settings), now), async |tx, (settings, now)| {
+                grace::counts(tx, &settings.layout, settings.due(*now)).await
             })
             .await?;
         let [waiting, strip_due, stripped, anonymise_due, anonymised] = grace;

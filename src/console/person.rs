@@ -109,36 +109,30 @@ pub struct Person {
 impl Console {
     /// Ids of live users of this userName or id; three at most. Two statements.
     pub(super) async fn named(&self, user: &str) -> Result<Vec<String>, Error> {
-        let (layout, user) = (Arc::clone(self.service.layout()), user.to_owned());
-        let read = self.service.store().read(move |tx| {
-            let (layout, user) = (Arc::clone(&layout), user.clone());
-            Box::pin(async move {
-                let found = meant(tx, &layout, &user).await?;
-                Ok::<_, store::Error>(found.iter().map(Record::id).collect())
-            })
+        let context = (Arc::clone(self.service.layout()), user.to_owned());
+        let read = self.service.store().read(context, async |tx, (layout, user)| {
+            let found = meant(tx, layout, user).await?;
+            Ok::<_, store::Error>(found.iter().map(Record::id).collect())
         });
         Ok(read.await?)
     }
 
     /// Users whom a text may mean. Six statements.
     pub async fn people(&self, text: &str) -> Result<Hits, Error> {
-        let (layout, text) = (Arc::clone(self.service.layout()), text.to_owned());
-        let read = self.service.store().read(move |tx| {
-            let (layout, text) = (Arc::clone(&layout), text.clone());
-            Box::pin(async move {
-                let mut exact = meant(tx, &layout, &text).await?;
-                exact.extend(console::users_by_external_id(tx, &layout, &text, NEIGHBOURS).await?);
-                let near = console::users_from(tx, &layout, &text, NEIGHBOURS).await?;
-                let mut exact: Vec<Hit> = exact.iter().map(|it| hit(&layout, it)).collect();
-                exact.sort_by(|one, other| one.id.cmp(&other.id));
-                exact.dedup();
-                let near = near.iter().map(|it| hit(&layout, it)).filter(|it| !exact.contains(it));
-                let beginning = fold(&text);
-                let (begin, neighbours): (Vec<Hit>, Vec<Hit>) =
-                    near.partition(|it| fold(&it.name).starts_with(&beginning));
-                exact.extend(begin);
-                Ok::<_, store::Error>(Hits { found: exact, neighbours })
-            })
+        let context = (Arc::clone(self.service.layout()), text.to_owned());
+        let read = self.service.store().read(context, async |tx, (layout, text)| {
+            let mut exact = meant(tx, layout, text).await?;
+            exact.extend(console::users_by_external_id(tx, layout, text, NEIGHBOURS).await?);
+            let near = console::users_from(tx, layout, text, NEIGHBOURS).await?;
+            let mut exact: Vec<Hit> = exact.iter().map(|it| hit(layout, it)).collect();
+            exact.sort_by(|one, other| one.id.cmp(&other.id));
+            exact.dedup();
+            let near = near.iter().map(|it| hit(layout, it)).filter(|it| !exact.contains(it));
+            let beginning = fold(text);
+            let (begin, neighbours): (Vec<Hit>, Vec<Hit>) =
+                near.partition(|it| fold(&it.name).starts_with(&beginning));
+            exact.extend(begin);
+            Ok::<_, store::Error>(Hits { found: exact, neighbours })
         });
         Ok(read.await?)
     }
@@ -146,11 +140,9 @@ impl Console {
     /// The person of this id; `None` where neither kpifire nor the links have one. At most nine
     /// statements.
     pub async fn person(&self, id: &str) -> Result<Option<Person>, Error> {
-        let (layout, wanted) = (Arc::clone(self.service.layout()), id.to_owned());
-        let read = self.service.store().read(move |tx| {
-            let (layout, id) = (Arc::clone(&layout), wanted.clone());
-            Box::pin(async move { read(tx, &layout, &id).await })
-        });
+        let context = (Arc::clone(self.service.layout()), id.to_owned());
+        let store = self.service.store();
+        let read = store.read(context, async |tx, (layout, id)| read(tx, layout, id).await);
         let Some(mut person) = read.await? else { return Ok(None) };
         let resource = Some((ResourceType::User, id.to_owned()));
         let search = Search { resource, ..Search::default() };

@@ -54,14 +54,9 @@ impl Console {
     }
 
     pub(super) async fn audit(&self, search: Search, limit: usize) -> Result<Found, Error> {
-        let found = self
-            .service
-            .store()
-            .read(move |tx| {
-                let search = search.clone();
-                Box::pin(async move { console::audit_page(tx, &search, limit).await })
-            })
-            .await?;
-        Ok(found)
+        let read = self.service.store().read((search, limit), async |tx, (search, limit)| {
+            console::audit_page(tx, search, *limit).await
+        });
+        Ok(read.await?)
     }
 }

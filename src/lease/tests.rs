@@ -15,19 +15,12 @@ async fn store(folder: &tempfile::TempDir) -> Store {
     let url = DatabaseUrl::Sqlite(folder.path().join("kpifire.db"));
     let store = Store::new(&url, 2, Duration::from_secs(10), None).unwrap();
     let now = chrono::Utc::now().naive_utc();
-    store.write(move |tx| Box::pin(migrate::up(tx, now))).await.unwrap();
+    store.write(now, async |tx, now| migrate::up(tx, *now).await).await.unwrap();
     store
 }
 
 async fn held(store: &Store, lease: &Lease) -> bool {
-    let lease = lease.clone();
-    store
-        .write(move |tx| {
-            let lease = lease.clone();
-            Box::pin(async move { lease::held(tx, &lease).await })
-        })
-        .await
-        .unwrap()
+    store.write(lease.clone(), async |tx, lease| lease::held(tx, lease).await).await.unwrap()
 }
 
 #[tokio::test]

@@ -21,12 +21,10 @@ pub async fn certificate_expires(
     let Some(step) = step(until, now).filter(|_| !channels.is_empty()) else { return Ok(()) };
     let occasion = format!("certificate:{}:{step}", until.format("%Y-%m-%dT%H:%M:%SZ"));
     let event = Event::Certificate { name: name.to_owned(), until };
-    let channels = Channels::clone(channels);
+    let context = (Channels::clone(channels), occasion, event, now);
     store
-        .write(move |tx| {
-            let (channels, occasion, event) =
-                (Channels::clone(&channels), occasion.clone(), event.clone());
-            Box::pin(async move { announce(tx, &channels, &occasion, &event, now).await })
+        .write(context, async |tx, (channels, occasion, event, now)| {
+            announce(tx, channels, occasion, event, *now).await
         })
         .await
 }

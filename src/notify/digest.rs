@@ -18,9 +18,7 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 /// The slot of the last digest, up to `now`, that any agent made.
 pub async fn last(store: &Store, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
     let last = store
-        .read(move |tx| {
-            Box::pin(async move { notices::last_occasion(tx, PREFIX, &occasion(now)).await })
-        })
+        .read(occasion(now), async |tx, now| notices::last_occasion(tx, PREFIX, now).await)
         .await?;
     let time = last.as_deref().and_then(|occasion| occasion.strip_prefix(PREFIX));
     Ok(time.and_then(|time| time.parse().ok()))
@@ -33,14 +31,10 @@ pub async fn make(
     slot: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let channels = Channels::clone(channels);
     store
-        .write(move |tx| {
-            let channels = Channels::clone(&channels);
-            Box::pin(async move {
-                let event = Event::Digest(week(tx, now).await?);
-                announce(tx, &channels, &occasion(slot), &event, now).await
-            })
+        .write((Channels::clone(channels), slot, now), async |tx, (channels, slot, now)| {
+            let event = Event::Digest(week(tx, *now).await?);
+            announce(tx, channels, &occasion(*slot), &event, *now).await
         })
         .await
 }

@@ -5,6 +5,7 @@
 //! that is sent again, under the same id.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -160,7 +161,7 @@ impl Sender {
         let channel = outlet.channel().as_str();
         let claimed = self
             .store
-            .write(move |tx| Box::pin(async move { notices::claim(tx, channel, CLAIM).await }))
+            .write(channel, async |tx, channel| notices::claim(tx, channel, CLAIM).await)
             .await?;
         let Some(claimed) = claimed else { return Ok(More::No) };
         let outcome = match self.message(&claimed).await? {
@@ -214,17 +215,13 @@ impl Sender {
     }
 
     async fn report(&self, run: String) -> Result<Option<Report>, Error> {
-        let zone = self.zone;
         let report = self
             .store
-            .read(move |tx| {
-                let run = run.clone();
-                Box::pin(async move {
-                    match runs::beginning(tx, &run).await?.first() {
-                        Some(row) => stored::report(tx, row, zone).await.map(Some),
-                        None => Ok(None),
-                    }
-                })
+            .read((run, self.zone), async |tx, (run, zone)| {
+                match runs::beginning(tx, run).await?.first() {
+                    Some(row) => stored::report(tx, row, *zone).await.map(Some),
+                    None => Ok(None),
+                }
             })
             .await?;
         Ok(report.map(|report| {
@@ -237,14 +234,11 @@ impl Sender {
     /// Notes what became of a row, however long the database is away: what was sent and isn't noted
     /// would be sent again.
     async fn note(&self, claimed: Claimed, outcome: Outcome, works: &mut Works) {
+        let row = Arc::new((claimed, outcome));
         loop {
-            let row = (claimed.clone(), outcome.clone());
             let noted = self
                 .store
-                .write(move |tx| {
-                    let (claimed, outcome) = row.clone();
-                    Box::pin(async move { notices::record(tx, &claimed, &outcome).await })
-                })
+                .write(Arc::clone(&row), async |tx, row| notices::record(tx, &row.0, &row.1).await)
                 .await;
             match noted {
                 Ok(()) => return works.database(None),

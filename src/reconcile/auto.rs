@@ -64,7 +64,7 @@ async fn spared(
     store: &Store,
     due: Vec<(String, Finding)>,
 ) -> Result<Vec<(String, Finding)>, crate::store::Error> {
-    let open = store.read(|tx| Box::pin(findings::open(tx))).await?;
+    let open = store.read((), async |tx, ()| findings::open(tx).await).await?;
     let ignored = |id: &str| open.iter().any(|it| it.id == id && it.ignored.is_some());
     Ok(due.into_iter().filter(|(id, _)| !ignored(id)).collect())
 }
@@ -78,9 +78,8 @@ async fn over(
     clock: &Clock,
 ) -> Result<Option<String>, crate::store::Error> {
     let week = stamp(clock() - TimeDelta::days(7));
-    let before = store
-        .read(move |tx| Box::pin(async move { audit::count_by(tx, "restore", BY, week).await }))
-        .await?;
+    let before =
+        store.read(week, async |tx, week| audit::count_by(tx, "restore", BY, *week).await).await?;
     let count = due.len() as u64 + before;
     let cleanup = &settings.cleanup;
     let of = format!("{} to restore now and {before} in the last 7 days", due.len());
@@ -103,19 +102,14 @@ async fn over(
 }
 
 async fn one(store: &Store, hand: Hand, id: String, finding: Finding) -> Result<Mended, Error> {
-    let work = Arc::new((hand, id, finding));
     store
-        .write(move |tx| {
-            let work = Arc::clone(&work);
-            Box::pin(async move {
-                let (hand, id, finding) = &*work;
-                let mended = mend::restore(tx, hand, finding).await?;
-                if matches!(mended, Mended::Done(_)) {
-                    let ids = std::slice::from_ref(id);
-                    findings::resolve(tx, ids, "restored", stamp(hand.now)).await?;
-                }
-                Ok::<_, Error>(mended)
-            })
+        .write((hand, id, finding), async |tx, (hand, id, finding)| {
+            let mended = mend::restore(tx, hand, finding).await?;
+            if matches!(mended, Mended::Done(_)) {
+                let ids = std::slice::from_ref(id);
+                findings::resolve(tx, ids, "restored", stamp(hand.now)).await?;
+            }
+            Ok::<_, Error>(mended)
         })
         .await
         .map_err(Error::explained)

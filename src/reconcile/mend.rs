@@ -180,29 +180,25 @@ pub async fn act(
     id: &str,
     now: DateTime<Utc>,
 ) -> Result<Mended, Error> {
-    let work = Arc::new((Hand::of_command(layout, action.by(), now), id.to_owned()));
+    let context = (Hand::of_command(layout, action.by(), now), action, id.to_owned());
     store
-        .write(move |tx| {
-            let work = Arc::clone(&work);
-            Box::pin(async move {
-                let (hand, id) = &*work;
-                let stored = match open(tx, id).await? {
-                    Ok(stored) => stored,
-                    Err(mended) => return Ok(mended),
-                };
-                let mended = match action {
-                    Action::Restore => restore(tx, hand, &stored.finding).await?,
-                    Action::Adopt => adopt(tx, hand, &stored.finding).await?,
-                };
-                let resolution = match &mended {
-                    Mended::Done(_) => action.resolution(),
-                    Mended::NoLonger(_) => "gone",
-                    Mended::Refused(_) => return Ok(mended),
-                };
-                let ids = std::slice::from_ref(id);
-                findings::resolve(tx, ids, resolution, hand.stamp()).await?;
-                Ok(mended)
-            })
+        .write(context, async |tx, (hand, action, id)| {
+            let stored = match open(tx, id).await? {
+                Ok(stored) => stored,
+                Err(mended) => return Ok(mended),
+            };
+            let mended = match action {
+                Action::Restore => restore(tx, hand, &stored.finding).await?,
+                Action::Adopt => adopt(tx, hand, &stored.finding).await?,
+            };
+            let resolution = match &mended {
+                Mended::Done(_) => action.resolution(),
+                Mended::NoLonger(_) => "gone",
+                Mended::Refused(_) => return Ok(mended),
+            };
+            let ids = std::slice::from_ref(id);
+            findings::resolve(tx, ids, resolution, hand.stamp()).await?;
+            Ok(mended)
         })
         .await
         .map_err(Error::explained)
@@ -219,22 +215,17 @@ pub async fn ignore(
     reason: Option<String>,
     now: DateTime<Utc>,
 ) -> Result<Mended, Error> {
-    let hand = Hand::of_command(layout, "drift ignore", now);
-    let work = Arc::new((hand, id.to_owned(), reason));
+    let context = (Hand::of_command(layout, "drift ignore", now), id.to_owned(), reason);
     store
-        .write(move |tx| {
-            let work = Arc::clone(&work);
-            Box::pin(async move {
-                let (hand, id, reason) = &*work;
-                let stored = match open(tx, id).await? {
-                    Ok(stored) => stored,
-                    Err(mended) => return Ok(mended),
-                };
-                findings::ignore(tx, id, reason.as_deref(), hand.stamp()).await?;
-                let after = only("reason", &reason.clone().into());
-                note(tx, hand, "ignore", &stored.finding, Map::new(), after).await?;
-                Ok(Mended::done("ignored until it ends by itself"))
-            })
+        .write(context, async |tx, (hand, id, reason)| {
+            let stored = match open(tx, id).await? {
+                Ok(stored) => stored,
+                Err(mended) => return Ok(mended),
+            };
+            findings::ignore(tx, id, reason.as_deref(), hand.stamp()).await?;
+            let after = only("reason", &reason.clone().into());
+            note(tx, hand, "ignore", &stored.finding, Map::new(), after).await?;
+            Ok(Mended::done("ignored until it ends by itself"))
         })
         .await
 }

@@ -82,8 +82,11 @@ pub async fn run(
 /// Whether an agent that held the lease before ran the occasion's slot, or a later one that has come.
 async fn served(store: &Store, occasion: &Occasion, now: DateTime<Utc>) -> Result<bool, Error> {
     let Some((job, slot)) = occasion.slot else { return Ok(false) };
-    let (slot, now) = (stamp(slot), stamp(now));
-    store.read(move |tx| Box::pin(runs::served(tx, job, slot, now))).await
+    store
+        .read((job, stamp(slot), stamp(now)), async |tx, (job, slot, now)| {
+            runs::served(tx, job, *slot, *now).await
+        })
+        .await
 }
 
 async fn leased(
@@ -98,12 +101,10 @@ async fn leased(
     let kept = || stamp(clock()).and_utc();
     let started = kept();
     let id = Uuid::now_v7().to_string();
-    let (looking, export) = (Arc::clone(settings), occasion.export.clone());
+    let context = (Arc::clone(settings), occasion.export.clone(), started, progress);
     let seen = store
-        .snapshot(move |tx| {
-            Box::pin(async move {
-                snapshot::take(tx, &looking, export.as_deref(), started, &progress).await
-            })
+        .snapshot(context, async |tx, (settings, export, started, progress)| {
+            snapshot::take(tx, settings, export.as_deref(), *started, progress).await
         })
         .await;
     let mut outcome = match seen {
@@ -117,15 +118,12 @@ async fn leased(
     outcome.slot.clone_from(&occasion.slot);
     outcome.run = Run { id, started, finished: kept() };
     let outcome = Arc::new(outcome);
-    let writing = (Arc::clone(&outcome), Channels::clone(&settings.channels));
+    let context = (Arc::clone(&outcome), Channels::clone(&settings.channels), lease);
     let written = store
-        .write(move |tx| {
-            let ((outcome, channels), lease) = (writing.clone(), lease.clone());
-            Box::pin(async move {
-                // An agent that was thought dead must not write over its successor's run.
-                require(tx, &lease).await?;
-                write(tx, &outcome, &channels).await
-            })
+        .write(context, async |tx, (outcome, channels, lease)| {
+            // An agent that was thought dead must not write over its successor's run.
+            require(tx, lease).await?;
+            write(tx, outcome, channels).await
         })
         .await;
     let report = match written {
@@ -221,15 +219,11 @@ impl Outcome {
 
 /// Weighs what was read against the last complete run.
 async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc>) -> Outcome {
-    let layout = Arc::clone(&settings.layout);
     let before = store
-        .read(move |tx| {
-            let layout = Arc::clone(&layout);
-            Box::pin(async move {
-                let Some(run) = runs::last_complete(tx).await? else { return Ok(None) };
-                let (users, members) = removed_since(tx, &layout, run.started).await?;
-                Ok(Some((stored::scope(&run), Rows { users, teams: 0, members })))
-            })
+        .read(Arc::clone(&settings.layout), async |tx, layout| {
+            let Some(run) = runs::last_complete(tx).await? else { return Ok(None) };
+            let (users, members) = removed_since(tx, layout, run.started).await?;
+            Ok(Some((stored::scope(&run), Rows { users, teams: 0, members })))
         })
         .await;
     let (before, removed) = match before {

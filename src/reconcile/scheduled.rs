@@ -100,7 +100,7 @@ impl Reconciler {
             access_tokens: stamp(now),
         };
         let forgotten =
-            self.store.write(move |tx| Box::pin(async move { runs::forget(tx, keep).await })).await;
+            self.store.write(keep, async |tx, keep| runs::forget(tx, *keep).await).await;
         match forgotten {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "old records were removed"),
@@ -121,8 +121,10 @@ impl Worker for Reconciler {
         if job == digest::JOB {
             return digest::last(&self.store, now).await;
         }
-        let last =
-            self.store.read(move |tx| Box::pin(runs::last_slot(tx, job, stamp(now)))).await?;
+        let last = self
+            .store
+            .read((job, stamp(now)), async |tx, (job, now)| runs::last_slot(tx, job, *now).await)
+            .await?;
         Ok(last.map(|slot| slot.and_utc()))
     }
 

@@ -44,12 +44,11 @@ impl Trail {
 
     /// The next rows; none at the end.
     pub async fn next(&mut self) -> Result<Vec<AuditRow>, Error> {
-        let (filter, after) = (self.filter.clone(), self.after.clone());
+        let context = (self.filter.clone(), self.after.clone());
         let page = self
             .store
-            .read(move |tx| {
-                let (filter, after) = (filter.clone(), after.clone());
-                Box::pin(async move { rows::page(tx, &filter, after.as_deref(), PAGE).await })
+            .read(context, async |tx, (filter, after)| {
+                rows::page(tx, filter, after.as_deref(), PAGE).await
             })
             .await?;
         if let Some(last) = page.last() {
@@ -67,21 +66,17 @@ async fn named(
 ) -> Result<BTreeSet<String>, Error> {
     let catalogue = store.catalogue().await?;
     let layout = Layout::new(profile, &catalogue).map_err(|it| Error::Internal(Box::new(it)))?;
-    let layout = Arc::new(layout);
     store
-        .read(move |tx| {
-            let (layout, user) = (Arc::clone(&layout), user.clone());
-            Box::pin(async move {
-                let kind = ResourceType::User;
-                let mut ids = BTreeSet::from([user.clone()]);
-                let predicate = mapper::matching_name(&layout, kind, &user)?;
-                let window = Window { sort: None, offset: 0, limit: 100 };
-                for record in resources::find(tx, &layout, kind, &predicate, &window).await? {
-                    ids.insert(record.id());
-                }
-                ids.extend(rows::ids_named(tx, &user).await?);
-                Ok::<_, Error>(ids)
-            })
+        .read((layout, user), async |tx, (layout, user)| {
+            let kind = ResourceType::User;
+            let mut ids = BTreeSet::from([user.clone()]);
+            let predicate = mapper::matching_name(layout, kind, user)?;
+            let window = Window { sort: None, offset: 0, limit: 100 };
+            for record in resources::find(tx, layout, kind, &predicate, &window).await? {
+                ids.insert(record.id());
+            }
+            ids.extend(rows::ids_named(tx, user).await?);
+            Ok(ids)
         })
         .await
 }

@@ -41,7 +41,6 @@ pub(super) struct Cache {
 }
 
 /// Whose use is noted.
-#[derive(Clone)]
 enum Used {
     /// The token of this name.
     Token(String),
@@ -88,19 +87,15 @@ pub(super) async fn authenticate(
 
 /// The token with this hash: a client's, or one of the agent's own.
 async fn read(store: &Store, hash: &str, clients: bool) -> Result<Option<Credential>, Error> {
-    let wanted = hash.to_owned();
     let found = store
-        .read(move |tx| {
-            let wanted = wanted.clone();
-            Box::pin(async move {
-                if !clients {
-                    return credentials::token(tx, &wanted).await;
-                }
-                let found = by_token(tx, &wanted).await?;
-                Ok(found.map(|(client, stored)| {
-                    (Credential { name: clients::caller(&client.name), ..client }, stored)
-                }))
-            })
+        .read((hash.to_owned(), clients), async |tx, (wanted, clients)| {
+            if !clients {
+                return credentials::token(tx, wanted).await;
+            }
+            let found = by_token(tx, wanted).await?;
+            Ok(found.map(|(client, stored)| {
+                (Credential { name: clients::caller(&client.name), ..client }, stored)
+            }))
         })
         .await?;
     Ok(found.and_then(|(row, stored)| {
@@ -122,14 +117,9 @@ fn note(store: &Store, used: Used, now: NaiveDateTime) {
     let store = store.clone();
     tokio::spawn(async move {
         let noted = store
-            .write(move |tx| {
-                let used = used.clone();
-                Box::pin(async move {
-                    match used {
-                        Used::Token(name) => credentials::token_used(tx, &name, now).await,
-                        Used::Entra => agents::heard_of_entra(tx).await,
-                    }
-                })
+            .write((used, now), async |tx, (used, now)| match used {
+                Used::Token(name) => credentials::token_used(tx, name, *now).await,
+                Used::Entra => agents::heard_of_entra(tx).await,
             })
             .await;
         if let Err(error) = noted {

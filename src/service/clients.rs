@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -11,9 +11,9 @@ use super::credentials::{Kind, scope_of};
 use super::error::Error;
 use super::secret::{self, generate, hash};
 use crate::clock::stamp;
-use crate::store::Store;
 use crate::store::access_tokens::{self as rows, Issued};
 use crate::store::credentials::client;
+use crate::store::{Store, Tx};
 
 /// How many tokens of one client work at a time; the oldest ends when another is issued.
 const MOST_TOKENS: u32 = 100;
@@ -66,48 +66,59 @@ pub(super) async fn issue(
     if Uuid::try_parse(client_id).is_err() {
         return Ok(Issue::Unknown);
     }
-    let (client_id, hash) = (client_id.clone(), hash(client_secret));
-    let scope = scope.map(str::to_owned);
-    store
-        .write(move |tx| {
-            let (client_id, hash, scope) = (client_id.clone(), hash.clone(), scope.clone());
-            Box::pin(async move {
-                let Some((client, stored)) = client(tx, &client_id).await? else {
-                    return Ok(Issue::Unknown);
-                };
-                let right = bool::from(stored.as_bytes().ct_eq(hash.as_bytes()));
-                let now = stamp(now);
-                let over = client.expires.is_some_and(|expires| expires <= now);
-                if !right || over || client.revoked.is_some() {
-                    return Ok(Issue::Unknown);
-                }
-                if scope.is_some_and(|scope| scope != client.scope) {
-                    return Ok(Issue::WrongScope);
-                }
-                // The secret may have been replaced in between.
-                if !rows::used(tx, &client.name, &hash, now).await? {
-                    return Ok(Issue::Unknown);
-                }
-                // A new one for each try: of a commit whose answer was lost nobody knows the token.
-                let access_token = generate(ACCESS_TOKEN)?;
-                let lifetime = TimeDelta::from_std(lifetime).unwrap_or_default();
-                let expires = client.expires.map_or(now + lifetime, |it| it.min(now + lifetime));
-                let token = Issued {
-                    hash: secret::hash(&access_token),
-                    client: client.name.clone(),
-                    created: now,
-                    expires,
-                };
-                rows::issue(tx, &token, MOST_TOKENS).await?;
-                Ok(Issue::Granted(Grant {
-                    name: caller(&client.name),
-                    access_token,
-                    expires_in: (expires - now).to_std().unwrap_or_default(),
-                    scope: scope_of(&client, Kind::Client)?,
-                }))
-            })
-        })
-        .await
+    let request = Request {
+        client_id: client_id.clone(),
+        hash: hash(client_secret),
+        scope: scope.map(str::to_owned),
+        lifetime: TimeDelta::from_std(lifetime).unwrap_or_default(),
+        now: stamp(now),
+    };
+    store.write(request, granted).await
+}
+
+/// A request for a token, the secret hashed.
+struct Request {
+    client_id: String,
+    hash: String,
+    scope: Option<String>,
+    lifetime: TimeDelta,
+    now: NaiveDateTime,
+}
+
+async fn granted(tx: &mut Tx, request: &Request) -> Result<Issue, Error> {
+    let Request { client_id, hash, scope, lifetime, now } = request;
+    let Some((client, stored)) = client(tx, client_id).await? else {
+        return Ok(Issue::Unknown);
+    };
+    let right = bool::from(stored.as_bytes().ct_eq(hash.as_bytes()));
+    let over = client.expires.is_some_and(|expires| expires <= *now);
+    if !right || over || client.revoked.is_some() {
+        return Ok(Issue::Unknown);
+    }
+    if scope.as_ref().is_some_and(|scope| *scope != client.scope) {
+        return Ok(Issue::WrongScope);
+    }
+    // The secret may have been replaced in between.
+    if !rows::used(tx, &client.name, hash, *now).await? {
+        return Ok(Issue::Unknown);
+    }
+    // A new one for each try: of a commit whose answer was lost nobody knows the token.
+    let access_token = generate(ACCESS_TOKEN)?;
+    let end = *now + *lifetime;
+    let expires = client.expires.map_or(end, |it| it.min(end));
+    let token = Issued {
+        hash: secret::hash(&access_token),
+        client: client.name.clone(),
+        created: *now,
+        expires,
+    };
+    rows::issue(tx, &token, MOST_TOKENS).await?;
+    Ok(Issue::Granted(Grant {
+        name: caller(&client.name),
+        access_token,
+        expires_in: (expires - *now).to_std().unwrap_or_default(),
+        scope: scope_of(&client, Kind::Client)?,
+    }))
 }
 
 /// How the log and the audit trail name a client.

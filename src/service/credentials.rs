@@ -96,9 +96,8 @@ pub async fn create(
     };
     let hash = hash(&text);
     let inserted = store
-        .write(move |tx| {
-            let (row, hash) = (row.clone(), hash.clone());
-            Box::pin(async move { rows::insert(tx, kind, &row, &hash).await })
+        .write((kind, row, hash), async |tx, (kind, row, hash)| {
+            rows::insert(tx, *kind, row, hash).await
         })
         .await;
     match inserted {
@@ -112,7 +111,7 @@ pub async fn create(
 
 /// Every one, by name.
 pub async fn list(store: &Store, kind: Kind) -> Result<Vec<Credential>, Error> {
-    let stored = store.read(move |tx| Box::pin(rows::list(tx, kind))).await?;
+    let stored = store.read(kind, async |tx, kind| rows::list(tx, *kind).await).await?;
     stored
         .into_iter()
         .map(|row| {
@@ -147,11 +146,9 @@ pub async fn revoke(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     known(store, kind, name).await?;
-    let (name, now) = (name.to_owned(), stamp(now));
     store
-        .write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { rows::revoke(tx, kind, &name, now).await })
+        .write((kind, name.to_owned(), stamp(now)), async |tx, (kind, name, now)| {
+            rows::revoke(tx, *kind, name, *now).await
         })
         .await
         .map_err(Error::from)
@@ -165,22 +162,18 @@ pub async fn revoke(
 pub async fn rotate(store: &Store, kind: Kind, name: &str) -> Result<Secret, Error> {
     let client_id = known(store, kind, name).await?.client_id;
     let text = generate(words(kind).prefix)?;
-    let (name, hash) = (name.to_owned(), hash(&text));
     store
-        .write(move |tx| {
-            let (name, hash) = (name.clone(), hash.clone());
-            Box::pin(async move { rows::set_hash(tx, kind, &name, &hash).await })
+        .write((kind, name.to_owned(), hash(&text)), async |tx, (kind, name, hash)| {
+            rows::set_hash(tx, *kind, name, hash).await
         })
         .await?;
     Ok(Secret { client_id, text })
 }
 
 async fn known(store: &Store, kind: Kind, name: &str) -> Result<Stored, Error> {
-    let wanted = name.to_owned();
     let found = store
-        .read(move |tx| {
-            let wanted = wanted.clone();
-            Box::pin(async move { rows::by_name(tx, kind, &wanted).await })
+        .read((kind, name.to_owned()), async |tx, (kind, name)| {
+            rows::by_name(tx, *kind, name).await
         })
         .await?;
     let word = words(kind).word;

@@ -273,8 +273,7 @@ impl Service {
 
     /// The ways to authenticate here: OAuth 2.0 where there are clients. One statement.
     pub async fn schemes(&self, now: DateTime<Utc>) -> Result<Vec<Scheme>, Error> {
-        let now = stamp(now);
-        let any = self.store.read(move |tx| Box::pin(rows::any(tx, now))).await?;
+        let any = self.store.read(stamp(now), async |tx, now| rows::any(tx, *now).await).await?;
         let mut schemes = vec![Scheme::BearerToken];
         schemes.extend(any.then_some(Scheme::ClientCredentials));
         Ok(schemes)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::conditions::Outcome;
-use super::representation::{beside, edges_of, represent};
+use super::representation::{Representation, beside, edges_of, represent};
 use super::{Caller, Conditions, Error, Reply, Scope, Service, audit};
 use crate::clock::stamp;
-use crate::mapper::{self, Link, LinkState, Predicate, Record, Subject};
+use crate::mapper::{self, Cell, Layout, Link, LinkState, Predicate, Record, Subject};
 use crate::scim::filter::{AttrExp, CompareOp, Condition, Filter, ValFilter};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, SortOrder, discovery};
 use crate::store::resources::{self, Lock, Window};
@@ -23,36 +23,47 @@ pub(super) async fn get(
     projection: Projection,
     conditions: Conditions,
 ) -> Result<Reply, Error> {
-    let layout = Arc::clone(&service.layout);
-    let key = layout.key(kind, id).ok_or_else(|| missing(kind, id))?;
-    let (base, id) = (caller.base.clone(), id.to_owned());
-    let projection = Arc::new(projection);
-    let wanted = Arc::clone(&projection);
+    let wanted = Arc::new(Wanted {
+        layout: Arc::clone(&service.layout),
+        kind,
+        key: service.layout.key(kind, id).ok_or_else(|| missing(kind, id))?,
+        projection,
+        base: caller.base.clone(),
+    });
     let representation = service
         .store
-        .read(move |tx| {
-            let (layout, key, base, id) =
-                (Arc::clone(&layout), key.clone(), base.clone(), id.clone());
-            let wanted = Arc::clone(&wanted);
-            Box::pin(async move {
-                let beside = beside(kind, &wanted);
-                let record =
-                    resources::by_key_with(tx, &layout, kind, &key, Lock::None, beside).await?;
-                let record =
-                    record.filter(|record| !record.deleted()).ok_or_else(|| missing(kind, &id))?;
-                let records = std::slice::from_ref(&record);
-                let edges = edges_of(tx, &layout, kind, records, &wanted).await?;
-                Ok::<_, Error>(represent(&layout, kind, &record, &edges, &base))
-            })
-        })
-        .await?;
+        .read(Arc::clone(&wanted), async |tx, wanted| wanted.representation(tx).await)
+        .await?
+        .ok_or_else(|| missing(kind, id))?;
     let etag = representation.etag.clone();
     if conditions.evaluate(&representation)? == Outcome::Unchanged {
         return Ok(Reply::NotModified { etag });
     }
     let location = representation.location();
-    let body = representation.projected(&projection, kind);
+    let body = representation.projected(&wanted.projection, kind);
     Ok(Reply::Resource { status: 200, body, etag: Some(etag), location })
+}
+
+/// One resource, and how it is to be shown.
+struct Wanted {
+    layout: Arc<Layout>,
+    kind: ResourceType,
+    key: Cell,
+    projection: Projection,
+    base: String,
+}
+
+impl Wanted {
+    /// It, while it is live.
+    async fn representation(&self, tx: &mut Tx) -> Result<Option<Representation>, Error> {
+        let Self { layout, kind, key, projection, base } = self;
+        let beside = beside(*kind, projection);
+        let found = resources::by_key_with(tx, layout, *kind, key, Lock::None, beside).await?;
+        let Some(record) = found.filter(|record| !record.deleted()) else { return Ok(None) };
+        let records = std::slice::from_ref(&record);
+        let edges = edges_of(tx, layout, *kind, records, projection).await?;
+        Ok(Some(represent(layout, *kind, &record, &edges, base)))
+    }
 }
 
 pub(super) fn missing(kind: ResourceType, id: &str) -> Error {
@@ -61,6 +72,7 @@ pub(super) fn missing(kind: ResourceType, id: &str) -> Error {
 
 /// What a list asks for, in the database's words.
 struct Search {
+    layout: Arc<Layout>,
     kind: ResourceType,
     predicate: Predicate,
     sort: Option<(Subject, SortOrder)>,
@@ -78,15 +90,16 @@ pub(super) async fn list(
     query: ListQuery,
 ) -> Result<Reply, Error> {
     let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
-    let search = Arc::new(compile(service, caller, kind, query)?);
-    let (records, bodies, total) = found(service, Arc::clone(&search)).await?;
+    let search = compile(service, caller, kind, query)?;
+    let start = search.start;
+    let (records, bodies, total) = found(service, search).await?;
     if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope)
         && only.link.is_none()
         && total == 1
     {
         adopt(service, caller, kind, only).await?;
     }
-    let body = discovery::list_response(bodies, total, search.start);
+    let body = discovery::list_response(bodies, total, start);
     Ok(Reply::Resource { status: 200, body, etag: None, location: None })
 }
 
@@ -116,7 +129,7 @@ pub(super) async fn search_all(
         // What earlier types hold is skipped first, and what they filled is taken off.
         search.start = start.saturating_sub(all).max(1);
         search.count = left - bodies.len() as u64;
-        let (_, found, total) = found(service, Arc::new(search)).await?;
+        let (_, found, total) = found(service, search).await?;
         bodies.extend(found);
         all += total;
     }
@@ -146,6 +159,7 @@ fn compile(
         None => None,
     };
     Ok(Search {
+        layout: Arc::clone(layout),
         kind,
         predicate,
         sort,
@@ -156,34 +170,24 @@ fn compile(
     })
 }
 
-async fn found(
-    service: &Service,
-    search: Arc<Search>,
-) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
-    let layout = Arc::clone(&service.layout);
+async fn found(service: &Service, search: Search) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
     service
         .store
-        .read(move |tx| {
-            let (layout, search) = (Arc::clone(&layout), Arc::clone(&search));
-            Box::pin(async move {
-                let records = page(tx, &layout, &search).await?;
-                let total = total(tx, &layout, &search, records.len() as u64).await?;
-                let edges =
-                    edges_of(tx, &layout, search.kind, &records, &search.projection).await?;
-                let bodies = records
-                    .iter()
-                    .map(|record| {
-                        represent(&layout, search.kind, record, &edges, &search.base)
-                            .projected(&search.projection, search.kind)
-                    })
-                    .collect();
-                Ok::<_, Error>((records, bodies, total))
-            })
+        .read(search, async |tx, search| {
+            let Search { layout, kind, projection, base, .. } = search;
+            let records = page(tx, search).await?;
+            let total = total(tx, search, records.len() as u64).await?;
+            let edges = edges_of(tx, layout, *kind, &records, projection).await?;
+            let shown = |record| {
+                represent(layout, *kind, record, &edges, base).projected(projection, *kind)
+            };
+            let bodies = records.iter().map(shown).collect();
+            Ok((records, bodies, total))
         })
         .await
 }
 
-async fn page(tx: &mut Tx, layout: &mapper::Layout, search: &Search) -> Result<Vec<Record>, Error> {
+async fn page(tx: &mut Tx, search: &Search) -> Result<Vec<Record>, Error> {
     if search.count == 0 {
         return Ok(Vec::new());
     }
@@ -191,21 +195,16 @@ async fn page(tx: &mut Tx, layout: &mapper::Layout, search: &Search) -> Result<V
         Window { sort: search.sort.clone(), offset: search.start - 1, limit: search.count };
     let beside = beside(search.kind, &search.projection);
     let (kind, predicate) = (search.kind, &search.predicate);
-    Ok(resources::find_with(tx, layout, kind, predicate, &window, beside).await?)
+    Ok(resources::find_with(tx, &search.layout, kind, predicate, &window, beside).await?)
 }
 
 /// How many there are in all: counted only where the page doesn't tell.
-async fn total(
-    tx: &mut Tx,
-    layout: &mapper::Layout,
-    search: &Search,
-    found: u64,
-) -> Result<u64, Error> {
+async fn total(tx: &mut Tx, search: &Search, found: u64) -> Result<u64, Error> {
     let complete = found < search.count && (found > 0 || search.start == 1);
     if complete {
         return Ok(search.start - 1 + found);
     }
-    Ok(resources::count(tx, layout, search.kind, &search.predicate).await?)
+    Ok(resources::count(tx, &search.layout, search.kind, &search.predicate).await?)
 }
 
 /// Whether a filter is how Entra looks one resource up: `eq` on a name, on externalId or on an e-mail
@@ -252,45 +251,42 @@ async fn adopt(
     kind: ResourceType,
     record: &Record,
 ) -> Result<(), Error> {
-    let layout = Arc::clone(&service.layout);
-    let (caller, key, id) = (Arc::new(caller.clone()), record.key.clone(), record.id());
-    let now = stamp(caller.now);
+    let context = (Arc::clone(&service.layout), caller.clone(), kind, record.key.clone());
     service
         .store
-        .write(move |tx| {
-            let (layout, caller) = (Arc::clone(&layout), Arc::clone(&caller));
-            let (key, id) = (key.clone(), id.clone());
-            Box::pin(async move {
-                let found = resources::by_key(tx, &layout, kind, &key, Lock::Update).await?;
-                // Somebody else may have written or deleted it in the meantime.
-                let Some(record) = found.filter(|record| record.link.is_none()) else {
-                    return Ok(());
-                };
-                let link = Link {
-                    state: LinkState::Matched,
-                    external_id: None,
-                    baseline: None,
-                    kept: Map::new(),
-                    version: 1,
-                    created: now,
-                    modified: now,
-                    disabled_at: None,
-                    deleted_at: None,
-                };
-                links::put(tx, kind, &id, &link).await?;
-                let mut after = mapper::attributes(&layout, kind, &record);
-                after.retain(|name, _| name == "userName" || name == "displayName");
-                after.insert("state".to_owned(), json!("matched"));
-                let event = audit::Event {
-                    operation: "match",
-                    kind,
-                    id: Some(&id),
-                    before: Map::new(),
-                    after,
-                };
-                audit_rows::append(tx, &audit::done(&caller, event)).await?;
-                Ok::<_, Error>(())
-            })
+        .write(context, async |tx, (layout, caller, kind, key)| {
+            adopt_in(tx, layout, caller, *kind, key).await
         })
         .await
+}
+
+async fn adopt_in(
+    tx: &mut Tx,
+    layout: &Layout,
+    caller: &Caller,
+    kind: ResourceType,
+    key: &Cell,
+) -> Result<(), Error> {
+    let found = resources::by_key(tx, layout, kind, key, Lock::Update).await?;
+    // Somebody else may have written or deleted it in the meantime.
+    let Some(record) = found.filter(|record| record.link.is_none()) else { return Ok(()) };
+    let (id, now) = (record.id(), stamp(caller.now));
+    let link = Link {
+        state: LinkState::Matched,
+        external_id: None,
+        baseline: None,
+        kept: Map::new(),
+        version: 1,
+        created: now,
+        modified: now,
+        disabled_at: None,
+        deleted_at: None,
+    };
+    links::put(tx, kind, &id, &link).await?;
+    let mut after = mapper::attributes(layout, kind, &record);
+    after.retain(|name, _| name == "userName" || name == "displayName");
+    after.insert("state".to_owned(), json!("matched"));
+    let event = audit::Event { operation: "match", kind, id: Some(&id), before: Map::new(), after };
+    audit_rows::append(tx, &audit::done(caller, event)).await?;
+    Ok(())
 }

@@ -125,20 +125,12 @@ async fn attempt(
         Operation::Delete => Parsed::Delete,
     };
     let (layout, guard) = (Arc::clone(&service.layout), service.guard);
-    let job = Arc::new(Job { layout, guard, request, parsed });
     service
         .store
-        .write(move |tx| {
-            let job = Arc::clone(&job);
-            Box::pin(async move {
-                match &job.parsed {
-                    Parsed::Create(resource, asserted) => {
-                        create::run(tx, &job, resource, asserted).await
-                    }
-                    Parsed::Replace(..) | Parsed::Patch(_) => update::run(tx, &job).await,
-                    Parsed::Delete => delete::run(tx, &job).await,
-                }
-            })
+        .write(Job { layout, guard, request, parsed }, async |tx, job| match &job.parsed {
+            Parsed::Create(resource, asserted) => create::run(tx, job, resource, asserted).await,
+            Parsed::Replace(..) | Parsed::Patch(_) => update::run(tx, job).await,
+            Parsed::Delete => delete::run(tx, job).await,
         })
         .await
 }
@@ -146,19 +138,16 @@ async fn attempt(
 /// Leaves the trace of a write that was refused. The answer doesn't depend on it.
 pub(super) async fn refused(service: &Service, caller: &Caller, refusal: &audit::Refusal<'_>) {
     let row = audit::refused(caller, refusal);
-    let (channels, now) = (Channels::clone(&service.channels), caller.now);
     let by_guard = refusal.error.status == 503;
+    let context = (row, by_guard, Channels::clone(&service.channels), caller.now);
     let written = service
         .store
-        .write(move |tx| {
-            let (row, channels) = (row.clone(), Channels::clone(&channels));
-            Box::pin(async move {
-                if by_guard {
-                    let detail = row.detail.as_deref().unwrap_or_default();
-                    guard::announce(tx, &channels, &row.outcome, detail, now).await?;
-                }
-                audit_rows::append(tx, &row).await
-            })
+        .write(context, async |tx, (row, by_guard, channels, now)| {
+            if *by_guard {
+                let detail = row.detail.as_deref().unwrap_or_default();
+                guard::announce(tx, channels, &row.outcome, detail, *now).await?;
+            }
+            audit_rows::append(tx, row).await
         })
         .await;
     if let Err(error) = written {

@@ -11,20 +11,18 @@ use super::sql::Sql;
 /// # Errors
 /// The database's; then nothing was done.
 pub async fn execute_script(store: &Store, sql: &'static str) -> Result<(), Error> {
-    store.write(move |tx| Box::pin(tx.batch(sql))).await
+    store.write(sql, async |tx, sql| tx.batch(sql).await).await
 }
 
 /// The rows of a literal query, NULL as the empty text.
 pub async fn rows(store: &Store, sql: &'static str) -> Result<Vec<Vec<String>>, Error> {
     store
-        .read(move |tx| {
-            Box::pin(async move {
-                let rows = tx.query(Sql::new(sql)).await?;
-                let text = |row: &super::row::Row| {
-                    (0..row.0.len()).map(|index| row.text(index).unwrap_or_default()).collect()
-                };
-                Ok::<_, Error>(rows.iter().map(text).collect())
-            })
+        .read(sql, async |tx, sql| {
+            let rows = tx.query(Sql::new(sql)).await?;
+            let text = |row: &super::row::Row| {
+                (0..row.0.len()).map(|index| row.text(index).unwrap_or_default()).collect()
+            };
+            Ok(rows.iter().map(text).collect())
         })
         .await
 }

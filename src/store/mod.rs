@@ -49,6 +49,7 @@ mod status;
 mod stream;
 mod tls;
 mod transaction;
+mod unit;
 
 #[cfg(test)]
 mod tests;
@@ -59,21 +60,28 @@ use std::time::Duration;
 pub use error::{Error, ErrorKind, Subject};
 pub use pool::PoolStatus;
 pub use status::Status;
-pub use transaction::{Failure, Tx, Work, statements_sent};
+pub use transaction::{Tx, statements_sent};
+pub use unit::{Failure, Unit};
 
 use crate::config::DatabaseUrl;
 use crate::profile::catalogue::{Catalogue, Database};
 use sql::Sql;
+use unit::Patience;
+
+/// How often a unit of work is tried in all.
+const TRIES: u32 = 6;
 
 /// A database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: pool::Pool,
+    patience: Patience,
 }
 
 impl Store {
-    /// Makes the pool; connects when first used. `ca` is a PEM file of the authorities that prove
-    /// the server, for a URL that names none.
+    /// Makes the pool; connects when first used. `wait` is how long a unit of work waits for
+    /// connections in all; `ca` a PEM file of the authorities that prove the server, for a URL that
+    /// names none.
     ///
     /// # Errors
     /// A URL that says something the driver can't do.
@@ -83,7 +91,8 @@ impl Store {
         wait: Duration,
         ca: Option<&Path>,
     ) -> Result<Self, Error> {
-        Ok(Self { pool: pool::Pool::new(url, pool_size, wait, ca)? })
+        let patience = Patience { tries: TRIES, wait };
+        Ok(Self { pool: pool::Pool::new(url, pool_size, ca)?, patience })
     }
 
     /// Which database it is.
@@ -96,57 +105,56 @@ impl Store {
         self.pool.status()
     }
 
-    /// Runs `work` in one transaction: commits its value, rolls back its error; runs it again, a
-    /// bounded number of times, on deadlock, serialization failure and lost connection.
+    /// Runs a unit of work in one transaction, lending it `context`: commits its value, rolls back
+    /// its error; runs it again, a bounded number of times, on deadlock, serialization failure and
+    /// lost connection.
     ///
     /// # Errors
-    /// What `work` returns, or the database's failure.
-    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    /// What the unit returns, or the database's failure.
+    pub async fn write<C, T, E>(&self, context: C, unit: impl Unit<C, T, E>) -> Result<T, E>
     where
-        F: for<'a> Fn(&'a mut Tx) -> Work<'a, T, E> + Send + Sync + 'static,
+        C: Send + Sync + 'static,
         T: Send + 'static,
         E: Failure,
     {
-        transaction::write(&self.pool, work).await
+        unit::write(&self.pool, self.patience, context, unit).await
     }
 
-    /// Runs `work` on one connection, each statement by itself.
+    /// The same on one connection without a transaction, each statement by itself.
     ///
     /// # Errors
-    /// What `work` returns, or the database's failure.
-    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    /// What the unit returns, or the database's failure.
+    pub async fn read<C, T, E>(&self, context: C, unit: impl Unit<C, T, E>) -> Result<T, E>
     where
-        F: for<'a> Fn(&'a mut Tx) -> Work<'a, T, E> + Send + Sync + 'static,
+        C: Send + Sync + 'static,
         T: Send + 'static,
         E: Failure,
     {
-        transaction::read(&self.pool, work).await
+        unit::read(&self.pool, self.patience, context, unit).await
     }
 
-    /// Runs `work` on one state of the database, without writing: a run's snapshot. Not tried again.
+    /// The same on one state of the database, without writing: a run's snapshot. Not tried again.
     ///
     /// # Errors
-    /// What `work` returns, or the database's failure.
-    pub async fn snapshot<T, E, F>(&self, work: F) -> Result<T, E>
+    /// What the unit returns, or the database's failure.
+    pub async fn snapshot<C, T, E>(&self, context: C, unit: impl Unit<C, T, E>) -> Result<T, E>
     where
-        F: for<'a> FnOnce(&'a mut Tx) -> Work<'a, T, E> + Send + 'static,
+        C: Send + Sync + 'static,
         T: Send + 'static,
         E: Failure,
     {
-        transaction::snapshot(&self.pool, work).await
+        unit::snapshot(&self.pool, self.patience, context, unit).await
     }
 
     /// What the live database says of its tables.
     pub async fn catalogue(&self) -> Result<Catalogue, Error> {
-        self.read(|tx| Box::pin(catalogue::read(tx))).await
+        self.read((), async |tx, ()| catalogue::read(tx).await).await
     }
 
     /// Whether the database answers and has the sidecar tables.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read(|tx| {
-            Box::pin(
-                async move { tx.any(Sql::new(" FROM scim_migrations LIMIT 1")).await.map(|_| ()) },
-            )
+        self.read((), async |tx, ()| {
+            tx.any(Sql::new(" FROM scim_migrations LIMIT 1")).await.map(|_| ())
         })
         .await
     }

@@ -29,19 +29,17 @@ pub(super) type Sqlite = SyncConnectionWrapper<SqliteConnection>;
 /// A pool of one connection type: a macro, since the trait bounds of a function would be longer
 /// than its body.
 macro_rules! build {
-    ($url:expr, $size:expr, $wait:expr, $setup:expr) => {{
+    ($url:expr, $size:expr, $setup:expr) => {{
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = $setup;
         Deadpool::builder(AsyncDieselConnectionManager::new_with_config($url, config))
             .max_size($size)
-            .runtime(deadpool::Runtime::Tokio1)
-            .wait_timeout(Some($wait))
-            .create_timeout(Some($wait))
             .build()
             .map_err(|error| bad_url(&error.to_string()))
     }};
 }
+
 /// A pooled connection to whichever database it is.
 #[expect(clippy::large_enum_variant, reason = "one per request, moved twice")]
 pub(super) enum Connection {
@@ -85,18 +83,13 @@ impl Pool {
     ///
     /// # Errors
     /// A URL that says something the driver can't do.
-    pub fn new(
-        url: &DatabaseUrl,
-        size: usize,
-        wait: Duration,
-        ca: Option<&Path>,
-    ) -> Result<Self, Error> {
+    pub fn new(url: &DatabaseUrl, size: usize, ca: Option<&Path>) -> Result<Self, Error> {
         match url {
             DatabaseUrl::Sqlite(path) => {
                 let path = path.to_string_lossy().into_owned();
                 Ok(Self::Sqlite {
-                    writer: build!(path.as_str(), 1, wait, sqlite_setup())?,
-                    readers: build!(path.as_str(), size, wait, sqlite_setup())?,
+                    writer: build!(path.as_str(), 1, sqlite_setup())?,
+                    readers: build!(path.as_str(), size, sqlite_setup())?,
                 })
             }
             DatabaseUrl::Postgres(url) => {
@@ -106,7 +99,6 @@ impl Pool {
                     .url
                     .parse()
                     .map_err(|error: tokio_postgres::Error| bad_url(&error.to_string()))?;
-                config.connect_timeout(wait);
                 if config.get_application_name().is_none() {
                     config.application_name("kpifire-scim");
                 }
@@ -114,7 +106,6 @@ impl Pool {
                 Ok(Self::Postgres(build!(
                     url.as_str(),
                     size,
-                    wait,
                     Box::new(move |_| {
                         postgres(config.clone(), client.clone(), settings.clone()).boxed()
                     })
@@ -127,8 +118,7 @@ impl Pool {
                 Ok(Self::Mysql(build!(
                     url.as_str(),
                     size,
-                    wait,
-                    Box::new(move |_| mysql(options.clone(), settings.clone(), wait).boxed())
+                    Box::new(move |_| mysql(options.clone(), settings.clone()).boxed())
                 )?))
             }
         }
@@ -171,27 +161,47 @@ impl Pool {
         }
     }
 
-    /// A connection, waited for no longer than the pool's limit.
+    /// A connection, waited for so long at most.
     ///
     /// # Errors
     /// [`ErrorKind::Lost`] when none can be had.
-    pub async fn get(&self, purpose: Purpose) -> Result<Connection, Error> {
-        let lost = |error: PoolError| match error {
+    pub async fn get(&self, purpose: Purpose, wait: Duration) -> Result<Connection, Error> {
+        let failed = |error: PoolError| match error {
             PoolError::Backend(diesel_async::pooled_connection::PoolError::ConnectionError(
                 error,
             )) => error.into(),
-            other => Error::new(ErrorKind::Lost, "connecting to the database", other.to_string()),
+            other => unconnected(&other.to_string()),
         };
-        match self {
-            Self::Sqlite { writer, readers } => match purpose {
-                Purpose::Write => writer.get().await.map(Connection::Sqlite),
-                Purpose::Read => readers.get().await.map(Connection::Sqlite),
-            },
-            Self::Postgres(pool) => pool.get().await.map(Connection::Postgres),
-            Self::Mysql(pool) => pool.get().await.map(Connection::Mysql),
+        let taken = async {
+            match self {
+                Self::Sqlite { writer, .. } if purpose == Purpose::Write => {
+                    writer.get().await.map(Connection::Sqlite)
+                }
+                Self::Sqlite { readers, .. } => readers.get().await.map(Connection::Sqlite),
+                Self::Postgres(pool) => pool.get().await.map(Connection::Postgres),
+                Self::Mysql(pool) => pool.get().await.map(Connection::Mysql),
+            }
+        };
+        match tokio::time::timeout(wait, taken).await {
+            Ok(taken) => taken.map_err(failed),
+            Err(_) if self.is_used_up(purpose) => Err(unconnected("all of the pool are in use")),
+            Err(_) => Err(unconnected("no answer in time")),
         }
-        .map_err(lost)
     }
+
+    fn is_used_up(&self, purpose: Purpose) -> bool {
+        let status = match self {
+            Self::Sqlite { writer, .. } if purpose == Purpose::Write => writer.status(),
+            Self::Sqlite { readers, .. } => readers.status(),
+            Self::Postgres(pool) => pool.status(),
+            Self::Mysql(pool) => pool.status(),
+        };
+        status.size >= status.max_size && status.available == 0
+    }
+}
+
+fn unconnected(why: &str) -> Error {
+    Error::new(ErrorKind::Lost, "connecting to the database", why)
 }
 
 impl Connection {
@@ -290,30 +300,20 @@ async fn postgres(
 async fn mysql(
     options: mysql_async::Opts,
     settings: tls::Settings,
-    wait: Duration,
 ) -> diesel::ConnectionResult<AsyncMysqlConnection> {
-    let connect = |options| async move {
-        match tokio::time::timeout(wait, mysql_async::Conn::new(options)).await {
-            Ok(answer) => answer.map_err(Some),
-            Err(_) => Err(None),
-        }
-    };
-    let answer = match connect(options.clone()).await {
+    let answer = match mysql_async::Conn::new(options.clone()).await {
         // The driver refuses a server without TLS once TLS is asked for.
-        Err(Some(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)))
+        Err(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer))
             if settings.verify == Verify::IfOffered =>
         {
             let plain: Option<mysql_async::SslOpts> = None;
-            connect(mysql_async::OptsBuilder::from_opts(options).ssl_opts(plain).into()).await
+            let options = mysql_async::OptsBuilder::from_opts(options).ssl_opts(plain);
+            mysql_async::Conn::new(options).await
         }
         answer => answer,
     };
-    let connection = answer.map_err(|error| {
-        ConnectionError::BadConnection(match error {
-            Some(error) => settings.explain(&error.to_string()),
-            None => "no answer in time".to_owned(),
-        })
-    })?;
+    let connection = answer
+        .map_err(|error| ConnectionError::BadConnection(settings.explain(&error.to_string())))?;
     let mut connection = AsyncMysqlConnection::try_from(connection).await?;
     // English: failures are told apart by their texts. READ COMMITTED: a statement after a lock must
     // see what the lock's last holder committed.

@@ -28,24 +28,21 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Finding>, Error> {
         let wanted = grants::wanted(profile, catalogue);
-        self.read(move |tx| {
-            let wanted = wanted.clone();
-            Box::pin(async move {
-                let sidecar = match sidecar(tx).await {
-                    Ok(finding) => Some(finding),
-                    // Which grant is missing is told below.
-                    Err(error) if grants::denied(&error) => None,
-                    Err(error) => return Err(error),
-                };
-                let migrated = sidecar.as_ref().is_none_or(|it| it.severity == Severity::Ok);
-                let mut findings: Vec<Finding> = sidecar.into_iter().collect();
-                findings.extend(clock(tx, now).await?);
-                findings.extend(language(tx).await?);
-                for it in wanted.iter().filter(|it| migrated || !it.is_sidecar()) {
-                    findings.extend(grants::prove(tx, it).await);
-                }
-                Ok(findings)
-            })
+        self.read((wanted, now), async |tx, (wanted, now)| {
+            let sidecar = match sidecar(tx).await {
+                Ok(finding) => Some(finding),
+                // Which grant is missing is told below.
+                Err(error) if grants::denied(&error) => None,
+                Err(error) => return Err(error),
+            };
+            let migrated = sidecar.as_ref().is_none_or(|it| it.severity == Severity::Ok);
+            let mut findings: Vec<Finding> = sidecar.into_iter().collect();
+            findings.extend(clock(tx, *now).await?);
+            findings.extend(language(tx).await?);
+            for it in wanted.iter().filter(|it| migrated || !it.is_sidecar()) {
+                findings.extend(grants::prove(tx, it).await);
+            }
+            Ok(findings)
         })
         .await
     }

@@ -38,7 +38,7 @@ pub struct Status {
 impl Store {
     /// Reads the figures; outcomes are counted from `since` on.
     pub async fn status(&self, since: NaiveDateTime) -> Result<Status, Error> {
-        self.read(move |tx| Box::pin(read(tx, since))).await
+        self.read(since, async |tx, since| read(tx, *since).await).await
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::debug_query;
 
 use super::predicate::Compiler;
 use super::sql::Sql;
-use super::{Error, ErrorKind, Store, Tx, Work};
+use super::{Error, ErrorKind, Store, Tx};
 use crate::config::DatabaseUrl;
 use crate::mapper::{self, Layout};
 use crate::profile;
@@ -165,16 +165,14 @@ async fn users(folder: &tempfile::TempDir) -> Store {
         "CREATE TABLE users (user_id INTEGER PRIMARY KEY, email VARCHAR(191) NOT NULL)".to_owned(),
         format!("CREATE INDEX folded ON users ({})", store.fold_expression("\"email\"").unwrap()),
     ] {
-        store.write(move |tx| run(tx, Sql::new(&sql))).await.unwrap();
+        store.write(Sql::new(&sql), run).await.unwrap();
     }
     store
 }
 
-fn run(tx: &mut Tx, sql: Sql) -> Work<'_, Vec<String>, Error> {
-    Box::pin(async move {
-        let rows = tx.query(sql).await?;
-        Ok(rows.iter().filter_map(|row| row.text(3).or_else(|| row.text(0))).collect())
-    })
+async fn run(tx: &mut Tx, sql: &Sql) -> Result<Vec<String>, Error> {
+    let rows = tx.query(sql.clone()).await?;
+    Ok(rows.iter().filter_map(|row| row.text(3).or_else(|| row.text(0))).collect())
 }
 
 fn same_email(text: &str) -> Sql {
@@ -187,7 +185,7 @@ async fn a_lookup_by_name_goes_by_the_index_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let store = users(&folder).await;
     let sql = Sql::new("EXPLAIN QUERY PLAN ").append(same_email("Ana@plant.example"));
-    let plan = store.read(move |tx| run(tx, sql.clone())).await.unwrap();
+    let plan = store.read(sql, run).await.unwrap();
     let by_index = plan.iter().filter(|it| it.contains("SEARCH r USING INDEX folded"));
     assert_eq!(by_index.count(), 2, "{plan:?}");
     assert!(!plan.iter().any(|it| it.contains("SCAN")), "{plan:?}");
@@ -223,11 +221,11 @@ async fn sqlite_finds_by_the_index_what_folds_alike() {
     ];
     for name in names {
         let sql = Sql::new("INSERT INTO users (email) VALUES (").bind(name).raw(")");
-        store.write(move |tx| run(tx, sql.clone())).await.unwrap();
+        store.write(sql, run).await.unwrap();
     }
     for wanted in names {
         let sql = same_email(wanted);
-        let mut found = store.read(move |tx| run(tx, sql.clone())).await.unwrap();
+        let mut found = store.read(sql, run).await.unwrap();
         let alike = |name: &&&str| scim::fold(name) == scim::fold(wanted);
         let mut meant: Vec<&str> = names.iter().filter(alike).copied().collect();
         found.sort();
@@ -246,12 +244,10 @@ async fn sqlite_hands_every_row_out_once() {
              SELECT n FROM n WHERE {rows} > 0"
         ));
         let found: Result<Vec<i64>, Error> = store
-            .snapshot(move |tx| {
-                Box::pin(async move {
-                    let mut found = Vec::new();
-                    tx.each_row(sql, &mut |row| found.push(row.int(0))).await?;
-                    Ok(found)
-                })
+            .snapshot(sql, async |tx, sql| {
+                let mut found = Vec::new();
+                tx.each_row(sql.clone(), &mut |row| found.push(row.int(0))).await?;
+                Ok(found)
             })
             .await;
         assert_eq!(found.unwrap(), (1..=rows).collect::<Vec<i64>>());
@@ -259,7 +255,7 @@ async fn sqlite_hands_every_row_out_once() {
     // It stops at what goes wrong.
     let sql = Sql::new("SELECT abs(n) FROM (SELECT 1 AS n UNION ALL SELECT -9223372036854775808)");
     let broken: Result<(), Error> =
-        store.snapshot(move |tx| Box::pin(async move { tx.each_row(sql, &mut drop).await })).await;
+        store.snapshot(sql, async |tx, sql| tx.each_row(sql.clone(), &mut drop).await).await;
     assert!(broken.unwrap_err().to_string().contains("integer overflow"));
 }
 
@@ -307,7 +303,7 @@ async fn a_value_filter_means_in_sql_what_it_means_of_an_element() {
         "CREATE TABLE teams (team_id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
         "CREATE TABLE edges (team_id INTEGER NOT NULL, user_id INTEGER NOT NULL)",
     ] {
-        store.write(move |tx| run(tx, Sql::new(sql))).await.unwrap();
+        store.write(Sql::new(sql), run).await.unwrap();
     }
     for (id, (work, label, mobile)) in (0_i64..).zip(rows.clone()) {
         let sql = Sql::new("INSERT INTO users (user_id, work, label, mobile) VALUES (")
@@ -315,7 +311,7 @@ async fn a_value_filter_means_in_sql_what_it_means_of_an_element() {
             .raw(", ")
             .list(", ", [work, label, mobile].map(|text| Sql::default().bind(text)))
             .raw(")");
-        store.write(move |tx| run(tx, sql.clone())).await.unwrap();
+        store.write(sql, run).await.unwrap();
     }
     let profile = Arc::new(profile::parse("two phones", TWO_PHONES).unwrap());
     let layout = Layout::new(profile, &store.catalogue().await.unwrap()).unwrap();
@@ -338,7 +334,7 @@ async fn a_value_filter_means_in_sql_what_it_means_of_an_element() {
             .append(Compiler { layout: &layout, kind: ResourceType::User }.condition(&predicate))
             .raw(" ORDER BY r.user_id")
             .once();
-        let found = store.read(move |tx| run(tx, sql.clone())).await.unwrap();
+        let found = store.read(sql, run).await.unwrap();
         assert_eq!(found, meant, "{text}");
     }
 }

@@ -37,16 +37,14 @@ impl Leases {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let store = Store::new(&url, 8, Duration::from_secs(20), None).unwrap();
         let now = chrono::Utc::now().naive_utc();
-        store.write(move |tx| Box::pin(migrate::up(tx, now))).await.unwrap();
+        store.write(now, async |tx, now| migrate::up(tx, *now).await).await.unwrap();
         Self { store, database, _alone: alone }
     }
 
     async fn acquire(&self, holder: &str, ttl: Duration) -> Claim {
-        let holder = holder.to_owned();
         self.store
-            .write(move |tx| {
-                let holder = holder.clone();
-                Box::pin(async move { lease::acquire(tx, "job", &holder, ttl).await })
+            .write((holder.to_owned(), ttl), async |tx, (holder, ttl)| {
+                lease::acquire(tx, "job", holder, *ttl).await
             })
             .await
             .unwrap()
@@ -60,40 +58,25 @@ impl Leases {
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> bool {
-        let lease = lease.clone();
-        self.store
-            .write(move |tx| {
-                let lease = lease.clone();
-                Box::pin(async move { lease::renew(tx, &lease, ttl).await })
-            })
-            .await
-            .unwrap()
+        let context = (lease.clone(), ttl);
+        let renewed =
+            self.store.write(context, async |tx, (lease, ttl)| lease::renew(tx, lease, *ttl).await);
+        renewed.await.unwrap()
     }
 
     async fn release(&self, lease: &Lease) {
-        let lease = lease.clone();
-        self.store
-            .write(move |tx| {
-                let lease = lease.clone();
-                Box::pin(async move { lease::release(tx, &lease).await })
-            })
-            .await
-            .unwrap();
+        let released =
+            self.store.write(lease.clone(), async |tx, lease| lease::release(tx, lease).await);
+        released.await.unwrap();
     }
 
     async fn held(&self, lease: &Lease) -> bool {
-        let lease = lease.clone();
-        self.store
-            .write(move |tx| {
-                let lease = lease.clone();
-                Box::pin(async move { lease::held(tx, &lease).await })
-            })
-            .await
-            .unwrap()
+        let held = self.store.write(lease.clone(), async |tx, lease| lease::held(tx, lease).await);
+        held.await.unwrap()
     }
 
     async fn current(&self) -> Option<Lease> {
-        self.store.read(|tx| Box::pin(lease::current(tx, "job"))).await.unwrap()
+        self.store.read((), async |tx, ()| lease::current(tx, "job").await).await.unwrap()
     }
 }
 
@@ -164,24 +147,17 @@ async fn nobody_takes_it_while_its_holder_writes(engine: Engine) {
     let first = leases.take("a", OVER).await;
     let (asked, has_asked) = oneshot::channel();
     let asked = std::sync::Mutex::new(Some(asked));
-    let writing = AtomicBool::new(true);
-    let writing = std::sync::Arc::new(writing);
-    let write = {
-        let (first, writing) = (first.clone(), writing.clone());
-        leases.store.write(move |tx| {
-            let (first, writing) = (first.clone(), writing.clone());
-            let asked = asked.lock().unwrap().take();
-            Box::pin(async move {
-                assert!(lease::held(tx, &first).await?);
-                if let Some(asked) = asked {
-                    asked.send(()).unwrap();
-                }
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                writing.store(false, Ordering::SeqCst);
-                Ok::<(), Error>(())
-            })
-        })
-    };
+    let writing = std::sync::Arc::new(AtomicBool::new(true));
+    let context = (first, asked, writing.clone());
+    let write = leases.store.write(context, async |tx, (first, asked, writing)| {
+        assert!(lease::held(tx, first).await?);
+        if let Some(asked) = asked.lock().unwrap().take() {
+            asked.send(()).unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        writing.store(false, Ordering::SeqCst);
+        Ok::<(), Error>(())
+    });
     let take = async {
         has_asked.await.unwrap();
         let second = leases.take("b", LONG).await;

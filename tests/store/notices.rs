@@ -41,7 +41,9 @@ async fn a_certificate_is_told_of_once_at_each_distance(engine: Engine) {
         let store = store.clone();
         tokio::spawn(async move {
             let claimed: Result<_, kpifire_scim::store::Error> = store
-                .write(|tx| Box::pin(notices::claim(tx, "webhook", Duration::from_secs(60))))
+                .write((), async |tx, ()| {
+                    notices::claim(tx, "webhook", Duration::from_secs(60)).await
+                })
                 .await;
             claimed.unwrap()
         })

@@ -114,13 +114,10 @@ pub async fn scheduled(
 ) -> Result<Turn, Error> {
     let outcome = under_lease(store, |lease| async move {
         let started = clock();
-        let (slot_then, now) = (stamp(slot), stamp(started));
         let (served, last) = store
-            .read(move |tx| {
-                Box::pin(async move {
-                    let served = runs::served(tx, JOB, slot_then, now).await?;
-                    Ok::<_, Error>((served, runs::last_of(tx, JOB).await?))
-                })
+            .read((stamp(slot), stamp(started)), async |tx, (slot, now)| {
+                let served = runs::served(tx, JOB, *slot, *now).await?;
+                Ok::<_, Error>((served, runs::last_of(tx, JOB).await?))
             })
             .await?;
         if served {
@@ -169,8 +166,8 @@ pub async fn current(
     settings: &Arc<Settings>,
     now: DateTime<Utc>,
 ) -> Result<Plan, Error> {
-    let settings = Arc::clone(settings);
-    store.snapshot(move |tx| Box::pin(async move { plan_now(tx, &settings, now).await })).await
+    let context = (Arc::clone(settings), now);
+    store.snapshot(context, async |tx, (settings, now)| plan_now(tx, settings, *now).await).await
 }
 
 async fn carry_out(
@@ -239,16 +236,11 @@ async fn one(
     step: &Step,
     lease: &Lease,
 ) -> Result<Result<(), String>, service::Error> {
-    let work = Arc::new((hand, step.clone(), lease.clone()));
     store
-        .write(move |tx| {
-            let work = Arc::clone(&work);
-            Box::pin(async move {
-                let (hand, step, lease) = &*work;
-                // An agent that was thought dead must not work beside its successor.
-                require(tx, lease).await?;
-                steps::run(tx, hand, step).await
-            })
+        .write((hand, step.clone(), lease.clone()), async |tx, (hand, step, lease)| {
+            // An agent that was thought dead must not work beside its successor.
+            require(tx, lease).await?;
+            steps::run(tx, hand, step).await
         })
         .await
 }
@@ -306,19 +298,15 @@ async fn record(
         job: Some(JOB.to_owned()),
         slot: slot.map(stamp),
     };
-    let work = Arc::new((row, event, Channels::clone(&settings.channels)));
+    let channels = Channels::clone(&settings.channels);
     store
-        .write(move |tx| {
-            let work = Arc::clone(&work);
-            Box::pin(async move {
-                let (row, event, channels) = &*work;
-                runs::delete(tx, &row.id).await?;
-                if is_worth_a_word(row) && !same(runs::last_of(tx, JOB).await?.as_ref(), row) {
-                    let occasion = format!("cleanup:{}", row.id);
-                    notify::announce(tx, channels, &occasion, event, row.started.and_utc()).await?;
-                }
-                runs::insert(tx, row).await
-            })
+        .write((row, event, channels), async |tx, (row, event, channels)| {
+            runs::delete(tx, &row.id).await?;
+            if is_worth_a_word(row) && !same(runs::last_of(tx, JOB).await?.as_ref(), row) {
+                let occasion = format!("cleanup:{}", row.id);
+                notify::announce(tx, channels, &occasion, event, row.started.and_utc()).await?;
+            }
+            runs::insert(tx, row).await
         })
         .await
 }

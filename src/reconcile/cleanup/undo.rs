@@ -43,13 +43,8 @@ pub async fn undo(
     run: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Undone>, Error> {
-    let wanted = run.to_owned();
-    let steps = store
-        .read(move |tx| {
-            let run = wanted.clone();
-            Box::pin(async move { cleanup::steps_of(tx, &run).await })
-        })
-        .await?;
+    let steps =
+        store.read(run.to_owned(), async |tx, run| cleanup::steps_of(tx, run).await).await?;
     let mut all = Vec::with_capacity(steps.len());
     let mut unreachable = false;
     for (id, step) in steps {
@@ -73,15 +68,8 @@ pub async fn undo(
 }
 
 async fn one(store: &Store, hand: Hand, id: String, step: String) -> Result<Vec<String>, Stays> {
-    let work = Arc::new((hand, id, step));
     store
-        .write(move |tx| {
-            let work = Arc::clone(&work);
-            Box::pin(async move {
-                let (hand, id, step) = &*work;
-                take_back(tx, hand, id, step).await
-            })
-        })
+        .write((hand, id, step), async |tx, (hand, id, step)| take_back(tx, hand, id, step).await)
         .await
 }
 
