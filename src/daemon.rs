@@ -2,6 +2,8 @@
 //! that a test binds port 0 and stops when it likes; reads no configuration file. What a reload
 //! replaces is one value, [`Setup`], that everything here asks for anew.
 
+mod app;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +15,14 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::http::listener::{Liveness, Wire};
-use crate::http::{AdminDoor, App, Surface, listener};
+use crate::http::{AdminDoor, Surface, listener};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::{presence, scheduler};
 
 /// How a daemon ended.
 pub use crate::http::listener::Drained;
+pub use app::App;
 
 /// How often the log says that the certificate is about to expire.
 const WARN_EVERY: Duration = Duration::from_secs(86_400);
@@ -49,9 +52,10 @@ impl Setup {
     /// What a new connection gets.
     fn wire(&self, surface: Surface) -> Wire {
         // An admin listener that asks nobody who they are is for this machine alone.
-        let clear = surface == Surface::Admin && self.app.admin_door() == AdminDoor::Open;
-        let tls = self.app.tls().filter(|_| !clear);
-        Wire { limits: self.app.limits().clone(), tls: tls.map(|tls| tls.server.clone()) }
+        let settings = self.app.settings();
+        let clear = surface == Surface::Admin && settings.admin_door == AdminDoor::Open;
+        let tls = settings.tls.as_ref().filter(|_| !clear);
+        Wire { limits: settings.limits.clone(), tls: tls.map(|tls| tls.server.clone()) }
     }
 }
 
@@ -131,7 +135,7 @@ async fn through_reloads<F: Future<Output = ()>>(
     let drain = setup.clone();
     let cut_off = async {
         shutdown.clone().await;
-        let limit = drain.borrow().app.limits().drain;
+        let limit = drain.borrow().app.settings().limits.drain;
         tokio::time::sleep(limit).await;
     };
     let rounds = async {
@@ -166,7 +170,7 @@ async fn warn_of_expiry(
     let warning = async {
         loop {
             let now = setup.borrow_and_update().clone();
-            if let Some(tls) = now.app.tls() {
+            if let Some(tls) = &now.app.settings().tls {
                 let certificate = &tls.certificate;
                 if let Some(warning) = certificate.warning(clock()) {
                     tracing::warn!("{warning}");

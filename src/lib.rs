@@ -7,6 +7,10 @@
 //! http (listener → auth → router) → service → scim (parse, filter, patch) → mapper → store → database
 //! ```
 //!
+//! [`daemon`] composes: it joins `http`, [`admin`] and the [`scheduler`]. [`clock`] and [`drift`] (what
+//! runs find) lie below all that speak of them. Rooms and files need each other in one direction:
+//! `tests/architecture/circles.rs` follows every name to the file that defines it and finds no circle.
+//!
 //! Invariants, of which `tests/architecture.rs` reads the first, second, fourth and ninth off the sources:
 //!
 //! 1. [`scim`], [`mapper`], [`drift`], [`report`] and the pure parts of [`profile`], [`notify`] and [`reconcile`]
@@ -34,6 +38,7 @@ pub mod config;
 pub mod console;
 pub mod daemon;
 pub mod drift;
+mod file;
 pub mod http;
 pub mod lease;
 pub mod mapper;

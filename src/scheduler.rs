@@ -25,6 +25,13 @@ const LOOK: Duration = Duration::from_secs(30);
 /// While another agent is at a slot, it is asked this often whether it still is: it may have died.
 const HELD_LOOK: Duration = Duration::from_secs(5);
 
+/// Runs of the reconciler. A job's name is what leases, `scim_runs.job` and the log know it by.
+pub const RECONCILE: &str = "reconcile";
+/// Cleanup of users whom Entra disabled.
+pub const CLEANUP: &str = "cleanup";
+/// The digest of a week, for `[notify]`.
+pub const DIGEST: &str = "digest";
+
 /// Something to do at certain times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {

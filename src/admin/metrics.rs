@@ -193,7 +193,7 @@ impl Metrics {
             "When the listener's certificate expires",
             self.certificate(),
         );
-        let next = super::next_runs(console.settings(), now).into_iter();
+        let next = console.settings().next_runs(now).into_iter();
         labelled(
             registry,
             "kpifire_scim_next_run_timestamp_seconds",

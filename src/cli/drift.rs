@@ -12,12 +12,12 @@ use super::globals::Globals;
 use super::{output, time};
 use crate::drift::{Item, report};
 use crate::reconcile::mend::{self, Action, Mended};
-use crate::reconcile::stored;
 use crate::report::json::finding;
 use crate::report::rows::RowWriter;
 use crate::report::{Format, visible};
 use crate::store::Store;
 use crate::store::findings::{self, Stored};
+use crate::store::reports;
 
 /// `drift …`
 #[derive(Debug, clap::Subcommand)]
@@ -156,7 +156,7 @@ fn listed(open: Vec<Stored>) -> Vec<Listed> {
     let items = open.into_iter().map(|stored| {
         // To the list a finding is new until a second run has seen it.
         let last_seen = stored.last_seen;
-        stored::item(stored, last_seen)
+        reports::item(stored, last_seen)
     });
     let mut items: Vec<Item> = items.collect();
     report::sort(&mut items);

@@ -1,8 +1,6 @@
 //! `export`: the sidecar tables as a file, for a backup or for another database.
 
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
@@ -13,6 +11,7 @@ use super::globals::Globals;
 use super::output;
 use super::progress::Watched;
 use crate::backup::{self, Header};
+use crate::file::Draft;
 use crate::store::Store;
 
 /// `export`
@@ -57,20 +56,8 @@ async fn written(store: &Store, out: impl Write + Send + 'static) -> Result<Head
 async fn to_file(store: &Store, file: &Path) -> Result<Header, Error> {
     let failed =
         |error: std::io::Error| Error::failed(format!("can't write {}", file.display()), error);
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = file.with_file_name(name);
-    let out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
-    let done = match written(store, BufWriter::new(out.map_err(failed)?)).await {
-        Ok(header) => File::open(&part)
-            .and_then(|written| written.sync_all())
-            .and_then(|()| std::fs::rename(&part, file))
-            .map(|()| header)
-            .map_err(failed),
-        Err(error) => Err(error),
-    };
-    if done.is_err() {
-        drop(std::fs::remove_file(&part));
-    }
-    done
+    let draft = Draft::of(file).map_err(failed)?;
+    let header = written(store, BufWriter::new(draft.writer().map_err(failed)?)).await?;
+    draft.keep().map_err(failed)?;
+    Ok(header)
 }

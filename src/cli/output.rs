@@ -41,7 +41,7 @@ pub fn line(text: &str) -> Result<(), Error> {
 /// # Errors
 /// When it can't be written; then the old content is still there.
 pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
-    crate::reconcile::scheduled::replace(file, text)
+    crate::file::replace(file, text)
         .map_err(|error| Error::failed(format!("can't write {}", file.display()), error))
 }
 

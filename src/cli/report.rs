@@ -8,8 +8,8 @@ use super::globals::Globals;
 use super::reconcile::Output;
 use super::{output, time};
 use crate::drift::Report;
-use crate::reconcile::scheduled::JOB as RECONCILE;
-use crate::reconcile::stored;
+use crate::scheduler::RECONCILE;
+use crate::store::reports;
 use crate::store::runs::{self, RunRow};
 use crate::store::{self, Store};
 
@@ -63,7 +63,7 @@ async fn list(store: &Store) -> Result<String, Error> {
 /// How much it found, or did of what it planned.
 fn came_to(run: &RunRow, kind: &str) -> String {
     if kind == RECONCILE {
-        return format!("{} findings", stored::counts(run).values().sum::<u64>());
+        return format!("{} findings", reports::counts(run).values().sum::<u64>());
     }
     let number = |name: &str| run.summary.get(name).and_then(Value::as_u64).unwrap_or_default();
     format!("{} of {} steps done", number("done"), number("planned"))
@@ -96,7 +96,7 @@ async fn report(store: &Store, loaded: &Loaded, run: RunRow) -> Result<Report, E
     let zone = schedule.timezone;
     let next = schedule.reconcile.as_ref().and_then(|it| it.next_after(chrono::Utc::now(), zone));
     let report = store
-        .read((run, zone), async |tx, (run, zone)| stored::report(tx, run, *zone).await)
+        .read((run, zone), async |tx, (run, zone)| reports::report(tx, run, *zone).await)
         .await
         .map_err(unreadable)?;
     Ok(Report { next, ..report })

@@ -16,10 +16,10 @@ use crate::admin::Admin;
 use crate::clock::system_clock;
 use crate::config::{self, Config};
 use crate::console::Console;
-use crate::daemon::{self, Listeners, Setup};
+use crate::daemon::{self, App, Listeners, Setup};
 use crate::http::listener::Liveness;
 use crate::http::tls::Tls;
-use crate::http::{AdminDoor, App, Settings};
+use crate::http::{AdminDoor, Settings};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::service::{self, Paging, Service};
@@ -269,7 +269,8 @@ impl Reloads<'_> {
     /// What `systemctl status` shows while all is well.
     fn serving(&self) -> String {
         let setup = self.setups.borrow();
-        let urls = self.reach.urls(&setup.app.settings().base_path, setup.app.tls());
+        let settings = setup.app.settings();
+        let urls = self.reach.urls(&settings.base_path, settings.tls.as_ref());
         let urls: Vec<_> = urls.into_iter().map(|(what, url)| format!("{what} {url}")).collect();
         format!("Serving: {}", urls.join(", "))
     }

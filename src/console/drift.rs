@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use super::Console;
 use crate::drift::{Count, Kind, Report, report};
 use crate::reconcile::Settings;
-use crate::reconcile::stored;
 use crate::service::Error;
 use crate::store::console::{self, Open};
+use crate::store::reports;
 use crate::store::runs::{self, RunRow};
 use crate::store::{self, Tx};
 
@@ -53,28 +53,28 @@ async fn read(
 ) -> Result<Option<Drift>, store::Error> {
     let Some(run) = runs::last(tx).await? else { return Ok(None) };
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
-    let unseen = stored::unseen(&stored::scope(&run));
+    let unseen = reports::unseen(&reports::scope(&run));
     let mut page = console::findings_page(tx, kind, unseen, after, limit).await?;
     let more = page.len() > PAGE;
     page.truncate(PAGE);
     let next = page.last().filter(|_| more).map(|last| last.id.clone());
     let open = console::open_since(tx, run.started, unseen).await?;
-    let trend = stored::trend(tx, run.started, run.started).await?;
-    let mut findings: Vec<_> = page.into_iter().map(|it| stored::item(it, run.started)).collect();
+    let trend = reports::trend(tx, run.started, run.started).await?;
+    let mut findings: Vec<_> = page.into_iter().map(|it| reports::item(it, run.started)).collect();
     report::sort(&mut findings);
     let report = Report {
         counts: counts(&run, &open),
         findings,
         trend,
         next: settings.next(now),
-        ..stored::summary(&run, settings.zone)
+        ..reports::summary(&run, settings.zone)
     };
     Ok(Some(Drift { report, next }))
 }
 
 /// What is open now beside what the run saw before it and ended.
 fn counts(run: &RunRow, open: &BTreeMap<Kind, Open>) -> Vec<Count> {
-    let (before, resolved) = (stored::before(run), stored::resolved(run));
+    let (before, resolved) = (reports::before(run), reports::resolved(run));
     let of = |counted: &BTreeMap<Kind, u64>, kind| counted.get(&kind).copied().unwrap_or_default();
     let count = |kind| {
         let open = open.get(&kind);

@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::clock::stamp;
 use crate::config::Guard;
 use crate::drift::{Kind, Rows};
-use crate::reconcile::stored;
 use crate::service::Error;
 use crate::service::guard::{self, State};
 use crate::store::agents::Agent;
 use crate::store::console::{self, Write};
 use crate::store::lease::Lease;
+use crate::store::reports;
 use crate::store::{self, Store, Tx, runs, snapshot};
 
 /// Audited writes that the overview looks at.
@@ -110,8 +110,8 @@ async fn figures(
         at: now,
         findings: console::open_findings(tx).await?,
         last_run: runs::last(tx).await?.map(|run| LastRun {
-            reasons: stored::reasons(&run),
-            rows: stored::scope(&run).rows,
+            reasons: reports::reasons(&run),
+            rows: reports::scope(&run).rows,
             id: run.id,
             finished: run.finished.and_utc(),
             verdict: run.verdict,

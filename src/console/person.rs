@@ -10,11 +10,11 @@ use crate::drift::Item;
 use crate::mapper::{self, Layout, Reading, Record};
 use crate::profile::catalogue::Database;
 use crate::reconcile::cleanup::read::find_user;
-use crate::reconcile::stored;
 use crate::scim::{ResourceType, fold};
 use crate::service::Error;
 use crate::service::audit::AuditRow;
 use crate::store::console::{self, Search};
+use crate::store::reports;
 use crate::store::resources::{self, Beside, Lock};
 use crate::store::{self, cleanup, links, memberships};
 
@@ -185,7 +185,7 @@ async fn read(
         findings: findings
             .map(|it| {
                 let seen = it.first_seen;
-                Item { new: false, ..stored::item(it, seen) }
+                Item { new: false, ..reports::item(it, seen) }
             })
             .collect(),
         history: Vec::new(),

@@ -252,6 +252,41 @@ impl CleanupPlan {
     }
 }
 
+/// The findings by kind, in the order of reports; kinds of which there is nothing to say left out.
+pub fn counts(
+    findings: &[Item],
+    before: &BTreeMap<Kind, u64>,
+    resolved: &BTreeMap<Kind, u64>,
+) -> Vec<Count> {
+    Kind::ALL
+        .iter()
+        .copied()
+        .map(|kind| {
+            let of_kind = || findings.iter().filter(|item| item.finding.kind == kind);
+            let new = of_kind().filter(|item| item.new).count() as u64;
+            let now = of_kind().count() as u64;
+            let (persisting, resolved) =
+                (now - new, resolved.get(&kind).copied().unwrap_or_default());
+            // The last run need not have had an export, and then saw none of these.
+            let before = if Kind::OF_EXPORTS.contains(&kind) {
+                persisting + resolved
+            } else {
+                before.get(&kind).copied().unwrap_or_default()
+            };
+            Count {
+                kind,
+                now,
+                before,
+                new,
+                persisting,
+                resolved,
+                oldest: of_kind().map(|item| item.first_seen).min(),
+            }
+        })
+        .filter(|count| count.now + count.before + count.resolved > 0)
+        .collect()
+}
+
 /// The order of findings in every format: the worst first, kind by kind, new ones first, then by
 /// name, id and attribute.
 pub fn sort(findings: &mut [Item]) {

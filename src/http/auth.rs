@@ -10,10 +10,10 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::http::request::Parts;
 
+use super::context::{AdminDoor, Context, Trace};
 use super::error::Failure;
 use super::listener::Peer;
 use super::router::Access;
-use super::{AdminDoor, App, Trace};
 use crate::scim;
 use crate::service::{Scope, Token};
 
@@ -21,8 +21,12 @@ use crate::service::{Scope, Token};
 ///
 /// # Errors
 /// 401 without one, 429 after too many wrong ones; the database's.
-pub(super) async fn token(app: &App, headers: &HeaderMap, peer: Peer) -> Result<Token, Failure> {
-    proven(app, presented(headers)?, peer, Failure::invalid_token).await
+pub(super) async fn token(
+    context: &Context,
+    headers: &HeaderMap,
+    peer: Peer,
+) -> Result<Token, Failure> {
+    proven(context, presented(headers)?, peer, Failure::invalid_token).await
 }
 
 /// Lets a request into the admin listener, or doesn't: beyond loopback it presents a token of the
@@ -35,13 +39,13 @@ pub(super) async fn token(app: &App, headers: &HeaderMap, peer: Peer) -> Result<
 ///
 /// # Errors
 /// 401, 403, 429; the database's.
-pub(super) async fn enter_admin(
-    app: &App,
+pub(crate) async fn enter_admin(
+    context: &Context,
     parts: &Parts,
     peer: Peer,
     trace: &mut Trace,
 ) -> Result<(), Failure> {
-    if app.admin_door() == AdminDoor::Open {
+    if context.settings().admin_door == AdminDoor::Open {
         return if names_this_machine(parts) {
             Ok(())
         } else {
@@ -52,7 +56,7 @@ pub(super) async fn enter_admin(
         };
     }
     let presented = password(&parts.headers).ok_or_else(Failure::no_login)?;
-    let token = proven(app, &presented, peer, Failure::no_login).await?;
+    let token = proven(context, &presented, peer, Failure::no_login).await?;
     trace.token = Some(token.name);
     match token.scope {
         Scope::Admin => Ok(()),
@@ -61,16 +65,16 @@ pub(super) async fn enter_admin(
 }
 
 async fn proven(
-    app: &App,
+    context: &Context,
     presented: &str,
     peer: Peer,
     refusal: fn() -> Failure,
 ) -> Result<Token, Failure> {
     let (address, now) = (peer.remote.ip(), Instant::now());
-    let turn = app.throttle().turn(address, now).await;
-    let token = app.service().authenticate(presented, app.now()).await?;
+    let turn = context.throttle().turn(address, now).await;
+    let token = context.service().authenticate(presented, context.now()).await?;
     drop(turn);
-    token.ok_or_else(|| match app.throttle().failed(address, now) {
+    token.ok_or_else(|| match context.throttle().failed(address, now) {
         Some(wait) => Failure::too_many_failures(wait),
         None => refusal(),
     })

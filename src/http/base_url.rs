@@ -4,7 +4,7 @@
 
 use hyper::http::request::Parts;
 
-use super::Settings;
+use super::context::Settings;
 use super::listener::Peer;
 use crate::scim;
 

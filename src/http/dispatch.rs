@@ -7,12 +7,13 @@ use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use serde_json::Value;
 
+use super::context::{Context, Trace};
 use super::error::Failure;
 use super::listener::Peer;
 use super::request_id::RequestId;
 use super::response::{self, Response};
 use super::router::{self, Match, Operation};
-use super::{App, Trace, auth, base_url, body, no_such_endpoint, query};
+use super::{auth, base_url, body, query};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, discovery};
 use crate::service::{Caller, Conditions, EntityTags};
 
@@ -20,19 +21,19 @@ use crate::service::{Caller, Conditions, EntityTags};
 ///
 /// # Errors
 /// Everything that isn't a reply of the service.
-pub(super) async fn dispatch(
-    app: &App,
+pub(crate) async fn dispatch(
+    context: &Context,
     parts: &Parts,
     body: &mut Incoming,
     peer: Peer,
     id: &RequestId,
     trace: &mut Trace,
 ) -> Result<Response, Failure> {
-    let path =
-        router::below(parts.uri.path(), &app.settings().base_path).ok_or_else(no_such_endpoint)?;
+    let path = router::below(parts.uri.path(), &context.settings().base_path)
+        .ok_or_else(no_such_endpoint)?;
     // Who asks comes before what for: without a token nobody learns which paths exist.
-    let now = app.now();
-    let token = auth::token(app, &parts.headers, peer).await?;
+    let now = context.now();
+    let token = auth::token(context, &parts.headers, peer).await?;
     trace.token = Some(token.name.clone());
 
     let (operation, resource_id) = match router::find(&parts.method, path)? {
@@ -47,7 +48,7 @@ pub(super) async fn dispatch(
         Match::Unknown => return Err(no_such_endpoint().into()),
     };
     let mut request = Routed {
-        app,
+        context,
         parts,
         operation,
         id: resource_id,
@@ -60,14 +61,14 @@ pub(super) async fn dispatch(
         },
     };
     let allowed = auth::allow(token.scope, operation.access())
-        .and_then(|()| Ok(base_url::of(parts, app.settings(), peer)?));
+        .and_then(|()| Ok(base_url::of(parts, context.settings(), peer)?));
     request.caller.base = request.audited(allowed).await?;
     request.run(body).await
 }
 
 /// A request that is authenticated and has a place to go.
 struct Routed<'a> {
-    app: &'a App,
+    context: &'a Context,
     parts: &'a Parts,
     operation: Operation,
     id: String,
@@ -76,7 +77,7 @@ struct Routed<'a> {
 
 impl Routed<'_> {
     async fn run(&self, body: &mut Incoming) -> Result<Response, Failure> {
-        let service = self.app.service();
+        let service = self.context.service();
         let (caller, id) = (&self.caller, self.id.as_str());
         let limits = self.filter_limits();
         let reply = match self.operation {
@@ -139,7 +140,7 @@ impl Routed<'_> {
     async fn audited<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
         if let (Err(failure), Some((name, kind))) = (&outcome, self.operation.writes()) {
             let id = Some(self.id.as_str()).filter(|id| !id.is_empty());
-            self.app.service().refused(&self.caller, name, kind, id, failure.reason()).await;
+            self.context.service().refused(&self.caller, name, kind, id, failure.reason()).await;
         }
         outcome
     }
@@ -149,7 +150,7 @@ impl Routed<'_> {
         if self.pairs()?.iter().any(|(key, _)| key.eq_ignore_ascii_case("filter")) {
             return Err(scim::Error::forbidden("Discovery endpoints can't be filtered.").into());
         }
-        let service = self.app.service();
+        let service = self.context.service();
         let (advertised, base) = (service.advertised(), self.caller.base.as_str());
         let body = match self.operation {
             Operation::ResourceTypes => list(discovery::resource_types(base)),
@@ -169,7 +170,7 @@ impl Routed<'_> {
     }
 
     fn filter_limits(&self) -> FilterLimits {
-        let limits = self.app.limits();
+        let limits = &self.context.settings().limits;
         FilterLimits { length: limits.filter_length, depth: limits.filter_depth }
     }
 
@@ -185,8 +186,13 @@ impl Routed<'_> {
     }
 
     async fn json(&self, body: &mut Incoming) -> Result<Value, Failure> {
-        body::json(&self.parts.headers, body, self.app.limits().body).await
+        body::json(&self.parts.headers, body, self.context.settings().limits.body).await
     }
+}
+
+/// The SCIM error for a path under which nothing lies.
+fn no_such_endpoint() -> scim::Error {
+    scim::Error::not_found("There is no such endpoint.")
 }
 
 fn list(resources: Vec<Value>) -> Value {

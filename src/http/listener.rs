@@ -5,6 +5,7 @@
 mod connection;
 mod head;
 mod open;
+mod peer;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,53 +15,16 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use rustls::ServerConfig;
-use strum::IntoStaticStr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
 use super::response::Response;
-use crate::config::Limits;
-use open::{OpenConnection, OpenConnections};
+use open::OpenConnections;
+use peer::{Phase, Place};
 
-/// The two ends of a connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    /// Our end; the base URL's last resort.
-    pub local: SocketAddr,
-    /// The client's end.
-    pub remote: SocketAddr,
-    /// How they speak.
-    pub scheme: Scheme,
-}
-
-/// Whether a connection is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum Scheme {
-    /// In the clear.
-    Http,
-    /// In TLS.
-    Https,
-}
-
-impl Scheme {
-    /// What a URL begins with.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// What a new connection gets. Asked for at each, so that a reload changes it.
-#[derive(Debug, Clone)]
-pub struct Wire {
-    /// What bounds it.
-    pub limits: Limits,
-    /// Absent: in the clear.
-    pub tls: Option<Arc<ServerConfig>>,
-}
+pub use peer::{Peer, Scheme, Wire};
 
 /// Asks the accepting loops whether they still run. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -112,13 +76,6 @@ impl Drained {
             }
         }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Serving,
-    Draining,
-    Over,
 }
 
 /// How long to wait when the process is out of file descriptors.
@@ -237,12 +194,6 @@ impl Acceptor {
             }
         }
     }
-}
-
-/// What a connection holds while it is open.
-struct Place {
-    _slot: OwnedSemaphorePermit,
-    connection: OpenConnection,
 }
 
 fn is_the_clients(error: &std::io::Error) -> bool {

@@ -16,10 +16,11 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use serde_json::json;
 
+use super::body;
+use super::context::{Context, Trace};
 use super::error::Failure;
 use super::listener::Peer;
 use super::response::{self, Response};
-use super::{App, Trace, body};
 use crate::service::clients::{Credentials, Grant, Issue};
 
 /// Where it lies, whatever the base path is.
@@ -49,8 +50,8 @@ enum Refusal {
 }
 
 /// Answers a request to the token endpoint. Never caches: `response::finish` says so on every answer.
-pub(super) async fn token(
-    app: &App,
+pub(crate) async fn token(
+    context: &Context,
     parts: &Parts,
     body: &mut Incoming,
     peer: Peer,
@@ -62,7 +63,7 @@ pub(super) async fn token(
         *response.status_mut() = hyper::StatusCode::METHOD_NOT_ALLOWED;
         return response;
     }
-    match granted(app, parts, body, peer).await {
+    match granted(context, parts, body, peer).await {
         Ok(grant) => {
             tracing::info!(token = grant.name, "a client was given a token");
             let response = to_response(&grant);
@@ -74,7 +75,7 @@ pub(super) async fn token(
 }
 
 async fn granted(
-    app: &App,
+    context: &Context,
     parts: &Parts,
     body: &mut Incoming,
     peer: Peer,
@@ -97,13 +98,13 @@ async fn granted(
     }
     // Who asks comes before what for: nobody else learns which scopes there are.
     let (address, now) = (peer.remote.ip(), Instant::now());
-    let turn = app.throttle().turn(address, now).await;
-    let issued = app.service().issue(&credentials, form.get("scope"), app.now()).await;
+    let turn = context.throttle().turn(address, now).await;
+    let issued = context.service().issue(&credentials, form.get("scope"), context.now()).await;
     drop(turn);
     match issued.map_err(|error| Refusal::Other(Failure::from(error)))? {
         Issue::Granted(grant) => Ok(grant),
         Issue::WrongScope => Err(Refusal::Scope),
-        Issue::Unknown => Err(match app.throttle().failed(address, now) {
+        Issue::Unknown => Err(match context.throttle().failed(address, now) {
             Some(wait) => Refusal::Other(Failure::too_many_failures(wait)),
             None => Refusal::Client,
         }),

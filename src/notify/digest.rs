@@ -6,11 +6,8 @@ use serde_json::Value;
 
 use super::{Channels, Digest, Event, announce};
 use crate::clock::stamp;
-use crate::reconcile::cleanup::apply::JOB as CLEANUP;
+use crate::scheduler::CLEANUP;
 use crate::store::{Error, Store, Tx, audit, notices, runs};
-
-/// The job's name.
-pub const JOB: &str = "digest";
 
 const PREFIX: &str = "digest:";
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";

@@ -19,9 +19,9 @@ use super::{Channel, Event, install};
 use crate::clock::Clock;
 use crate::config::{Config, Cron, Notify};
 use crate::drift::Report;
-use crate::reconcile::stored;
 use crate::report::visible;
 use crate::store::notices::{self, Claimed, Outcome};
+use crate::store::reports;
 use crate::store::{Error, Store, runs};
 
 /// The outbox is looked at this often.
@@ -219,7 +219,7 @@ impl Sender {
             .store
             .read((run, self.zone), async |tx, (run, zone)| {
                 match runs::beginning(tx, run).await?.first() {
-                    Some(row) => stored::report(tx, row, *zone).await.map(Some),
+                    Some(row) => reports::report(tx, row, *zone).await.map(Some),
                     None => Ok(None),
                 }
             })

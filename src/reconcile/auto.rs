@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::Settings;
 use super::mend::{self, Hand, Mended};
-use super::run::Outcome;
+use super::outcome::Outcome;
 use crate::clock::{Clock, stamp};
 use crate::drift::{Finding, MANY_USERS, percent};
 use crate::service::Error;

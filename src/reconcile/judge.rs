@@ -1,12 +1,11 @@
 //! Whether a snapshot can be believed, and what a run came to. Pure.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::drift::{Count, Finding, Item, Kind, Rows, Scope, Verdict, percent};
+use crate::drift::{Finding, Item, Kind, Rows, Scope, Verdict, percent};
 
 /// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
 /// complete run's, `removed` what cleanup took out of the tables since, `floor` a share in percent.
@@ -125,41 +124,6 @@ pub fn verdict(findings: &[Item], blocked: &[String]) -> Verdict {
     } else {
         Verdict::Drift
     }
-}
-
-/// The findings by kind, in the order of reports; kinds of which there is nothing to say left out.
-pub fn counts(
-    findings: &[Item],
-    before: &BTreeMap<Kind, u64>,
-    resolved: &BTreeMap<Kind, u64>,
-) -> Vec<Count> {
-    Kind::ALL
-        .iter()
-        .copied()
-        .map(|kind| {
-            let of_kind = || findings.iter().filter(|item| item.finding.kind == kind);
-            let new = of_kind().filter(|item| item.new).count() as u64;
-            let now = of_kind().count() as u64;
-            let (persisting, resolved) =
-                (now - new, resolved.get(&kind).copied().unwrap_or_default());
-            // The last run need not have had an export, and then saw none of these.
-            let before = if Kind::OF_EXPORTS.contains(&kind) {
-                persisting + resolved
-            } else {
-                before.get(&kind).copied().unwrap_or_default()
-            };
-            Count {
-                kind,
-                now,
-                before,
-                new,
-                persisting,
-                resolved,
-                oldest: of_kind().map(|item| item.first_seen).min(),
-            }
-        })
-        .filter(|count| count.now + count.before + count.resolved > 0)
-        .collect()
 }
 
 #[cfg(test)]

@@ -14,11 +14,11 @@ pub mod judge;
 pub mod members;
 pub mod mend;
 pub mod names;
+mod outcome;
 pub mod run;
 pub mod scheduled;
 mod settings;
 pub mod snapshot;
 pub mod source;
-pub mod stored;
 
 pub use settings::Settings;

@@ -11,18 +11,16 @@ use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::compare::Export;
+use super::outcome::{Outcome, Past};
 use super::snapshot::{self, Progress, Seen};
-use super::{Settings, auto, judge, stored};
+use super::{Settings, auto, judge};
 use crate::clock::{Clock, stamp};
-use crate::drift::{
-    CleanupPlan, Coverage, Finding, Grace, Item, Kind, Report, Rows, Run, Scope, TrendPoint,
-    Verdict, report,
-};
+use crate::drift::{Report, Rows, Run};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
 use crate::store::cleanup::removed_since;
 use crate::store::lease::require;
-use crate::store::{Error, Store, Tx, findings, runs};
+use crate::store::{Error, Store, Tx, findings, reports, runs};
 
 /// The lease of runs.
 pub const LEASE: &str = "reconcile";
@@ -137,93 +135,13 @@ async fn leased(
     Ok(Report { next: settings.next(outcome.run.finished), zone: settings.zone, ..report })
 }
 
-/// What a run came to, before it is written.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    run: Run,
-    scope: Scope,
-    coverage: Coverage,
-    grace: Grace,
-    cleanup: CleanupPlan,
-    /// By fingerprint.
-    pub found: BTreeMap<String, Finding>,
-    /// What the run mended by itself.
-    restored: BTreeMap<String, Finding>,
-    incomplete: Vec<String>,
-    /// Why nothing was restored.
-    pub blocked: Vec<String>,
-    slot: Option<(&'static str, DateTime<Utc>)>,
-}
-
-impl Outcome {
-    fn unreadable(error: &Error) -> Self {
-        let why = format!("the database could not be read to the end: {error}");
-        Self { incomplete: vec![why], ..Self::default() }
-    }
-
-    fn is_complete(&self) -> bool {
-        self.incomplete.is_empty()
-    }
-
-    /// How many users Entra manages.
-    pub fn managed_users(&self) -> u64 {
-        let states = self.scope.links.get("User");
-        states.and_then(|states| states.get("managed")).copied().unwrap_or_default()
-    }
-
-    /// A finding was mended by the run itself.
-    pub fn restored(&mut self, id: &str) {
-        if let Some(finding) = self.found.remove(id) {
-            self.restored.insert(id.to_owned(), finding);
-            self.scope.restored += 1;
-        }
-    }
-
-    fn report(&self, mut items: Vec<Item>, past: Past) -> Report {
-        report::sort(&mut items);
-        let complete = self.is_complete();
-        let mut coverage = self.coverage;
-        coverage.change = past.percent.map(|before| coverage.percent - before);
-        let mut trend = past.trend;
-        let mut counts = Vec::new();
-        if complete {
-            counts = judge::counts(&items, &past.counts, &past.resolved);
-            let now = counts.iter().filter(|count| count.now > 0);
-            let now = now.map(|count| (count.kind, count.now)).collect();
-            trend.push(TrendPoint { at: self.run.finished, counts: now });
-        }
-        Report {
-            run: self.run.clone(),
-            verdict: if complete {
-                judge::verdict(&items, &self.blocked)
-            } else {
-                Verdict::Incomplete
-            },
-            reasons: self.incomplete.iter().chain(&self.blocked).cloned().collect(),
-            scope: self.scope.clone(),
-            coverage,
-            counts,
-            findings: items,
-            trend,
-            grace: self.grace,
-            cleanup: if complete {
-                self.cleanup.clone()
-            } else {
-                self.cleanup.clone().blocked("this run is incomplete")
-            },
-            next: None,
-            zone: chrono_tz::UTC,
-        }
-    }
-}
-
 /// Weighs what was read against the last complete run.
 async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc>) -> Outcome {
     let before = store
         .read(Arc::clone(&settings.layout), async |tx, layout| {
             let Some(run) = runs::last_complete(tx).await? else { return Ok(None) };
             let (users, members) = removed_since(tx, layout, run.started).await?;
-            Ok(Some((stored::scope(&run), Rows { users, teams: 0, members })))
+            Ok(Some((reports::scope(&run), Rows { users, teams: 0, members })))
         })
         .await;
     let (before, removed) = match before {
@@ -244,18 +162,6 @@ async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc
     Outcome { scope, coverage, grace, cleanup, found, incomplete, ..Outcome::default() }
 }
 
-/// What is known of earlier runs.
-#[derive(Default)]
-struct Past {
-    /// Findings by kind after the last complete run.
-    counts: BTreeMap<Kind, u64>,
-    /// Those that ended since.
-    resolved: BTreeMap<Kind, u64>,
-    /// Its coverage.
-    percent: Option<f64>,
-    trend: Vec<TrendPoint>,
-}
-
 /// The findings' lives, the run's row, and what it has to tell. Run twice it does the same, so that an unknown outcome of
 /// its commit needs no proof.
 async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Report, Error> {
@@ -265,7 +171,7 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
     let mut items = Vec::new();
     let mut ignored = 0;
     if outcome.is_complete() {
-        let unseen = stored::unseen(&outcome.scope);
+        let unseen = reports::unseen(&outcome.scope);
         let seen: Vec<_> = outcome.found.iter().chain(&outcome.restored).collect();
         findings::save(tx, &run.id, started, finished, &seen, unseen).await?;
         // Those that no run saw before: they end as they begin, and the run doesn't list them.
@@ -280,7 +186,7 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
             if open.ignored.is_some() {
                 ignored += 1;
             } else {
-                items.push(stored::item(open, started));
+                items.push(reports::item(open, started));
             }
         }
     }
@@ -294,7 +200,7 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
                 .await?;
         }
     }
-    runs::insert(tx, &stored::row(&report, outcome.slot.as_ref())).await?;
+    runs::insert(tx, &reports::row(&report, outcome.slot.as_ref())).await?;
     Ok(report)
 }
 
@@ -304,12 +210,12 @@ async fn past(tx: &mut Tx, outcome: &Outcome) -> Result<Past, Error> {
     let (started, finished) = (stamp(outcome.run.started), stamp(outcome.run.finished));
     let midnight = started.date().and_time(NaiveTime::MIN);
     let until = if outcome.is_complete() { midnight - TimeDelta::microseconds(1) } else { started };
-    let trend = stored::trend(tx, started, until).await?;
+    let trend = reports::trend(tx, started, until).await?;
     let Some(last) = runs::last_complete(tx).await? else { return Ok(Past::default()) };
     Ok(Past {
-        counts: stored::counts(&last),
+        counts: reports::counts(&last),
         resolved: findings::resolved_since(tx, last.finished, finished).await?,
-        percent: Some(stored::coverage(&last).percent),
+        percent: Some(reports::coverage(&last).percent),
         trend,
     })
 }

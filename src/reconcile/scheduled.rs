@@ -5,8 +5,6 @@
 
 mod files;
 
-pub use files::replace;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +20,9 @@ use crate::config::{Config, Cron};
 use crate::drift::Report;
 use crate::mapper::Layout;
 use crate::notify::digest;
-use crate::scheduler::{Job, Turn, Worker};
+use crate::scheduler::{CLEANUP, DIGEST, Job, RECONCILE, Turn, Worker};
 use crate::store::runs::{self, Keep};
 use crate::store::{Error, Store};
-
-/// The job's name in the log and in `scim_runs.job`.
-pub const JOB: &str = "reconcile";
 
 /// A little more than seven days.
 const WEEK: Duration = Duration::from_secs(8 * 86_400);
@@ -60,10 +55,10 @@ impl Reconciler {
     pub fn jobs(&self) -> Vec<Job> {
         let zone = self.settings.zone;
         let lines = [
-            (JOB, self.settings.schedule.clone()),
-            (cleanup::JOB, self.settings.cleanup_schedule.clone()),
+            (RECONCILE, self.settings.schedule.clone()),
+            (CLEANUP, self.settings.cleanup_schedule.clone()),
         ];
-        let lines = lines.into_iter().chain([(digest::JOB, self.digest.clone())]);
+        let lines = lines.into_iter().chain([(DIGEST, self.digest.clone())]);
         let job = |(name, cron): (_, Option<_>)| Some(Job { name, cron: cron?, zone });
         lines.filter_map(job).collect()
     }
@@ -118,7 +113,7 @@ impl Worker for Reconciler {
         job: &'static str,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, Error> {
-        if job == digest::JOB {
+        if job == DIGEST {
             return digest::last(&self.store, now).await;
         }
         let last = self
@@ -129,10 +124,10 @@ impl Worker for Reconciler {
     }
 
     async fn run(&self, job: &'static str, slot: DateTime<Utc>) -> Result<Turn, Error> {
-        if job == cleanup::JOB {
+        if job == CLEANUP {
             return cleanup::scheduled(&self.store, &self.settings, slot, &self.clock).await;
         }
-        if job == digest::JOB {
+        if job == DIGEST {
             digest::make(&self.store, &self.settings.channels, slot, (self.clock)()).await?;
             return Ok(Turn::Done);
         }

@@ -11,6 +11,7 @@ use crate::clock::stamp;
 use crate::config::{Cleanup, Config, Cron, Reconcile, Retention};
 use crate::mapper::Layout;
 use crate::notify::{self, Channels};
+use crate::scheduler::{CLEANUP, RECONCILE};
 use crate::store::grace::Due;
 
 /// The settings of runs.
@@ -69,6 +70,15 @@ impl Settings {
         let Some(schedule) = &self.cleanup_schedule else { return self.due(now) };
         let long_ago = back(now, Duration::from_secs(5 * 366 * 86_400));
         self.due(schedule.latest_within(long_ago, now, self.zone).unwrap_or(long_ago))
+    }
+
+    /// When the schedule next runs the reconciler and cleanup.
+    pub fn next_runs(&self, now: DateTime<Utc>) -> Vec<(&'static str, DateTime<Utc>)> {
+        let lines = [(RECONCILE, &self.schedule), (CLEANUP, &self.cleanup_schedule)];
+        let next = |(job, line): (_, &Option<Cron>)| {
+            Some((job, line.as_ref()?.next_after(now, self.zone)?))
+        };
+        lines.into_iter().filter_map(next).collect()
     }
 
     /// When the next scheduled run is.

@@ -38,6 +38,7 @@ mod pool;
 mod predicate;
 mod prove;
 mod relation;
+pub mod reports;
 pub mod resources;
 mod row;
 pub mod runs;

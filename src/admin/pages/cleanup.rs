@@ -49,7 +49,7 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
         Ok(found) => found,
         Err(response) => return response,
     };
-    let next = super::super::next_runs(request.admin.console.settings(), request.now);
+    let next = request.admin.console.settings().next_runs(request.now);
     let next = next.iter().find(|(job, _)| *job == "cleanup").map(|(_, at)| request.when(*at));
     let left = |all: usize| match all.saturating_sub(LISTED) {
         0 => String::new(),

@@ -318,7 +318,7 @@ fn facts(request: &Request<'_>, figures: &Figures) -> Vec<(&'static str, String)
             }
         },
     )];
-    let next = super::super::next_runs(console.settings(), request.now);
+    let next = console.settings().next_runs(request.now);
     for (label, job) in [("Next run", "reconcile"), ("Cleanup", "cleanup")] {
         let at = next.iter().find(|(name, _)| *name == job).map(|(_, at)| *at);
         let text = at.map_or_else(

@@ -1,16 +1,14 @@
 //! The demo's folder: its paths, its configuration file, its token's file. Opens no database.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::context::Loaded;
 use crate::cli::error::Error;
 use crate::config::{self, Config, DatabaseUrl};
-use crate::profile;
+use crate::{file, profile};
 
 /// Where everything lies; every path is absolute.
 #[derive(Debug, Clone)]
@@ -78,7 +76,7 @@ impl Place {
         ];
         let new = put_right(&old, &own);
         if new != old || !self.config.exists() {
-            write(&self.config, &new, 0o644).map_err(|error| failed("write", error))?;
+            file::replace(&self.config, &new).map_err(|error| failed("write", error))?;
         }
         let files: Vec<PathBuf> = before.iter().chain([&self.config]).cloned().collect();
         let config = config::load(&files, std::iter::empty::<(OsString, OsString)>())
@@ -126,7 +124,7 @@ impl Place {
     /// # Errors
     /// 1 when it can't be written.
     pub fn keep_token(&self, token: &str) -> Result<(), Error> {
-        write(&self.token, &format!("{token}\n"), 0o600)
+        file::replace(&self.token, &format!("{token}\n"))
             .map_err(|error| Error::failed(format!("can't write {}", self.token.display()), error))
     }
 }
@@ -164,26 +162,10 @@ fn put_right(text: &str, own: &[(&str, &str, String)]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Replaces a file in one step: nobody finds it half written, or readable for a moment.
-fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&new)?;
-    // The mode above holds only for a file that wasn't there.
-    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

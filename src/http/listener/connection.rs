@@ -22,7 +22,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::head::{self, Head, Watched};
 use super::open::{Activity, Running};
-use super::{Peer, Phase, Place, Wire};
+use super::peer::{Peer, Phase, Place, Wire};
 use crate::config::Limits;
 use crate::http::response::{self, Response};
 

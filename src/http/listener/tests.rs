@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::config::Limits;
 use crate::http::response;
 
 fn limits() -> Limits {

@@ -16,14 +16,11 @@ use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
 use crate::reconcile::Settings;
 use crate::reconcile::snapshot::Progress;
-use crate::scheduler::Turn;
+use crate::scheduler::{CLEANUP, Turn};
 use crate::service::{self};
 use crate::store::lease::require;
 use crate::store::runs::{self, RunRow};
 use crate::store::{Error, Store};
-
-/// The lease of cleanup, and its job's name.
-pub const JOB: &str = "cleanup";
 
 /// So many accounts in a row that can't be cleaned stop the run.
 const ERRORS_IN_A_ROW: usize = 5;
@@ -116,8 +113,8 @@ pub async fn scheduled(
         let started = clock();
         let (served, last) = store
             .read((stamp(slot), stamp(started)), async |tx, (slot, now)| {
-                let served = runs::served(tx, JOB, *slot, *now).await?;
-                Ok::<_, Error>((served, runs::last_of(tx, JOB).await?))
+                let served = runs::served(tx, CLEANUP, *slot, *now).await?;
+                Ok::<_, Error>((served, runs::last_of(tx, CLEANUP).await?))
             })
             .await?;
         if served {
@@ -154,7 +151,7 @@ async fn under_lease<Run>(store: &Store, work: impl FnOnce(Lease) -> Run) -> Res
 where
     Run: Future<Output = Result<Outcome, Error>>,
 {
-    Ok(match lease::under_lease(store, JOB, &lease::holder(), work).await? {
+    Ok(match lease::under_lease(store, CLEANUP, &lease::holder(), work).await? {
         Leased::Ran(outcome) => outcome,
         Leased::Held { by, until } => Outcome::Held { by, until },
     })
@@ -295,14 +292,14 @@ async fn record(
             "failed": failed,
             "stopped": applied.and_then(|applied| applied.stopped.clone()),
         }),
-        job: Some(JOB.to_owned()),
+        job: Some(CLEANUP.to_owned()),
         slot: slot.map(stamp),
     };
     let channels = Channels::clone(&settings.channels);
     store
         .write((row, event, channels), async |tx, (row, event, channels)| {
             runs::delete(tx, &row.id).await?;
-            if is_worth_a_word(row) && !same(runs::last_of(tx, JOB).await?.as_ref(), row) {
+            if is_worth_a_word(row) && !same(runs::last_of(tx, CLEANUP).await?.as_ref(), row) {
                 let occasion = format!("cleanup:{}", row.id);
                 notify::announce(tx, channels, &occasion, event, row.started.and_utc()).await?;
             }

@@ -11,12 +11,12 @@ use crate::drift::Verdict;
 use crate::drift::plan::{Candidate, Plan, Policy, Successor, Usage, plan};
 use crate::mapper::{self, Layout, Reading, Record};
 use crate::reconcile::settings::back;
-use crate::reconcile::{Settings, judge, stored};
+use crate::reconcile::{Settings, judge};
 use crate::scim::{ResourceType, schema};
 use crate::store::cleanup;
 use crate::store::leavers::{self, Leaver, Wanted};
 use crate::store::resources::{self, Window};
-use crate::store::{Error, Tx, runs, snapshot};
+use crate::store::{Error, Tx, reports, runs, snapshot};
 
 /// The plan as of now.
 pub async fn plan_now(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> Result<Plan, Error> {
@@ -244,7 +244,7 @@ async fn obstacles(
     if let Some(last) = runs::last(tx).await?
         && last.verdict == Verdict::Incomplete.as_str()
     {
-        let why = stored::reasons(&last).join("; ");
+        let why = reports::reasons(&last).join("; ");
         obstacles.push(format!("{}: {why}", judge::INCOMPLETE));
     }
     Ok(obstacles)

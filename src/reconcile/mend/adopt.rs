@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Hand, Mended, locked, membership, note, only};
+use super::hand::{Hand, Mended, locked, membership, note, only};
 use crate::drift::{Finding, Kind};
 use crate::mapper::{self, Reading, Record};
 use crate::scim::ResourceType;

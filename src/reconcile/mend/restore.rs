@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Hand, Mended, key, locked, membership, note, only, value_of};
+use super::hand::{Hand, Mended, key, locked, membership, note, only, value_of};
 use crate::drift::{Finding, Kind};
 use crate::mapper::{self, Assignment, Cell, Columns, LinkState, Record, Stamp};
 use crate::scim::{AttributePath, Resource, ResourceType};

@@ -8,11 +8,11 @@ use std::path::Path;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::drift::Report;
+use crate::file::{PART, replace};
 use crate::report::{self, Format};
 
 const PREFIX: &str = "drift-";
 const LATEST: &str = "latest.html";
-const PART: &str = ".part";
 const TIME: &str = "%Y%m%dT%H%M%SZ";
 
 /// Writes the report's files.
@@ -31,21 +31,6 @@ fn write_all(folder: &Path, report: &Report) -> io::Result<()> {
     replace(&folder.join(format!("{name}.html")), &page)?;
     replace(&folder.join(LATEST), &page)?;
     replace(&folder.join(format!("{name}.json")), &report::render(report, Format::Json))
-}
-
-/// Writes a file as a whole: whoever reads it sees the old content or the new, never half of one.
-///
-/// # Errors
-/// When it can't be written; then the old content is still there.
-pub fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}{PART}", std::process::id()));
-    let part = file.with_file_name(name);
-    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, file));
-    if written.is_err() {
-        drop(std::fs::remove_file(&part));
-    }
-    written
 }
 
 /// Removes the files of runs before a time, and what a killed agent had begun to write before it;
@@ -71,7 +56,7 @@ fn began(name: &str) -> Option<NaiveDateTime> {
     NaiveDateTime::parse_from_str(stem, TIME).ok().filter(|_| ours)
 }
 
-/// Whether [`replace`] would have renamed it.
+/// Whether it is one that was never whole.
 fn is_part(name: &str) -> bool {
     name.ends_with(PART) && (name.starts_with(PREFIX) || name.starts_with(LATEST))
 }

@@ -1,5 +1,6 @@
-//! Runs and findings as they are kept, and back: a report of an earlier run is made from its row and
-//! from the findings that were open then, of which only what a run last saw is kept.
+//! Reports as they are kept, and back: a report of an earlier run is made from its row and from the
+//! findings that were open then, of which only what a run last saw is kept. Knows no SQL: that is
+//! `runs`' and `findings`'.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,11 @@ use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::judge;
+use super::findings::{self, Stored};
+use super::runs::{self, RunRow};
+use super::{Error, Tx};
 use crate::clock::stamp;
 use crate::drift::{Count, Coverage, Item, Kind, Report, Run, Scope, TrendPoint, Verdict, report};
-use crate::store::findings::{self, Stored};
-use crate::store::runs::{self, RunRow};
-use crate::store::{Error, Tx};
 
 /// A run's row.
 pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> RunRow {
@@ -117,7 +117,7 @@ pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error
     }
     report::sort(&mut items);
     Ok(Report {
-        counts: judge::counts(&items, &before(run), &resolved(run)),
+        counts: report::counts(&items, &before(run), &resolved(run)),
         findings: items,
         trend: trend(tx, run.started, run.started).await?,
         ..summary(run, zone)

@@ -1,0 +1,145 @@
+//! Who mends a finding, what came of it, and what restoring and adopting have in common: the row,
+//! locked and read again, and the audit row.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::clock::stamp;
+use crate::drift::finding::{Finding, member_of};
+use crate::mapper::{self, Cell, Layout, Record};
+use crate::scim::ResourceType;
+use crate::service::{Error, audit};
+use crate::store::audit::{self as audit_rows, AuditRow};
+use crate::store::resources::{self, Lock};
+use crate::store::{Tx, memberships};
+
+/// Who mends, and when.
+#[derive(Debug, Clone)]
+pub struct Hand {
+    /// The install.
+    pub layout: Arc<Layout>,
+    /// The time of the mending.
+    pub now: DateTime<Utc>,
+    /// Names the occasion in the audit: a run's id, or one of a command.
+    pub occasion: String,
+    /// Who, for the audit: `drift restore`, `reconcile.auto`.
+    pub by: &'static str,
+}
+
+impl Hand {
+    /// A person's hand, at the command line.
+    pub fn of_command(layout: Arc<Layout>, by: &'static str, now: DateTime<Utc>) -> Self {
+        Self { layout, now, occasion: Uuid::now_v7().to_string(), by }
+    }
+
+    pub(super) fn stamp(&self) -> NaiveDateTime {
+        stamp(self.now)
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mended {
+    /// Written; what was done, in a few words.
+    Done(String),
+    /// The tables no longer differ: nothing was written.
+    NoLonger(String),
+    /// It can't be done; why, and what to do instead.
+    Refused(String),
+}
+
+impl Mended {
+    pub(super) fn done(what: impl Into<String>) -> Self {
+        Self::Done(what.into())
+    }
+
+    pub(super) fn no_longer(why: impl Into<String>) -> Self {
+        Self::NoLonger(why.into())
+    }
+
+    pub(super) fn refused(why: impl Into<String>) -> Self {
+        Self::Refused(why.into())
+    }
+}
+
+/// The key of the finding's resource.
+pub(super) fn key(hand: &Hand, kind: ResourceType, id: &str) -> Result<Cell, Error> {
+    hand.layout
+        .key(kind, id)
+        .ok_or_else(|| Error::Internal(format!("`{id}` is no key of a {kind}").into()))
+}
+
+/// The finding's row with its link, locked.
+pub(super) async fn locked(
+    tx: &mut Tx,
+    hand: &Hand,
+    finding: &Finding,
+) -> Result<Option<Record>, Error> {
+    let (Some(kind), Some(id)) = (finding.resource, &finding.scim_id) else { return Ok(None) };
+    let key = key(hand, kind, id)?;
+    Ok(resources::by_key(tx, &hand.layout, kind, &key, Lock::Update).await?)
+}
+
+/// Appends the audit row of a mending.
+pub(super) async fn note(
+    tx: &mut Tx,
+    hand: &Hand,
+    operation: &str,
+    finding: &Finding,
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+) -> Result<(), Error> {
+    let (before, after) = audit::differences(&before, &after);
+    let row = AuditRow {
+        id: Uuid::now_v7().to_string(),
+        time: hand.stamp(),
+        request_id: hand.occasion.clone(),
+        token: None,
+        operation: operation.to_owned(),
+        resource_type: finding.resource.map(|kind| kind.as_str().to_owned()),
+        resource: finding.scim_id.clone(),
+        before,
+        after,
+        outcome: "done".to_owned(),
+        detail: Some(format!("{}: {} {}", hand.by, finding.kind.as_str(), finding.fingerprint())),
+    };
+    Ok(audit_rows::append(tx, &row).await?)
+}
+
+/// One attribute as an object, for the audit.
+pub(super) fn only(attribute: &str, value: &Value) -> Map<String, Value> {
+    Map::from_iter([(attribute.to_owned(), value.clone())])
+}
+
+/// A membership's team and user, and whether kpifire has it and Entra asserted it.
+pub(super) struct Membership {
+    pub(super) team: Cell,
+    pub(super) user: String,
+    pub(super) legacy: bool,
+    pub(super) desired: bool,
+}
+
+pub(super) async fn membership(
+    tx: &mut Tx,
+    hand: &Hand,
+    finding: &Finding,
+) -> Result<Membership, Error> {
+    let user = finding.attribute.as_deref().and_then(member_of);
+    let (Some(team), Some(user)) = (&finding.scim_id, user) else {
+        return Err(Error::Internal("a membership's finding names no membership".into()));
+    };
+    let team = key(hand, ResourceType::Group, team)?;
+    // Who writes the team's memberships locks the team's row first.
+    resources::by_key(tx, &hand.layout, ResourceType::Group, &team, Lock::Update).await?;
+    let (legacy, desired) = memberships::exists(tx, &hand.layout, &team, &user).await?;
+    Ok(Membership { team, user, legacy, desired })
+}
+
+/// What a record says of one attribute, or null.
+pub(super) fn value_of(hand: &Hand, kind: ResourceType, record: &Record, attribute: &str) -> Value {
+    let field = hand.layout.resource(kind).named(attribute);
+    field.map(|field| mapper::reading(field, record).to_value()).unwrap_or_default()
+}
