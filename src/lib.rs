@@ -11,7 +11,7 @@
 //! runs find) lie below all that speak of them. Rooms and files need each other in one direction:
 //! `tests/architecture/circles.rs` follows every name to the file that defines it and finds no circle.
 //!
-//! Invariants, of which `tests/architecture.rs` reads the first, second, fourth and ninth off the sources:
+//! Invariants, of which `tests/architecture.rs` reads the first, second, fourth, ninth and tenth off the sources:
 //!
 //! 1. [`scim`], [`mapper`], [`drift`], [`report`] and the pure parts of [`profile`], [`notify`] and [`reconcile`]
 //!    do no IO, know no SQL and read no clock; `now` is an argument.
@@ -29,6 +29,7 @@
 //! 8. All state is in the database: any number of agents may run on one database.
 //! 9. Only `store/schema.rs` says which columns a sidecar table has; a row that does not decode is an
 //!    error.
+//! 10. A cause, a kind, a reason is a type until a renderer makes it words; no code reads words back.
 
 pub mod admin;
 pub mod backup;

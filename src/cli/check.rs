@@ -51,14 +51,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         let fold =
             |column: &str| store.fold_expression(column).unwrap_or_else(|| column.to_owned());
         let mut findings = prove(&loaded.profile, &catalogue, fold);
-        findings
-            .extend(store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?);
-        let migrated = |it: &Finding| it.subject == "sidecar" && it.severity == Severity::Ok;
+        let live = store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?;
+        findings.extend(live.findings);
         // It reads the sidecar's tables.
-        let barred = |it: &Finding| {
-            it.subject.starts_with("grants on scim_") && it.severity == Severity::Error
-        };
-        if findings.iter().any(migrated) && !findings.iter().any(barred) {
+        if live.sidecar {
             let proved = auth::prove(&loaded.config.auth, &store, Utc::now()).await;
             findings.extend(proved.map_err(|error| {
                 Error::service("tokens and clients could not be examined", error)

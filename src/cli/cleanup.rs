@@ -13,7 +13,7 @@ use super::progress::Watched;
 use super::{output, time};
 use crate::clock::{stamp, system_clock};
 use crate::drift::Verdict;
-use crate::drift::plan::{Plan, Readiness, Stage, by_stage, counted};
+use crate::drift::plan::{Plan, Readiness, Stage, Threshold, by_stage, counted};
 use crate::mapper::{Layout, Record};
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
@@ -141,7 +141,8 @@ fn show(plan: &Plan, format: Format, out: &mut dyn Write) -> io::Result<()> {
     for it in &plan.deferred {
         rows.object(|| json!(typed("deferral", it)))?;
         let name = it.name.as_deref().unwrap_or_default();
-        rows.cells(|| [it.stage.as_str(), &it.scim_id, name, "", "", &it.reason])?;
+        let reason = it.reason.to_string();
+        rows.cells(|| [it.stage.as_str(), &it.scim_id, name, "", "", &reason])?;
     }
     rows.end()
 }
@@ -152,9 +153,9 @@ fn text(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {}", visible(reason))?;
     }
     for threshold in &plan.thresholds {
-        let unit = if threshold.name.contains("percent") { " %" } else { "" };
-        let (count, limit) = (threshold.count, threshold.limit);
-        writeln!(out, "  {}: {count}{unit} of {limit}{unit}", threshold.name)?;
+        let Threshold { name, count, limit } = threshold;
+        let (name, unit) = (name.as_str(), name.unit());
+        writeln!(out, "  {name}: {count}{unit} of {limit}{unit}")?;
     }
     if plan.steps.is_empty() {
         writeln!(out, "\nNothing is due.")?;
@@ -172,7 +173,8 @@ fn text(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
         output::write_table(out, ["STAGE", "ID", "NAME", "DEFERRED BECAUSE"], || {
             plan.deferred.iter().map(|it| {
-                [it.stage.as_str(), &it.scim_id, it.name.as_deref().unwrap_or("-"), &it.reason]
+                let (name, reason) = (it.name.as_deref().unwrap_or("-"), it.reason.to_string());
+                [it.stage.as_str(), &it.scim_id, name, &reason]
                     .map(|cell| visible(cell).into_owned())
             })
         })?;

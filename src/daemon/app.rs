@@ -47,6 +47,7 @@ impl App {
 
     /// The same with another service and other settings: what a reload makes. Who failed to
     /// authenticate isn't forgotten, nor who is being answered.
+    #[must_use]
     pub fn reloaded(&self, service: Service, settings: Settings, admin: Admin) -> Self {
         let (new, old) = (settings.limits.concurrent_requests, self.limits().concurrent_requests);
         let running =

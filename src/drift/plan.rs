@@ -3,6 +3,8 @@
 //! A plan names every account and step, so that it can be read first, and has a hash, so that what
 //! was read is what is done.
 
+mod reason;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use strum::{EnumString, IntoStaticStr};
 
+pub use self::reason::{Cause, Reason};
 use super::share::{MANY_USERS, percent};
 
 /// A step on a disabled user's way out.
@@ -57,8 +60,8 @@ pub struct Candidate {
     pub name: Option<String>,
     /// When Entra disabled the user: the clock's start.
     pub disabled_at: DateTime<Utc>,
-    /// Why nothing may be done to the account, if so: `held: …`, `protected`, `reactivated: …`.
-    pub barred: Option<String>,
+    /// Why nothing may be done to the account, if so.
+    pub barred: Option<Reason>,
     /// Whether personal data is gone already.
     pub anonymised: bool,
     /// Memberships in kpifire.
@@ -84,7 +87,18 @@ pub enum Successor {
     /// This user: id and name.
     User(String, String),
     /// Nobody, and why.
-    None(String),
+    None(NoSuccessor),
+}
+
+/// Why nobody takes over where no manager can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoSuccessor {
+    /// `cleanup.transfer_to` names nobody.
+    Unnamed,
+    /// It names the leaver.
+    Leaver,
+    /// It names this, which is no active user.
+    Unknown(String),
 }
 
 /// What the configuration allows.
@@ -148,14 +162,51 @@ pub struct Deferral {
     /// userName.
     pub name: Option<String>,
     /// Why.
-    pub reason: String,
+    pub reason: Reason,
+}
+
+/// Which limit, and over which time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// Accounts now.
+    #[serde(rename = "cleanup.max_count in this run")]
+    CountNow,
+    /// Accounts in a week.
+    #[serde(rename = "cleanup.max_count in 7 days")]
+    CountInWeek,
+    /// Their share in the managed users now.
+    #[serde(rename = "cleanup.max_percent in this run")]
+    PercentNow,
+    /// Their share in a week.
+    #[serde(rename = "cleanup.max_percent in 7 days")]
+    PercentInWeek,
+}
+
+impl Limit {
+    /// Its name in plans.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CountNow => "cleanup.max_count in this run",
+            Self::CountInWeek => "cleanup.max_count in 7 days",
+            Self::PercentNow => "cleanup.max_percent in this run",
+            Self::PercentInWeek => "cleanup.max_percent in 7 days",
+        }
+    }
+
+    /// What stands behind its numbers.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::CountNow | Self::CountInWeek => "",
+            Self::PercentNow | Self::PercentInWeek => " %",
+        }
+    }
 }
 
 /// A limit and how much of it the plan takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// Which.
-    pub name: String,
+    pub name: Limit,
     /// Accounts, or their share in percent.
     #[serde(serialize_with = "short")]
     pub count: f64,
@@ -248,6 +299,7 @@ pub fn plan(
 
 fn over(threshold: &Threshold) -> String {
     let Threshold { name, count, limit } = threshold;
+    let name = name.as_str();
     format!("{name}: {count} of {limit}; nothing is done over a threshold")
 }
 
@@ -288,7 +340,7 @@ fn of_account(
     }
 }
 
-fn defer(candidate: &Candidate, stage: Stage, reason: String) -> Deferral {
+fn defer(candidate: &Candidate, stage: Stage, reason: Reason) -> Deferral {
     let (scim_id, name) = (candidate.id.clone(), candidate.name.clone());
     Deferral { stage, scim_id, name, reason }
 }
@@ -321,7 +373,7 @@ fn due(candidate: &Candidate, policy: &Policy, now: DateTime<Utc>) -> Vec<(Stage
 }
 
 /// What a stage changes; `None` where there is nothing to do.
-fn detail(candidate: &Candidate, stage: Stage) -> Result<Option<String>, String> {
+fn detail(candidate: &Candidate, stage: Stage) -> Result<Option<String>, Reason> {
     match stage {
         Stage::Strip => Ok(Some(format!("{} memberships", candidate.memberships))),
         Stage::Transfer => {
@@ -337,18 +389,35 @@ fn detail(candidate: &Candidate, stage: Stage) -> Result<Option<String>, String>
             let owned = owned.join(", ");
             match &candidate.successor {
                 Successor::User(id, name) => Ok(Some(format!("{owned} to {name} ({id})"))),
-                Successor::None(why) => Err(format!("owns {owned}, and {why}")),
+                Successor::None(why) => Err(no_successor(&owned, why)),
             }
         }
         Stage::Anonymise => Ok(Some("personal data replaced".to_owned())),
         Stage::Delete if candidate.referenced_by.is_empty() => {
             Ok(Some("the row removed".to_owned()))
         }
-        Stage::Delete => Err(format!(
-            "referenced: foreign keys of {} point at the row",
-            candidate.referenced_by.join(", ")
-        )),
+        Stage::Delete => Err(referenced(&candidate.referenced_by.join(", "))),
     }
+}
+
+/// What the user owns would be nobody's.
+fn no_successor(owned: &str, why: &NoSuccessor) -> Reason {
+    let sentence = |why| Cause::NoSuccessor(format!("owns {owned}, and {why}"));
+    match why {
+        NoSuccessor::Unnamed => {
+            sentence("has no manager in kpifire, and cleanup.transfer_to names nobody").into()
+        }
+        NoSuccessor::Leaver => sentence("cleanup.transfer_to names the leaver").into(),
+        NoSuccessor::Unknown(wanted) => Reason::new(
+            sentence("cleanup.transfer_to"),
+            format!("`{wanted}` is no active user of kpifire"),
+        ),
+    }
+}
+
+/// Foreign keys of these tables point at the row.
+pub fn referenced(tables: &str) -> Reason {
+    Reason::new(Cause::Referenced, format!("foreign keys of {tables} point at the row"))
 }
 
 fn thresholds(steps: &[Step], policy: &Policy, usage: &Usage) -> Vec<Threshold> {
@@ -358,26 +427,20 @@ fn thresholds(steps: &[Step], policy: &Policy, usage: &Usage) -> Vec<Threshold> 
     let again = accounts.iter().filter(|id| usage.week.contains(**id)).count();
     let (now, week) = (accounts.len() as u64, (accounts.len() + usage.week.len() - again) as u64);
     #[expect(clippy::cast_precision_loss, reason = "accounts are far below 2^52")]
-    let count = |name: &str, count: u64| Threshold {
-        name: name.to_owned(),
-        count: count as f64,
-        limit: policy.max_count as f64,
-    };
-    let mut thresholds = vec![
-        count("cleanup.max_count in this run", now),
-        count("cleanup.max_count in 7 days", week),
-    ];
+    let count =
+        |name, count: u64| Threshold { name, count: count as f64, limit: policy.max_count as f64 };
+    let mut thresholds = vec![count(Limit::CountNow, now), count(Limit::CountInWeek, week)];
     if usage.managed >= MANY_USERS {
-        let share = |name: &str, count| {
+        let share = |name, count| {
             let (exact, limit) = (percent(count, usage.managed), policy.max_percent);
             let short = (exact * 10.0).round() / 10.0;
             // What is just over the limit must not come out as the limit.
             let over = exact > limit && short <= limit;
             let count = if over { (exact * 1000.0).ceil() / 1000.0 } else { short };
-            Threshold { name: name.to_owned(), count, limit }
+            Threshold { name, count, limit }
         };
-        thresholds.push(share("cleanup.max_percent in this run", now));
-        thresholds.push(share("cleanup.max_percent in 7 days", week));
+        thresholds.push(share(Limit::PercentNow, now));
+        thresholds.push(share(Limit::PercentInWeek, week));
     }
     thresholds
 }

@@ -69,6 +69,7 @@ impl Context {
 
     /// The same with another service and other settings: what a reload makes. Who failed to
     /// authenticate isn't forgotten.
+    #[must_use]
     pub fn reloaded(&self, service: Service, settings: Settings) -> Self {
         let (clock, throttle) = (Arc::clone(&self.clock), Arc::clone(&self.throttle));
         Self { service, settings, clock, throttle }

@@ -137,8 +137,12 @@ impl From<service::Error> for Failure {
             service::Error::Scim(error) => {
                 // The detail may quote what the client sent, so it stays out of the ordinary log.
                 tracing::debug!(status = error.status, detail = %error.detail, "refused");
-                // The only refusal that time mends is the guard's.
-                let retry_after = (error.status == 503).then_some(service::guard::RETRY_AFTER);
+                Self::from(error)
+            }
+            service::Error::Guarded(error) => {
+                tracing::debug!(status = error.status, detail = %error.detail, "refused");
+                // The only refusal that time mends.
+                let retry_after = Some(service::guard::RETRY_AFTER);
                 Self { retry_after, ..Self::from(error) }
             }
             service::Error::Unavailable { retry_after, source } => {

@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::profile::catalogue::{self, Database, Kind, Table};
+use crate::profile::catalogue::{self, Database, Table};
 use crate::profile::model::TableName;
 
 /// A column of a relation: what the catalogue says of it, and how statements spell it.
@@ -13,8 +13,8 @@ pub struct Column {
     described: catalogue::Column,
     /// Its name, quoted.
     pub(crate) spelled: String,
-    /// The type that a bound value must be cast to, where the database takes it in no other form.
-    pub(crate) cast: Option<String>,
+    /// Which database it is of.
+    pub(crate) database: Database,
 }
 
 impl Deref for Column {
@@ -27,15 +27,8 @@ impl Deref for Column {
 
 impl Column {
     fn new(database: Database, described: &catalogue::Column) -> Self {
-        // No cast to a character type: one with a length would cut the value short in silence.
-        let cast = database == Database::Postgres
-            && (!described.enum_values.is_empty()
-                || matches!(described.kind, Kind::Uuid | Kind::Date | Kind::Other | Kind::Number));
-        Self {
-            spelled: quoted(database, &described.name),
-            cast: cast.then(|| described.type_name.clone()),
-            described: described.clone(),
-        }
+        let spelled = quoted(database, &described.name);
+        Self { spelled, database, described: described.clone() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::drift::plan::Deferral;
+use crate::drift::plan::{Deferral, Reason};
 use crate::drift::{Report, Severity, Verdict};
 
 /// Something that people are told of.
@@ -105,7 +105,7 @@ pub struct Failure {
     /// What was to be done.
     pub stage: String,
     /// Why it could not be.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 /// Failures that are listed.
@@ -142,7 +142,7 @@ impl Event {
 impl Cleanup {
     /// The accounts among what was deferred on which something failed.
     pub fn failures(deferred: &[Deferral]) -> (u64, Vec<Failure>) {
-        let failed = || deferred.iter().filter(|it| it.reason.starts_with("error:"));
+        let failed = || deferred.iter().filter(|it| it.reason.failed());
         let listed = failed().take(FAILURES).map(|it| Failure {
             scim_id: it.scim_id.clone(),
             stage: it.stage.as_str().to_owned(),

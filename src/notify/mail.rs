@@ -124,7 +124,7 @@ fn is_of_a_recipient(error: &lettre::transport::smtp::Error) -> bool {
 /// With what the library leaves for the reader to guess.
 fn explained(error: &lettre::transport::smtp::Error) -> String {
     let text = error.to_string().replacen("Connection error: Connection error", "no connection", 1);
-    if text.contains("certificate") {
+    if is_of_a_certificate(error) {
         format!(
             "{text}: this machine's authorities must vouch for the server's certificate, under the \
              name in notify.smtp.url"
@@ -132,6 +132,22 @@ fn explained(error: &lettre::transport::smtp::Error) -> String {
     } else {
         text
     }
+}
+
+/// Whether TLS refused the server's certificate: the library hands rustls' error on inside of others.
+fn is_of_a_certificate(error: &lettre::transport::smtp::Error) -> bool {
+    let refused = |it: &(dyn std::error::Error + 'static)| {
+        matches!(it.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+    };
+    let mut cause = std::error::Error::source(error);
+    while let Some(it) = cause {
+        let inner = it.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if refused(it) || inner.is_some_and(|inner| refused(inner)) {
+            return true;
+        }
+        cause = it.source();
+    }
+    false
 }
 
 fn said(response: &Response) -> String {

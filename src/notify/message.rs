@@ -100,13 +100,12 @@ pub fn compose(event: &Event, facts: &Facts) -> Message {
     Message { id: facts.id.clone(), subject, text, lines, attachment, json }
 }
 
-/// What an operator wrote, or a database said, may name anybody: the cause alone stays.
+/// Without what may name somebody.
 fn masked(event: &Event) -> Event {
     let mut event = event.clone();
     if let Event::Cleanup(cleanup) = &mut event {
         for failure in &mut cleanup.failures {
-            let cause = failure.reason.split(':').next().unwrap_or_default();
-            failure.reason = cause.to_owned();
+            failure.reason = failure.reason.masked();
         }
     }
     event
@@ -288,7 +287,8 @@ fn mail(
 ) -> String {
     let mut lines = told.to_vec();
     let worst = listed(report, IN_MAIL);
-    if worst.iter().any(|line| line.contains("kpifire-scim drift")) {
+    let items = report.map(|report| brief::worst(report, IN_MAIL)).unwrap_or_default();
+    if items.iter().any(|item| item.command.is_some()) {
         lines.push(String::new());
         lines.extend(brief::legend());
     }

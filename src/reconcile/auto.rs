@@ -6,15 +6,12 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::Settings;
-use super::mend::{self, Hand, Mended};
+use super::mend::{self, By, Hand, Mended};
 use super::outcome::Outcome;
 use crate::clock::{Clock, stamp};
 use crate::drift::{Finding, MANY_USERS, percent};
 use crate::service::Error;
 use crate::store::{Store, audit, findings};
-
-/// Who, in the audit.
-const BY: &str = "reconcile.auto";
 
 /// Restores what may be; what was restored is taken out of what was found.
 pub(super) async fn restore(
@@ -47,7 +44,7 @@ pub(super) async fn restore(
             layout: Arc::clone(&settings.layout),
             now: clock(),
             occasion: run.to_owned(),
-            by: BY,
+            by: By::Auto,
         };
         match one(store, hand, id.clone(), finding).await {
             Ok(Mended::Done(_)) => outcome.restored(&id),
@@ -78,8 +75,11 @@ async fn over(
     clock: &Clock,
 ) -> Result<Option<String>, crate::store::Error> {
     let week = stamp(clock() - TimeDelta::days(7));
-    let before =
-        store.read(week, async |tx, week| audit::count_by(tx, "restore", BY, *week).await).await?;
+    let before = store
+        .read(week, async |tx, week| {
+            audit::count_beginning(tx, "restore", By::Auto.beginning(), *week).await
+        })
+        .await?;
     let count = due.len() as u64 + before;
     let cleanup = &settings.cleanup;
     let of = format!("{} to restore now and {before} in the last 7 days", due.len());

@@ -18,7 +18,7 @@ use crate::store::{Store, Tx};
 use hand::{note, only};
 
 pub use adopt::adopt;
-pub use hand::{Hand, Mended};
+pub use hand::{By, Hand, Mended};
 pub use restore::restore;
 
 /// What an operator asks for.
@@ -31,10 +31,10 @@ pub enum Action {
 }
 
 impl Action {
-    fn by(self) -> &'static str {
+    fn by(self) -> By {
         match self {
-            Self::Restore => "drift restore",
-            Self::Adopt => "drift adopt",
+            Self::Restore => By::Restore,
+            Self::Adopt => By::Adopt,
         }
     }
 
@@ -92,7 +92,7 @@ pub async fn ignore(
     reason: Option<String>,
     now: DateTime<Utc>,
 ) -> Result<Mended, Error> {
-    let context = (Hand::of_command(layout, "drift ignore", now), id.to_owned(), reason);
+    let context = (Hand::of_command(layout, By::Ignore, now), id.to_owned(), reason);
     store
         .write(context, async |tx, (hand, id, reason)| {
             let stored = match open(tx, id).await? {

@@ -326,8 +326,8 @@ async fn overdue(
     let late = grace::overdue(tx, layout, settings.overdue(now)).await?;
     let ids: Vec<String> = late.iter().map(|it| it.id.clone()).collect();
     let labels: BTreeMap<_, _> = rows::labels(tx, layout, ResourceType::User, &ids).await?;
-    let reasons: BTreeMap<&str, &str> =
-        plan.deferred.iter().map(|it| (it.scim_id.as_str(), it.reason.as_str())).collect();
+    let reasons: BTreeMap<&str, String> =
+        plan.deferred.iter().map(|it| (it.scim_id.as_str(), it.reason.to_string())).collect();
     let otherwise = why_late(settings, plan);
     Ok(late
         .into_iter()
@@ -339,7 +339,7 @@ async fn overdue(
                 "anonymise" => "personal data",
                 _ => "the row",
             };
-            let reason = reasons.get(it.id.as_str()).copied().unwrap_or(&otherwise);
+            let reason = reasons.get(it.id.as_str()).unwrap_or(&otherwise);
             Finding {
                 kind: Kind::OverdueCleanup,
                 resource: Some(ResourceType::User),

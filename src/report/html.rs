@@ -346,7 +346,7 @@ impl Cleanup {
             name: shown(deferral.name.as_deref().unwrap_or_default()),
             id: shown(&deferral.scim_id),
             stage: deferral.stage.as_str(),
-            reason: shown(&deferral.reason),
+            reason: shown(&deferral.reason.to_string()),
         });
         let more = plan.deferred_count.saturating_sub(plan.deferred.len() as u64);
         Some(Self {

@@ -31,9 +31,7 @@ pub fn masked(report: &Report) -> Report {
     }
     for deferral in &mut report.cleanup.deferred {
         deferral.name = deferral.name.as_deref().map(mask);
-        // What an operator wrote, or a database said, may name anybody.
-        let cause = deferral.reason.split(':').next().unwrap_or_default();
-        deferral.reason = cause.to_owned();
+        deferral.reason = deferral.reason.masked();
     }
     report
 }

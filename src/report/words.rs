@@ -369,8 +369,8 @@ pub(super) fn cleanup(report: &Report) -> String {
 
 /// A threshold: `cleanup.max_count in 7 days 12 of 25`, `… 1.4 % of 5 %`.
 pub(crate) fn threshold(threshold: &Threshold) -> String {
-    let unit = if threshold.name.contains("percent") { " %" } else { "" };
     let Threshold { name, count, limit } = threshold;
+    let (name, unit) = (name.as_str(), name.unit());
     format!("{name} {count}{unit} of {limit}{unit}")
 }
 

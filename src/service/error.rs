@@ -15,6 +15,9 @@ pub enum Error {
     /// The request's fault: the client is told why.
     #[error("{}", .0.detail)]
     Scim(scim::Error),
+    /// The guard against mass disabling refuses for now; the client is told why.
+    #[error("{}", .0.detail)]
+    Guarded(scim::Error),
     /// The database can't be had at the moment.
     #[error("the database is unavailable")]
     Unavailable {
@@ -47,14 +50,14 @@ impl From<scim::Error> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error.kind() {
-            ErrorKind::Lost => {
+            ErrorKind::Lost | ErrorKind::ReadOnly | ErrorKind::Timeout => {
                 Self::Unavailable { retry_after: Duration::from_secs(5), source: Box::new(error) }
             }
             ErrorKind::Conflict => {
                 Self::Unavailable { retry_after: Duration::from_secs(1), source: Box::new(error) }
             }
             ErrorKind::Unique | ErrorKind::ForeignKey | ErrorKind::Invalid => Self::Refused(error),
-            ErrorKind::Other => Self::Internal(Box::new(error)),
+            ErrorKind::Denied | ErrorKind::Other => Self::Internal(Box::new(error)),
         }
     }
 }
@@ -64,7 +67,7 @@ impl Failure for Error {
         match self {
             Self::Unavailable { source, .. } => source.downcast_ref(),
             Self::Refused(error) => Some(error),
-            Self::Scim(_) | Self::Keys { .. } | Self::Internal(_) => None,
+            Self::Scim(_) | Self::Guarded(_) | Self::Keys { .. } | Self::Internal(_) => None,
         }
     }
 }
@@ -140,6 +143,7 @@ fn attributes_of(layout: &Layout, kind: ResourceType, subject: &Subject) -> Vec<
                 .filter(|it| !named.iter().any(|other| it != &other && names(other, it)));
             longest.flat_map(|column| of_column(None, column)).collect()
         }
+        Subject::Right(_) | Subject::Schema(_) => Vec::new(),
     }
 }
 
@@ -156,7 +160,7 @@ fn names(text: &str, column: &str) -> bool {
 
 /// At start, a database without the sidecar tables is a thing to do, not an outage.
 pub(super) fn not_migrated(error: store::Error) -> Error {
-    if error.kind() == ErrorKind::Other {
+    if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Other) {
         Error::Internal(
             format!("the sidecar tables are missing, run `kpifire-scim migrate` first ({error})")
                 .into(),

@@ -29,11 +29,10 @@ pub(super) async fn admit(tx: &mut Tx, limits: Guard, now: NaiveDateTime) -> Res
     }
     let (count, managed) = guard::counts(tx, now - TimeDelta::hours(1)).await?;
     let Some(limit) = broken(limits, count + 1, managed) else { return Ok(()) };
-    Err(scim::Error::unavailable(format!(
+    Err(Error::Guarded(scim::Error::unavailable(format!(
         "{count} users were disabled or deleted within an hour, and {limit}: is the scope in Entra \
          right? If it is, `kpifire-scim guard allow` lets the rest through"
-    ))
-    .into())
+    ))))
 }
 
 /// Tells people that the guard refuses, once: as long as Entra's repetitions come within an hour of

@@ -130,7 +130,9 @@ fn feed_value(value: &Value, hash: &mut SipHasher13) {
         Value::Object(parts) => feed(parts, hash),
         Value::Array(items) => {
             items.len().hash(hash);
-            items.iter().for_each(|item| feed_value(item, hash));
+            for item in items {
+                feed_value(item, hash);
+            }
         }
         simple => simple.hash(hash),
     }

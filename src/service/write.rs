@@ -91,13 +91,18 @@ pub(super) async fn run(
     let outcome = attempt(service, Arc::clone(&request), operation)
         .await
         .map_err(|error| error.explained_by(&service.layout, request.kind));
-    if let Err(Error::Scim(error)) = &outcome {
-        if error.status == 503 {
-            tracing::warn!(detail = error.detail, "the guard refused to disable a user");
+    let (kind, id) = (Some(request.kind), request.id.as_deref());
+    match &outcome {
+        Err(Error::Scim(error)) => {
+            let refusal = audit::Refusal { operation: name, kind, id, error };
+            refused(service, &request.caller, &refusal).await;
         }
-        let (kind, id) = (Some(request.kind), request.id.as_deref());
-        let refusal = audit::Refusal { operation: name, kind, id, error };
-        refused(service, &request.caller, &refusal).await;
+        Err(Error::Guarded(error)) => {
+            tracing::warn!(detail = error.detail, "the guard refused to disable a user");
+            let refusal = audit::Refusal { operation: name, kind, id, error };
+            leave_trace(service, &request.caller, &refusal, Refuser::Guard).await;
+        }
+        _ => {}
     }
     outcome
 }
@@ -135,15 +140,32 @@ async fn attempt(
         .await
 }
 
+/// What refused a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refuser {
+    /// SCIM's rules, the profile's, the caller's rights.
+    Rules,
+    /// The guard: people are told.
+    Guard,
+}
+
 /// Leaves the trace of a write that was refused. The answer doesn't depend on it.
 pub(super) async fn refused(service: &Service, caller: &Caller, refusal: &audit::Refusal<'_>) {
+    leave_trace(service, caller, refusal, Refuser::Rules).await;
+}
+
+async fn leave_trace(
+    service: &Service,
+    caller: &Caller,
+    refusal: &audit::Refusal<'_>,
+    refuser: Refuser,
+) {
     let row = audit::refused(caller, refusal);
-    let by_guard = refusal.error.status == 503;
-    let context = (row, by_guard, Channels::clone(&service.channels), caller.now);
+    let context = (row, refuser, Channels::clone(&service.channels), caller.now);
     let written = service
         .store
-        .write(context, async |tx, (row, by_guard, channels, now)| {
-            if *by_guard {
+        .write(context, async |tx, (row, refuser, channels, now)| {
+            if *refuser == Refuser::Guard {
                 let detail = row.detail.as_deref().unwrap_or_default();
                 guard::announce(tx, channels, &row.outcome, detail, *now).await?;
             }

@@ -74,15 +74,14 @@ pub async fn ids_named(tx: &mut Tx, user_name: &str) -> Result<Vec<String>, Erro
     tx.rows(scim_audit::resource.present(), rows).await
 }
 
-/// How many rows of an operation somebody left since a time; their detail begins with who. One
-/// statement.
-pub async fn count_by(
+/// How many rows of an operation with a detail that begins so there are since a time. One statement.
+pub async fn count_beginning(
     tx: &mut Tx,
     operation: &str,
-    by: &str,
+    beginning: &str,
     since: NaiveDateTime,
 ) -> Result<u64, Error> {
-    let pattern = format!("{}:%", super::dialect::like_literal(by));
+    let pattern = format!("{}%", super::dialect::like_literal(beginning));
     let rows = Sql::new(" FROM scim_audit WHERE at >= ")
         .bind(since)
         .raw(" AND operation = ")

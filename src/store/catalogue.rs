@@ -23,6 +23,8 @@ struct Source {
     /// Schema, table, index, column or expression, whether it is unique, whether it is the primary
     /// key; in the index's order. A primary key without an index has none here.
     indexes: &'static str,
+    /// The column or expression of such a row.
+    indexed: fn(&Row) -> Option<String>,
     /// Schema, table, key, column, the target's schema, table and column, `ON DELETE`; in the key's
     /// order.
     foreign_keys: &'static str,
@@ -48,7 +50,7 @@ async fn ask(tx: &mut Tx, source: &Source) -> Result<Catalogue, Error> {
         }
     }
     for row in tx.query(Sql::new(source.indexes)).await? {
-        tables.index(&row);
+        tables.index(&row, (source.indexed)(&row));
     }
     let mut keys = BTreeMap::new();
     for row in tx.query(Sql::new(source.foreign_keys)).await? {
@@ -85,10 +87,9 @@ impl Tables {
     }
 
     /// Adds a column to an index, which its first column makes.
-    fn index(&mut self, row: &Row) {
+    fn index(&mut self, row: &Row, indexed: Option<String>) {
         let Some(table) = name(row).and_then(|table| self.0.get_mut(&table)) else { return };
-        let (Some(column), unique, primary) = (row.text(3), row.int(4) == 1, row.int(5) == 1)
-        else {
+        let (Some(column), unique, primary) = (indexed, row.int(4) == 1, row.int(5) == 1) else {
             return;
         };
         if primary {

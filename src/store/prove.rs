@@ -16,6 +16,15 @@ use crate::profile::proof::{Finding, Severity};
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
 
+/// What the live connection told.
+#[derive(Debug)]
+pub struct Proved {
+    /// Thing by thing.
+    pub findings: Vec<Finding>,
+    /// Whether the sidecar tables are up to date and may be read and written.
+    pub sidecar: bool,
+}
+
 impl Store {
     /// Proves what only the live connection tells. `now` is this machine's time.
     ///
@@ -26,7 +35,7 @@ impl Store {
         profile: &Profile,
         catalogue: &Catalogue,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Finding>, Error> {
+    ) -> Result<Proved, Error> {
         let wanted = grants::wanted(profile, catalogue);
         self.read((wanted, now), async |tx, (wanted, now)| {
             let sidecar = match sidecar(tx).await {
@@ -35,14 +44,18 @@ impl Store {
                 Err(error) if grants::denied(&error) => None,
                 Err(error) => return Err(error),
             };
-            let migrated = sidecar.as_ref().is_none_or(|it| it.severity == Severity::Ok);
+            let migrated = sidecar.as_ref().map(|it| it.severity == Severity::Ok);
+            let mut usable = migrated == Some(true);
             let mut findings: Vec<Finding> = sidecar.into_iter().collect();
             findings.extend(clock(tx, *now).await?);
             findings.extend(language(tx).await?);
-            for it in wanted.iter().filter(|it| migrated || !it.is_sidecar()) {
-                findings.extend(grants::prove(tx, it).await);
+            for it in wanted.iter().filter(|it| migrated != Some(false) || !it.is_sidecar()) {
+                let proved = grants::prove(tx, it).await;
+                let barred = proved.iter().any(|it| it.severity == Severity::Error);
+                usable &= !(it.is_sidecar() && barred);
+                findings.extend(proved);
             }
-            Ok(findings)
+            Ok(Proved { findings, sidecar: usable })
         })
         .await
     }

@@ -70,11 +70,25 @@ pub(super) fn of(alias: &str, column: &Column) -> Sql {
 /// A value bound for a column: in the form the column takes, cast where the database would not
 /// take it as it is.
 pub(super) fn value(column: &Column, cell: Cell) -> Sql {
-    let bound = Sql::default().bind(fit(column.kind, cell));
-    match &column.cast {
-        Some(type_name) => Sql::new("CAST(").append(bound).raw(" AS ").raw(type_name).raw(")"),
-        None => bound,
+    let cell = fit(column.kind, cell);
+    let cast = column.database == Database::Postgres && wants_cast(column, &cell);
+    let bound = Sql::default().bind(cell);
+    if !cast {
+        return bound;
     }
+    Sql::new("CAST(").append(bound).raw(" AS ").raw(&column.type_name).raw(")")
+}
+
+/// Whether PostgreSQL takes the value by a cast alone. Not to a character type: one with a length would
+/// cut the value short in silence.
+fn wants_cast(column: &Column, cell: &Cell) -> bool {
+    // A text that is none of the kind: the cast's refusal tells that the value is wrong, where the
+    // column's would be of types, as of a statement that is.
+    let unfit = matches!(cell, Cell::Text(_))
+        && matches!(column.kind, Kind::Int | Kind::Bool | Kind::Timestamp);
+    unfit
+        || !column.enum_values.is_empty()
+        || matches!(column.kind, Kind::Uuid | Kind::Date | Kind::Other | Kind::Number)
 }
 
 /// Whether a column equals a value, as a key: NULL equals nothing.

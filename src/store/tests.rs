@@ -8,7 +8,7 @@ use diesel::debug_query;
 
 use super::predicate::Compiler;
 use super::sql::Sql;
-use super::{Error, ErrorKind, Store, Tx};
+use super::{Error, Store, Tx};
 use crate::config::DatabaseUrl;
 use crate::mapper::{self, Layout};
 use crate::profile;
@@ -102,58 +102,6 @@ fn a_quote_in_a_name_stays_in_its_identifier() {
     assert!(text(Database::Sqlite, &sql).starts_with("SELECT `a\"b``c`"));
     assert!(text(Database::Postgres, &sql).starts_with("SELECT \"a\"\"b`c\""));
     assert!(text(Database::Mysql, &sql).starts_with("SELECT `a\"b``c`"));
-}
-
-#[test]
-fn failures_are_sorted_by_what_can_be_done() {
-    use diesel::result::{DatabaseErrorKind, Error as Diesel};
-    let said = |text: &str| {
-        let information = Box::new(text.to_owned());
-        Error::from(Diesel::DatabaseError(DatabaseErrorKind::Unknown, information)).kind()
-    };
-    for (text, kind) in [
-        ("Deadlock found when trying to get lock; try restarting transaction", ErrorKind::Conflict),
-        ("deadlock detected", ErrorKind::Conflict),
-        ("database is locked", ErrorKind::Conflict),
-        ("terminating connection due to administrator command", ErrorKind::Lost),
-        ("Input/output error: Broken pipe (os error 32)", ErrorKind::Lost),
-        ("the database system is shutting down", ErrorKind::Lost),
-        ("value too long for type character varying(100)", ErrorKind::Invalid),
-        ("CONSTRAINT `users.status` failed for `kpifire`.`users`", ErrorKind::Invalid),
-        ("relation \"users\" does not exist", ErrorKind::Other),
-    ] {
-        assert_eq!(said(text), kind, "{text}");
-    }
-}
-
-#[test]
-fn a_refused_value_has_a_subject() {
-    use super::Subject::{Check, Column};
-    use diesel::result::{DatabaseErrorKind, Error as Diesel};
-    let subject = |text: &str| {
-        let information = Box::new(text.to_owned());
-        Error::from(Diesel::DatabaseError(DatabaseErrorKind::CheckViolation, information)).subject()
-    };
-    let of = |table: Option<&str>, column: &str| {
-        Some(Column { table: table.map(str::to_owned), column: column.to_owned() })
-    };
-    let check = |text: &str| Some(Check(text.to_owned()));
-    for (text, found) in [
-        ("CONSTRAINT `users.status` failed for `plant`.`users`", check("users.status")),
-        ("CHECK constraint failed: status IN ('A', 'B')", check("status IN ('A', 'B')")),
-        ("NOT NULL constraint failed: users.title", of(Some("users"), "title")),
-        ("Data too long for column 'title' at row 1", of(None, "title")),
-        ("Column 'title' cannot be null", of(None, "title")),
-        ("Field 'title' doesn't have a default value", of(None, "title")),
-        (
-            "Incorrect string value: 'column `x`' for column `plant`.`users`.`title` at row 1",
-            of(Some("users"), "title"),
-        ),
-        ("value too long for type character varying(100)", None),
-        ("datatype mismatch", None),
-    ] {
-        assert_eq!(subject(text), found, "{text}");
-    }
 }
 
 /// A database of the test's own, with one table of the reference's names.

@@ -276,7 +276,7 @@ async fn look(mut tx: Tx, marker: &str) -> Result<bool, Error> {
 }
 
 fn lost(error: &impl Failure) -> bool {
-    error.database().is_some_and(Error::is_lost)
+    error.database().is_some_and(Error::ends_connection)
 }
 
 /// Growing and jittered, so that those who collided don't collide again.

@@ -2,9 +2,14 @@
 
 use serde_json::json;
 
-use crate::support::{Agent, Database, Engine, Install, user};
+use crate::support::{Agent, Database, ENTERPRISE, Engine, Install, user};
 
-on_every_database!(a_check_of_kpifires_names_the_attribute);
+on_every_database!(
+    a_check_of_kpifires_names_the_attribute,
+    a_number_in_the_words_of_a_failure,
+    a_uuid_in_the_words_of_a_failure,
+    names_in_the_words_of_a_failure,
+);
 
 /// The reference install whose `title` is declared so.
 async fn titled(engine: Engine, declared: &str) -> Agent {
@@ -35,6 +40,88 @@ async fn a_check_of_kpifires_names_the_attribute(engine: Engine) {
     let agent = titled(engine, "VARCHAR(100) NULL CONSTRAINT ck_users_title CHECK (title <> 'No')");
     if engine != Engine::Mysql {
         refuses_the_title(&agent.await, "No").await;
+    }
+}
+
+/// What the databases and their drivers say of other troubles.
+const FAILURES: [&str; 8] = [
+    "Broken pipe",
+    "Deadlock found when trying to get lock; try restarting transaction",
+    "deadlock detected",
+    "terminating connection due to administrator command",
+    "Input/output error: Connection reset by peer (os error 104)",
+    "canceling statement due to statement timeout",
+    "database is locked",
+    "connection closed",
+];
+
+/// The reference install with a column of this type, which employeeNumber is mapped to.
+async fn numbered(engine: Engine, column: &str, declared: &str) -> Agent {
+    let title = "title         VARCHAR(100) NULL";
+    let quoted =
+        if engine == Engine::Mysql { format!("`{column}`") } else { format!("\"{column}\"") };
+    let and = format!("{title}, {quoted} {declared}");
+    let database = Database::reference_but(engine, title, &and).await;
+    let built_in = include_str!("../../config/profiles/kpifire.toml");
+    let mapped = format!("\ntitle = \"title\"\n\"{ENTERPRISE}:employeeNumber\" = \"{column}\"\n");
+    let profile = built_in.replacen("\ntitle = \"title\"\n", &mapped, 1);
+    assert_ne!(profile, built_in);
+    Agent::on(Install::with_profile(database, &profile)).await
+}
+
+/// Each is the client's mistake, once: not tried again, and no connection is thrown away for it.
+async fn refuses_the_number(agent: &Agent, value: &str) {
+    let client = agent.client();
+    let path = format!("{ENTERPRISE}:employeeNumber");
+    let operations = json!([{ "op": "replace", "path": path, "value": value }]);
+    client.operations("/Users/3", operations).await.refused(400, "invalidValue");
+    let mut body = user("refused@plant.example");
+    body[ENTERPRISE] = json!({ "employeeNumber": value });
+    client.post("/Users", &body).await.refused(400, "invalidValue");
+    assert_eq!(agent.database().count("users").await, 5);
+}
+
+async fn a_number_in_the_words_of_a_failure(engine: Engine) {
+    // SQLite takes any text into a column that is declared INT.
+    let declared = match engine {
+        Engine::Sqlite => "INT NULL CHECK (typeof(employee_number) <> 'text')",
+        Engine::Postgres | Engine::Mysql => "INT NULL",
+    };
+    let agent = numbered(engine, "employee_number", declared).await;
+    for value in FAILURES {
+        refuses_the_number(&agent, value).await;
+    }
+    refuses_the_number(&agent, "99999999999999999999 Broken pipe").await;
+    if engine != Engine::Sqlite {
+        refuses_the_number(&agent, "99999999999999999999").await;
+    }
+}
+
+async fn a_uuid_in_the_words_of_a_failure(engine: Engine) {
+    let declared = match engine {
+        Engine::Sqlite => "UUID NULL CHECK (length(employee_number) = 36)",
+        Engine::Postgres | Engine::Mysql => "UUID NULL",
+    };
+    let agent = numbered(engine, "employee_number", declared).await;
+    for value in FAILURES {
+        refuses_the_number(&agent, value).await;
+    }
+}
+
+/// An administrator may call a column and a constraint what they like.
+async fn names_in_the_words_of_a_failure(engine: Engine) {
+    for column in ["deadlock detected", "Connection was killed", "database is locked"] {
+        let name = match engine {
+            // It names a column's CHECK after the column.
+            Engine::Mysql => "",
+            Engine::Sqlite | Engine::Postgres => {
+                "CONSTRAINT \"terminating connection due to administrator command\""
+            }
+        };
+        let quote = if engine == Engine::Mysql { '`' } else { '"' };
+        let check = format!("CHECK ({quote}{column}{quote} <> 'Forbidden')");
+        let agent = numbered(engine, column, &format!("VARCHAR(60) NULL {name} {check}")).await;
+        refuses_the_number(&agent, "Forbidden").await;
     }
 }
 

@@ -67,3 +67,21 @@ async fn an_unfilled_column_is_named(engine: Engine) {
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("badge_no"), "{said}");
 }
+
+/// What is declared of `backup_email` says nothing of `email`, whose name it ends with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_whose_name_ends_with_anothers_is_another() {
+    let declared = "email         VARCHAR(191) NOT NULL COLLATE NOCASE UNIQUE";
+    let plain = "email VARCHAR(191) NOT NULL UNIQUE";
+    let mut said = Vec::new();
+    for columns in [plain.to_owned(), format!("backup_email TEXT NULL COLLATE NOCASE, {plain}")] {
+        let install =
+            Install::new(Database::reference_but(Engine::Sqlite, declared, &columns).await);
+        install.migrate();
+        let output = install.stdout(&["check"]);
+        let name = |line: &&str| line.contains("users.email") || line.contains("(\"email\")");
+        said.push(output.lines().filter(name).map(str::to_owned).collect::<Vec<_>>());
+    }
+    assert!(!said[0].is_empty());
+    assert_eq!(said[0], said[1]);
+}

@@ -105,6 +105,6 @@ fn deferral(deferral: &Deferral) -> Line {
         id: shown(&deferral.scim_id),
         link: person_link(&deferral.scim_id),
         since: String::new(),
-        what: shown(&deferral.reason),
+        what: shown(&deferral.reason.to_string()),
     }
 }

@@ -67,12 +67,13 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
     };
     let open = drift.report.counts.iter().filter(|count| count.now > 0);
     let all = open.clone().map(|count| count.now).sum();
-    let entry = |name: &'static str, count, chosen| {
-        let address = link("drift", &[("kind", if name == "all kinds" { "" } else { name })]);
-        (format!("{address}#findings"), name, number(count), chosen)
+    let entry = |of: Option<Kind>, count| {
+        let address = link("drift", &[("kind", of.map_or("", Kind::as_str))]);
+        let name = of.map_or("all kinds", Kind::as_str);
+        (format!("{address}#findings"), name, number(count), kind == of)
     };
-    let mut kinds = vec![entry("all kinds", all, kind.is_none())];
-    kinds.extend(open.map(|it| entry(it.kind.as_str(), it.now, kind == Some(it.kind))));
+    let mut kinds = vec![entry(None, all)];
+    kinds.extend(open.map(|it| entry(Some(it.kind), it.now)));
     let chosen = kind.map_or("", Kind::as_str);
     let next =
         drift.next.as_deref().map(|after| link("drift", &[("kind", chosen), ("after", after)]));

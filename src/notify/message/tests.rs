@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::drift::Verdict;
+use crate::drift::plan;
 use crate::notify::Failure;
 use crate::report::tests::fixture;
 
@@ -45,7 +46,7 @@ fn what_else_there_is_to_tell() {
         failures: vec![Failure {
             scim_id: "7".into(),
             stage: "strip".into(),
-            reason: "error: a lock timeout".into(),
+            reason: plan::Reason::new(plan::Cause::Error, "a lock timeout"),
         }],
     };
     let blocked = Cleanup {
@@ -136,7 +137,7 @@ fn masked_messages_name_nobody() {
     let failure = Failure {
         scim_id: "7".into(),
         stage: "strip".into(),
-        reason: "error: zacharias is locked".into(),
+        reason: plan::Reason::new(plan::Cause::Error, "zacharias is locked"),
     };
     let cleanup = Cleanup { failed: 1, failures: vec![failure], ..Cleanup::default() };
     let message = compose(&Event::Cleanup(cleanup), &masked);

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::read::plan_now;
 use super::steps::{self, Hand};
 use crate::clock::{Clock, stamp};
-use crate::drift::plan::{Deferral, Plan, Readiness, Stage, Step, by_stage, counted};
+use crate::drift::plan::{
+    Cause, Deferral, Plan, Readiness, Reason, Stage, Step, by_stage, counted,
+};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
 use crate::reconcile::Settings;
@@ -201,7 +203,7 @@ async fn carry_out(
             Err(error) => {
                 in_a_row += 1;
                 failed += 1;
-                format!("error: {}", explained(error))
+                Reason::new(Cause::Error, explained(error))
             }
         };
         left = Some(&step.scim_id);
@@ -209,7 +211,7 @@ async fn carry_out(
             stage: step.stage,
             scim_id: step.scim_id.clone(),
             name: step.name.clone(),
-            reason: reason.clone(),
+            reason,
         });
         applied.stopped = too_much(in_a_row, failed, tried);
         if applied.stopped.is_some() {
@@ -232,7 +234,7 @@ async fn one(
     hand: Hand,
     step: &Step,
     lease: &Lease,
-) -> Result<Result<(), String>, service::Error> {
+) -> Result<Result<(), Reason>, service::Error> {
     store
         .write((hand, step.clone(), lease.clone()), async |tx, (hand, step, lease)| {
             // An agent that was thought dead must not work beside its successor.
@@ -249,7 +251,7 @@ pub(super) fn explained(error: service::Error) -> String {
         service::Error::Internal(source) | service::Error::Unavailable { source, .. } => {
             source.to_string()
         }
-        service::Error::Scim(error) => error.detail,
+        service::Error::Scim(error) | service::Error::Guarded(error) => error.detail,
         error @ service::Error::Keys { .. } => error.to_string(),
     }
 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::clock::stamp;
 use crate::drift::Verdict;
-use crate::drift::plan::{Candidate, Plan, Policy, Successor, Usage, plan};
+use crate::drift::plan::{
+    Candidate, Cause, NoSuccessor, Plan, Policy, Reason, Successor, Usage, plan,
+};
 use crate::mapper::{self, Layout, Reading, Record};
 use crate::reconcile::settings::back;
 use crate::reconcile::{Settings, judge};
@@ -123,7 +125,7 @@ fn candidate(layout: &Layout, leaver: &Leaver) -> Candidate {
         anonymised: leaver.stage.as_deref() == Some("anonymise"),
         memberships: leaver.memberships,
         owned: owned.map(|(it, rows)| (it.relation.table.to_string(), *rows)).collect(),
-        successor: Successor::None(String::new()),
+        successor: Successor::None(NoSuccessor::Unnamed),
         referenced_by,
     }
 }
@@ -134,20 +136,20 @@ pub(super) fn barred(
     record: &Record,
     name: Option<&str>,
     held: Option<&str>,
-) -> Option<String> {
+) -> Option<Reason> {
     if let Some(reason) = held {
-        return Some(format!("held: {reason}"));
+        return Some(Reason::new(Cause::Held, reason));
     }
     if mapper::protected(&layout.profile.protect, &record.id(), name) {
-        return Some("protected".to_owned());
+        return Some(Cause::Protected.into());
     }
     let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
     let asserted = baseline.and_then(|baseline| baseline.get("userName")?.as_str());
     // The plan reads no links: there it is the step that finds this out.
     if mapper::recycled(record, asserted, name) {
-        return Some("recycled: the key belongs to another person's row".to_owned());
+        return Some(Reason::new(Cause::Recycled, "the key belongs to another person's row"));
     }
-    active(layout, record).then(|| "reactivated: kpifire has the user active".to_owned())
+    active(layout, record).then(|| Reason::new(Cause::Reactivated, "kpifire has the user active"))
 }
 
 /// When Entra disabled the user.
@@ -187,9 +189,7 @@ fn successor(
 ) -> Successor {
     match (manager.and_then(|it| able(layout, it)), heir) {
         (Some(successor), _) => successor,
-        (None, Successor::User(id, _)) if id == leaver => {
-            Successor::None("cleanup.transfer_to names the leaver".to_owned())
-        }
+        (None, Successor::User(id, _)) if id == leaver => Successor::None(NoSuccessor::Leaver),
         (None, heir) => heir.clone(),
     }
 }
@@ -205,13 +205,11 @@ fn able(layout: &Layout, record: &Record) -> Option<Successor> {
 async fn heir(tx: &mut Tx, settings: &Settings) -> Result<Successor, Error> {
     let layout = &*settings.layout;
     let Some(wanted) = &settings.cleanup.transfer_to else {
-        let why = "has no manager in kpifire, and cleanup.transfer_to names nobody";
-        return Ok(Successor::None(why.to_owned()));
+        return Ok(Successor::None(NoSuccessor::Unnamed));
     };
     let found = find_user(tx, layout, wanted).await?;
-    Ok(found.iter().find_map(|record| able(layout, record)).unwrap_or_else(|| {
-        Successor::None(format!("cleanup.transfer_to: `{wanted}` is no active user of kpifire"))
-    }))
+    let able = found.iter().find_map(|record| able(layout, record));
+    Ok(able.unwrap_or_else(|| Successor::None(NoSuccessor::Unknown(wanted.clone()))))
 }
 
 /// The live users that an operator may mean: of this id, or of this userName.

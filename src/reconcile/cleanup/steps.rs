@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::read;
 use crate::clock::stamp;
-use crate::drift::plan::{Stage, Step};
+use crate::drift::plan::{Cause, Reason, Stage, Step, referenced};
 use crate::mapper::{self, Cell, Columns, Layout, Link, LinkState, Record};
 use crate::profile::model::Scalar;
 use crate::reconcile::Settings;
@@ -34,14 +34,14 @@ pub(super) async fn run(
     tx: &mut Tx,
     hand: &Hand,
     step: &Step,
-) -> Result<Result<(), String>, Error> {
+) -> Result<Result<(), Reason>, Error> {
     let layout = &*hand.settings.layout;
     let kind = ResourceType::User;
     let Some(key) = layout.key(kind, &step.scim_id) else {
-        return Ok(Err("error: the id is no key".to_owned()));
+        return Ok(Err(Reason::new(Cause::Error, "the id is no key")));
     };
     let Some(record) = resources::by_key(tx, layout, kind, &key, Lock::Update).await? else {
-        return Ok(Err("gone: the row is no longer there".to_owned()));
+        return Ok(Err(Reason::new(Cause::Gone, "the row is no longer there")));
     };
     if let Some(reason) = barred(tx, hand, step, &record).await? {
         return Ok(Err(reason));
@@ -91,20 +91,21 @@ async fn barred(
     hand: &Hand,
     step: &Step,
     record: &Record,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Reason>, Error> {
+    let changed = |what: &str| Ok(Some(Reason::new(Cause::Changed, what)));
     let layout = &*hand.settings.layout;
     let Some(link) = &record.link else {
-        return Ok(Some("changed: Entra no longer knows the user".to_owned()));
+        return changed("Entra no longer knows the user");
     };
     let anonymised = step.stage == Stage::Delete && link.state == LinkState::Deleted;
     if link.state != LinkState::Managed && !anonymised {
-        return Ok(Some("changed: Entra deleted the user in the meantime".to_owned()));
+        return changed("Entra deleted the user in the meantime");
     }
     if link.disabled_at.map(|at| at.and_utc()) != Some(step.disabled_at) {
-        return Ok(Some("changed: Entra enabled the user in the meantime".to_owned()));
+        return changed("Entra enabled the user in the meantime");
     }
     if !still_due(hand, step) {
-        return Ok(Some("early: not due by the clock as it is now".to_owned()));
+        return Ok(Some(Reason::new(Cause::Early, "not due by the clock as it is now")));
     }
     let held = cleanup::held(tx, &step.scim_id).await?;
     let name = read::name(layout, record);
@@ -148,7 +149,7 @@ async fn transfer(
     step: &Step,
     record: &Record,
     before: &mut Before,
-) -> Result<Result<(), String>, Error> {
+) -> Result<Result<(), Reason>, Error> {
     let layout = &*hand.settings.layout;
     let kind = ResourceType::User;
     let successor = step.successor.as_deref().unwrap_or_default();
@@ -160,7 +161,8 @@ async fn transfer(
         !heir.deleted() && read::disabled_at(heir).is_none() && read::active(layout, heir)
     };
     let Some(heir) = heir.filter(able) else {
-        return Ok(Err(format!("changed: user {successor} can't take over any more")));
+        let what = format!("user {successor} can't take over any more");
+        return Ok(Err(Reason::new(Cause::Changed, what)));
     };
     for owned in &layout.ownership {
         let (relation, owner) = (&owned.relation, &owned.owner);
@@ -242,12 +244,11 @@ async fn delete(
     hand: &Hand,
     record: &Record,
     before: &mut Before,
-) -> Result<Result<(), String>, Error> {
+) -> Result<Result<(), Reason>, Error> {
     let layout = &*hand.settings.layout;
     for it in &layout.pointing_at_users {
         if cleanup::points(tx, it, &record.key).await? {
-            let table = &it.relation.table;
-            return Ok(Err(format!("referenced: foreign keys of {table} point at the row")));
+            return Ok(Err(referenced(&it.relation.table.to_string())));
         }
     }
     let users = &layout.users;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::too_much;
-use crate::drift::plan::{Candidate, Plan, Policy, Readiness, Successor, Usage, plan};
+use crate::drift::plan::{Candidate, NoSuccessor, Plan, Policy, Readiness, Successor, Usage, plan};
 
 fn now() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(1000)
@@ -19,7 +19,7 @@ fn planned(accounts: u32, managed: u64, week: &[&str]) -> Plan {
             anonymised: false,
             memberships: 1,
             owned: Vec::new(),
-            successor: Successor::None(String::new()),
+            successor: Successor::None(NoSuccessor::Unnamed),
             referenced_by: Vec::new(),
         })
         .collect();

@@ -25,13 +25,38 @@ pub struct Hand {
     pub now: DateTime<Utc>,
     /// Names the occasion in the audit: a run's id, or one of a command.
     pub occasion: String,
-    /// Who, for the audit: `drift restore`, `reconcile.auto`.
-    pub by: &'static str,
+    /// Who, for the audit.
+    pub by: By,
+}
+
+/// Who mends: a person by a command, or the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// `drift restore`
+    Restore,
+    /// `drift adopt`
+    Adopt,
+    /// `drift ignore`
+    Ignore,
+    /// `reconcile.auto`
+    Auto,
+}
+
+impl By {
+    /// What an audit row's detail begins with: the rows of one are found by it.
+    pub(in crate::reconcile) fn beginning(self) -> &'static str {
+        match self {
+            Self::Restore => "drift restore: ",
+            Self::Adopt => "drift adopt: ",
+            Self::Ignore => "drift ignore: ",
+            Self::Auto => "reconcile.auto: ",
+        }
+    }
 }
 
 impl Hand {
     /// A person's hand, at the command line.
-    pub fn of_command(layout: Arc<Layout>, by: &'static str, now: DateTime<Utc>) -> Self {
+    pub fn of_command(layout: Arc<Layout>, by: By, now: DateTime<Utc>) -> Self {
         Self { layout, now, occasion: Uuid::now_v7().to_string(), by }
     }
 
@@ -104,7 +129,12 @@ pub(super) async fn note(
         before,
         after,
         outcome: "done".to_owned(),
-        detail: Some(format!("{}: {} {}", hand.by, finding.kind.as_str(), finding.fingerprint())),
+        detail: Some(format!(
+            "{}{} {}",
+            hand.by.beginning(),
+            finding.kind.as_str(),
+            finding.fingerprint()
+        )),
     };
     Ok(audit_rows::append(tx, &row).await?)
 }

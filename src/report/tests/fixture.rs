@@ -9,7 +9,9 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
 use super::kpifire_scim::drift::finding::member_field;
-use super::kpifire_scim::drift::plan::{Deferral, Readiness, Stage, Threshold};
+use super::kpifire_scim::drift::plan::{
+    Cause, Deferral, Limit, Readiness, Reason, Stage, Threshold,
+};
 use super::kpifire_scim::drift::report::sort;
 use super::kpifire_scim::drift::{
     CleanupPlan, Count, Coverage, Finding, Grace, Item, Kind, Report, Rows, Run, Scope,
@@ -249,12 +251,12 @@ pub fn drift(mut findings: Vec<Item>) -> Report {
 }
 
 fn cleanup() -> CleanupPlan {
-    let threshold = |name: &str, count, limit| Threshold { name: name.to_owned(), count, limit };
-    let deferral = |stage, id: &str, name: &str, reason: &str| Deferral {
+    let threshold = |name, count, limit| Threshold { name, count, limit };
+    let deferral = |stage, id: &str, name: &str, reason| Deferral {
         stage,
         scim_id: id.to_owned(),
         name: Some(name.to_owned()),
-        reason: reason.to_owned(),
+        reason,
     };
     CleanupPlan {
         hash: "0f1e2d3c4b5a6978".to_owned(),
@@ -262,20 +264,26 @@ fn cleanup() -> CleanupPlan {
         reasons: Vec::new(),
         due: BTreeMap::from([(Stage::Strip, 2), (Stage::Anonymise, 1)]),
         deferred: vec![
-            deferral(Stage::Strip, "811", "ivo@plant.example", "held: a lawsuit"),
+            deferral(
+                Stage::Strip,
+                "811",
+                "ivo@plant.example",
+                Reason::new(Cause::Held, "a lawsuit"),
+            ),
             deferral(
                 Stage::Transfer,
                 "812",
                 "<b>jo</b>@plant.example",
-                "owns 2 projects, and has no manager in kpifire",
+                Cause::NoSuccessor("owns 2 projects, and has no manager in kpifire".to_owned())
+                    .into(),
             ),
         ],
         deferred_count: 2,
         next_due: Some(finished() + Duration::days(3)),
         thresholds: vec![
-            threshold("cleanup.max_count in this run", 3.0, 25.0),
-            threshold("cleanup.max_count in 7 days", 12.0, 25.0),
-            threshold("cleanup.max_percent in 7 days", 1.4, 5.0),
+            threshold(Limit::CountNow, 3.0, 25.0),
+            threshold(Limit::CountInWeek, 12.0, 25.0),
+            threshold(Limit::PercentInWeek, 1.4, 5.0),
         ],
     }
 }

@@ -35,6 +35,7 @@ pub(super) const SOURCE: Source = Source {
         AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
         AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' \
         ORDER BY 1, 2, 3, k.at",
+    indexed: |row| row.text(3),
     foreign_keys: "SELECT n.nspname, c.relname, k.conname, \
         (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = k.conkey[p.at]), \
         tn.nspname, t.relname, \

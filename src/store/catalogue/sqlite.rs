@@ -1,4 +1,6 @@
-//! SQLite's catalogue, by its pragma functions.
+//! SQLite's catalogue, by its pragma functions, and by a definition's text where no pragma tells.
+
+mod definition;
 
 use super::{Column, Row, Source};
 use crate::profile::catalogue::Kind;
@@ -12,15 +14,15 @@ pub(super) const SOURCE: Source = Source {
         WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1 \
         ORDER BY m.name, c.cid",
     column,
-    // What an index on an expression is on: all between the outer parentheses of its definition.
-    indexes: "SELECT NULL, m.name, NULL, c.name, 1, 1, c.pk AS at \
+    // An index on an expression comes with its definition.
+    indexes: "SELECT NULL, m.name, NULL, c.name, 1, 1, c.pk AS at, 0 \
         FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND c.pk > 0 \
-        UNION ALL SELECT NULL, m.name, i.name, COALESCE(x.name, trim(substr(d.sql, \
-        instr(d.sql, '(') + 1, length(d.sql) - instr(d.sql, '(') - 1)), '(expression)'), \
-        i.\"unique\", 0, x.seqno \
+        UNION ALL SELECT NULL, m.name, i.name, COALESCE(x.name, d.sql), \
+        i.\"unique\", 0, x.seqno, x.name IS NULL \
         FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x \
         LEFT JOIN sqlite_master d ON d.type = 'index' AND d.name = i.name \
         WHERE m.type = 'table' AND x.key = 1 AND i.partial = 0 ORDER BY 2, 3, 7",
+    indexed,
     // A key that names no column of its target points at the primary key.
     foreign_keys: "SELECT NULL, m.name, f.id, f.\"from\", NULL, f.\"table\", COALESCE(f.\"to\", \
         (SELECT name FROM pragma_table_xinfo(f.\"table\") WHERE pk = f.seq + 1)), f.on_delete \
@@ -29,6 +31,14 @@ pub(super) const SOURCE: Source = Source {
     search_path: "SELECT NULL",
     version: "SELECT sqlite_version()",
 };
+
+fn indexed(row: &Row) -> Option<String> {
+    let column = row.text(3)?;
+    if row.int(7) == 0 {
+        return Some(column);
+    }
+    Some(definition::expression(&column).unwrap_or("(expression)").to_owned())
+}
 
 fn column(row: &Row) -> Column {
     let text = |index| row.text(index).unwrap_or_default();
@@ -39,7 +49,7 @@ fn column(row: &Row) -> Column {
         nullable: row.int(4) == 0,
         has_default: row.int(5) == 1,
         generated: row.int(7) == 1,
-        collation: declared_collation(&text(6), &name),
+        collation: collation(&text(6), &name),
         enum_values: Vec::new(),
         type_name,
         name,
@@ -77,14 +87,8 @@ fn length(type_name: &str) -> Option<u64> {
 }
 
 /// The collation that a column's definition names: no pragma tells it.
-fn declared_collation(definition: &str, column: &str) -> Option<String> {
-    let lower = definition.to_ascii_lowercase();
-    let at = lower.find(&column.to_ascii_lowercase())?;
-    let rest = lower.get(at..)?;
-    let end = rest.find(['\n', ',']).unwrap_or(rest.len());
-    let (_, named) = rest.get(..end)?.split_once("collate ")?;
-    named
-        .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-        .find(|word| !word.is_empty())
-        .map(str::to_ascii_uppercase)
+fn collation(made: &str, column: &str) -> Option<String> {
+    let declared = definition::collations(made);
+    let of_column = |(name, _): &(String, String)| name.eq_ignore_ascii_case(column);
+    declared.into_iter().rfind(of_column).map(|(_, collation)| collation)
 }

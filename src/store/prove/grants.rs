@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::error::Error;
+use super::super::error::{Error, ErrorKind, Subject};
 use super::super::schema::TABLES;
 use super::super::sql::Sql;
 use super::super::transaction::Tx;
@@ -38,7 +38,7 @@ impl Wanted {
 
 /// Whether the database refused for want of a grant.
 pub(super) fn denied(error: &Error) -> bool {
-    error.message().contains("denied")
+    error.kind() == ErrorKind::Denied
 }
 
 /// What the agent does to the tables of the profile that are there, and to its own.
@@ -129,14 +129,13 @@ async fn refusal(tx: &mut Tx, wanted: &Wanted, right: Right) -> Result<Refusal, 
     let Err(error) = tx.query(plan(tx.database(), wanted, right)).await else {
         return Ok(Refusal::None);
     };
-    let message = error.message();
-    match tx.database() {
+    match error.subject() {
         // An UPDATE reads its column as well: it says which of the two it isn't let.
-        Database::Mysql if message.contains("command denied") => {
-            let of_right = message.contains(&format!("{} command denied", right.name()));
+        Some(Subject::Right(refused)) => {
+            let of_right = refused.rsplit(", ").next() == Some(right.name());
             Ok(if of_right { Refusal::Right } else { Refusal::None })
         }
-        Database::Postgres if message.contains("denied for schema") => {
+        Some(Subject::Schema(_)) => {
             let schema = wanted.schema.as_deref().unwrap_or("public");
             let (schema, account) = (quoted(Database::Postgres, schema), account(tx).await);
             Ok(Refusal::Schema(format!("GRANT USAGE ON SCHEMA {schema} TO {account};")))

@@ -1,0 +1,138 @@
+//! What a database's message means where its code was lost on the way.
+//!
+//! diesel keeps a kind of some codes (`DatabaseErrorKind`); of the rest, and of what breaks in
+//! MariaDB's driver, only the text arrives. Those are listed here, each as a whole: with what stands in
+//! a message's own words at both of its ends. What a message quotes (a value that a client sent, a
+//! name that somebody gave a column) fills a hole, so that it can't be taken for another message. An unknown text is
+//! [`ErrorKind::Other`], which is never tried again.
+
+use super::ErrorKind::{self, Conflict, Denied, Invalid, Lost, ReadOnly, Timeout};
+use super::Subject;
+
+/// The messages of PostgreSQL 13 to 18, MariaDB 10.6 to 12, MySQL 8 and SQLite 3 in their own
+/// words; `<>` is a hole, `<n>` one of digits, the rest say what fills them. The client's mistakes
+/// stand first.
+const TEXTS: &[(ErrorKind, &str)] = &[
+    // PostgreSQL.
+    (Invalid, "invalid input syntax for <>"),
+    (Invalid, "invalid input value for enum <>"),
+    (Invalid, "value too long for type <>"),
+    (Invalid, "value \"<>\" is out of range for type <>"),
+    (Invalid, "\"<>\" is out of range for type <>"),
+    (Invalid, "smallint out of range"),
+    (Invalid, "integer out of range"),
+    (Invalid, "bigint out of range"),
+    (Invalid, "numeric field overflow"),
+    (Invalid, "value out of range: <>"),
+    (Invalid, "date out of range: <>"),
+    (Invalid, "timestamp out of range<>"),
+    (Invalid, "interval out of range"),
+    (Invalid, "date/time field value out of range: <>"),
+    (Invalid, "interval field value out of range: <>"),
+    (Invalid, "time zone displacement out of range: <>"),
+    (Invalid, "bit string length <n> does not match type bit(<n>)"),
+    (Invalid, "bit string too long for type <>"),
+    (Invalid, "invalid byte sequence for encoding <>"),
+    (Invalid, "character with byte sequence <> in encoding <> has no equivalent in encoding <>"),
+    (Invalid, "unsupported Unicode escape sequence"),
+    (Conflict, "deadlock detected"),
+    (Conflict, "canceling statement due to lock timeout"),
+    (Timeout, "canceling statement due to statement timeout"),
+    (Lost, "terminating connection due to administrator command"),
+    (Lost, "terminating connection due to conflict with recovery"),
+    (Lost, "terminating connection due to idle-in-transaction timeout"),
+    (Lost, "terminating connection due to idle-session timeout"),
+    (Lost, "terminating connection due to transaction timeout"),
+    (Lost, "terminating connection due to immediate shutdown command"),
+    (Lost, "terminating connection due to unexpected postmaster exit"),
+    (Lost, "terminating connection because of crash of another server process"),
+    (Lost, "the database system is starting up"),
+    (Lost, "the database system is shutting down"),
+    (Lost, "the database system is in recovery mode"),
+    (Lost, "the database system is not accepting connections"),
+    (Lost, "the database system is not yet accepting connections"),
+    (Denied, "permission denied for schema <schema>"),
+    (Denied, "permission denied <>"),
+    // MariaDB and MySQL.
+    (Invalid, "Incorrect <> value: '<>' for column `<>`.`<table>`.`<column>` at row <n>"),
+    (Invalid, "Incorrect <> value: '<>' for column '<column>' at row <n>"),
+    (Invalid, "Truncated incorrect <> value: '<>'"),
+    (Invalid, "Data too long for column '<column>' at row <n>"),
+    (Invalid, "Data truncated for column '<column>' at row <n>"),
+    (Invalid, "Out of range value for column '<column>' at row <n>"),
+    (Invalid, "BIGINT value is out of range in '<>'"),
+    (Invalid, "BIGINT UNSIGNED value is out of range in '<>'"),
+    (Invalid, "DECIMAL value is out of range in '<>'"),
+    (Invalid, "DOUBLE value is out of range in '<>'"),
+    (Invalid, "Column '<column>' cannot be null"),
+    (Invalid, "Field '<column>' doesn't have a default value"),
+    (Invalid, "CONSTRAINT `<check>` failed for `<>`.`<>`"),
+    (Invalid, "Check constraint '<check>' is violated."),
+    (Conflict, "Deadlock found when trying to get lock; try restarting transaction"),
+    (Conflict, "Lock wait timeout exceeded; try restarting transaction"),
+    (Conflict, "Record has changed since last read in table '<>'"),
+    (Timeout, "Query execution was interrupted (max_statement_time exceeded)"),
+    (Timeout, "Query execution was interrupted, maximum statement execution time exceeded"),
+    (
+        ReadOnly,
+        "The <> server is running with the --<>read-only option so it cannot execute this statement",
+    ),
+    (Lost, "Connection was killed"),
+    (Lost, "Server shutdown in progress"),
+    (Lost, "WSREP has not yet prepared node for application use"),
+    (Denied, "<right> command denied to user <>"),
+    (Denied, "Access denied<>"),
+    // MariaDB's driver.
+    (Lost, "Input/output error: <>"),
+    (Lost, "Driver error: `Connection to the server is closed.'"),
+    (Lost, "Driver error: `Packet out of order.'"),
+    // SQLite.
+    (Invalid, "CHECK constraint failed: <check>"),
+    (Invalid, "NOT NULL constraint failed: <table>.<column>"),
+    (Invalid, "cannot store <> value in <> column <table>.<column>"),
+    (Invalid, "datatype mismatch"),
+    (Conflict, "database is locked"),
+    (Conflict, "database table is locked"),
+    (Conflict, "database table is locked: <>"),
+    (ReadOnly, "attempt to write a readonly database"),
+    (Lost, "disk I/O error"),
+];
+
+/// What the message means, and what it is about.
+pub(super) fn read(message: &str) -> Option<(ErrorKind, Option<Subject>)> {
+    TEXTS.iter().find_map(|(kind, shape)| Some((*kind, subject(&holes(shape, message)?))))
+}
+
+/// What fills the holes of a shape, by name, when the whole message has that shape. Read from its
+/// end: what a client sent stands before the names that a database puts behind it.
+fn holes<'a>(mut shape: &'a str, message: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    let (mut rest, mut found) = (message, Vec::new());
+    while let Some((before, hole)) = shape.rsplit_once('<') {
+        let (name, after) = hole.split_once('>')?;
+        rest = rest.strip_suffix(after)?;
+        let from = match before.rsplit_once('>') {
+            Some((_, words)) => rest.rfind(words)? + words.len(),
+            None => rest.starts_with(before).then_some(before.len())?,
+        };
+        let (words, filling) = rest.split_at_checked(from)?;
+        let fits = match name {
+            "n" => !filling.is_empty() && filling.bytes().all(|it| it.is_ascii_digit()),
+            "right" => {
+                filling.bytes().all(|it| it.is_ascii_uppercase() || it == b' ' || it == b',')
+            }
+            _ => true,
+        };
+        found.push(fits.then_some((name, filling))?);
+        (shape, rest) = (before, words);
+    }
+    (rest == shape).then_some(found)
+}
+
+fn subject(holes: &[(&str, &str)]) -> Option<Subject> {
+    let of = |name| holes.iter().find(|(it, _)| *it == name).map(|(_, text)| (*text).to_owned());
+    let column = || Some(Subject::Column { column: of("column")?, table: of("table") });
+    column()
+        .or_else(|| of("check").map(Subject::Check))
+        .or_else(|| of("right").map(Subject::Right))
+        .or_else(|| of("schema").map(Subject::Schema))
+}
