@@ -104,28 +104,30 @@ pub(super) fn read(message: &str) -> Option<(ErrorKind, Option<Subject>)> {
 }
 
 /// What fills the holes of a shape, by name, when the whole message has that shape. Read from its
-/// end: what a client sent stands before the names that a database puts behind it.
-fn holes<'a>(mut shape: &'a str, message: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
-    let (mut rest, mut found) = (message, Vec::new());
-    while let Some((before, hole)) = shape.rsplit_once('<') {
-        let (name, after) = hole.split_once('>')?;
-        rest = rest.strip_suffix(after)?;
-        let from = match before.rsplit_once('>') {
-            Some((_, words)) => rest.rfind(words)? + words.len(),
-            None => rest.starts_with(before).then_some(before.len())?,
-        };
-        let (words, filling) = rest.split_at_checked(from)?;
-        let fits = match name {
-            "n" => !filling.is_empty() && filling.bytes().all(|it| it.is_ascii_digit()),
-            "right" => {
-                filling.bytes().all(|it| it.is_ascii_uppercase() || it == b' ' || it == b',')
-            }
-            _ => true,
-        };
-        found.push(fits.then_some((name, filling))?);
-        (shape, rest) = (before, words);
+/// end: what a client sent stands before the names that a database puts behind it. Where a filling has
+/// the words that stand before its hole, the hole begins at the last of them with which all others fit.
+fn holes<'a>(shape: &'a str, message: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    let Some((before, hole)) = shape.rsplit_once('<') else {
+        return (shape == message).then(Vec::new);
+    };
+    let (name, after) = hole.split_once('>')?;
+    let rest = message.strip_suffix(after)?;
+    let words = before.rsplit_once('>').map_or(before, |(_, words)| words);
+    rest.rmatch_indices(words).find_map(|(at, _)| {
+        let (words, filling) = rest.split_at_checked(at + words.len())?;
+        let mut found = holes(before, words).filter(|_| fills(name, filling))?;
+        found.push((name, filling));
+        Some(found)
+    })
+}
+
+/// Whether a hole of this name may hold the text.
+fn fills(name: &str, filling: &str) -> bool {
+    match name {
+        "n" => !filling.is_empty() && filling.bytes().all(|it| it.is_ascii_digit()),
+        "right" => filling.bytes().all(|it| it.is_ascii_uppercase() || it == b' ' || it == b','),
+        _ => true,
     }
-    (rest == shape).then_some(found)
 }
 
 fn subject(holes: &[(&str, &str)]) -> Option<Subject> {
