@@ -14,6 +14,7 @@ use super::cron::Cron;
 use super::read::Reader;
 use super::sections::non_empty;
 use super::values::parse_duration;
+use crate::drift::Kind;
 use crate::profile::near_miss;
 use crate::scim::{AttributePath, ResourceType};
 
@@ -52,13 +53,13 @@ pub(super) fn optional_cron(text: &str) -> Result<Option<Cron>, String> {
 }
 
 /// The drift kinds that `restore` can mend without a person asking for it.
-const AUTO_KINDS: &[&str] = &[
-    "reactivated",
-    "attribute",
-    "wrongly_disabled",
-    "member_extra",
-    "member_missing",
-    "team_attribute",
+const AUTO_KINDS: [Kind; 6] = [
+    Kind::Reactivated,
+    Kind::Attribute,
+    Kind::WronglyDisabled,
+    Kind::MemberExtra,
+    Kind::MemberMissing,
+    Kind::TeamAttribute,
 ];
 
 /// `[reconcile]`
@@ -72,7 +73,7 @@ pub struct Reconcile {
     /// `reconcile.tolerate`: attributes whose drift is counted, not listed.
     pub tolerate: BTreeSet<AttributePath>,
     /// `reconcile.auto`: drift kinds restored without asking.
-    pub auto: BTreeSet<String>,
+    pub auto: BTreeSet<Kind>,
 }
 
 impl Reconcile {
@@ -92,12 +93,13 @@ impl Reconcile {
         }
         let mut auto = BTreeSet::new();
         for (text, origin) in reader.list("reconcile.auto")? {
-            if AUTO_KINDS.contains(&text.as_str()) {
-                auto.insert(text);
+            if let Some(kind) = AUTO_KINDS.into_iter().find(|kind| kind.as_str() == text) {
+                auto.insert(kind);
             } else {
-                let hint = near_miss::hint(&text, AUTO_KINDS.iter().copied());
+                let known = AUTO_KINDS.map(Kind::as_str);
+                let hint = near_miss::hint(&text, known);
                 let message =
-                    format!("doesn't know `{text}`{hint} (allowed: {})", AUTO_KINDS.join(", "));
+                    format!("doesn't know `{text}`{hint} (allowed: {})", known.join(", "));
                 reader.problem("reconcile.auto", Some(origin), message);
             }
         }

@@ -24,7 +24,7 @@ pub(super) async fn restore(
     let due: Vec<(String, Finding)> = outcome
         .found
         .iter()
-        .filter(|(_, finding)| settings.reconcile.auto.contains(finding.kind.as_str()))
+        .filter(|(_, finding)| settings.reconcile.auto.contains(&finding.kind))
         .map(|(id, finding)| (id.clone(), finding.clone()))
         .collect();
     if due.is_empty() {
