@@ -211,7 +211,7 @@ fn lookup_table(reader: &mut Reader, item: Item) -> Option<Lookup> {
         section.take("missing").map_or(Some(Missing::Reject), |item| missing(reader, item));
     let insert_line =
         section.entries.iter().find(|(name, _)| name == "insert").map(|(_, item)| item.line);
-    let insert = super::parse::constants(reader, section.take("insert"), Words::Now);
+    let insert = super::constants::constants(reader, section.take("insert"), Words::Now);
     if let Some(line) = insert_line
         && missing.as_ref().is_some_and(|missing| *missing != Missing::Create)
     {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::constants::constants;
 use super::model::{Ownership, Protect, Revoke, RevokeAction, Scalar, TableName};
-use super::parse::constants;
 use super::read::{Item, Node, Reader, Section, Words};
 use super::validate;
 

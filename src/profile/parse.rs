@@ -3,12 +3,12 @@
 //! Owns the shape of the file and its defaults. What must hold between sections is `validate`'s,
 //! what must hold in the database is `proof`'s.
 
-use std::collections::BTreeMap;
-
-use super::model::{Delete, MemberTable, Profile, ResourceTable, Scalar, Touch};
+use super::constants::constants;
+use super::error::Error;
+use super::model::{Delete, MemberTable, Profile, ResourceTable, Touch};
 use super::other_tables::{anonymise, ownerships, protect, revokes};
 use super::read::{self, Item, Reader, Section, Words};
-use super::{Error, attributes, validate};
+use super::{attributes, validate};
 use crate::scim::ResourceType;
 
 const SECTIONS: &[&str] =
@@ -174,26 +174,6 @@ fn members(reader: &mut Reader, document: &mut Section) -> Option<MemberTable> {
     let members = MemberTable { table: table?, group: group?, user: user?, insert, touch };
     validate::member_columns(reader, &members, section.line);
     Some(members)
-}
-
-/// A table of columns and constants.
-pub(super) fn constants(
-    reader: &mut Reader,
-    item: Option<Item>,
-    words: Words,
-) -> BTreeMap<String, Scalar> {
-    let Some(section) = item.and_then(|item| reader.table(item)) else {
-        return BTreeMap::new();
-    };
-    let mut columns = BTreeMap::new();
-    for (column, item) in section.entries {
-        if column.trim().is_empty() {
-            reader.problem(&item.path, item.line, "a column has a name; this key is empty");
-        } else if let Some(value) = reader.scalar(&item, words) {
-            columns.insert(column, value);
-        }
-    }
-    columns
 }
 
 fn touch(reader: &mut Reader, item: Option<Item>) -> Touch {

@@ -5,6 +5,7 @@
 
 mod columns;
 mod deletion;
+mod filled;
 mod fits;
 mod keys;
 mod names;
@@ -14,7 +15,7 @@ use super::near_miss;
 use super::read::toml_key;
 use crate::profile::catalogue::{Catalogue, Column, Table};
 
-use columns::Filled;
+use filled::Filled;
 pub(super) use names::short as short_name;
 pub(crate) use names::{quoted, quoted_table};
 

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
+use super::error::{Error, Problem};
 use super::model::{Scalar, TableName};
 use super::near_miss;
-use super::{Error, Problem};
 
 /// One value of the document.
 #[derive(Debug, Clone)]

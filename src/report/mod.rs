@@ -9,6 +9,7 @@ pub mod brief;
 mod charts;
 pub mod columns;
 mod csv;
+mod format;
 pub mod html;
 pub mod json;
 pub mod mask;
@@ -22,32 +23,13 @@ pub(crate) mod tests;
 
 use std::io::{self, Write};
 
-use strum::{Display, EnumString, IntoStaticStr};
-
 use rows::RowWriter;
 
+pub use format::Format;
 pub use mask::masked;
 pub(crate) use visible::{escaped_json, visible, write_json};
 
 use crate::drift::Report;
-
-/// How what a command prints can look; not every command has all of them.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, IntoStaticStr,
-)]
-#[strum(serialize_all = "lowercase")]
-pub enum Format {
-    /// For a person at a terminal.
-    Text,
-    /// One value.
-    Json,
-    /// A value a line.
-    Ndjson,
-    /// A heading, then a row a line (RFC 4180).
-    Csv,
-    /// One page that needs nothing else.
-    Html,
-}
 
 /// The report in this format.
 pub fn render(report: &Report, format: Format) -> String {

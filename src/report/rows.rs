@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use csv::{Terminator, Writer, WriterBuilder};
 use serde::Serialize;
 
-use super::Format;
+use super::format::Format;
 use super::visible::{escaped_json, visible_lines};
 
 /// Writes rows. What a row says in one form only is left out of the others.

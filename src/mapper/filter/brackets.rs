@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Condition, any, edge, field, mapped, typed, unknown, unmapped};
+use super::terms::{Condition, any, field, mapped, membership, unknown, unmapped};
 use crate::mapper::field::Field;
 use crate::mapper::layout::Layout;
 use crate::mapper::predicate::Predicate;
-use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath};
+use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath, typed};
 use crate::scim::{AttributeKind, AttributePath, Error, Resolved, ResourceType, elements, fold};
 
 /// `attribute[filter]`.
@@ -28,7 +28,7 @@ pub(super) fn value_path(
         (kind, whole.attribute.name),
         (ResourceType::Group, "members") | (ResourceType::User, "groups")
     ) {
-        return edges(layout, kind, whole, &it.filter);
+        return memberships(layout, kind, whole, &it.filter);
     }
     satisfying(layout, kind, whole, &it.filter)
 }
@@ -219,7 +219,7 @@ fn implies_a_value(predicate: &Predicate) -> bool {
 }
 
 /// Memberships: only the id of the other end can be asked for.
-fn edges(
+fn memberships(
     layout: &Layout,
     kind: ResourceType,
     whole: Resolved,
@@ -229,18 +229,18 @@ fn edges(
         // `members[a and b]` asks for one element with both; on ids only `or` means something.
         ValFilter::Or(items) => {
             let found: Result<_, _> =
-                items.iter().map(|item| edges(layout, kind, whole, item)).collect();
+                items.iter().map(|item| memberships(layout, kind, whole, item)).collect();
             Ok(Predicate::Any(found?))
         }
         ValFilter::Is(
             AttrExp::Present(path) | AttrExp::Comparison(path, CompareOp::Ne, CompValue::Null),
-        ) => edge(layout, kind, path.resolved()?, None),
+        ) => membership(layout, kind, path.resolved()?, None),
         // No member is without an id.
         ValFilter::Is(AttrExp::Comparison(_, CompareOp::Eq, CompValue::Null)) => {
             Ok(Predicate::Never)
         }
         ValFilter::Is(AttrExp::Comparison(path, operator @ CompareOp::Eq, value)) => {
-            edge(layout, kind, path.resolved()?, Some((*operator, value)))
+            membership(layout, kind, path.resolved()?, Some((*operator, value)))
         }
         ValFilter::Is(_) | ValFilter::And(_) | ValFilter::Not(_) => Err(Error::invalid_filter(
             format!("`{whole}` can be asked for by `value eq` and `or` alone"),

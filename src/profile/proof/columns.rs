@@ -1,8 +1,9 @@
 //! Columns: whether their types suit what the profile puts into them, and whether anything fills
 //! those that must be filled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::filled::Filled;
 use super::fits::{example, fits};
 use super::{Prover, Severity, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
@@ -15,21 +16,6 @@ use crate::scim::{AttributeKind, AttributePath};
 
 /// What the agent signs rows with; columns of `touch.actor` must hold it.
 const ACTOR: &str = "kpifire-scim";
-
-/// The columns that an INSERT of the agent fills.
-pub(super) struct Filled<'a>(BTreeSet<&'a str>);
-
-impl<'a> Filled<'a> {
-    pub fn new(insert: &'a BTreeMap<String, Scalar>, touch: &'a Touch) -> Self {
-        let stamps = touch.created.iter().chain(&touch.modified).chain(&touch.actor);
-        Self(insert.keys().chain(stamps).map(String::as_str).collect())
-    }
-
-    pub fn and(mut self, columns: impl IntoIterator<Item = &'a str>) -> Self {
-        self.0.extend(columns);
-        self
-    }
-}
 
 impl<'a> Prover<'a> {
     pub(super) fn resource(&mut self, name: &str, resource: &'a ResourceTable) {

@@ -58,7 +58,7 @@ impl Prover<'_> {
         resource: &ResourceTable,
     ) {
         let attribute = if name == "users" { "userName" } else { "displayName" };
-        let mapping = resource.attributes.iter().find(|(path, _)| path.to_string() == attribute);
+        let mapping = resource.attributes.iter().find(|(path, _)| path.is(attribute));
         let Some(column) = mapping.and_then(|(_, mapping)| table.column(&mapping.column)) else {
             return;
         };

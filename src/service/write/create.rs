@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Job, external_id, members, required_name, taken};
+use super::job::{Job, external_id, required_name, taken};
+use super::members;
 use crate::mapper::{self, Cell, Link, LinkState, Record, Stamp};
 use crate::scim::{Asserted, Resource, ResourceType};
 use crate::service::{Error, Reply};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::Job;
+use super::job::Job;
 use crate::mapper::{self, Deletion, Link, LinkState, Stamp};
 use crate::scim::{self, ResourceType};
 use crate::service::{Error, Reply, guard};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::Job;
+use super::job::Job;
 use crate::mapper::Cell;
 use crate::scim::{self, MemberOp, ResourceType};
 use crate::service::Error;

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Job, Parsed, external_id, guard, members, needs_reread, required_name, taken};
+use super::job::{Job, Parsed, external_id, needs_reread, required_name, taken};
+use super::members;
 use crate::mapper::{self, Column, Columns, Link, LinkState, Record, Stamp};
 use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType, fold};
+use crate::service::guard;
 use crate::service::{Error, Reply};
 use crate::store::{Tx, links, memberships, resources};
 
