@@ -3,34 +3,19 @@
 
 mod mysql;
 mod postgres;
+mod source;
 mod sqlite;
 
 use std::collections::BTreeMap;
+
+use source::Source;
 
 use super::error::Error;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::profile::catalogue::{Catalogue, Column, Database, ForeignKey, Index, Table};
+use crate::profile::catalogue::{Catalogue, Database, ForeignKey, Index, Table};
 use crate::profile::model::TableName;
-
-/// What a database is asked of its tables. The rows have the same columns whatever the database,
-/// but for what is said of a column: that each tells in its own way.
-struct Source {
-    /// Schema, table, and what `column` reads; in the tables' order.
-    columns: &'static str,
-    column: fn(&Row) -> Column,
-    /// Schema, table, index, column or expression, whether it is unique, whether it is the primary
-    /// key; in the index's order. A primary key without an index has none here.
-    indexes: &'static str,
-    /// The column or expression of such a row.
-    indexed: fn(&Row) -> Option<String>,
-    /// Schema, table, key, column, the target's schema, table and column, `ON DELETE`; in the key's
-    /// order.
-    foreign_keys: &'static str,
-    search_path: &'static str,
-    version: &'static str,
-}
 
 /// Every table the connection sees.
 pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {

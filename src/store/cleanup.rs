@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::dialect::{for_update, json_length, text_list, whole};
 use super::error::{Error, ErrorKind};
+use super::journal::{Before, Rows};
 use super::links::Joined;
 use super::relation::{self, equals, holds, readable, text_key, value};
 use super::resources::{columns, from, record};
 use super::schema::{scim_cleanup_journal as journal, scim_holds, scim_links};
-use super::sidecar::{self, Expression, Fields, Form, Selection, count, fields, row};
+use super::sidecar::{Expression, Fields, Selection, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Column, Layout, Record, Reference, Relation};
@@ -86,46 +85,6 @@ pub async fn release(tx: &mut Tx, id: &str) -> Result<bool, Error> {
 pub async fn held(tx: &mut Tx, id: &str) -> Result<Option<String>, Error> {
     let held = Sql::new(" FROM scim_holds WHERE ").append(scim_holds::legacy_key.is(id));
     tx.first(scim_holds::reason, held).await
-}
-
-/// Whole rows of a legacy table, as they lay there: cells by column.
-pub type Rows = Vec<BTreeMap<String, Cell>>;
-
-/// A step that was done, with what it needs to be undone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Before {
-    /// When Entra had disabled the user.
-    pub disabled_at: NaiveDateTime,
-    /// Rows that were removed, by table.
-    #[serde(default)]
-    pub removed: BTreeMap<String, Rows>,
-    /// Rows whose columns were set, by table: the primary key and the columns as they were.
-    #[serde(default)]
-    pub changed: BTreeMap<String, Rows>,
-    /// What the changed columns were set to.
-    #[serde(default)]
-    pub set: BTreeMap<String, BTreeMap<String, Cell>>,
-    /// The link as it was.
-    #[serde(default)]
-    pub link: Option<Value>,
-    /// The stage as it was.
-    #[serde(default)]
-    pub stage: Option<String>,
-    /// Teams whose membership Entra asserted.
-    #[serde(default)]
-    pub desired: Vec<String>,
-}
-
-impl sidecar::Value for Before {
-    const FORM: Form = Form::Text;
-    const WHAT: &'static str = "what a step changed, as JSON";
-    fn read(cell: &Cell) -> Option<Self> {
-        sidecar::json(cell)
-    }
-    fn cell(&self) -> Cell {
-        // Rows have no numbers but those that JSON has.
-        serde_json::to_string(self).unwrap_or_default().into()
-    }
 }
 
 row! {

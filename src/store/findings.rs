@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta};
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use super::dialect::{for_update, text_list, timestamp};
 use super::error::Error;
+use super::finding_detail::{Detail, Subject};
 use super::schema::scim_findings::{self, TABLE};
-use super::sidecar::{self, Form, Set, Value, count, fields, row};
+use super::sidecar::{Set, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::drift::{Finding, Kind};
-use crate::mapper::Cell;
 use crate::profile::catalogue::Database;
-use crate::scim::ResourceType;
 
 /// Rows written by one statement at most.
 const CHUNK: usize = 500;
@@ -56,46 +53,6 @@ row! {
         resolution: Option<String> = resolution,
         ignored: Option<NaiveDateTime> = ignored,
         ignored_reason: Option<String> = ignored_reason,
-    }
-}
-
-/// What a finding speaks of; the empty text for one that speaks of no resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Subject(Option<ResourceType>);
-
-impl Value for Subject {
-    const FORM: Form = Form::Text;
-    const WHAT: &'static str = "a resource type";
-    fn read(cell: &Cell) -> Option<Self> {
-        match cell {
-            Cell::Text(text) if text.is_empty() => Some(Self(None)),
-            cell => ResourceType::read(cell).map(|kind| Self(Some(kind))),
-        }
-    }
-    fn cell(&self) -> Cell {
-        self.0.map_or("", ResourceType::as_str).into()
-    }
-}
-
-/// What is said of a finding beside what names it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Detail {
-    external_id: Option<String>,
-    name: Option<String>,
-    expected: Json,
-    actual: Json,
-    why: String,
-}
-
-impl Value for Detail {
-    const FORM: Form = Form::Text;
-    const WHAT: &'static str = "what is said of a finding, as JSON";
-    fn read(cell: &Cell) -> Option<Self> {
-        sidecar::json(cell)
-    }
-    fn cell(&self) -> Cell {
-        serde_json::to_string(self).unwrap_or_default().into()
     }
 }
 

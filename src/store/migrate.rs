@@ -9,10 +9,9 @@ use chrono::NaiveDateTime;
 
 use super::error::Error;
 use super::schema::scim_migrations;
-use super::sidecar::{Form, Value};
+use super::sidecar::Applied;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::Cell;
 use crate::profile::catalogue::Database;
 
 /// One step of the sidecar's schema.
@@ -134,27 +133,6 @@ fn literal(text: &str) -> String {
 fn book(version: &str, now: NaiveDateTime) -> Sql {
     scim_migrations::TABLE
         .insert([scim_migrations::version.to(version), scim_migrations::applied.to(Applied(now))])
-}
-
-/// When a migration was applied: text, which is the same in a DBA's SQL on each of the databases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Applied(pub NaiveDateTime);
-
-impl Applied {
-    fn text(self) -> String {
-        self.0.format("%Y-%m-%d %H:%M:%S").to_string()
-    }
-}
-
-impl Value for Applied {
-    const FORM: Form = Form::Text;
-    const WHAT: &'static str = "a time";
-    fn read(cell: &Cell) -> Option<Self> {
-        NaiveDateTime::read(cell).map(Self)
-    }
-    fn cell(&self) -> Cell {
-        self.text().into()
-    }
 }
 
 async fn applied(tx: &mut Tx) -> Result<Vec<String>, Error> {

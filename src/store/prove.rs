@@ -2,8 +2,11 @@
 //! messages, grants.
 
 mod grants;
+mod proven;
 
 use chrono::{DateTime, Utc};
+
+use proven::ok;
 
 use super::error::Error;
 use super::sql::Sql;
@@ -127,16 +130,6 @@ async fn language(tx: &mut Tx) -> Result<Option<Finding>, Error> {
 fn is_english(locale: &str) -> bool {
     let language = locale.split(['.', '_', '@', '-']).next().unwrap_or_default();
     matches!(language.to_ascii_lowercase().as_str(), "" | "c" | "posix" | "en" | "english")
-}
-
-fn ok(subject: &str, what: &str) -> Finding {
-    Finding {
-        severity: Severity::Ok,
-        subject: subject.to_owned(),
-        what: what.to_owned(),
-        why: String::new(),
-        fix: String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value as Json};
 
-use super::cleanup::Before;
-use super::findings::{Detail, Subject};
-use super::migrate::Applied;
-use super::sidecar::{Column, Object, Table};
+use super::finding_detail::{Detail, Subject};
+use super::journal::Before;
+use super::sidecar::{Applied, Column, Object, Table};
 use crate::drift::Kind;
 use crate::mapper::LinkState;
 use crate::scim::ResourceType;

@@ -10,11 +10,10 @@ use std::marker::PhantomData;
 
 use chrono::NaiveDateTime;
 
-pub(super) use value::{Form, Object, Value, json};
+pub(super) use value::{Applied, Form, Object, Value, json};
 
 use super::dialect;
 use super::error::{Error, ErrorKind};
-use super::migrate::Applied;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::Cell;

@@ -17,7 +17,8 @@ use crate::reconcile::Settings;
 use crate::scim::ResourceType;
 use crate::service::Error;
 use crate::store::audit::{self, AuditRow};
-use crate::store::cleanup::{self, Before, Entry};
+use crate::store::cleanup::{self, Entry};
+use crate::store::journal::Before;
 use crate::store::resources::{self, Lock};
 use crate::store::{Tx, links, memberships};
 

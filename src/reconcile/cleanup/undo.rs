@@ -15,7 +15,8 @@ use crate::mapper::{Cell, Layout, LinkState};
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
 use crate::service::Error;
-use crate::store::cleanup::{self, Before, Entry};
+use crate::store::cleanup::{self, Entry};
+use crate::store::journal::Before;
 use crate::store::resources::{self, Lock};
 use crate::store::{Store, Tx, links, memberships};
 

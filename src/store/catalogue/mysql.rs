@@ -1,7 +1,8 @@
 //! MariaDB's catalogue: `information_schema`, which shows what the account may see.
 
-use super::{Column, Row, Source};
-use crate::profile::catalogue::Kind;
+use super::source::Source;
+use crate::profile::catalogue::{Column, Kind};
+use crate::store::row::Row;
 
 pub(super) const SOURCE: Source = Source {
     columns: "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, \

@@ -1,8 +1,9 @@
 //! PostgreSQL's catalogue: `pg_catalog`, which shows every table whatever the grants. The views of its
 //! `information_schema` don't, and they know no index.
 
-use super::{Column, Row, Source};
-use crate::profile::catalogue::Kind;
+use super::source::Source;
+use crate::profile::catalogue::{Column, Kind};
+use crate::store::row::Row;
 
 pub(super) const SOURCE: Source = Source {
     columns: "SELECT n.nspname, c.relname, a.attname, \

@@ -2,8 +2,9 @@
 
 mod definition;
 
-use super::{Column, Row, Source};
-use crate::profile::catalogue::Kind;
+use super::source::Source;
+use crate::profile::catalogue::{Column, Kind};
+use crate::store::row::Row;
 
 pub(super) const SOURCE: Source = Source {
     // An only INTEGER PRIMARY KEY is the rowid, which SQLite allocates.

@@ -7,7 +7,7 @@ use super::super::error::{Error, ErrorKind, Subject};
 use super::super::schema::TABLES;
 use super::super::sql::Sql;
 use super::super::transaction::Tx;
-use super::ok;
+use super::proven::ok;
 use crate::profile::catalogue::{Catalogue, Database};
 use crate::profile::model::{Profile, TableName};
 use crate::profile::proof::{Finding, Severity, quoted, quoted_table};

@@ -151,6 +151,28 @@ impl Value for Object {
     }
 }
 
+/// When a migration was applied: text, which is the same in a DBA's SQL on each of the databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Applied(pub NaiveDateTime);
+
+impl Applied {
+    /// As it is written.
+    pub fn text(self) -> String {
+        self.0.format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+}
+
+impl Value for Applied {
+    const FORM: Form = Form::Text;
+    const WHAT: &'static str = "a time";
+    fn read(cell: &Cell) -> Option<Self> {
+        NaiveDateTime::read(cell).map(Self)
+    }
+    fn cell(&self) -> Cell {
+        self.text().into()
+    }
+}
+
 /// What a text holds as JSON.
 pub(in crate::store) fn json<T: serde::de::DeserializeOwned>(cell: &Cell) -> Option<T> {
     match cell {

@@ -1,0 +1,23 @@
+//! What each of the databases tells for itself: the questions, and how the answers' cells are read.
+//! Knows none of the databases, and nothing of what is made of the rows.
+
+use crate::profile::catalogue::Column;
+use crate::store::row::Row;
+
+/// What a database is asked of its tables. The rows have the same columns whatever the database,
+/// but for what is said of a column: that each tells in its own way.
+pub(super) struct Source {
+    /// Schema, table, and what `column` reads; in the tables' order.
+    pub columns: &'static str,
+    pub column: fn(&Row) -> Column,
+    /// Schema, table, index, column or expression, whether it is unique, whether it is the primary
+    /// key; in the index's order. A primary key without an index has none here.
+    pub indexes: &'static str,
+    /// The column or expression of such a row.
+    pub indexed: fn(&Row) -> Option<String>,
+    /// Schema, table, key, column, the target's schema, table and column, `ON DELETE`; in the key's
+    /// order.
+    pub foreign_keys: &'static str,
+    pub search_path: &'static str,
+    pub version: &'static str,
+}
