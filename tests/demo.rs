@@ -2,11 +2,10 @@
 
 use std::process::Stdio;
 
-use hyper::Method;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::support::Client;
+use crate::admin::fetch;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kpifire-scim");
 
@@ -35,9 +34,10 @@ async fn what_it_prints_can_be_used() {
     let console = said.iter().find_map(|line| line.strip_prefix("console ")).unwrap();
     let console = console.split_whitespace().next().unwrap();
     assert!(said.last().unwrap().contains(console), "{said:?}");
-    let browser = Client::new(console.trim_end_matches('/'), None);
-    let page = browser.try_send(Method::GET, "/", &[], None).await.unwrap().expect(200);
-    assert!(page.text.contains("<title>"), "{}", page.text);
+    let address = console.trim_start_matches("http://").trim_end_matches('/');
+    let page = fetch(address, "GET", "/").await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(page.body.contains("<title>"), "{}", page.body);
 
     let pasted = said.iter().map(|line| line.trim()).filter(|line| line.starts_with(PROGRAM));
     let mut codes = Vec::new();
