@@ -10,7 +10,7 @@
 //! Entra's values without quotes nor `emails[type eq "work"].value eq "x"`, tells of a generated
 //! parser's tokens where a person should read what is wrong, and has fixed limits. Text had to be
 //! read before it to be repaired and once more after it to resolve the names, at a tenth of a
-//! request's cost. So filters and paths are read once, by [`grammar`], into [`filter`]'s tree.
+//! request's cost. So filters and paths are read once, by `grammar`, into [`filter`]'s tree.
 
 mod asserted;
 pub mod discovery;
