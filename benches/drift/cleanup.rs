@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::child;
 use super::fill::MEMBERSHIPS;
-use super::plant::days_ago;
+use super::fill::days_ago;
 use crate::support::agent::Program;
 use crate::support::database::Database;
 use crate::support::world::User;

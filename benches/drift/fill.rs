@@ -5,7 +5,6 @@ use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use diesel::sqlite::SqliteConnection;
 
-use super::plant::days_ago;
 use crate::support::Result;
 use crate::support::database::Database;
 use crate::support::load::hash;
@@ -176,5 +175,15 @@ fn insert(
         }
         let sql = format!("INSERT INTO {columns} VALUES {}", chunk.join(",\n"));
         connection.batch_execute(&sql)?;
+    }
+}
+
+/// A time in SQL.
+pub fn days_ago(engine: Engine, days: u32) -> String {
+    match engine {
+        Engine::Postgres => {
+            format!("date_trunc('second', now()::timestamp) - interval '{days} days'")
+        }
+        _ => format!("datetime('now', '-{days} days')"),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::fill::{team_key, teams};
+use super::fill::{days_ago, team_key, teams};
 use crate::support::Result;
 use crate::support::database::Database;
 use crate::support::options::Engine;
@@ -243,16 +243,6 @@ impl Plan {
         }
         self.sql.push("UPDATE scim_tokens SET last_used = '2024-01-01 00:00:00'".to_owned());
         self.expected.insert("stale_source - -".to_owned());
-    }
-}
-
-/// A time in SQL.
-pub fn days_ago(engine: Engine, days: u32) -> String {
-    match engine {
-        Engine::Postgres => {
-            format!("date_trunc('second', now()::timestamp) - interval '{days} days'")
-        }
-        _ => format!("datetime('now', '-{days} days')"),
     }
 }
 

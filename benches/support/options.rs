@@ -122,3 +122,12 @@ impl Engine {
         })
     }
 }
+
+/// Agent and bare SQL take turns this often, so that noise meets both alike.
+pub const TURNS: u32 = 2;
+
+/// How many turns one database takes: agent and bare SQL at each operation, the agent at both teams.
+pub fn turns(options: &Options) -> u64 {
+    let sides = options.operations().into_iter().map(|it| 1 + u64::from(it.has_bare_side()));
+    sides.sum::<u64>() * options.connections().len() as u64 * u64::from(TURNS)
+}

@@ -2,8 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::options::Options;
-use super::run;
+use super::options::{Options, turns};
 
 /// A bar on stderr; nothing when stderr is no terminal.
 #[derive(Debug)]
@@ -12,7 +11,7 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// A bar over that many databases.
     pub fn new(databases: usize, options: &Options) -> Self {
-        let bar = ProgressBar::new(run::turns(options) * databases as u64);
+        let bar = ProgressBar::new(turns(options) * databases as u64);
         let style = "{elapsed_precise} [{bar:30}] about {eta} left  {msg}";
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);

@@ -8,15 +8,13 @@ use super::agent::{Daemon, Program};
 use super::client::Client;
 use super::database::Database;
 use super::measure::{Measured, Session, Times, measure};
-use super::options::{Engine, Options};
+use super::options::{Engine, Options, TURNS};
 use super::progress::Progress;
 use super::world::{Kind, Operation, Team, World};
 use super::{Result, bare, load};
 
 /// How often the daemon is started.
 const STARTS: usize = 5;
-/// Agent and bare SQL take turns this often, so that noise meets both alike.
-const TURNS: u32 = 2;
 
 /// What was found on one database.
 #[derive(Debug)]
@@ -42,12 +40,6 @@ pub struct Pair {
     pub agent: Times,
     /// Past it.
     pub bare: Times,
-}
-
-/// How many turns one database takes: agent and bare SQL at each operation, the agent at both teams.
-pub fn turns(options: &Options) -> u64 {
-    let sides = options.operations().into_iter().map(|it| 1 + u64::from(it.has_bare_side()));
-    sides.sum::<u64>() * options.connections().len() as u64 * u64::from(TURNS)
 }
 
 /// Measures everything on one database.
