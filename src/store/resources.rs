@@ -313,7 +313,7 @@ async fn lookup_key(
     match &lookup.missing {
         Missing::Reject => Ok(None),
         Missing::Default(key) => Ok(Some(Cell::of(key, now))),
-        Missing::Create => create_label(tx, lookup, label, now).await.map(Some),
+        Missing::Create => create_label(tx, lookup, label, now).await,
     }
 }
 
@@ -322,7 +322,7 @@ async fn create_label(
     lookup: &Lookup,
     label: &str,
     now: NaiveDateTime,
-) -> Result<Cell, Error> {
+) -> Result<Option<Cell>, Error> {
     let constants = lookup.insert.iter().map(|(column, scalar)| (column, Cell::of(scalar, now)));
     let columns: Vec<_> =
         std::iter::once((&lookup.label, Cell::from(label))).chain(constants).collect();
@@ -332,7 +332,7 @@ async fn create_label(
         .raw(") RETURNING ")
         .name(&lookup.key);
     match tx.query(sql).await {
-        Ok(rows) => Ok(rows.first().map_or(Cell::Null, |row| row.cell(0).clone())),
+        Ok(rows) => Ok(rows.first().map(|row| row.cell(0).clone())),
         // Somebody else made it at the same time: the whole transaction runs again.
         Err(error) if error.kind() == ErrorKind::Unique => {
             Err(Error::new(ErrorKind::Conflict, "a lookup row", error.message()))
