@@ -254,6 +254,16 @@ pub(super) fn text_list(database: Database, texts: &[String]) -> Sql {
 pub(super) const DISABLED: &str = "s.resource_type = 'User' AND s.legacy_key = d.user_key \
     AND s.disabled_at IS NOT NULL AND s.state <> 'deleted'";
 
+/// A deleted group keeps its memberships where its row stays.
+pub(super) fn live_group(key: Sql) -> Sql {
+    Sql::new(
+        " AND NOT EXISTS (SELECT 1 FROM scim_links t WHERE t.resource_type = 'Group' \
+         AND t.state = 'deleted' AND t.legacy_key = ",
+    )
+    .append(key)
+    .raw(")")
+}
+
 /// Escapes LIKE's wildcards; the statement says `ESCAPE '!'`.
 pub(super) fn like_literal(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

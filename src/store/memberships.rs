@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
-use super::dialect::{DISABLED, exact, for_share, json_pairs, key_text, text_list};
+use super::dialect::{DISABLED, exact, for_share, json_pairs, key_text, live_group, text_list};
 use super::error::{Error, ErrorKind};
 use super::relation::{self, equals, of, text_key, value};
 use super::schema::scim_desired_members as desired_members;
@@ -74,14 +74,7 @@ pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
     };
     let group =
         || Sql::new(" JOIN ").relation(&groups.relation, "g").raw(" ON ").append(key.clone());
-    let live = || {
-        Sql::new(
-            " AND NOT EXISTS (SELECT 1 FROM scim_links t WHERE t.resource_type = 'Group' \
-             AND t.state = 'deleted' AND t.legacy_key = ",
-        )
-        .append(key_text(database, key.clone()))
-        .raw("))")
-    };
+    let live = || live_group(key_text(database, key.clone())).raw(")");
     let held = selected()
         .relation(&members.relation, "m")
         .append(group())

@@ -1,6 +1,6 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
-use super::dialect::{DISABLED, exact, fold, key_text, like_literal, same};
+use super::dialect::{DISABLED, exact, fold, key_text, like_literal, live_group, same};
 use super::relation::{is_key, of, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{
@@ -237,16 +237,6 @@ impl Compiler<'_> {
             .raw(", ")
             .append(key)
     }
-}
-
-/// A deleted group keeps its edges where its row stays.
-fn live_group(key: Sql) -> Sql {
-    Sql::new(
-        " AND NOT EXISTS (SELECT 1 FROM scim_links t WHERE t.resource_type = 'Group' \
-         AND t.state = 'deleted' AND t.legacy_key = ",
-    )
-    .append(key)
-    .raw(")")
 }
 
 fn one_of(field: &Field, cells: &[Cell]) -> Sql {
