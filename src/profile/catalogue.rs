@@ -30,6 +30,7 @@ pub enum Kind {
 
 /// One column.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Column {
     /// Its name, as the catalogue spells it.
     pub name: String,
@@ -49,6 +50,12 @@ pub struct Column {
     pub collation: Option<String>,
     /// The allowed texts of an enum type, in order; empty for any other type.
     pub enum_values: Vec<String>,
+    /// Whether the database computes it from other columns: it can be read, never written.
+    pub computed: bool,
+    /// The default as the database writes it, where it has one.
+    pub default: Option<String>,
+    /// What somebody wrote down about the column.
+    pub comment: Option<String>,
 }
 
 /// One index, the primary key's included.
@@ -60,6 +67,24 @@ pub struct Index {
     pub columns: Vec<String>,
     /// Whether it is unique.
     pub unique: bool,
+}
+
+/// An index of some of the rows: what it says of uniqueness holds for these alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialIndex {
+    /// The index.
+    pub index: Index,
+    /// Which rows it is of, as the database prints the condition.
+    pub predicate: String,
+}
+
+/// What a view takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct View {
+    /// Whether INSERT, UPDATE and DELETE reach it: it is updatable by itself, or has INSTEAD OF triggers.
+    pub writable: bool,
+    /// Whether triggers do the work: what an INSERT made can't be known by `RETURNING`.
+    pub by_triggers: bool,
 }
 
 /// One foreign key that points at a table of the profile.
@@ -75,6 +100,8 @@ pub struct ForeignKey {
     pub target_columns: Vec<String>,
     /// `ON DELETE`: `NO ACTION`, `RESTRICT`, `CASCADE`, `SET NULL`, `SET DEFAULT`.
     pub on_delete: String,
+    /// `ON UPDATE`, in the same words.
+    pub on_update: String,
 }
 
 /// One table.
@@ -86,10 +113,38 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The primary key's columns, in order; empty when there is none.
     pub primary_key: Vec<String>,
-    /// Its indexes.
+    /// Its indexes, but for those of some rows only.
     pub indexes: Vec<Index>,
+    /// Its indexes of some rows only.
+    pub partial_indexes: Vec<PartialIndex>,
     /// Foreign keys of this table.
     pub foreign_keys: Vec<ForeignKey>,
+    /// What it is besides its columns and keys.
+    pub traits: Traits,
+}
+
+/// What a table is besides its columns and keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub struct Traits {
+    /// It is a view, of which the catalogue tells neither keys nor uniqueness nor NOT NULL.
+    pub view: Option<View>,
+    /// The storage engine, where the database has several.
+    pub engine: Option<String>,
+    /// Whether its storage can't take a write back.
+    pub no_transactions: bool,
+    /// Whether row security is on, and binds the agent's account.
+    pub row_security: bool,
+    /// Whether other tables inherit from it: a statement reaches their rows as well.
+    pub has_children: bool,
+    /// Whether it inherits from another table, whose statements reach its rows.
+    pub inherits: bool,
+    /// The names of its triggers, as far as the account sees them.
+    pub triggers: Vec<String>,
+    /// Whether somebody switched its regular cleaning off (PostgreSQL's autovacuum).
+    pub no_autovacuum: bool,
+    /// What somebody wrote down about it.
+    pub comment: Option<String>,
 }
 
 impl Table {

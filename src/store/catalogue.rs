@@ -14,7 +14,9 @@ use super::error::Error;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::profile::catalogue::{Catalogue, Database, ForeignKey, Index, Table};
+use crate::profile::catalogue::{
+    Catalogue, Database, ForeignKey, Index, PartialIndex, Table, Traits, View,
+};
 use crate::profile::model::TableName;
 
 /// Every table the connection sees.
@@ -35,11 +37,19 @@ async fn ask(tx: &mut Tx, source: &Source) -> Result<Catalogue, Error> {
         }
     }
     for row in tx.query(Sql::new(source.indexes)).await? {
-        tables.index(&row, (source.indexed)(&row));
+        tables.index(&row, (source.indexed)(&row), (source.predicate)(&row));
     }
     let mut keys = BTreeMap::new();
     for row in tx.query(Sql::new(source.foreign_keys)).await? {
         tables.foreign_key(&mut keys, &row);
+    }
+    for row in tx.query(Sql::new(source.tables)).await? {
+        tables.traits(&row);
+    }
+    for row in tx.query(Sql::new(source.triggers)).await? {
+        if let (Some(table), Some(trigger)) = (tables.known(&row), row.text(2)) {
+            table.traits.triggers.push(trigger);
+        }
     }
     let search_path = tx.query(Sql::new(source.search_path)).await?;
     let version = tx.query(Sql::new(source.version)).await?;
@@ -67,13 +77,37 @@ impl Tables {
             columns: Vec::new(),
             primary_key: Vec::new(),
             indexes: Vec::new(),
+            partial_indexes: Vec::new(),
             foreign_keys: Vec::new(),
+            traits: Traits::default(),
         })
     }
 
+    /// The table that a row is of, where it has columns.
+    fn known(&mut self, row: &Row) -> Option<&mut Table> {
+        self.0.get_mut(&name(row)?)
+    }
+
+    /// Says what a table is besides its columns and keys.
+    fn traits(&mut self, row: &Row) {
+        let Some(table) = self.known(row) else { return };
+        let is = |index| row.int(index) == 1;
+        table.traits = Traits {
+            view: row.text(2).map(|kind| View { writable: kind != "n", by_triggers: kind == "t" }),
+            engine: row.text(3),
+            no_transactions: is(4),
+            row_security: is(5),
+            has_children: is(6),
+            inherits: is(7),
+            triggers: Vec::new(),
+            no_autovacuum: is(8),
+            comment: row.text(9).filter(|text| !text.is_empty()),
+        };
+    }
+
     /// Adds a column to an index, which its first column makes.
-    fn index(&mut self, row: &Row, indexed: Option<String>) {
-        let Some(table) = name(row).and_then(|table| self.0.get_mut(&table)) else { return };
+    fn index(&mut self, row: &Row, indexed: Option<String>, predicate: Option<String>) {
+        let Some(table) = self.known(row) else { return };
         let (Some(column), unique, primary) = (indexed, row.int(4) == 1, row.int(5) == 1) else {
             return;
         };
@@ -81,6 +115,17 @@ impl Tables {
             table.primary_key.push(column.clone());
         }
         let Some(name) = row.text(2) else { return };
+        if let Some(predicate) = predicate {
+            let partial = &mut table.partial_indexes;
+            match partial.iter_mut().find(|it| it.index.name == name) {
+                Some(it) => it.index.columns.push(column),
+                None => partial.push(PartialIndex {
+                    index: Index { name, columns: vec![column], unique },
+                    predicate,
+                }),
+            }
+            return;
+        }
         match table.indexes.iter_mut().find(|index| index.name == name) {
             Some(index) => index.columns.push(column),
             None => table.indexes.push(Index { name, columns: vec![column], unique }),
@@ -107,6 +152,7 @@ impl Tables {
                 target: TableName { schema: row.text(4), name: target },
                 target_columns: target_column.into_iter().collect(),
                 on_delete: row.text(7).unwrap_or_default(),
+                on_update: row.text(8).unwrap_or_default(),
             });
         }
     }

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::profile::catalogue::{Catalogue, Column, Database, ForeignKey, Index, Kind, Table};
+use crate::profile::catalogue::{
+    Catalogue, Column, Database, ForeignKey, Index, Kind, Table, Traits,
+};
 use crate::profile::model::TableName;
 
 /// The reference install (an on-prem kpifire) on one of the three databases.
@@ -131,7 +133,9 @@ impl Build {
             columns: vec![],
             primary_key: vec![],
             indexes: vec![],
+            partial_indexes: vec![],
             foreign_keys: vec![],
+            traits: Traits::default(),
         };
         for line in columns.lines().map(str::trim).filter(|line| !line.is_empty()) {
             self.column(&mut table, line);
@@ -176,13 +180,16 @@ impl Build {
             kind,
             type_name,
             nullable: has("null"),
-            has_default: has("default") || has("auto"),
+            has_default: has("default") || has("auto") || has("computed"),
             generated: has("auto"),
             max_length: length,
             collation,
             enum_values: listed
                 .map(|it| it.split('|').map(str::to_owned).collect())
                 .unwrap_or_default(),
+            computed: has("computed"),
+            default: None,
+            comment: None,
         });
         if has("pk") {
             table.primary_key.push(name.clone());
@@ -201,6 +208,7 @@ impl Build {
                 target: self.name(target),
                 target_columns: vec![column.to_owned()],
                 on_delete: "NO ACTION".to_owned(),
+                on_update: "NO ACTION".to_owned(),
             });
             // InnoDB indexes every foreign key by itself.
             if self.catalogue.database == Database::Mysql {

@@ -6,7 +6,7 @@ use crate::store::row::Row;
 
 pub(super) const SOURCE: Source = Source {
     columns: "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, \
-        COLUMN_DEFAULT, EXTRA, CHARACTER_MAXIMUM_LENGTH, COLLATION_NAME \
+        COLUMN_DEFAULT, EXTRA, CHARACTER_MAXIMUM_LENGTH, COLLATION_NAME, COLUMN_COMMENT \
         FROM information_schema.COLUMNS WHERE TABLE_SCHEMA \
         NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
         ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
@@ -16,15 +16,27 @@ pub(super) const SOURCE: Source = Source {
         NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
         ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
     indexed: |row| row.text(3),
+    // No index here is of some rows only.
+    predicate: |_| None,
     foreign_keys: "SELECT k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, \
         k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, \
-        r.DELETE_RULE FROM information_schema.KEY_COLUMN_USAGE k \
+        r.DELETE_RULE, r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k \
         JOIN information_schema.REFERENTIAL_CONSTRAINTS r \
         ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
         AND r.TABLE_NAME = k.TABLE_NAME \
         WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND k.TABLE_SCHEMA \
         NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
         ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION",
+    tables: "SELECT t.TABLE_SCHEMA, t.TABLE_NAME, CASE WHEN t.TABLE_TYPE = 'VIEW' THEN \
+        CASE WHEN v.IS_UPDATABLE = 'NO' THEN 'n' ELSE 'r' END END, t.ENGINE, \
+        e.TRANSACTIONS = 'NO', 0, 0, 0, 0, t.TABLE_COMMENT FROM information_schema.TABLES t \
+        LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
+        LEFT JOIN information_schema.VIEWS v ON v.TABLE_SCHEMA = t.TABLE_SCHEMA \
+        AND v.TABLE_NAME = t.TABLE_NAME WHERE t.TABLE_SCHEMA \
+        NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')",
+    triggers: "SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME \
+        FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA \
+        NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY 1, 2, 3",
     search_path: "SELECT DATABASE()",
     version: "SELECT VERSION()",
 };
@@ -36,11 +48,13 @@ fn column(row: &Row) -> Column {
     let generated = extra.contains("auto_increment");
     // MariaDB writes the default of a column without one as NULL, or as the text NULL.
     let default = row.text(6).filter(|text| text != "NULL");
+    // MySQL calls a default that is an expression DEFAULT_GENERATED.
+    let computed = ["virtual", "stored", "persistent"].iter().any(|word| extra.contains(word));
     Column {
         name: text(2),
         kind: kind(&data_type, &type_name),
         nullable: text(5) == "YES",
-        has_default: default.is_some() || generated || extra.contains("generated"),
+        has_default: default.is_some() || generated || computed,
         generated,
         max_length: row
             .cell(8)
@@ -50,6 +64,9 @@ fn column(row: &Row) -> Column {
         collation: row.text(9),
         enum_values: enum_values(&type_name),
         type_name,
+        computed,
+        default,
+        comment: row.text(10).filter(|text| !text.is_empty()),
     }
 }
 

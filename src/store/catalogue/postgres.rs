@@ -14,12 +14,15 @@ pub(super) const SOURCE: Source = Source {
         CASE WHEN a.attcollation <> 0 THEN l.collname END, \
         (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e \
         WHERE e.enumtypid = t.oid), \
-        CASE WHEN l.collisdeterministic THEN 1 ELSE 0 END \
+        CASE WHEN l.collisdeterministic THEN 1 ELSE 0 END, a.attgenerated <> '', \
+        pg_get_expr(d.adbin, d.adrelid), o.description \
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
         JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid \
         LEFT JOIN pg_type b ON b.oid = NULLIF(t.typbasetype, 0) \
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
         LEFT JOIN pg_collation l ON l.oid = a.attcollation \
+        LEFT JOIN pg_description o ON o.classoid = 'pg_class'::regclass AND o.objoid = c.oid \
+        AND o.objsubid = a.attnum \
         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v') \
         AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
         AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' \
@@ -28,20 +31,23 @@ pub(super) const SOURCE: Source = Source {
     indexes: "SELECT n.nspname, c.relname, x.relname, \
         CASE WHEN i.indkey[k.at - 1] = 0 THEN pg_get_indexdef(i.indexrelid, k.at::int, true) \
         ELSE (SELECT attname FROM pg_attribute WHERE attrelid = c.oid \
-        AND attnum = i.indkey[k.at - 1]) END, i.indisunique, i.indisprimary \
+        AND attnum = i.indkey[k.at - 1]) END, i.indisunique, i.indisprimary, \
+        pg_get_expr(i.indpred, i.indrelid) \
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
         JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
         CROSS JOIN LATERAL generate_series(1, i.indnkeyatts::int) AS k(at) \
-        WHERE i.indisvalid AND i.indpred IS NULL \
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+        WHERE i.indisvalid AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
         AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' \
         ORDER BY 1, 2, 3, k.at",
     indexed: |row| row.text(3),
+    predicate: |row| row.text(6),
     foreign_keys: "SELECT n.nspname, c.relname, k.conname, \
         (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = k.conkey[p.at]), \
         tn.nspname, t.relname, \
         (SELECT attname FROM pg_attribute WHERE attrelid = t.oid AND attnum = k.confkey[p.at]), \
         CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN \
+        'SET DEFAULT' WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END, \
+        CASE k.confupdtype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN \
         'SET DEFAULT' WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END \
         FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
         JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class t ON t.oid = k.confrelid \
@@ -51,6 +57,23 @@ pub(super) const SOURCE: Source = Source {
         AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
         AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' \
         ORDER BY 1, 2, 3, p.at",
+    // What a view takes: INSERT, UPDATE and DELETE are the bits 8, 4 and 16.
+    tables: "SELECT n.nspname, c.relname, CASE WHEN c.relkind = 'v' THEN \
+        CASE WHEN pg_relation_is_updatable(c.oid, true) & 28 <> 28 THEN 'n' \
+        WHEN EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0) \
+        THEN 't' ELSE 'r' END END, NULL::text, false, \
+        c.relrowsecurity AND row_security_active(c.oid), c.relkind = 'r' AND c.relhassubclass \
+        AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid), NOT c.relispartition \
+        AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid), \
+        array_to_string(c.reloptions, ',') ~* 'autovacuum_enabled=(false|off|no|0)', \
+        obj_description(c.oid, 'pg_class') \
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relkind IN ('r', 'p', 'v') \
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+        AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'",
+    triggers: "SELECT n.nspname, c.relname, t.tgname FROM pg_trigger t \
+        JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2, 3",
     search_path: "SELECT unnest(current_schemas(false))::text",
     version: "SHOW server_version",
 };
@@ -75,6 +98,9 @@ fn column(row: &Row) -> Column {
         max_length: row.cell(8).to_int().and_then(|it| u64::try_from(it).ok()),
         collation,
         enum_values,
+        computed: row.int(12) == 1,
+        default: row.text(13),
+        comment: row.text(14),
     }
 }
 

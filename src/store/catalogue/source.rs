@@ -11,13 +11,22 @@ pub(super) struct Source {
     pub columns: &'static str,
     pub column: fn(&Row) -> Column,
     /// Schema, table, index, column or expression, whether it is unique, whether it is the primary
-    /// key; in the index's order. A primary key without an index has none here.
+    /// key, the condition of an index of some rows; in the index's order. A primary key without an
+    /// index has none here.
     pub indexes: &'static str,
     /// The column or expression of such a row.
     pub indexed: fn(&Row) -> Option<String>,
-    /// Schema, table, key, column, the target's schema, table and column, `ON DELETE`; in the key's
-    /// order.
+    /// The condition of such a row's index.
+    pub predicate: fn(&Row) -> Option<String>,
+    /// Schema, table, key, column, the target's schema, table and column, `ON DELETE`, `ON UPDATE`;
+    /// in the key's order.
     pub foreign_keys: &'static str,
+    /// Schema, table; what makes it a view (empty: a table; `r` it takes writes, `t` by triggers, `n`
+    /// it takes none); engine, whether it has no transactions, whether row security binds, whether it
+    /// has children, whether it inherits, whether autovacuum is off, comment.
+    pub tables: &'static str,
+    /// Schema, table, trigger.
+    pub triggers: &'static str,
     pub search_path: &'static str,
     pub version: &'static str,
 }

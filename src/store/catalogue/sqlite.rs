@@ -10,25 +10,34 @@ pub(super) const SOURCE: Source = Source {
     // An only INTEGER PRIMARY KEY is the rowid, which SQLite allocates.
     columns: "SELECT NULL, m.name, c.name, c.type, c.\"notnull\" OR c.pk > 0, \
         c.dflt_value IS NOT NULL, m.sql, c.pk > 0 AND upper(c.type) = 'INTEGER' AND \
-        (SELECT count(*) FROM pragma_table_xinfo(m.name) WHERE pk > 0) = 1 \
+        (SELECT count(*) FROM pragma_table_xinfo(m.name) WHERE pk > 0) = 1, \
+        c.hidden IN (2, 3), c.dflt_value \
         FROM sqlite_master m, pragma_table_xinfo(m.name) c \
         WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1 \
         ORDER BY m.name, c.cid",
     column,
     // An index on an expression comes with its definition.
-    indexes: "SELECT NULL, m.name, NULL, c.name, 1, 1, c.pk AS at, 0 \
+    indexes: "SELECT NULL, m.name, NULL, c.name, 1, 1, c.pk AS at, 0, NULL \
         FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table' AND c.pk > 0 \
         UNION ALL SELECT NULL, m.name, i.name, COALESCE(x.name, d.sql), \
-        i.\"unique\", 0, x.seqno, x.name IS NULL \
+        i.\"unique\", 0, x.seqno, x.name IS NULL, \
+        CASE WHEN i.partial THEN d.sql END \
         FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x \
         LEFT JOIN sqlite_master d ON d.type = 'index' AND d.name = i.name \
-        WHERE m.type = 'table' AND x.key = 1 AND i.partial = 0 ORDER BY 2, 3, 7",
+        WHERE m.type = 'table' AND x.key = 1 ORDER BY 2, 3, 7",
     indexed,
+    predicate: |row| definition::predicate(&row.text(8)?).map(str::to_owned),
     // A key that names no column of its target points at the primary key.
     foreign_keys: "SELECT NULL, m.name, f.id, f.\"from\", NULL, f.\"table\", COALESCE(f.\"to\", \
-        (SELECT name FROM pragma_table_xinfo(f.\"table\") WHERE pk = f.seq + 1)), f.on_delete \
+        (SELECT name FROM pragma_table_xinfo(f.\"table\") WHERE pk = f.seq + 1)), f.on_delete, f.on_update \
         FROM sqlite_master m, pragma_foreign_key_list(m.name) f \
         WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq",
+    // A view takes what its triggers do, and nothing by itself.
+    tables: "SELECT NULL, m.name, CASE WHEN m.type = 'view' THEN CASE WHEN EXISTS \
+        (SELECT 1 FROM sqlite_master t WHERE t.type = 'trigger' AND t.tbl_name = m.name) \
+        THEN 't' ELSE 'n' END END, NULL, 0, 0, 0, 0, 0, NULL \
+        FROM sqlite_master m WHERE m.type IN ('table', 'view')",
+    triggers: "SELECT NULL, tbl_name, name FROM sqlite_master WHERE type = 'trigger' ORDER BY 2, 3",
     search_path: "SELECT NULL",
     version: "SELECT sqlite_version()",
 };
@@ -44,14 +53,18 @@ fn indexed(row: &Row) -> Option<String> {
 fn column(row: &Row) -> Column {
     let text = |index| row.text(index).unwrap_or_default();
     let (name, type_name) = (text(2), text(3));
+    let computed = row.int(8) == 1;
     Column {
         kind: kind(&type_name),
         max_length: length(&type_name),
         nullable: row.int(4) == 0,
-        has_default: row.int(5) == 1,
+        has_default: row.int(5) == 1 || computed,
         generated: row.int(7) == 1,
         collation: collation(&text(6), &name),
         enum_values: Vec::new(),
+        computed,
+        default: row.text(9),
+        comment: None,
         type_name,
         name,
     }

@@ -57,6 +57,22 @@ pub(super) fn expression(definition: &str) -> Option<&str> {
     None
 }
 
+/// Which rows an index of some rows is of: what its definition says behind WHERE.
+pub(super) fn predicate(definition: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    for (at, token) in tokens(definition) {
+        match token {
+            Token::Mark('(') => depth += 1,
+            Token::Mark(')') => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && word.eq_ignore_ascii_case("where") => {
+                return definition.get(at + word.len()..).map(str::trim);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn column_of(first: Token) -> Option<String> {
     match first {
         Token::Word(word) => {
@@ -173,6 +189,16 @@ mod tests {
             ("CREATE INDEX i ON users", None),
         ] {
             assert_eq!(expression(sql), found, "{sql}");
+        }
+    }
+
+    #[test]
+    fn an_index_of_some_rows_says_which() {
+        for (sql, found) in [
+            ("CREATE UNIQUE INDEX i ON users (email) where gone IS NULL", Some("gone IS NULL")),
+            ("CREATE INDEX i ON users (\"where\", (a where b)) /* where */", None),
+        ] {
+            assert_eq!(predicate(sql), found, "{sql}");
         }
     }
 }
