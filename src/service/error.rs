@@ -56,7 +56,9 @@ impl From<store::Error> for Error {
             ErrorKind::Conflict => {
                 Self::Unavailable { retry_after: Duration::from_secs(1), source: Box::new(error) }
             }
-            ErrorKind::Unique | ErrorKind::ForeignKey | ErrorKind::Invalid => Self::Refused(error),
+            ErrorKind::Unique | ErrorKind::ForeignKey | ErrorKind::Invalid | ErrorKind::Rule => {
+                Self::Refused(error)
+            }
             ErrorKind::Denied | ErrorKind::Other => Self::Internal(Box::new(error)),
         }
     }
@@ -88,13 +90,22 @@ impl Error {
 
     fn explained_as(self, attributes: impl Fn(&Subject) -> Vec<String>) -> Self {
         let Self::Refused(error) = self else { return self };
-        tracing::debug!(%error, "the database refused a write");
+        if error.kind() == ErrorKind::Rule {
+            // Its words are meant for a person, and the client may not read them.
+            tracing::warn!(%error, "a rule of kpifire's refused a write");
+        } else {
+            tracing::debug!(%error, "the database refused a write");
+        }
         Self::Scim(match error.kind() {
             ErrorKind::Unique => scim::Error::uniqueness(
                 "another resource has this value already (a unique key of the database)",
             ),
             ErrorKind::ForeignKey => scim::Error::conflict(
                 "other data of kpifire still points at this resource, or what it points at is gone",
+            ),
+            ErrorKind::Rule => scim::Error::invalid_value(
+                "a rule that kpifire keeps in its database (a trigger) refuses the change; the agent's \
+                 log has its words",
             ),
             _ => scim::Error::invalid_value(refused_value(error.subject(), attributes)),
         })

@@ -4,6 +4,7 @@
 //! code, else the message's text (`text`), since diesel hands on no code. A message of the database
 //! stays here and in the log: it never reaches a client.
 
+mod own;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -31,7 +32,10 @@ pub enum ErrorKind {
     Timeout,
     /// The account lacks a grant.
     Denied,
-    /// The database refused for another reason: a missing table, a trigger's own signal, a bug.
+    /// A rule that the application keeps in its database refused the write: a trigger's or a
+    /// procedure's own words.
+    Rule,
+    /// The database refused for another reason: a missing table, a bug.
     Other,
 }
 
@@ -43,6 +47,8 @@ pub struct Error {
     context: String,
     message: String,
     subject: Option<Subject>,
+    /// Whether the database says where in a statement's text the trouble lies.
+    placed: bool,
 }
 
 /// What a refusal was about.
@@ -65,7 +71,13 @@ pub enum Subject {
 
 impl Error {
     pub(super) fn new(kind: ErrorKind, context: &str, message: impl Into<String>) -> Self {
-        Self { kind, context: context.to_owned(), message: message.into(), subject: None }
+        Self {
+            kind,
+            context: context.to_owned(),
+            message: message.into(),
+            subject: None,
+            placed: false,
+        }
     }
 
     /// Whether the database went away.
@@ -96,6 +108,19 @@ impl Error {
     /// What a refused value was for, as far as the database says.
     pub fn subject(&self) -> Option<Subject> {
         self.subject.clone()
+    }
+
+    /// Whether a trigger or a procedure may have said this in its own words: no driver hands on the
+    /// code that would tell.
+    pub(super) fn may_be_a_rule(&self) -> bool {
+        self.kind == ErrorKind::Other && !self.placed && !own::is_servers(&self.message)
+    }
+
+    /// The same failure, known to be a rule's of the application.
+    #[must_use]
+    pub(super) fn of_a_rule(mut self) -> Self {
+        self.kind = ErrorKind::Rule;
+        self
     }
 
     /// Says what was being done.
@@ -153,7 +178,8 @@ fn refused(kind: DatabaseErrorKind, said: &(dyn DatabaseErrorInformation + Send 
         ErrorKind::Denied => read.and_then(|(_, subject)| subject),
         _ => None,
     };
-    Error { subject, ..Error::new(kind, "database", message) }
+    let placed = said.statement_position().is_some();
+    Error { subject, placed, ..Error::new(kind, "database", message) }
 }
 
 impl From<ConnectionError> for Error {

@@ -9,7 +9,7 @@ use diesel_async::{
     TransactionManager,
 };
 
-use super::error::Error;
+use super::error::{Error, ErrorKind};
 use super::pipeline::{self, Later};
 use super::pool::{Connection, Pool, Purpose};
 use super::row::Row;
@@ -80,6 +80,13 @@ impl Tx {
     /// Runs a query; its rows.
     pub(super) async fn query(&mut self, sql: Sql) -> Result<Vec<Row>, Error> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        match self.ask(sql).await {
+            Err(error) if error.may_be_a_rule() => Err(self.told(error).await),
+            answered => answered,
+        }
+    }
+
+    async fn ask(&mut self, sql: Sql) -> Result<Vec<Row>, Error> {
         if let Connection::Postgres(it) = &self.connection {
             return pipeline::query(it, std::mem::take(&mut self.later), sql).await;
         }
@@ -129,6 +136,27 @@ impl Tx {
     }
 
     async fn send(&mut self, sql: Sql) -> Result<usize, Error> {
+        match self.run(sql).await {
+            Err(error) if error.may_be_a_rule() => Err(self.told(error).await),
+            sent => sent,
+        }
+    }
+
+    /// A failure that may be a rule's of the application, as what it is. MariaDB says the code of what
+    /// failed last: that of SIGNAL, or a class of states that is left to applications.
+    async fn told(&mut self, error: Error) -> Error {
+        let Connection::Mysql(it) = &mut self.connection else { return error.of_a_rule() };
+        let asked = "GET DIAGNOSTICS CONDITION 1 @kpifire_state = RETURNED_SQLSTATE, \
+                     @kpifire_code = MYSQL_ERRNO";
+        if it.batch_execute(asked).await.is_err() {
+            return error;
+        }
+        let is_signal = "SELECT @kpifire_code = 1644 OR @kpifire_state LIKE '45%'";
+        let rows: Vec<Row> = Sql::new(is_signal).load(it).await.unwrap_or_default();
+        if rows.iter().any(|row| row.int(0) == 1) { error.of_a_rule() } else { error }
+    }
+
+    async fn run(&mut self, sql: Sql) -> Result<usize, Error> {
         if let Connection::Postgres(it) = &self.connection {
             return pipeline::execute(it, std::mem::take(&mut self.later), sql).await;
         }
@@ -145,9 +173,51 @@ impl Tx {
         Ok(())
     }
 
+    /// Begins a part of the transaction that can be taken back by itself.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin_part(&mut self) -> Result<(), Error> {
+        self.batch("SAVEPOINT kpifire_part").await
+    }
+
+    /// Ends the part: all that was put off is done, and what the database proves only at a commit is
+    /// proved now.
+    ///
+    /// # Errors
+    /// What a statement of the part failed by. [`ErrorKind::Lost`] where the transaction itself is
+    /// over: something in it committed or rolled back.
+    pub async fn end_part(&mut self) -> Result<(), Error> {
+        let outcome = self.batch("").await;
+        let outcome = match (outcome, self.database) {
+            (Ok(()), Database::Postgres) => {
+                self.batch("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED").await
+            }
+            (outcome, _) => outcome,
+        };
+        match outcome {
+            Err(error) if error.may_be_a_rule() => return Err(self.told(error).await),
+            outcome => outcome?,
+        }
+        self.batch("RELEASE SAVEPOINT kpifire_part").await.map_err(|error| over(&error))
+    }
+
+    /// Takes the part back.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Lost`] where the transaction itself is over.
+    pub async fn undo_part(&mut self) -> Result<(), Error> {
+        self.later.clear();
+        self.batch("ROLLBACK TO SAVEPOINT kpifire_part").await.map_err(|error| over(&error))?;
+        self.batch("RELEASE SAVEPOINT kpifire_part").await.map_err(|error| over(&error))
+    }
+
     /// Runs literal SQL of several statements.
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Error> {
         self.catch_up().await?;
+        if sql.is_empty() {
+            return Ok(());
+        }
         each!(&mut self.connection, it => it.batch_execute(sql).await).map_err(Error::from)
     }
 
@@ -258,6 +328,11 @@ impl Tx {
         }
         .map_err(Error::from)
     }
+}
+
+/// A part that can't be ended says that the transaction it is of is over.
+fn over(error: &Error) -> Error {
+    Error::new(ErrorKind::Lost, "a transaction ended before its time", error.message())
 }
 
 /// The pool may have the connection back.

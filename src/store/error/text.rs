@@ -103,6 +103,11 @@ pub(super) fn read(message: &str) -> Option<(ErrorKind, Option<Subject>)> {
     TEXTS.iter().find_map(|(kind, shape)| Some((*kind, subject(&holes(shape, message)?))))
 }
 
+/// Whether the whole message has the shape.
+pub(super) fn has_shape(shape: &str, message: &str) -> bool {
+    holes(shape, message).is_some()
+}
+
 /// What fills the holes of a shape, by name, when the whole message has that shape. Read from its
 /// end: what a client sent stands before the names that a database puts behind it. Where a filling has
 /// the words that stand before its hole, the hole begins at the last of them with which all others fit.
