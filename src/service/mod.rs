@@ -13,6 +13,7 @@ mod provider;
 mod read;
 mod representation;
 mod secret;
+mod within;
 mod write;
 
 use chrono::{DateTime, Utc};

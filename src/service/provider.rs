@@ -50,17 +50,22 @@ impl Service {
         let layout =
             Layout::new(profile, &catalogue).map_err(|error| Error::Internal(Box::new(error)))?;
         store.ping().await.map_err(error::not_migrated)?;
-        Ok(Self {
+        Ok(Self::over(store, Arc::new(layout), paging))
+    }
+
+    /// A service over an install that is laid out already; asks the database nothing.
+    pub fn over(store: Store, layout: Arc<Layout>, paging: Paging) -> Self {
+        Self {
             store,
             advertised: Arc::new(mapper::advertised(&layout, paging.most)),
-            layout: Arc::new(layout),
+            layout,
             paging,
             guard: Guard::default(),
             channels: Channels::default(),
             tokens: Arc::default(),
             entra: None,
             token_lifetime: TOKEN_LIFETIME,
-        })
+        }
     }
 
     /// Another service over the same database, as after a reload; tokens stay remembered.

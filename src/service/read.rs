@@ -170,21 +170,38 @@ fn compile(
     })
 }
 
+/// [`list`] in a transaction of the caller's.
+pub(super) async fn list_within(
+    service: &Service,
+    tx: &mut Tx,
+    caller: &Caller,
+    kind: ResourceType,
+    query: ListQuery,
+) -> Result<Vec<Value>, Error> {
+    let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
+    let search = compile(service, caller, kind, query)?;
+    let (records, bodies, total) = matching(tx, &search).await?;
+    if let ([only], true, 1) = (records.as_slice(), by_name, total)
+        && only.link.is_none()
+    {
+        adopt_in(tx, &service.layout, caller, kind, &only.key).await?;
+    }
+    Ok(bodies)
+}
+
 async fn found(service: &Service, search: Search) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
-    service
-        .store
-        .read(search, async |tx, search| {
-            let Search { layout, kind, projection, base, .. } = search;
-            let records = page(tx, search).await?;
-            let total = total(tx, search, records.len() as u64).await?;
-            let edges = edges_of(tx, layout, *kind, &records, projection).await?;
-            let shown = |record| {
-                represent(layout, *kind, record, &edges, base).projected(projection, *kind)
-            };
-            let bodies = records.iter().map(shown).collect();
-            Ok((records, bodies, total))
-        })
-        .await
+    service.store.read(search, async |tx, search| matching(tx, search).await).await
+}
+
+async fn matching(tx: &mut Tx, search: &Search) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
+    let Search { layout, kind, projection, base, .. } = search;
+    let records = page(tx, search).await?;
+    let total = total(tx, search, records.len() as u64).await?;
+    let edges = edges_of(tx, layout, *kind, &records, projection).await?;
+    let shown =
+        |record| represent(layout, *kind, record, &edges, base).projected(projection, *kind);
+    let bodies = records.iter().map(shown).collect();
+    Ok((records, bodies, total))
 }
 
 async fn page(tx: &mut Tx, search: &Search) -> Result<Vec<Record>, Error> {

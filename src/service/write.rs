@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Caller, Error, Reply, Scope, Service, audit, guard};
 use crate::notify::Channels;
 use crate::scim;
-use crate::store::audit as audit_rows;
+use crate::store::{Tx, audit as audit_rows};
 
 pub(super) use job::Request;
 use job::{Job, Parsed};
@@ -69,6 +69,31 @@ async fn attempt(
     request: Arc<Request>,
     operation: Operation,
 ) -> Result<Reply, Error> {
+    let job = prepare(service, request, operation)?;
+    service.store.write(job, async |tx, job| perform(tx, job).await).await
+}
+
+/// Does it in a transaction of the caller's, who rolls back what fails. A refusal isn't audited.
+pub(super) async fn within(
+    service: &Service,
+    tx: &mut Tx,
+    request: Request,
+    operation: Operation,
+) -> Result<Reply, Error> {
+    let job = prepare(service, Arc::new(request), operation)?;
+    perform(tx, &job).await
+}
+
+async fn perform(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
+    match &job.parsed {
+        Parsed::Create(resource, asserted) => create::run(tx, job, resource, asserted).await,
+        Parsed::Replace(..) | Parsed::Patch(_) => update::run(tx, job).await,
+        Parsed::Delete => delete::run(tx, job).await,
+    }
+}
+
+/// What is asked for, parsed, before any transaction.
+fn prepare(service: &Service, request: Arc<Request>, operation: Operation) -> Result<Job, Error> {
     if request.caller.scope != Scope::Provision {
         return Err(scim::Error::forbidden("the token's scope is `read`: it can't write").into());
     }
@@ -87,14 +112,7 @@ async fn attempt(
         Operation::Delete => Parsed::Delete,
     };
     let (layout, guard) = (Arc::clone(&service.layout), service.guard);
-    service
-        .store
-        .write(Job { layout, guard, request, parsed }, async |tx, job| match &job.parsed {
-            Parsed::Create(resource, asserted) => create::run(tx, job, resource, asserted).await,
-            Parsed::Replace(..) | Parsed::Patch(_) => update::run(tx, job).await,
-            Parsed::Delete => delete::run(tx, job).await,
-        })
-        .await
+    Ok(Job { layout, guard, request, parsed })
 }
 
 /// What refused a write.

@@ -149,6 +149,19 @@ impl Store {
         unit::snapshot(&self.pool, self.patience, context, unit).await
     }
 
+    /// The same in a transaction that is rolled back whatever comes of it. Not tried again.
+    ///
+    /// # Errors
+    /// What the unit returns, or the database's failure.
+    pub async fn rehearse<C, T, E>(&self, context: C, unit: impl Unit<C, T, E>) -> Result<T, E>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+        E: Failure,
+    {
+        unit::rehearse(&self.pool, self.patience, context, unit).await
+    }
+
     /// What the live database says of its tables.
     pub async fn catalogue(&self) -> Result<Catalogue, Error> {
         self.read((), async |tx, ()| catalogue::read(tx).await).await

@@ -140,6 +140,49 @@ where
     .await
 }
 
+/// Runs a unit in a transaction that is rolled back whatever comes of it. Not tried again.
+///
+/// # Errors
+/// What the unit returns, or the database's failure; the rollback's too, since then nobody knows.
+pub(super) async fn rehearse<C, T, E>(
+    pool: &Pool,
+    patience: Patience,
+    context: C,
+    unit: impl Unit<C, T, E>,
+) -> Result<T, E>
+where
+    C: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Failure,
+{
+    let (pool, once) = (pool.clone(), Patience { tries: 1, ..patience });
+    detached(async move {
+        let attempt = |tx| rolled_back(tx, &context, &unit);
+        until_done(&pool, Purpose::Write, once, attempt).await
+    })
+    .await
+}
+
+async fn rolled_back<C: 'static, T, E: Failure>(
+    mut tx: Tx,
+    context: &C,
+    unit: &impl Unit<C, T, E>,
+) -> Result<T, E> {
+    if let Err(error) = tx.begin().await {
+        tx.discard();
+        return Err(error.into());
+    }
+    let outcome = unit.run(&mut tx, context).await;
+    let undone = tx.rollback().await;
+    // The end of its connection takes back what a rollback couldn't.
+    if outcome.as_ref().is_err_and(lost) || undone.is_err() {
+        tx.discard();
+    }
+    let value = outcome?;
+    undone?;
+    Ok(value)
+}
+
 fn detached<T, E>(
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> impl Future<Output = Result<T, E>>

@@ -9,3 +9,5 @@ mod steps;
 #[cfg(test)]
 mod tests;
 pub mod undo;
+
+pub use steps::{Hand, run as step};

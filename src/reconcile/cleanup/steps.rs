@@ -24,18 +24,20 @@ use crate::store::{Tx, links, memberships};
 
 /// Which run does the step, and when.
 #[derive(Debug, Clone)]
-pub(super) struct Hand {
+pub struct Hand {
+    /// The install, and what is due when.
     pub settings: Arc<Settings>,
+    /// Names the run in the journal.
     pub run: String,
+    /// The time of the step.
     pub now: DateTime<Utc>,
 }
 
 /// Does the step; a reason where it can't be done any more.
-pub(super) async fn run(
-    tx: &mut Tx,
-    hand: &Hand,
-    step: &Step,
-) -> Result<Result<(), Reason>, Error> {
+///
+/// # Errors
+/// The database's; then the transaction is to be rolled back.
+pub async fn run(tx: &mut Tx, hand: &Hand, step: &Step) -> Result<Result<(), Reason>, Error> {
     let layout = &*hand.settings.layout;
     let kind = ResourceType::User;
     let Some(key) = layout.key(kind, &step.scim_id) else {

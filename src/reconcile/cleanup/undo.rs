@@ -68,6 +68,24 @@ pub async fn undo(
     Ok(all)
 }
 
+/// Takes one step back in a transaction of the caller's, who rolls back what fails; why it stays,
+/// where it does.
+///
+/// # Errors
+/// The database's.
+pub async fn within(
+    tx: &mut Tx,
+    hand: &Hand,
+    id: &str,
+    step: &str,
+) -> Result<Result<Vec<String>, String>, Error> {
+    match take_back(tx, hand, id, step).await {
+        Ok(left) => Ok(Ok(left)),
+        Err(Stays::Because(why)) => Ok(Err(why)),
+        Err(Stays::Failed(error)) => Err(error),
+    }
+}
+
 async fn one(store: &Store, hand: Hand, id: String, step: String) -> Result<Vec<String>, Stays> {
     store
         .write((hand, id, step), async |tx, (hand, id, step)| take_back(tx, hand, id, step).await)
