@@ -13,7 +13,7 @@ use super::layout::{Deletion, Layout, Touch};
 use super::record::Link;
 use super::relation::Column;
 use crate::profile::model::Scalar;
-use crate::scim::{AttributePath, Error, Resource, ResourceType, prune};
+use crate::scim::{self, AttributePath, Error, Resource, ResourceType};
 
 /// A column and what it gets.
 #[derive(Debug, Clone)]
@@ -141,16 +141,13 @@ pub(super) fn always_valued(layout: &Layout, kind: ResourceType) -> BTreeSet<Att
     fields.filter(|field| field.cleared(now).is_err()).map(|field| field.path.clone()).collect()
 }
 
-/// Attributes that no column carries, and that the link keeps.
+/// What no column carries, and the link keeps: attributes, and what is said beside a mapped value.
 pub fn kept(layout: &Layout, kind: ResourceType, resource: &Resource) -> Map<String, Value> {
-    let mut kept = resource.clone();
-    for field in &layout.resource(kind).fields {
-        field.path.set(&mut kept, None);
-    }
+    let fields = layout.resource(kind).fields.iter();
+    let mut kept = scim::kept::without(resource, fields.map(|field| &field.path));
     for own in ["id", "schemas", "meta", "groups", "members", "externalId"] {
         kept.remove(own);
     }
-    prune(&mut kept);
     kept
 }
 

@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::record::Record;
 use crate::profile::model::Other;
 use crate::scim::discovery::AdvertisedType;
-use crate::scim::{Advertised, Resource, ResourceType, schema};
+use crate::scim::{self, Advertised, Resource, ResourceType, schema};
 
 /// The attributes of a record: mapped columns over kept attributes, without id, meta and schemas.
 pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resource {
@@ -18,12 +18,9 @@ pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resou
         resource.insert("externalId".to_owned(), Value::String(external));
     }
     for field in &layout.resource(kind).fields {
-        if cleared_to_constant(field, record) {
-            continue;
-        }
-        if let Some(value) = field.to_scim(record.shown(field)) {
-            field.path.set(&mut resource, Some(value));
-        }
+        let cleared = cleared_to_constant(field, record);
+        let value = if cleared { None } else { field.to_scim(record.shown(field)) };
+        scim::kept::fill(&mut resource, &field.path, value);
     }
     resource
 }

@@ -2,6 +2,7 @@
 //! what does a filter say of an element that would satisfy it. Works on JSON alone.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -24,6 +25,35 @@ pub(super) fn is_empty(element: &Value) -> bool {
     element.as_object().is_none_or(|parts| {
         parts.iter().all(|(name, value)| value.is_null() || name == "type" || name == "primary")
     })
+}
+
+/// What tells an element from others: its value with its type, where it has a value (RFC 7643 §2.4),
+/// else all that it says.
+pub(super) fn identity(element: &Value) -> String {
+    match element.get("value").filter(|value| !value.is_null()) {
+        Some(value) => format!("{value} {}", folded_type(element)),
+        None => element.to_string(),
+    }
+}
+
+/// Makes elements of one value and type one, which says what any of them says: the first has the word
+/// on what several say, but for `primary`.
+pub(super) fn unify(items: &mut Vec<Value>) {
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kept: Vec<Value> = Vec::with_capacity(items.len());
+    for item in items.drain(..) {
+        let at = *first.entry(identity(&item)).or_insert(kept.len());
+        let (Some(Value::Object(own)), Value::Object(more)) = (kept.get_mut(at), &item) else {
+            kept.push(item);
+            continue;
+        };
+        for (name, value) in more {
+            if value == &Value::Bool(true) || own.get(name).is_none_or(Value::is_null) {
+                own.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    *items = kept;
 }
 
 /// `x` when the filter is `type eq "x"` and nothing else.

@@ -19,6 +19,7 @@ mod error;
 pub mod filter;
 mod fold;
 mod grammar;
+pub mod kept;
 mod members;
 mod patch;
 mod patch_apply;

@@ -290,7 +290,7 @@ fn asserted(target: &Target, value: &Value) -> Result<Value, Error> {
         },
         _ => values::normalise(of, unwrapped(of, value))?,
     };
-    blanks_to_null(&mut kept);
+    values::blanks_to_null(&mut kept);
     Ok(kept)
 }
 
@@ -305,15 +305,6 @@ fn unwrapped(of: Resolved, value: &Value) -> &Value {
         _ => None,
     };
     only.filter(|_| simple).unwrap_or(value)
-}
-
-fn blanks_to_null(value: &mut Value) {
-    match value {
-        Value::String(text) if text.is_empty() => *value = Value::Null,
-        Value::Array(items) => items.iter_mut().for_each(blanks_to_null),
-        Value::Object(parts) => parts.values_mut().for_each(blanks_to_null),
-        _ => {}
-    }
 }
 
 fn member_path(op: Op, filter: Option<&ValFilter>) -> Error {

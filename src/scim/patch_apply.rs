@@ -1,5 +1,7 @@
 //! A parsed PATCH applied to a document (RFC 7644 §3.5.2.1–3.5.2.3), and what it asserted.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::asserted::Asserted;
@@ -29,7 +31,7 @@ impl Patch {
         }
         // Only now: an element may get its label in one operation and its value in the next.
         for operation in &self.operations {
-            drop_empty(operation.target.resolved, &mut changed);
+            tidy(operation.target.resolved, &mut changed);
         }
         *resource = changed;
         Ok(asserted)
@@ -58,11 +60,13 @@ fn apply_one(
     Ok(())
 }
 
-/// Removes the elements of a multi-valued attribute of which only the label is left.
-fn drop_empty(of: Resolved, resource: &mut Resource) {
+/// Removes the elements of a multi-valued attribute of which only the label is left, and makes one of
+/// those that have become the same.
+fn tidy(of: Resolved, resource: &mut Resource) {
     resource::in_holder(resource, of.schema, |holder| {
         if let Some(Value::Array(items)) = holder.get_mut(of.attribute.name) {
             items.retain(|item| !elements::is_empty(item));
+            elements::unify(items);
             if items.is_empty() {
                 holder.remove(of.attribute.name);
             }
@@ -136,9 +140,13 @@ fn apply_to_list(
     match change {
         Change::Add(value) => {
             // Adding nothing asserts nothing.
+            let mut places: BTreeMap<String, usize> = BTreeMap::new();
+            for (at, item) in items.iter().enumerate() {
+                places.entry(elements::identity(item)).or_insert(at);
+            }
             for item in value.as_array().into_iter().flatten() {
                 asserted.insert_value(of, &Value::Array(vec![item.clone()]));
-                add(items, item);
+                add(items, &mut places, item);
             }
         }
         Change::Replace(value) => {
@@ -162,24 +170,18 @@ fn apply_to_list(
 
 /// Adds one element, unless it is there: the same value of the same type is one value
 /// (RFC 7643 §2.4), which gains what the new one says besides.
-fn add(items: &mut Vec<Value>, item: &Value) {
+fn add(items: &mut Vec<Value>, places: &mut BTreeMap<String, usize>, item: &Value) {
     let Value::Object(named) = item else { return };
-    let identity = |item: &Value| {
-        let value = item.get("value").filter(|value| !value.is_null())?;
-        Some((value.clone(), elements::folded_type(item)))
-    };
-    let same = match identity(item) {
-        Some(wanted) => items.iter().position(|own| identity(own).as_ref() == Some(&wanted)),
-        None => items.iter().position(|own| own == item),
-    };
-    let at = same.unwrap_or_else(|| {
+    let at = *places.entry(elements::identity(item)).or_insert(items.len());
+    if at == items.len() {
         items.push(Value::Object(Map::new()));
-        items.len().saturating_sub(1)
-    });
+    }
     if let Some(Value::Object(parts)) = items.get_mut(at) {
         merge(parts, named);
     }
-    settle_primary(items, &[at]);
+    if values::is_primary(item) {
+        settle_primary(items, &[at]);
+    }
 }
 
 /// Whether a removal names this element: by its value (and type, if given), or by all that is said.

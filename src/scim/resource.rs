@@ -16,7 +16,8 @@ pub type Resource = Map<String, Value>;
 ///
 /// Names are accepted in any case and with their schema's URN before them; extension attributes also
 /// when their URN isn't in `schemas`, flat (`urn:…:User:department`) or, as Entra writes `manager`,
-/// by their bare name. Explicit nulls are kept. Read-only and unknown attributes are dropped, and
+/// by their bare name. Explicit nulls are kept, and
+/// `""` is one. Read-only and unknown attributes are dropped, and
 /// so is `password`, which is never stored. A group's `members` become `[{"value": "7"}, …]`.
 ///
 /// # Errors
@@ -98,7 +99,9 @@ fn keep(
             Some(ids) => members::to_value(ids),
         }
     } else {
-        values::normalise(of, value)?
+        let mut value = values::normalise(of, value)?;
+        values::blanks_to_null(&mut value);
+        value
     };
     in_holder(resource, of.schema, |holder| holder.insert(attribute.name.to_owned(), value));
     Ok(())

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::elements;
 use super::error::{Error, excerpt};
 use super::schema::{AttributeKind, Resolved};
 
@@ -41,6 +42,7 @@ fn many(of: Resolved, value: &Value) -> Result<Value, Error> {
             kept.push(Value::Object(parts));
         }
     }
+    elements::unify(&mut kept);
     let primaries = kept.iter().filter(|item| is_primary(item)).count();
     if primaries > 1 {
         return Err(Error::invalid_value(format!(
@@ -48,6 +50,16 @@ fn many(of: Resolved, value: &Value) -> Result<Value, Error> {
         )));
     }
     Ok(Value::Array(kept))
+}
+
+/// `""` is null, as Entra means it, anywhere in a value.
+pub(super) fn blanks_to_null(value: &mut Value) {
+    match value {
+        Value::String(text) if text.is_empty() => *value = Value::Null,
+        Value::Array(items) => items.iter_mut().for_each(blanks_to_null),
+        Value::Object(parts) => parts.values_mut().for_each(blanks_to_null),
+        _ => {}
+    }
 }
 
 /// Whether an element says it is the preferred one.
