@@ -187,6 +187,16 @@ impl Metrics {
         pool("kpifire_scim_pool_connections", "Connections that are open", |it| it.size);
         pool("kpifire_scim_pool_connections_idle", "Connections that nobody uses", |it| it.idle);
         pool("kpifire_scim_pool_waiting", "Requests that wait for a connection", |it| it.waiting);
+        let ignored = Family::<Labels, Counter>::default();
+        for ((kind, attribute), requests) in console.ignored() {
+            let labels = vec![("type", kind.as_str().to_owned()), ("attribute", attribute)];
+            ignored.get_or_create(&labels).inc_by(requests);
+        }
+        registry.register(
+            "kpifire_scim_ignored_attributes",
+            "Requests that named an attribute which no schema knows, by attribute",
+            ignored,
+        );
         single(
             registry,
             "kpifire_scim_certificate_expiry_timestamp_seconds",

@@ -59,6 +59,10 @@ fn render(config: &Config, status: &Status, tokens: &[Credential], now: DateTime
     let write = write.map(|(at, token)| format!("{}, by {}", ago(*at, now), visible(token)));
     rows.push(("last write", write.unwrap_or_else(|| "never".to_owned())));
     rows.push(("last 24 h", counts(status.outcomes.iter().map(|(name, n)| (name.clone(), *n)))));
+    if !status.ignored.is_empty() {
+        let ignored = status.ignored.iter().map(|(name, n)| (visible(name).into_owned(), *n));
+        rows.push(("ignored in 24 h", counts(ignored)));
+    }
     let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
     rows.push(("links", counts(links)));
     rows.push(("agents", agents(&status.agents)));

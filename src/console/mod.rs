@@ -9,6 +9,7 @@ pub mod figures;
 pub mod person;
 pub mod trail;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::drift::Grace;
 use crate::drift::plan::Plan;
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply;
+use crate::scim::ResourceType;
 use crate::service::credentials::{self, Credential, Kind};
 use crate::service::{Error, Service};
 use crate::store::grace;
@@ -66,6 +68,12 @@ impl Console {
     /// How the pools of connections stand. Asks the database nothing.
     pub fn pools(&self) -> Vec<PoolStatus> {
         self.service.store().pools()
+    }
+
+    /// Requests that named an attribute which no schema knows, by resource type and attribute. Asks the
+    /// database nothing.
+    pub fn ignored(&self) -> BTreeMap<(ResourceType, String), u64> {
+        self.service.left_out().attributes()
     }
 
     /// The figures of the database, at most some seconds old; `None` when the database doesn't give

@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use super::error::{Error, excerpt};
 use super::filter::ValFilter;
+use super::ignored::Ignored;
 use super::members::{self, MemberOp};
-use super::patch_path::{self, Target};
+use super::patch_path::{self, Nowhere, Target};
 use super::resource_type::ResourceType;
 use super::schema::{self, AttributeKind, Resolved, Returned};
 use super::values;
@@ -17,6 +18,7 @@ pub struct Patch {
     /// The changes to the document.
     pub(super) operations: Vec<Operation>,
     members: Vec<MemberOp>,
+    ignored: Ignored,
 }
 
 /// One change to one target.
@@ -45,10 +47,24 @@ enum Op {
     Remove,
 }
 
+/// How an operation names what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// By its `path`: that, and nothing else, is meant.
+    AsPath,
+    /// By a key of its value.
+    InValue,
+}
+
 impl Patch {
     /// The changes to a group's members, in order; empty for a user.
     pub fn members(&self) -> &[MemberOp] {
         &self.members
+    }
+
+    /// What was left out, since no schema knows it.
+    pub fn ignored(&self) -> &Ignored {
+        &self.ignored
     }
 
     /// Whether nothing is asked for.
@@ -57,11 +73,13 @@ impl Patch {
     }
 }
 
-/// Reads the body of a PATCH. `schemas` may be missing, and `Operations` may be empty.
+/// Reads the body of a PATCH. `schemas` may be missing, and `Operations` may be empty. What no schema
+/// knows is left out ([`Patch::ignored`]), and so are read-only attributes in a value: a client sends
+/// them beside what it means.
 ///
 /// # Errors
-/// 400 `invalidSyntax` (structure, unknown op), `invalidPath` (naming the path and near misses),
-/// `invalidValue` (naming the attribute), `mutability` (a read-only attribute), `noTarget` (a
+/// 400 `invalidSyntax` (structure, unknown op), `invalidPath` (a path that can't be read),
+/// `invalidValue` (naming the attribute), `mutability` (a path to a read-only attribute), `noTarget` (a
 /// removal of nothing in particular).
 pub fn parse_patch(kind: ResourceType, body: &Value) -> Result<Patch, Error> {
     let operations = body.as_object().and_then(|body| member(body, "Operations"));
@@ -116,7 +134,7 @@ impl Reader<'_> {
             (Op::Add | Op::Replace, Some(path), None) => {
                 Err(Error::invalid_value(format!("the operation on `{path}` has no `value`")))
             }
-            (_, Some(path), value) => self.at(op, path, value),
+            (_, Some(path), value) => self.at(op, Named::AsPath, path, value),
         }
     }
 
@@ -129,25 +147,33 @@ impl Reader<'_> {
     ) -> Result<(), Error> {
         for (key, value) in attributes {
             match urn {
-                // Which schemas a resource has follows from its attributes.
-                _ if key.eq_ignore_ascii_case("schemas") => {}
-                None => self.at(op, key, Some(value))?,
-                Some(urn) => self.at(op, &format!("{urn}:{key}"), Some(value))?,
+                None => self.at(op, Named::InValue, key, Some(value))?,
+                Some(urn) => self.at(op, Named::InValue, &format!("{urn}:{key}"), Some(value))?,
             }
         }
         Ok(())
     }
 
-    fn at(&mut self, op: Op, path: &str, value: Option<&Value>) -> Result<(), Error> {
+    fn at(&mut self, op: Op, named: Named, path: &str, value: Option<&Value>) -> Result<(), Error> {
         if path.eq_ignore_ascii_case(self.kind.schema()) {
             return self.schema(op, path, None, value);
         }
         if let Some(extension) = schema::extension(self.kind, path) {
             return self.schema(op, path, Some(extension), value);
         }
-        let target = patch_path::parse(self.kind, path)?;
+        let target = match patch_path::parse(self.kind, path) {
+            Ok(target) => target,
+            Err(Nowhere::Unknown(_)) => {
+                self.patch.ignored.note(path);
+                return Ok(());
+            }
+            Err(Nowhere::Malformed(error)) => return Err(error),
+        };
         let of = target.resolved;
         if of.attribute.is_read_only() || of.leaf().is_read_only() {
+            if named == Named::InValue {
+                return Ok(());
+            }
             return Err(Error::mutability(format!(
                 "`{of}` is readOnly: only the service provider changes it"
             )));
@@ -181,25 +207,27 @@ impl Reader<'_> {
                 .iter()
                 .filter(|attribute| !attribute.is_read_only())
                 .try_for_each(|attribute| {
-                    self.at(Op::Remove, &format!("{}:{}", extension.id, attribute.name), None)
+                    let path = format!("{}:{}", extension.id, attribute.name);
+                    self.at(Op::Remove, Named::InValue, &path, None)
                 }),
             _ => Err(Error::invalid_value(format!("`{path}` must be an object of attributes"))),
         }
     }
 
-    fn change(&self, op: Op, target: &Target, value: Option<&Value>) -> Result<Change, Error> {
+    fn change(&mut self, op: Op, target: &Target, value: Option<&Value>) -> Result<Change, Error> {
         let of = target.resolved;
         let value = value.filter(|value| !value.is_null());
+        let ignored = &mut self.patch.ignored;
         let whole_list = of.attribute.multi_valued && of.sub.is_none();
         let change = match (op, value) {
             (Op::Remove, None) => Change::Remove,
             // Entra's classic dialect names the old value of what it removes; it goes whatever it is.
             (Op::Remove, Some(_)) if !whole_list || target.filter.is_some() => Change::Remove,
-            (Op::Remove, Some(named)) => these(of, named)?,
+            (Op::Remove, Some(named)) => these(of, named, ignored)?,
             (Op::Add, None) => Change::Add(Value::Null),
             (Op::Replace, None) => Change::Replace(Value::Null),
-            (Op::Add, Some(value)) => Change::Add(asserted(target, value)?),
-            (Op::Replace, Some(value)) => Change::Replace(asserted(target, value)?),
+            (Op::Add, Some(value)) => Change::Add(asserted(target, value, ignored)?),
+            (Op::Replace, Some(value)) => Change::Replace(asserted(target, value, ignored)?),
         };
         self.keeps_required(of, &change)?;
         Ok(change)
@@ -262,10 +290,10 @@ fn op(value: Option<&Value>) -> Result<Op, Error> {
 }
 
 /// The elements that a remove of a multi-valued attribute names.
-fn these(of: Resolved, named: &Value) -> Result<Change, Error> {
+fn these(of: Resolved, named: &Value, ignored: &mut Ignored) -> Result<Change, Error> {
     match named {
         Value::String(text) if text.is_empty() => Ok(Change::Remove),
-        _ => match values::normalise(of, named)? {
+        _ => match values::normalise(of, named, ignored)? {
             Value::Array(items) => Ok(Change::RemoveThese(items)),
             _ => Ok(Change::Remove),
         },
@@ -274,21 +302,21 @@ fn these(of: Resolved, named: &Value) -> Result<Change, Error> {
 
 /// The value of an add or replace in the form it is applied: `""` anywhere but in required
 /// attributes is null, as Entra means it.
-fn asserted(target: &Target, value: &Value) -> Result<Value, Error> {
+fn asserted(target: &Target, value: &Value, ignored: &mut Ignored) -> Result<Value, Error> {
     let of = target.resolved;
     if value.as_str().is_some_and(str::is_empty) {
         return Ok(Value::Null);
     }
     let mut kept = match (&target.filter, of.sub) {
         // One element of many: an object, or an array of just that.
-        (Some(_), None) => match values::normalise(of, value)? {
+        (Some(_), None) => match values::normalise(of, value, ignored)? {
             Value::Array(mut items) if items.len() == 1 => items.pop().unwrap_or_default(),
             Value::Array(items) if items.is_empty() => Value::Null,
             _ => {
                 return Err(values::wrong(of, "one object, since the path picks elements", value));
             }
         },
-        _ => values::normalise(of, unwrapped(of, value))?,
+        _ => values::normalise(of, unwrapped(of, value), ignored)?,
     };
     values::blanks_to_null(&mut kept);
     Ok(kept)

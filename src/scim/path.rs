@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use serde_json::{Map, Value};
 
 use super::elements;
+use super::error::Error;
 use super::fold::fold;
 use super::patch_path::{self, Selection};
 use super::resource::in_holder;
@@ -63,7 +64,7 @@ impl AttributePath {
     /// # Errors
     /// As [`Self::parse`].
     pub fn locate(kind: ResourceType, text: &str) -> Result<Self, String> {
-        let target = patch_path::parse(kind, text).map_err(|error| error.detail)?;
+        let target = patch_path::parse(kind, text).map_err(|it| Error::from(it).detail)?;
         let resolved = target.resolved;
         let Some(filter) = &target.filter else {
             return Self::single(resolved).ok_or_else(|| not_one(resolved));

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::error::Error;
+use super::ignored::Ignored;
 use super::resource_type::ResourceType;
 use super::schema::{self, Resolved};
 use super::{elements, members, values};
@@ -17,13 +18,17 @@ pub type Resource = Map<String, Value>;
 /// Names are accepted in any case and with their schema's URN before them; extension attributes also
 /// when their URN isn't in `schemas`, flat (`urn:…:User:department`) or, as Entra writes `manager`,
 /// by their bare name. Explicit nulls are kept, and
-/// `""` is one. Read-only and unknown attributes are dropped, and
-/// so is `password`, which is never stored. A group's `members` become `[{"value": "7"}, …]`.
+/// `""` is one. Read-only and unknown attributes are left out, the
+/// latter noted in `ignored`, and so is `password`, which is never stored. A group's `members` become `[{"value": "7"}, …]`.
 ///
 /// # Errors
 /// 400 `invalidSyntax` when the body is no object, 400 `invalidValue` naming an attribute whose value
 /// is of the wrong type or holds a NUL character.
-pub fn parse_resource(kind: ResourceType, body: &Value) -> Result<Resource, Error> {
+pub fn parse_resource(
+    kind: ResourceType,
+    body: &Value,
+    ignored: &mut Ignored,
+) -> Result<Resource, Error> {
     let Value::Object(body) = body else {
         return Err(Error::invalid_syntax(format!("the body must be a JSON object: a {kind}")));
     };
@@ -34,11 +39,11 @@ pub fn parse_resource(kind: ResourceType, body: &Value) -> Result<Resource, Erro
     // Bare names first, so that what stands under its own URN has the last word.
     for (name, value) in body {
         if let Some(found) = schema::find(kind, None, name) {
-            keep(kind, &mut resource, found, value)?;
+            keep(kind, &mut resource, found, value, ignored)?;
         }
     }
     for (name, value) in body {
-        keep_qualified(kind, &mut resource, name, value)?;
+        keep_qualified(kind, &mut resource, name, value, ignored)?;
     }
     Ok(resource)
 }
@@ -48,22 +53,26 @@ fn keep_qualified(
     resource: &mut Resource,
     name: &str,
     value: &Value,
+    ignored: &mut Ignored,
 ) -> Result<(), Error> {
     if name.eq_ignore_ascii_case(kind.schema()) {
-        return keep_all(kind, resource, kind.schema(), value);
+        return keep_all(kind, resource, kind.schema(), value, ignored);
     }
     if let Some(extension) = schema::extension(kind, name) {
         if value.is_null() {
             resource.insert(extension.id.to_owned(), Value::Null);
             return Ok(());
         }
-        return keep_all(kind, resource, extension.id, value);
+        return keep_all(kind, resource, extension.id, value, ignored);
     }
     let found = name.rsplit_once(':').and_then(|(urn, name)| schema::find(kind, Some(urn), name));
-    match found {
-        Some(found) => keep(kind, resource, found, value),
-        None => Ok(()),
+    if let Some(found) = found {
+        return keep(kind, resource, found, value, ignored);
     }
+    if schema::find(kind, None, name).is_none() {
+        ignored.note(name);
+    }
+    Ok(())
 }
 
 fn keep_all(
@@ -71,13 +80,15 @@ fn keep_all(
     resource: &mut Resource,
     urn: &str,
     value: &Value,
+    ignored: &mut Ignored,
 ) -> Result<(), Error> {
     let Value::Object(attributes) = value else {
         return Err(Error::invalid_value(format!("`{urn}` must be an object of attributes")));
     };
     for (name, value) in attributes {
-        if let Some(found) = schema::find(kind, Some(urn), name) {
-            keep(kind, resource, found, value)?;
+        match schema::find(kind, Some(urn), name) {
+            Some(found) => keep(kind, resource, found, value, ignored)?,
+            None => ignored.note(&format!("{urn}:{name}")),
         }
     }
     Ok(())
@@ -88,6 +99,7 @@ fn keep(
     resource: &mut Resource,
     of: Resolved,
     value: &Value,
+    ignored: &mut Ignored,
 ) -> Result<(), Error> {
     let attribute = of.attribute;
     if attribute.is_read_only() || attribute.returned == schema::Returned::Never {
@@ -99,7 +111,7 @@ fn keep(
             Some(ids) => members::to_value(ids),
         }
     } else {
-        let mut value = values::normalise(of, value)?;
+        let mut value = values::normalise(of, value, ignored)?;
         values::blanks_to_null(&mut value);
         value
     };

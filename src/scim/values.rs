@@ -5,27 +5,32 @@ use serde_json::{Map, Value};
 
 use super::elements;
 use super::error::{Error, excerpt};
+use super::ignored::Ignored;
 use super::schema::{AttributeKind, Resolved};
 
-/// The value as it is kept: canonical names, booleans unquoted, read-only and unknown parts dropped,
-/// explicit nulls kept.
+/// The value as it is kept: canonical names, booleans unquoted, read-only and unknown parts dropped (the
+/// latter noted), explicit nulls kept.
 ///
 /// # Errors
 /// 400 `invalidValue`, naming the attribute.
-pub(super) fn normalise(of: Resolved, value: &Value) -> Result<Value, Error> {
+pub(super) fn normalise(
+    of: Resolved,
+    value: &Value,
+    ignored: &mut Ignored,
+) -> Result<Value, Error> {
     if value.is_null() {
         return Ok(Value::Null);
     }
     if of.sub.is_none() && of.attribute.multi_valued {
-        return many(of, value);
+        return many(of, value, ignored);
     }
     match of.leaf().kind {
-        AttributeKind::Complex => complex(of, value),
+        AttributeKind::Complex => complex(of, value, ignored),
         _ => simple(of, value),
     }
 }
 
-fn many(of: Resolved, value: &Value) -> Result<Value, Error> {
+fn many(of: Resolved, value: &Value, ignored: &mut Ignored) -> Result<Value, Error> {
     let items = match value {
         Value::Array(items) => items.as_slice(),
         // One element without its array loses nothing.
@@ -37,7 +42,7 @@ fn many(of: Resolved, value: &Value) -> Result<Value, Error> {
         let Value::Object(parts) = item else {
             return Err(wrong(of, "an array of objects", item));
         };
-        let parts = object(of, parts)?;
+        let parts = object(of, parts, ignored)?;
         if !parts.is_empty() {
             kept.push(Value::Object(parts));
         }
@@ -67,18 +72,18 @@ pub(super) fn is_primary(item: &Value) -> bool {
     item.get("primary").and_then(Value::as_bool) == Some(true)
 }
 
-fn complex(of: Resolved, value: &Value) -> Result<Value, Error> {
+fn complex(of: Resolved, value: &Value, ignored: &mut Ignored) -> Result<Value, Error> {
     if of.attribute.name == "manager" {
-        return manager(of, value);
+        return manager(of, value, ignored);
     }
     match value {
-        Value::Object(parts) => object(of, parts).map(Value::Object),
+        Value::Object(parts) => object(of, parts, ignored).map(Value::Object),
         _ => Err(wrong(of, "an object", value)),
     }
 }
 
 /// Entra sends a manager as an id, as an object, and as an array of one object.
-fn manager(of: Resolved, value: &Value) -> Result<Value, Error> {
+fn manager(of: Resolved, value: &Value, ignored: &mut Ignored) -> Result<Value, Error> {
     match value {
         Value::String(text) if text.trim().is_empty() => Ok(Value::Null),
         Value::String(_) => {
@@ -87,10 +92,12 @@ fn manager(of: Resolved, value: &Value) -> Result<Value, Error> {
             parts.insert("value".to_owned(), simple(id, value)?);
             Ok(Value::Object(parts))
         }
-        Value::Object(parts) => object(of, parts).map(Value::Object),
+        Value::Object(parts) => object(of, parts, ignored).map(Value::Object),
         Value::Array(items) => match items.as_slice() {
             [] => Ok(Value::Null),
-            [only @ (Value::String(_) | Value::Object(_) | Value::Null)] => normalise(of, only),
+            [only @ (Value::String(_) | Value::Object(_) | Value::Null)] => {
+                normalise(of, only, ignored)
+            }
             [_] => Err(wrong(of, "an id or an object with a `value`", value)),
             _ => Err(Error::invalid_value(format!(
                 "`{of}` has one value, and {} were given",
@@ -101,16 +108,21 @@ fn manager(of: Resolved, value: &Value) -> Result<Value, Error> {
     }
 }
 
-fn object(of: Resolved, parts: &Map<String, Value>) -> Result<Map<String, Value>, Error> {
+fn object(
+    of: Resolved,
+    parts: &Map<String, Value>,
+    ignored: &mut Ignored,
+) -> Result<Map<String, Value>, Error> {
     let mut kept = Map::new();
     for (name, value) in parts {
         let Some(sub) = of.attribute.sub(name) else {
+            ignored.note(&format!("{of}.{name}"));
             continue;
         };
         if sub.is_read_only() || sub.name == "$ref" {
             continue;
         }
-        kept.insert(sub.name.to_owned(), normalise(of.with_sub(Some(sub)), value)?);
+        kept.insert(sub.name.to_owned(), normalise(of.with_sub(Some(sub)), value, ignored)?);
     }
     Ok(kept)
 }

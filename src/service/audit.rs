@@ -17,6 +17,9 @@ use crate::store::{Store, audit as rows};
 
 pub use crate::store::audit::AuditRow;
 
+/// What an audit row calls the attributes that no schema knows.
+pub(super) const IGNORED: &str = rows::IGNORED;
+
 /// Rows read at a time.
 const PAGE: i64 = 1000;
 

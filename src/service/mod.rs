@@ -9,6 +9,7 @@ mod context;
 pub mod credentials;
 mod error;
 pub mod guard;
+mod left_out;
 mod provider;
 mod read;
 mod representation;
@@ -23,6 +24,7 @@ pub use auth::Token;
 pub use conditions::{Conditions, EntityTags};
 pub use context::{Caller, Reply, Scope};
 pub use error::Error;
+pub use left_out::LeftOut;
 pub use provider::{Paging, Service};
 
 use crate::clock::stamp;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::auth::Cache;
 use super::auth::entra::Entra;
 use super::error::{self, Error};
+use super::left_out::LeftOut;
 use crate::config::{self, Guard};
 use crate::mapper::{self, Layout};
 use crate::notify::Channels;
@@ -35,6 +36,7 @@ pub struct Service {
     pub(super) tokens: Arc<Cache>,
     pub(super) entra: Option<Arc<Entra>>,
     pub(super) token_lifetime: Duration,
+    pub(super) left_out: Arc<LeftOut>,
 }
 
 /// How long a client's token lasts where the configuration doesn't say.
@@ -65,16 +67,19 @@ impl Service {
             tokens: Arc::default(),
             entra: None,
             token_lifetime: TOKEN_LIFETIME,
+            left_out: Arc::default(),
         }
     }
 
-    /// Another service over the same database, as after a reload; tokens stay remembered.
+    /// Another service over the same database, as after a reload; tokens stay remembered, and
+    /// so does what was counted.
     ///
     /// # Errors
     /// As [`Service::start`].
     pub async fn restarted(&self, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
         let service = Self::start(self.store.clone(), profile, paging).await?;
-        Ok(Self { tokens: Arc::clone(&self.tokens), entra: self.entra.clone(), ..service })
+        let (tokens, left_out) = (Arc::clone(&self.tokens), Arc::clone(&self.left_out));
+        Ok(Self { tokens, left_out, entra: self.entra.clone(), ..service })
     }
 
     /// The same, with limits on how many users a client may disable.
@@ -126,6 +131,11 @@ impl Service {
     /// The limits on how many users a client may disable.
     pub fn guard(&self) -> Guard {
         self.guard
+    }
+
+    /// What clients sent and was left out.
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// What discovery says of this install.

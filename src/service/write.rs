@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Caller, Error, Reply, Scope, Service, audit, guard};
 use crate::notify::Channels;
-use crate::scim;
+use crate::scim::{self, Ignored};
 use crate::store::{Tx, audit as audit_rows};
 
 pub(super) use job::Request;
@@ -70,7 +70,10 @@ async fn attempt(
     operation: Operation,
 ) -> Result<Reply, Error> {
     let job = prepare(service, request, operation)?;
-    service.store.write(job, async |tx, job| perform(tx, job).await).await
+    let (kind, ignored) = (job.kind(), job.ignored.clone());
+    let reply = service.store.write(job, async |tx, job| perform(tx, job).await).await?;
+    service.left_out.count(kind, &ignored);
+    Ok(reply)
 }
 
 /// Does it in a transaction of the caller's, who rolls back what fails. A refusal isn't audited.
@@ -97,22 +100,27 @@ fn prepare(service: &Service, request: Arc<Request>, operation: Operation) -> Re
     if request.caller.scope != Scope::Provision {
         return Err(scim::Error::forbidden("the token's scope is `read`: it can't write").into());
     }
+    let mut ignored = Ignored::default();
     let parsed = match operation {
         Operation::Create(body) => {
-            let resource = scim::parse_resource(request.kind, &body)?;
+            let resource = scim::parse_resource(request.kind, &body, &mut ignored)?;
             let asserted = scim::asserted_by(&resource);
             Parsed::Create(resource, asserted)
         }
         Operation::Replace(body) => {
-            let resource = scim::parse_resource(request.kind, &body)?;
+            let resource = scim::parse_resource(request.kind, &body, &mut ignored)?;
             let asserted = scim::asserted_by(&resource);
             Parsed::Replace(resource, asserted)
         }
-        Operation::Patch(body) => Parsed::Patch(scim::parse_patch(request.kind, &body)?),
+        Operation::Patch(body) => {
+            let patch = scim::parse_patch(request.kind, &body)?;
+            ignored.clone_from(patch.ignored());
+            Parsed::Patch(patch)
+        }
         Operation::Delete => Parsed::Delete,
     };
     let (layout, guard) = (Arc::clone(&service.layout), service.guard);
-    Ok(Job { layout, guard, request, parsed })
+    Ok(Job { layout, guard, request, parsed, ignored })
 }
 
 /// What refused a write.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::{fold, json_text, text_list};
+use super::dialect::{fold, json_list, json_text, text_list};
 use super::error::Error;
 use super::schema::scim_audit;
-use super::sidecar::{Fields, count, fields, row};
+use super::sidecar::{Expression, Fields, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::scim::ResourceType;
@@ -41,6 +41,9 @@ row! {
         pub detail: Option<String> = detail,
     }
 }
+
+/// Among the changed attributes: the names that a client sent and no schema knows.
+pub const IGNORED: &str = "ignored";
 
 /// Which rows are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,6 +99,28 @@ pub async fn count_beginning(
 pub async fn outcomes(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<String, u64>, Error> {
     let rows = Sql::new(" FROM scim_audit WHERE at >= ").bind(since).raw(" GROUP BY outcome");
     Ok(tx.rows((scim_audit::outcome, count()), rows).await?.into_iter().collect())
+}
+
+/// How many requests since a time named each attribute that no schema knows. One statement.
+pub async fn ignored(tx: &mut Tx, since: NaiveDateTime) -> Result<BTreeMap<String, u64>, Error> {
+    let database = tx.database();
+    let names = || json_list(database, scim_audit::after_values.name, IGNORED);
+    let rows = Sql::new(" FROM scim_audit WHERE at >= ")
+        .bind(since)
+        .raw(" AND ")
+        .append(names())
+        .raw(" IS NOT NULL GROUP BY 1");
+    let listed = Expression::<Option<String>>::new(names());
+    let mut counts = BTreeMap::new();
+    for (names, requests) in tx.rows((listed, count()), rows).await? {
+        // An attribute that a client knows by this name is no list.
+        let names = names.as_deref().map(serde_json::from_str::<Vec<String>>);
+        let names = names.and_then(Result::ok).unwrap_or_default();
+        for name in names {
+            *counts.entry(name).or_default() += requests;
+        }
+    }
+    Ok(counts)
 }
 
 /// Whether a write was refused with this outcome since a time. One statement.

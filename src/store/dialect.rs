@@ -122,6 +122,16 @@ pub(super) fn json_text(database: Database, column: &str, name: &str) -> Sql {
     Sql::new(&format!("CASE WHEN {column} LIKE '%\"{name}\":%' THEN {value} END"))
 }
 
+/// A member of a JSON text that is a list, as JSON text; NULL where there is none. As [`json_text`].
+pub(super) fn json_list(database: Database, column: &str, name: &str) -> Sql {
+    match database {
+        Database::Sqlite | Database::Postgres => json_text(database, column, name),
+        Database::Mysql => Sql::new(&format!(
+            "CASE WHEN {column} LIKE '%\"{name}\":%' THEN JSON_EXTRACT({column}, '$.{name}') END"
+        )),
+    }
+}
+
 /// A number as a whole one: sums of whole numbers come as decimals elsewhere.
 pub(super) fn whole(database: Database, inner: Sql) -> Sql {
     match database {

@@ -27,6 +27,8 @@ pub struct Status {
     pub last_write: Option<(NaiveDateTime, String)>,
     /// Audited writes and refusals since the time asked for.
     pub outcomes: BTreeMap<String, u64>,
+    /// Attributes that no schema knows, by the requests that named them since the time asked for.
+    pub ignored: BTreeMap<String, u64>,
     /// The daemons on this database.
     pub agents: Vec<Agent>,
     /// The reconciler's last run: when it was over, and its verdict.
@@ -62,6 +64,7 @@ async fn read(tx: &mut Tx, since: NaiveDateTime) -> Result<Status, Error> {
     status.last_contact = snapshot::last_contact(tx).await?.0;
     status.last_write = audit::last_write(tx).await?;
     status.outcomes = audit::outcomes(tx, since).await?;
+    status.ignored = audit::ignored(tx, since).await?;
     status.agents = agents::list(tx).await?;
     status.last_run = runs::last(tx).await?.map(|run| (run.finished, run.verdict));
     status.outbox = notices::outbox(tx).await?;

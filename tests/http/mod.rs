@@ -26,5 +26,6 @@ mod systemd;
 mod throttle;
 mod tls;
 mod tokens;
+mod unknown;
 mod unoffered;
 mod value_filters;

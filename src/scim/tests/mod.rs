@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Asserted, AttributePath, Error, Resource, ResourceType, parse_patch, parse_resource};
+use super::{
+    Asserted, AttributePath, Error, Ignored, Resource, ResourceType, parse_patch, parse_resource,
+};
 
 mod discovery;
 mod entra;
@@ -20,7 +22,7 @@ mod resource;
 const E: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 fn user(body: &Value) -> Resource {
-    parse_resource(ResourceType::User, body).unwrap()
+    parse_resource(ResourceType::User, body, &mut Ignored::default()).unwrap()
 }
 
 fn path(text: &str) -> AttributePath {

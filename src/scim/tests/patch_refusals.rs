@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::refusal;
+use super::{E, refusal, user};
 use crate::scim::{ResourceType, parse_patch};
 
 /// Each operation with a text that its refusal must hold.
@@ -16,17 +16,13 @@ fn refused(keyword: &str, operations: Vec<(Value, &str)>) {
 }
 
 #[test]
-fn paths_that_name_nothing() {
+fn paths_that_cannot_be_read() {
     refused(
         "invalidPath",
         vec![
-            (json!({"op": "replace", "path": "usrName", "value": "x"}), "`userName`"),
-            (json!({"op": "replace", "path": "name.first", "value": "x"}), "givenName"),
-            (json!({"op": "replace", "value": {"telephone": "x"}}), "`telephone`"),
-            (
-                json!({"op": "replace", "path": "urn:example:2.0:User:x", "value": "x"}),
-                "urn:example",
-            ),
+            (json!({"op": "replace", "path": "usrName[", "value": "x"}), "`usrName[`"),
+            (json!({"op": "replace", "path": "name.first.second", "value": "x"}), "`name.first"),
+            (json!({"op": "replace", "path": "usrName eq", "value": "x"}), "`usrName eq`"),
             (
                 json!({"op": "replace", "path": "emails[type eq \"work\"", "value": "x"}),
                 "never closed",
@@ -49,6 +45,50 @@ fn paths_that_name_nothing() {
 }
 
 #[test]
+fn what_no_schema_knows_is_left_out_and_noted() {
+    for (operation, name) in [
+        (json!({"op": "replace", "path": "usrName", "value": "x"}), "usrName"),
+        (json!({"op": "remove", "path": "usrName"}), "usrName"),
+        (json!({"op": "replace", "path": "name.first", "value": "x"}), "name.first"),
+        (json!({"op": "replace", "value": {"telephone": "x"}}), "telephone"),
+        (json!({"op": "add", "path": "urn:x:2.0:User:y", "value": "x"}), "urn:x:2.0:User:y"),
+        (json!({"op": "add", "value": {"urn:x:2.0:User": {"y": 1}}}), "urn:x:2.0:User"),
+        (
+            json!({"op": "add", "path": "badges[type eq \"x\"].value", "value": "x"}),
+            "badges[type eq \"x\"].value",
+        ),
+        (json!({"op": "add", "value": {"name": {"first": "x"}}}), "name.first"),
+        (json!({"op": "add", "value": {format!("{E}:badge"): "x"}}), &format!("{E}:badge")),
+        (json!({"op": "add", "value": {E: {"badge": "x"}}}), &format!("{E}:badge")),
+    ] {
+        let body =
+            json!({ "Operations": [operation, {"op": "replace", "value": {"active": false}}] });
+        let patch = parse_patch(ResourceType::User, &body).unwrap();
+        assert_eq!(patch.ignored().names().collect::<Vec<_>>(), [name], "{operation}");
+        let mut resource = user(&json!({ "userName": "a" }));
+        patch.apply(&mut resource).unwrap();
+        assert_eq!(Value::Object(resource), json!({ "userName": "a", "active": false }));
+    }
+}
+
+#[test]
+fn read_only_attributes_in_a_value_change_nothing() {
+    for value in [
+        json!({"id": "7", "title": "Lead"}),
+        json!({"meta": {"resourceType": "User"}, "groups": [], "schemas": ["x"], "title": "Lead"}),
+        json!({"meta.created": "x", "groups.value": "3", "title": "Lead"}),
+        json!({format!("{E}:manager.displayName"): "Ana", "title": "Lead"}),
+    ] {
+        let body = json!({ "Operations": [{"op": "replace", "value": value}] });
+        let patch = parse_patch(ResourceType::User, &body).unwrap();
+        assert!(patch.ignored().is_empty(), "{value}");
+        let mut resource = user(&json!({ "userName": "a" }));
+        patch.apply(&mut resource).unwrap();
+        assert_eq!(Value::Object(resource), json!({ "userName": "a", "title": "Lead" }));
+    }
+}
+
+#[test]
 fn read_only_attributes() {
     refused(
         "mutability",
@@ -60,7 +100,6 @@ fn read_only_attributes() {
                 json!({"op": "replace", "path": "manager.displayName", "value": "x"}),
                 "manager.displayName",
             ),
-            (json!({"op": "replace", "value": {"id": "x"}}), "`id`"),
         ],
     );
 }

@@ -8,8 +8,8 @@ use crate::scim::filter::{
     AttrExp, AttrPath, CompValue, CompareOp, Condition, Filter, ValFilter, ValuePath,
 };
 use crate::scim::{
-    AttributePath, FilterLimits, ListQuery, Projection, Resource, ResourceType, asserted_by, fold,
-    parse_filter, parse_patch, parse_resource, prune,
+    AttributePath, FilterLimits, Ignored, ListQuery, Projection, Resource, ResourceType,
+    asserted_by, fold, parse_filter, parse_patch, parse_resource, prune,
 };
 
 const LIMITS: FilterLimits = FilterLimits { length: 1 << 20, depth: 64 };
@@ -183,7 +183,7 @@ fn any_document() -> impl Strategy<Value = Resource> {
             "userName": "a", "name": value, "emails": [{"type": "desk", "value": "x"}, value],
             "phoneNumbers": [{"type": "home", "value": "1"}],
         });
-        parse_resource(ResourceType::User, &body).unwrap_or_default()
+        parse_resource(ResourceType::User, &body, &mut Ignored::default()).unwrap_or_default()
     })
 }
 
@@ -234,10 +234,10 @@ proptest! {
 
     #[test]
     fn reading_resources_never_panics(kind in any_kind(), body in any_json()) {
-        if let Ok(resource) = parse_resource(kind, &body) {
+        if let Ok(resource) = parse_resource(kind, &body, &mut Ignored::default()) {
             let _ = asserted_by(&resource);
             // What was read is in canonical form: reading it again changes nothing.
-            let again = parse_resource(kind, &Value::Object(resource.clone())).unwrap();
+            let again = parse_resource(kind, &Value::Object(resource.clone()), &mut Ignored::default()).unwrap();
             prop_assert_eq!(&again, &resource);
             let mut pruned = resource;
             prune(&mut pruned);

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{E, path, user};
-use crate::scim::{ResourceType, asserted_by, parse_resource, prune};
+use crate::scim::{Ignored, ResourceType, asserted_by, parse_resource, prune};
 
 fn refused(body: &Value) -> String {
-    let error = parse_resource(ResourceType::User, body).unwrap_err();
+    let error = parse_resource(ResourceType::User, body, &mut Ignored::default()).unwrap_err();
     assert_eq!(error.scim_type.unwrap().as_str(), "invalidValue");
     assert_eq!(error.status, 400);
     error.detail
@@ -146,7 +146,7 @@ fn wrong_types_name_the_attribute() {
         assert!(refused(&body).contains(name), "{body}");
     }
     for body in [json!([]), json!("x"), json!(null)] {
-        let error = parse_resource(ResourceType::User, &body).unwrap_err();
+        let error = parse_resource(ResourceType::User, &body, &mut Ignored::default()).unwrap_err();
         assert_eq!(error.scim_type.unwrap().as_str(), "invalidSyntax");
     }
 }
@@ -190,7 +190,7 @@ fn a_null_extension_clears_all_of_it() {
 
 #[test]
 fn group_members_have_one_form() {
-    let group = |body: Value| parse_resource(ResourceType::Group, &body);
+    let group = |body: Value| parse_resource(ResourceType::Group, &body, &mut Ignored::default());
     let parsed = group(json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group",
             "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"],

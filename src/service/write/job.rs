@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::clock::stamp;
 use crate::config::Guard;
 use crate::mapper::{self, Assignment, Cell, Columns, Layout, Predicate, Record};
-use crate::scim::{self, Asserted, Patch, Projection, Resource, ResourceType};
+use crate::scim::{self, Asserted, Ignored, Patch, Projection, Resource, ResourceType};
 use crate::service::representation::{beside, edges_of, represent};
 use crate::service::{Caller, Conditions, Error, Reply, audit, read};
 use crate::store::resources::{self, Beside, UnknownLabel};
@@ -53,6 +53,8 @@ pub(super) struct Job {
     pub(super) guard: Guard,
     pub(super) request: Arc<Request>,
     pub(super) parsed: Parsed,
+    /// What no schema knows of what was asked for.
+    pub(super) ignored: Ignored,
 }
 
 impl Job {
@@ -113,7 +115,7 @@ impl Job {
         Ok(resources::by_name(tx, &self.layout, kind, &named).await?)
     }
 
-    /// Appends the audit row of what was done, unless nothing differs.
+    /// Appends the audit row of what was done, with what of the request was left out.
     pub(super) async fn audit(
         &self,
         tx: &mut Tx,
@@ -122,7 +124,10 @@ impl Job {
         before: &Map<String, Value>,
         after: &Map<String, Value>,
     ) -> Result<(), Error> {
-        let (before, after) = audit::differences(before, after);
+        let (before, mut after) = audit::differences(before, after);
+        if !self.ignored.is_empty() {
+            after.insert(audit::IGNORED.to_owned(), self.ignored.names().collect());
+        }
         let event = audit::Event { operation, kind: self.kind(), id: Some(id), before, after };
         audit_rows::append(tx, &audit::done(&self.request.caller, event)).await?;
         Ok(())

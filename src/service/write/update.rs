@@ -60,6 +60,9 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let link = linked(job, &record, &wanted, was_active)?;
     let same = columns.is_empty() && !changes.any() && keeps(record.link.as_ref(), &link);
     if same && (wanted.silent() || asserts_nothing_new(record.link.as_ref(), &link)) {
+        if !job.ignored.is_empty() {
+            job.audit(tx, "update", id, &old, &old).await?;
+        }
         return answer(tx, job, &record).await;
     }
     if !same {
