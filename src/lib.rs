@@ -48,6 +48,7 @@ pub mod outbound;
 pub mod presence;
 pub mod profile;
 pub mod reconcile;
+pub mod rehearsal;
 pub mod report;
 pub mod scheduler;
 pub mod scim;

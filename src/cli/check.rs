@@ -9,6 +9,7 @@ use super::{output, status};
 use crate::config::Config;
 use crate::notify::Outlet;
 use crate::profile::proof::{Finding, Severity, prove};
+use crate::rehearsal::rehearse;
 use crate::service::auth;
 
 /// `check`
@@ -17,6 +18,9 @@ pub struct Args {
     /// Prove only what needs no database: the configuration and the profile
     #[arg(long)]
     offline: bool,
+    /// Prove it by doing: live a whole life on the real tables, in one transaction that is rolled back
+    #[arg(long, conflicts_with = "offline")]
+    rehearse: bool,
 }
 
 /// Prints a line for each thing proved, with its reason and its fix where it isn't as it should be.
@@ -53,6 +57,13 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         let mut findings = prove(&loaded.profile, &catalogue, fold);
         let live = store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?;
         findings.extend(live.findings);
+        if args.rehearse {
+            let rehearsed =
+                rehearse(&store, loaded.profile, &catalogue, &loaded.config, Utc::now());
+            findings.extend(
+                rehearsed.await.map_err(|error| Error::service("nothing was rehearsed", error))?,
+            );
+        }
         // It reads the sidecar's tables.
         if live.sidecar {
             let proved = auth::prove(&loaded.config.auth, &store, Utc::now()).await;

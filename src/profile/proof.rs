@@ -16,7 +16,7 @@ use super::read::toml_key;
 use crate::profile::catalogue::{Catalogue, Column, Table};
 
 use filled::Filled;
-pub(super) use names::short as short_name;
+pub(crate) use names::short as short_name;
 pub(crate) use names::{quoted, quoted_table};
 
 /// How bad it is.

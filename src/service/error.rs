@@ -154,7 +154,7 @@ fn attributes_of(layout: &Layout, kind: ResourceType, subject: &Subject) -> Vec<
                 .filter(|it| !named.iter().any(|other| it != &other && names(other, it)));
             longest.flat_map(|column| of_column(None, column)).collect()
         }
-        Subject::Right(_) | Subject::Schema(_) => Vec::new(),
+        Subject::Right(_) | Subject::Schema(_) | Subject::Policy => Vec::new(),
     }
 }
 

@@ -67,6 +67,8 @@ pub enum Subject {
     Right(String),
     /// A schema that the account may not look into.
     Schema(String),
+    /// A policy of row security.
+    Policy,
 }
 
 impl Error {

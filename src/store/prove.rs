@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use proven::ok;
 
 use super::error::Error;
+use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
 use super::{Store, migrate};
@@ -61,6 +62,31 @@ impl Store {
             Ok(Proved { findings, sidecar: usable })
         })
         .await
+    }
+}
+
+impl Store {
+    /// The triggers of these tables, as far as the account sees them: name and body. MariaDB alone
+    /// hands their bodies out in one piece; elsewhere there are none.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn triggers_of(
+        &self,
+        tables: Vec<(Option<String>, String)>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        if self.database() != Database::Mysql {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME, ACTION_STATEMENT \
+                   FROM information_schema.TRIGGERS";
+        let rows = self.read((), async |tx, ()| tx.query(Sql::new(sql)).await).await?;
+        let of = |row: &Row| {
+            let table = (row.text(0), row.text(1).unwrap_or_default());
+            let body = (row.text(2).unwrap_or_default(), row.text(3).unwrap_or_default());
+            tables.contains(&table).then_some(body)
+        };
+        Ok(rows.iter().filter_map(of).collect())
     }
 }
 

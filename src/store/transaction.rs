@@ -151,9 +151,10 @@ impl Tx {
         if it.batch_execute(asked).await.is_err() {
             return error;
         }
-        let is_signal = "SELECT @kpifire_code = 1644 OR @kpifire_state LIKE '45%'";
+        let is_signal =
+            "SELECT 1 FROM DUAL WHERE @kpifire_code = 1644 OR @kpifire_state LIKE '45%'";
         let rows: Vec<Row> = Sql::new(is_signal).load(it).await.unwrap_or_default();
-        if rows.iter().any(|row| row.int(0) == 1) { error.of_a_rule() } else { error }
+        if rows.is_empty() { error } else { error.of_a_rule() }
     }
 
     async fn run(&mut self, sql: Sql) -> Result<usize, Error> {
@@ -300,6 +301,13 @@ impl Tx {
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        match self.end().await {
+            Err(error) if error.may_be_a_rule() => Err(self.told(error).await),
+            ended => ended,
+        }
+    }
+
+    async fn end(&mut self) -> Result<(), Error> {
         if let Connection::Postgres(it) = &mut self.connection {
             let before = std::mem::take(&mut self.later);
             pipeline::execute(it, before, Sql::new("COMMIT")).await?;

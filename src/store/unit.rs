@@ -143,7 +143,7 @@ where
 /// Runs a unit in a transaction that is rolled back whatever comes of it. Not tried again.
 ///
 /// # Errors
-/// What the unit returns, or the database's failure; the rollback's too, since then nobody knows.
+/// What the unit returns, or the database's failure.
 pub(super) async fn rehearse<C, T, E>(
     pool: &Pool,
     patience: Patience,
@@ -173,14 +173,11 @@ async fn rolled_back<C: 'static, T, E: Failure>(
         return Err(error.into());
     }
     let outcome = unit.run(&mut tx, context).await;
-    let undone = tx.rollback().await;
     // The end of its connection takes back what a rollback couldn't.
-    if outcome.as_ref().is_err_and(lost) || undone.is_err() {
+    if tx.rollback().await.is_err() || outcome.as_ref().is_err_and(lost) {
         tx.discard();
     }
-    let value = outcome?;
-    undone?;
-    Ok(value)
+    outcome
 }
 
 fn detached<T, E>(

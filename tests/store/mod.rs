@@ -14,6 +14,7 @@ mod migrations;
 mod notices;
 mod proposal;
 mod protect;
+mod rehearsal;
 mod revoke;
 mod session;
 pub mod statements;

@@ -6,7 +6,7 @@ use crate::profile::catalogue::{Catalogue, Database};
 use crate::profile::model::TableName;
 
 /// The name without its schema where the search path finds it so.
-pub(in crate::profile) fn short(catalogue: &Catalogue, name: &TableName) -> String {
+pub(crate) fn short(catalogue: &Catalogue, name: &TableName) -> String {
     let bare = TableName { schema: None, name: name.name.clone() };
     match catalogue.table(&bare) {
         Some(found) if found.name == *name => bare.to_string(),

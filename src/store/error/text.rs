@@ -52,6 +52,7 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Lost, "the database system is not accepting connections"),
     (Lost, "the database system is not yet accepting connections"),
     (Denied, "permission denied for schema <schema>"),
+    (Denied, "new row violates row-level security policy<policy>"),
     (Denied, "permission denied <>"),
     // MariaDB and MySQL.
     (Invalid, "Incorrect <> value: '<>' for column `<>`.`<table>`.`<column>` at row <n>"),
@@ -142,4 +143,5 @@ fn subject(holes: &[(&str, &str)]) -> Option<Subject> {
         .or_else(|| of("check").map(Subject::Check))
         .or_else(|| of("right").map(Subject::Right))
         .or_else(|| of("schema").map(Subject::Schema))
+        .or_else(|| of("policy").map(|_| Subject::Policy))
 }
