@@ -81,7 +81,7 @@ impl Client {
     /// # Errors
     /// As for a step.
     pub async fn read_group(&mut self, key: u32) -> Result<()> {
-        self.send(Method::GET, &format!("{BASE}/Groups/{key}"), None, StatusCode::OK)
+        self.send(Method::GET, &format!("{BASE}/Groups/g-{key}"), None, StatusCode::OK)
             .await
             .map(drop)
     }
@@ -89,7 +89,7 @@ impl Client {
     async fn members(&mut self, group: u32, op: &str, user: User) -> Result<()> {
         let member = json!([{ "value": user.key().to_string() }]);
         let body = patch(&json!({ "op": op, "path": "members", "value": member }));
-        let path = format!("{BASE}/Groups/{group}");
+        let path = format!("{BASE}/Groups/g-{group}");
         self.send(Method::PATCH, &path, Some(&body), StatusCode::NO_CONTENT).await.map(drop)
     }
 

@@ -24,7 +24,7 @@ use crate::drift::{Kind, Verdict};
 use crate::http::Surface;
 use crate::http::response::{self, Response};
 use crate::scim::ResourceType;
-use crate::service::guard;
+use crate::service::{Absence, guard};
 
 type Labels = Vec<(&'static str, String)>;
 /// A gauge of a fraction or a time: Unix seconds.
@@ -196,6 +196,17 @@ impl Metrics {
             "kpifire_scim_ignored_attributes",
             "Requests that named an attribute which no schema knows, by attribute",
             ignored,
+        );
+        let absent = Family::<Labels, Counter>::default();
+        let counts = console.members_left_out();
+        for absence in Absence::VARIANTS {
+            let labels = vec![("why", absence.as_str().to_owned())];
+            absent.get_or_create(&labels).inc_by(counts.get(absence).copied().unwrap_or_default());
+        }
+        registry.register(
+            "kpifire_scim_members_left_out",
+            "Members that clients named and that are no live users, by why",
+            absent,
         );
         single(
             registry,

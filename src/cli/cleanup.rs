@@ -254,10 +254,10 @@ async fn user(store: &Store, layout: &Arc<Layout>, wanted: &str) -> Result<Strin
         .await
         .map_err(failed)?;
     match found.as_slice() {
-        [one] => Ok(one.id()),
+        [one] => Ok(one.key_text()),
         [] => Err(Error::refused(format!("kpifire has no user `{wanted}`"))),
         more => {
-            let ids: Vec<String> = more.iter().map(Record::id).collect();
+            let ids: Vec<String> = more.iter().map(Record::key_text).collect();
             let ids = ids.join(", ");
             Err(Error::refused(format!(
                 "more than one user is called `{wanted}`: name an id ({ids})"

@@ -22,7 +22,7 @@ use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply;
 use crate::scim::ResourceType;
 use crate::service::credentials::{self, Credential, Kind};
-use crate::service::{Error, Service};
+use crate::service::{Absence, Error, Service};
 use crate::store::grace;
 
 pub use crate::store::PoolStatus;
@@ -74,6 +74,11 @@ impl Console {
     /// database nothing.
     pub fn ignored(&self) -> BTreeMap<(ResourceType, String), u64> {
         self.service.left_out().attributes()
+    }
+
+    /// Members that were left out, by why. Asks the database nothing.
+    pub fn members_left_out(&self) -> BTreeMap<Absence, u64> {
+        self.service.left_out().members()
     }
 
     /// The figures of the database, at most some seconds old; `None` when the database doesn't give

@@ -112,7 +112,7 @@ impl Console {
         let context = (Arc::clone(self.service.layout()), user.to_owned());
         let read = self.service.store().read(context, async |tx, (layout, user)| {
             let found = meant(tx, layout, user).await?;
-            Ok::<_, store::Error>(found.iter().map(Record::id).collect())
+            Ok::<_, store::Error>(found.iter().map(Record::key_text).collect())
         });
         Ok(read.await?)
     }
@@ -218,7 +218,7 @@ async fn meant(
 fn hit(layout: &Layout, record: &Record) -> Hit {
     let active = mapper::reading_of(layout, ResourceType::User, record, "active");
     Hit {
-        id: record.id(),
+        id: record.key_text(),
         name: name(layout, record).unwrap_or_default(),
         state: record.link.as_ref().map(|link| link.state.as_str()),
         active: active.and_then(|reading| reading.to_value().as_bool()),

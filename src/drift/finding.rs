@@ -206,13 +206,19 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The text of the key that the SCIM id is made of: what the sidecar tables call the resource.
+    pub fn key(&self) -> Option<&str> {
+        let id = self.scim_id.as_deref()?;
+        self.resource.map_or(Some(id), |kind| kind.key(id))
+    }
+
     /// Names the finding from run to run: kind, resource (by Entra's id where kpifire has none) and
     /// field, not the values. 16 hexadecimal digits of SHA-256.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let resource = self.resource.map_or("", ResourceType::as_str);
         let parts = [self.kind.as_str(), resource];
-        let id = self.scim_id.as_deref().or(self.external_id.as_deref());
+        let id = self.key().or(self.external_id.as_deref());
         let optional = [id, self.attribute.as_deref()];
         for part in parts.into_iter().chain(optional.map(Option::unwrap_or_default)) {
             // The length keeps `a` + `bc` apart from `ab` + `c`.

@@ -164,8 +164,14 @@ impl Layout {
         owned.chain([&self.users.relation]).find(|it| it.table.to_string() == table)
     }
 
-    /// A SCIM id as the key it is the exact text of, or `None`: `03` is not 3 (no such resource).
+    /// The key that a SCIM id is made of, or `None`: no resource of this type has such an id.
     pub fn key(&self, kind: ResourceType, id: &str) -> Option<Cell> {
+        self.key_of(kind, kind.key(id)?)
+    }
+
+    /// The key that this is the exact text of, or `None`: `03` is not 3.
+    pub fn key_of(&self, kind: ResourceType, text: &str) -> Option<Cell> {
+        let id = text;
         match self.resource(kind).key.kind {
             Kind::Int => {
                 let number: i64 = id.parse().ok()?;

@@ -101,8 +101,9 @@ impl Record {
         }
     }
 
-    /// The SCIM id: the key's exact text.
-    pub fn id(&self) -> String {
+    /// The key's exact text: what the sidecar tables call the resource, and what its SCIM id is made of
+    /// ([`crate::scim::ResourceType::id`]).
+    pub fn key_text(&self) -> String {
         self.key.to_text().unwrap_or_default()
     }
 

@@ -50,7 +50,7 @@ pub fn render(
     base: &str,
 ) -> Map<String, Value> {
     let mut resource = attributes(layout, kind, record);
-    let id = record.id();
+    let id = kind.id(&record.key_text());
     refer_to_manager(&mut resource, base);
     let mut schemas = vec![Value::from(kind.schema())];
     let extensions = schema::extensions(kind);

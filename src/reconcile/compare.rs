@@ -184,7 +184,7 @@ impl<'a> Row<'a> {
         Finding {
             kind,
             resource: Some(ResourceType::User),
-            scim_id: Some(self.record.id()),
+            scim_id: Some(self.record.key_text()),
             attribute,
             external_id: self.external_id.map(str::to_owned),
             name: self.name.clone(),

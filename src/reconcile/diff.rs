@@ -94,7 +94,7 @@ impl<'a> Lens<'a> {
         }
         let field = self.layout.resource(self.kind).name();
         let name = field.and_then(|field| record.shown(field).to_text());
-        mapper::protected(protect, &record.id(), name.as_deref())
+        mapper::protected(protect, &record.key_text(), name.as_deref())
     }
 
     /// Remembers which attributes a baseline asserts.
@@ -256,7 +256,7 @@ impl<'l> Subject<'l> {
         let readings = mapper::readings(layout, kind, record);
         let mut subject = Self {
             kind,
-            id: record.id(),
+            id: kind.id(&record.key_text()),
             external_id: record.link.as_ref().and_then(|link| link.external_id.clone()),
             name: None,
             readings,

@@ -39,7 +39,7 @@ fn lost(kind: ResourceType, link: &Stranded, by_name: &BTreeMap<String, Vec<&Nam
     Finding {
         kind: found,
         resource: Some(kind),
-        scim_id: Some(link.id.clone()),
+        scim_id: Some(kind.id(&link.id)),
         attribute: (found == Kind::Ambiguous).then(|| attribute.to_owned()),
         external_id: link.external_id.clone(),
         name: name.map(str::to_owned),

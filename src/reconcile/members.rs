@@ -85,7 +85,7 @@ fn finding(kind: Kind, (team, user): &Edge, labels: &Labels, why: &str) -> Findi
     Finding {
         kind,
         resource: Some(ResourceType::Group),
-        scim_id: Some(team.clone()),
+        scim_id: Some(ResourceType::Group.id(team)),
         attribute: Some(member_field(user)),
         external_id: label.and_then(|it| it.external_id.clone()),
         name: label.and_then(|it| it.name.clone()),

@@ -173,10 +173,10 @@ async fn stream(
         let looking = async { streamed.look(&mut lens, page, visit) };
         let (next, suspects) = tokio::join!(pages.next(tx, layout), looking);
         let (next, suspects) = (next?, suspects?);
-        let ids: Vec<String> = suspects.iter().map(|it| it.record.id()).collect();
+        let ids: Vec<String> = suspects.iter().map(|it| it.record.key_text()).collect();
         let mut baselines = rows::baselines(tx, kind, &ids).await?;
         for observed in suspects {
-            let baseline = baselines.remove(&observed.record.id()).unwrap_or_default();
+            let baseline = baselines.remove(&observed.record.key_text()).unwrap_or_default();
             lens.learn(&baseline);
             // The row that the lens could not tell is read as its baseline has it.
             let mut record = observed.record;

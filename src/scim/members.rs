@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::error::Error;
+use super::error::{Error, excerpt};
 use super::filter::{AttrExp, CompValue, CompareOp, ValFilter};
 use super::resource_type::ResourceType;
 use super::schema::Resolved;
@@ -33,7 +33,7 @@ pub(super) fn are(kind: ResourceType, of: Resolved) -> bool {
 /// and for the empty text, Entra's null.
 ///
 /// # Errors
-/// 400 `invalidValue` for an element without an id, and for a group as a member.
+/// 400 `invalidValue` for an element without an id, and for a group that has no group's id.
 pub(super) fn ids(value: &Value) -> Result<Option<Vec<String>>, Error> {
     let items = match value {
         Value::Null => return Ok(None),
@@ -65,15 +65,19 @@ fn in_object(parts: &Map<String, Value>) -> Result<&String, Error> {
         let found = parts.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value)
     };
-    // Users and groups are counted apart, so a group's id must not be taken for a user's.
+    // What is said to be a group must not be taken for a user.
     let is_group = match part("type") {
         Some(Value::String(text)) => text.eq_ignore_ascii_case("Group"),
         _ => part("$ref").and_then(Value::as_str).is_some_and(|link| link.contains("/Groups/")),
     };
     match part("value") {
-        _ if is_group => Err(Error::invalid_value(
-            "`members` holds a group; groups in groups are not supported, only users are members",
-        )),
+        Some(Value::String(id)) if is_group && ResourceType::Group.key(id).is_none() => {
+            Err(Error::invalid_value(format!(
+                "`members`: `{}` is no Group's id; and groups in groups are not supported, only users \
+                 are members",
+                excerpt(id)
+            )))
+        }
         Some(Value::String(id)) => Ok(id),
         _ => Err(without_id()),
     }

@@ -44,6 +44,25 @@ impl ResourceType {
         }
     }
 
+    /// The id of the resource of this type with a key: no two resources share one, of whatever types they
+    /// are (RFC 7643 §3.1), so that a group among members can't be taken for a person.
+    pub fn id(self, key: &str) -> String {
+        format!("{}{key}", self.prefix())
+    }
+
+    /// The text of the key in an id, unless it is no id of this type.
+    pub fn key(self, id: &str) -> Option<&str> {
+        id.strip_prefix(self.prefix())
+    }
+
+    /// What an id begins with, before the key's text.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::User => "",
+            Self::Group => "g-",
+        }
+    }
+
     /// The core schema's URN.
     pub const fn schema(self) -> &'static str {
         match self {

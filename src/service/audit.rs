@@ -20,6 +20,9 @@ pub use crate::store::audit::AuditRow;
 /// What an audit row calls the attributes that no schema knows.
 pub(super) const IGNORED: &str = rows::IGNORED;
 
+/// What an audit row calls the members that were left out.
+pub(super) const LEFT_OUT: &str = "membersLeftOut";
+
 /// Rows read at a time.
 const PAGE: i64 = 1000;
 
@@ -76,7 +79,7 @@ async fn named(
             let predicate = mapper::matching_name(layout, kind, user)?;
             let window = Window { sort: None, offset: 0, limit: 100 };
             for record in resources::find(tx, layout, kind, &predicate, &window).await? {
-                ids.insert(record.id());
+                ids.insert(record.key_text());
             }
             ids.extend(rows::ids_named(tx, user).await?);
             Ok(ids)

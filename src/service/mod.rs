@@ -24,7 +24,7 @@ pub use auth::Token;
 pub use conditions::{Conditions, EntityTags};
 pub use context::{Caller, Reply, Scope};
 pub use error::Error;
-pub use left_out::LeftOut;
+pub use left_out::{Absence, LeftOut};
 pub use provider::{Paging, Service};
 
 use crate::clock::stamp;

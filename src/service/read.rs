@@ -287,7 +287,7 @@ async fn adopt_in(
     let found = resources::by_key(tx, layout, kind, key, Lock::Update).await?;
     // Somebody else may have written or deleted it in the meantime.
     let Some(record) = found.filter(|record| record.link.is_none()) else { return Ok(()) };
-    let (id, now) = (record.id(), stamp(caller.now));
+    let (key, now) = (record.key_text(), stamp(caller.now));
     let link = Link {
         state: LinkState::Matched,
         external_id: None,
@@ -299,10 +299,11 @@ async fn adopt_in(
         disabled_at: None,
         deleted_at: None,
     };
-    links::put(tx, kind, &id, &link).await?;
+    links::put(tx, kind, &key, &link).await?;
     let mut after = mapper::attributes(layout, kind, &record);
     after.retain(|name, _| name == "userName" || name == "displayName");
     after.insert("state".to_owned(), json!("matched"));
+    let id = kind.id(&key);
     let event = audit::Event { operation: "match", kind, id: Some(&id), before: Map::new(), after };
     audit_rows::append(tx, &audit::done(caller, event)).await?;
     Ok(())

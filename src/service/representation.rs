@@ -21,7 +21,7 @@ pub(super) struct Representation {
     core: String,
 }
 
-/// The members of groups, by group; `None` where they weren't asked for: a list of members that
+/// The members of groups, by the group's key; `None` where they weren't asked for: a list of members that
 /// wasn't asked for is absent, not empty.
 #[derive(Default)]
 pub(super) struct Edges(Option<BTreeMap<String, Vec<String>>>);
@@ -46,8 +46,8 @@ pub(super) async fn edges_of(
     if kind == ResourceType::User || records.is_empty() || !projection.wants("members") {
         return Ok(Edges::default());
     }
-    let ids: Vec<String> = records.iter().map(Record::id).collect();
-    Ok(Edges(Some(memberships::members_of(tx, layout, &ids).await?)))
+    let keys: Vec<String> = records.iter().map(Record::key_text).collect();
+    Ok(Edges(Some(memberships::members_of(tx, layout, &keys).await?)))
 }
 
 /// Renders one record.
@@ -59,7 +59,6 @@ pub(super) fn represent(
     base: &str,
 ) -> Representation {
     let mut body = mapper::render(layout, kind, record, base);
-    let id = record.id();
     let core = hex(|hash| feed(&body, hash));
     let mut etag = format!("W/\"{core}\"");
     let ends = match kind {
@@ -68,7 +67,7 @@ pub(super) fn represent(
             ("groups", shown.collect(), hex(|hash| groups.hash(hash)))
         }),
         ResourceType::Group => edges.0.as_ref().map(|members| {
-            let members = members.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let members = members.get(&record.key_text()).map(Vec::as_slice).unwrap_or_default();
             let shown = members.iter().map(|key| member(key, base));
             ("members", shown.collect(), hex(|hash| members.hash(hash)))
         }),
@@ -87,9 +86,10 @@ pub(super) fn represent(
 }
 
 fn group(key: &str, name: Option<&str>, base: &str) -> Value {
+    let id = ResourceType::Group.id(key);
     let mut group = json!({
-        "value": key,
-        "$ref": format!("{base}/{}/{key}", ResourceType::Group.endpoint()),
+        "value": id,
+        "$ref": format!("{base}/{}/{id}", ResourceType::Group.endpoint()),
         "type": "direct",
     });
     if let (Some(name), Value::Object(group)) = (name, &mut group) {

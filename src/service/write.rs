@@ -17,7 +17,7 @@ use crate::scim::{self, Ignored};
 use crate::store::{Tx, audit as audit_rows};
 
 pub(super) use job::Request;
-use job::{Job, Parsed};
+use job::{Done, Job, Parsed};
 
 /// What is asked for, with the body as it came.
 pub(super) enum Operation {
@@ -71,9 +71,10 @@ async fn attempt(
 ) -> Result<Reply, Error> {
     let job = prepare(service, request, operation)?;
     let (kind, ignored) = (job.kind(), job.ignored.clone());
-    let reply = service.store.write(job, async |tx, job| perform(tx, job).await).await?;
-    service.left_out.count(kind, &ignored);
-    Ok(reply)
+    let done = service.store.write(job, async |tx, job| perform(tx, job).await).await?;
+    service.left_out.count_attributes(kind, &ignored);
+    service.left_out.count_members(&done.absent);
+    Ok(done.reply)
 }
 
 /// Does it in a transaction of the caller's, who rolls back what fails. A refusal isn't audited.
@@ -84,14 +85,14 @@ pub(super) async fn within(
     operation: Operation,
 ) -> Result<Reply, Error> {
     let job = prepare(service, Arc::new(request), operation)?;
-    perform(tx, &job).await
+    Ok(perform(tx, &job).await?.reply)
 }
 
-async fn perform(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
+async fn perform(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
     match &job.parsed {
         Parsed::Create(resource, asserted) => create::run(tx, job, resource, asserted).await,
         Parsed::Replace(..) | Parsed::Patch(_) => update::run(tx, job).await,
-        Parsed::Delete => delete::run(tx, job).await,
+        Parsed::Delete => Ok(Done::of_everything(delete::run(tx, job).await?)),
     }
 }
 

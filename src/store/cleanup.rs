@@ -43,7 +43,7 @@ pub async fn users(
             .raw(" i)");
         for row in tx.query(sql).await? {
             let record = record(layout, ResourceType::User, row)?;
-            found.insert(record.id(), record);
+            found.insert(record.key_text(), record);
         }
     }
     Ok(found)

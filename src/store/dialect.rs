@@ -93,6 +93,19 @@ pub(super) fn key_text(database: Database, inner: Sql) -> Sql {
     }
 }
 
+/// A text with a constant before it.
+pub(super) fn prefixed(database: Database, prefix: &str, text: Sql) -> Sql {
+    if prefix.is_empty() {
+        return text;
+    }
+    match database {
+        Database::Sqlite | Database::Postgres => {
+            Sql::new("(").bind(prefix).raw(" || ").append(text).raw(")")
+        }
+        Database::Mysql => Sql::new("CONCAT(").bind(prefix).raw(", ").append(text).raw(")"),
+    }
+}
+
 /// How many items the array has that a JSON text holds under two names; NULL where it has none.
 pub(super) fn json_length(database: Database, column: &str, outer: &str, inner: &str) -> Sql {
     let path = format!("$.{outer}.\"{}\"", inner.replace('"', "\\\""));

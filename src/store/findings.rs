@@ -148,7 +148,7 @@ fn begun(run: &str, started: NaiveDateTime, id: &str, finding: &Finding) -> [Set
         scim_findings::fingerprint.to(id),
         scim_findings::kind.to(finding.kind),
         scim_findings::resource_type.to(Subject(finding.resource)),
-        scim_findings::legacy_key.set(&finding.scim_id),
+        scim_findings::legacy_key.set(&finding.key().map(str::to_owned)),
         scim_findings::field.set(&finding.attribute),
         scim_findings::detail.to(detail),
         scim_findings::first_seen.to(started),
@@ -240,7 +240,10 @@ impl From<Row> for Stored {
             finding: Finding {
                 kind: row.kind,
                 resource: row.resource_type.0,
-                scim_id: row.legacy_key,
+                scim_id: row.legacy_key.map(|key| match row.resource_type.0 {
+                    Some(kind) => kind.id(&key),
+                    None => key,
+                }),
                 attribute: row.field,
                 external_id,
                 name,

@@ -168,6 +168,6 @@ fn leaver(layout: &Layout, row: Row, owned: usize) -> Result<Leaver, Error> {
         Ok((disabled_at, stage, held, kept, memberships, owned, pointed_at))
     };
     let (disabled_at, stage, held, kept, memberships, owned, pointed_at) =
-        read().map_err(|unreadable| unreadable.of_row(&record.id()))?;
+        read().map_err(|unreadable| unreadable.of_row(&record.key_text()))?;
     Ok(Leaver { record, disabled_at, stage, memberships, held, kept, owned, pointed_at })
 }

@@ -3,7 +3,7 @@
 //! Every write names its memberships: no statement's cost depends on how many members a group has, but
 //! for "remove all" and "replace", which speak of all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
@@ -11,10 +11,11 @@ use chrono::NaiveDateTime;
 use super::dialect::{DISABLED, exact, for_share, json_pairs, key_text, live_group, text_list};
 use super::error::{Error, ErrorKind};
 use super::relation::{self, equals, of, text_key, value};
-use super::schema::scim_desired_members as desired_members;
+use super::schema::{scim_desired_members as desired_members, scim_links};
+use super::sidecar::Expression;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Columns, Layout, Stamp, stamps};
+use crate::mapper::{Cell, Columns, Layout, LinkState, Stamp, stamps};
 use crate::profile::catalogue::{Database, Kind};
 use crate::scim::ResourceType;
 
@@ -153,6 +154,41 @@ pub async fn unknown_users(
     Ok(tx.query(sql).await?.iter().filter_map(|row| row.text(0)).collect())
 }
 
+/// Which of these resources, by their keys, clients have known, and whether each is a tombstone: a link
+/// stays when its row goes. One statement.
+pub async fn once_known(
+    tx: &mut Tx,
+    kind: ResourceType,
+    keys: &[String],
+) -> Result<BTreeMap<String, LinkState>, Error> {
+    let known = Sql::new(" FROM scim_links WHERE resource_type = ")
+        .bind(kind.as_str())
+        .raw(" AND legacy_key IN (SELECT i.item FROM ")
+        .append(text_list(tx.database(), keys))
+        .raw(" i)");
+    Ok(tx.rows((scim_links::legacy_key, scim_links::state), known).await?.into_iter().collect())
+}
+
+/// Which of these groups, by their keys, kpifire has. One statement.
+pub async fn groups_there(
+    tx: &mut Tx,
+    layout: &Layout,
+    keys: &[String],
+) -> Result<BTreeSet<String>, Error> {
+    let groups = &layout.groups;
+    let database = tx.database();
+    let rows = Sql::new(" FROM ")
+        .append(text_list(database, keys))
+        .raw(" i WHERE EXISTS (")
+        .append(relation::select("1", &groups.relation, "r"))
+        .column("r", &groups.key)
+        .raw(" = ")
+        .append(text_key(database, &groups.key, Sql::new("i.item")))
+        .raw(")");
+    let item = Expression::<String>::new(Sql::new("i.item"));
+    Ok(tx.rows(item, rows).await?.into_iter().collect())
+}
+
 /// Adds memberships, kpifire's and desired; those that are there already stay as they are. The ids that
 /// were new to kpifire's table, and whether anything was written. Two statements.
 pub async fn add(
@@ -185,6 +221,20 @@ pub async fn add(
         .name(&members.user);
     let added = tx.query(sql).await.map_err(taken)?;
     let added: Vec<String> = added.iter().filter_map(|row| row.text(0)).collect();
+    let desired = desire_all(tx, group, ids, now).await?;
+    let wrote = !added.is_empty() || desired;
+    Ok((added, wrote))
+}
+
+/// Remembers that clients put these users into a group, whatever kpifire has; whether anything was
+/// written. One statement.
+pub async fn desire_all(
+    tx: &mut Tx,
+    group: &Cell,
+    ids: &[String],
+    now: NaiveDateTime,
+) -> Result<bool, Error> {
+    let database = tx.database();
     let group_id = group.to_text().unwrap_or_default();
     let group_text = exact(database, Sql::default().bind(group_id.as_str()));
     let sql = desired_members::TABLE
@@ -198,9 +248,7 @@ pub async fn add(
         .raw(" i WHERE NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
         .bind(group_id)
         .raw(" AND d.user_key = i.item)");
-    let desired = tx.execute(sql).await.map_err(taken)?;
-    let wrote = !added.is_empty() || desired > 0;
-    Ok((added, wrote))
+    Ok(tx.execute(sql).await.map_err(taken)? > 0)
 }
 
 /// Removes the named memberships; absent ones are passed over. The ids that kpifire's table had, and

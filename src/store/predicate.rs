@@ -1,6 +1,6 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
-use super::dialect::{DISABLED, exact, fold, key_text, like_literal, live_group, same};
+use super::dialect::{DISABLED, exact, fold, key_text, like_literal, live_group, prefixed, same};
 use super::relation::{is_key, of, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{
@@ -93,7 +93,10 @@ impl Compiler<'_> {
     fn subject(&self, subject: &Subject) -> Sql {
         let touch = &self.rows().touch;
         match subject {
-            Subject::Key => key_text(self.database(), self.key()),
+            Subject::Key => {
+                let key = key_text(self.database(), self.key());
+                prefixed(self.database(), self.kind.prefix(), key)
+            }
             Subject::Field(field) => Sql::default().shown(field),
             Subject::ExternalId => Sql::new("l.external_id"),
             Subject::Created => stamp(touch.created.first(), "l.created"),

@@ -85,7 +85,7 @@ impl Page {
             let last = row.0.last().map_or(&[][..], std::slice::from_ref);
             let baseline_hash = Cells::of(last).take(scim_links::baseline_hash);
             let record = record(layout, self.kind, row)?;
-            let baseline_hash = baseline_hash.map_err(|it| it.of_row(&record.id()))?;
+            let baseline_hash = baseline_hash.map_err(|it| it.of_row(&record.key_text()))?;
             Ok(Observed { record, baseline_hash })
         })
     }

@@ -29,7 +29,7 @@ async fn every_acknowledged_write_is_there(engine: Engine) {
                         json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]);
                     let body = crate::support::patch(&add).to_string();
                     let added =
-                        client.try_send(hyper::Method::PATCH, "/Groups/2", &[], Some(body)).await;
+                        client.try_send(hyper::Method::PATCH, "/Groups/g-2", &[], Some(body)).await;
                     let member = added.is_ok_and(|answer| answer.expect(204).status == 204);
                     acknowledged.push((name, id, member));
                     done.fetch_add(1, Ordering::Relaxed);

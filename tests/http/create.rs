@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Agent, ENTERPRISE, Engine, USER, group, user};
+use crate::support::{Agent, ENTERPRISE, Engine, USER, group, key, user};
 
 on_every_database!(
     a_user_lands_in_kpifires_columns,
@@ -197,7 +197,8 @@ async fn a_group_with_members_is_one_transaction(engine: Engine) {
     let mut body = group("With members");
     body["members"] = json!([{ "value": "3" }, { "value": "4" }, { "value": "3" }]);
     let id = client.post("/Groups", &body).await.expect(201).id();
-    let edges = format!("team_members WHERE team_id = {id} AND member_role = 'Member'");
+    let key = key(&id);
+    let edges = format!("team_members WHERE team_id = {key} AND member_role = 'Member'");
     assert_eq!(agent.database().count(&edges).await, 2);
 
     body["displayName"] = json!("With a stranger");

@@ -60,7 +60,7 @@ async fn a_returning_user_gets_the_same_row(engine: Engine) {
     assert_eq!(agent.database().count("users").await, 5);
     client.post("/Users", &body).await.refused(409, "uniqueness");
     // And may be a member again.
-    agent.entra(Dialect::Classic).add_members("2", &["4"]).await.expect(204);
+    agent.entra(Dialect::Classic).add_members("g-2", &["4"]).await.expect(204);
 }
 
 async fn a_tombstones_name_is_not_taken_by_renaming(engine: Engine) {

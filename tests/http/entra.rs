@@ -103,9 +103,9 @@ async fn retries_a_patch_whose_answer_was_lost(engine: Engine) {
     let body = crate::support::patch(&json!([
         { "op": "Add", "path": "members", "value": [{ "value": "2" }, { "value": "5" }] },
     ]));
-    entra.lose_answer("PATCH", "/Groups/2", &body).await;
-    entra.client.patch("/Groups/2", &body).await.expect(204);
-    entra.client.patch("/Groups/2", &body).await.expect(204);
+    entra.lose_answer("PATCH", "/Groups/g-2", &body).await;
+    entra.client.patch("/Groups/g-2", &body).await.expect(204);
+    entra.client.patch("/Groups/g-2", &body).await.expect(204);
     let members = agent
         .database()
         .rows("SELECT user_id FROM team_members WHERE team_id = 2 ORDER BY user_id");

@@ -48,12 +48,12 @@ async fn they_follow_the_representation(engine: Engine) {
     agent.database().execute("UPDATE users SET locale = 'pt_PT' WHERE user_id = 3").await;
     assert_eq!(client.get("/Users/3").await.etag(), before);
 
-    let before = client.get("/Groups/1").await.expect(200).etag();
+    let before = client.get("/Groups/g-1").await.expect(200).etag();
     agent.database().execute("DELETE FROM team_members WHERE team_id = 1 AND user_id = 4").await;
-    let after = client.get("/Groups/1").await.expect(200).etag();
+    let after = client.get("/Groups/g-1").await.expect(200).etag();
     assert_ne!(before, after, "a member left");
-    agent.entra(Dialect::Rfc).add_members("1", &["5"]).await.expect(204);
-    assert_ne!(client.get("/Groups/1").await.expect(200).etag(), after, "a member came");
+    agent.entra(Dialect::Rfc).add_members("g-1", &["5"]).await.expect(204);
+    assert_ne!(client.get("/Groups/g-1").await.expect(200).etag(), after, "a member came");
 }
 
 /// The groups that a user shows are part of what the ETag stands for.
@@ -145,13 +145,13 @@ async fn writes_are_conditional(engine: Engine) {
     client.send(Method::DELETE, "/Users/3", &[("if-match", "*")], None).await.expect(204);
     client.send(Method::DELETE, "/Users/3", &[("if-match", "*")], None).await.expect(404);
     // Groups, where the answer has no body.
-    let stale = client.get("/Groups/1").await.expect(200).etag();
-    agent.entra(Dialect::Classic).add_members("1", &["5"]).await.expect(204);
+    let stale = client.get("/Groups/g-1").await.expect(200).etag();
+    agent.entra(Dialect::Classic).add_members("g-1", &["5"]).await.expect(204);
     let rename = crate::support::patch(
         &json!([{ "op": "replace", "path": "displayName", "value": "Lost" }]),
     );
     let answer = client
-        .send(Method::PATCH, "/Groups/1", &[("if-match", &stale)], Some(rename.to_string()))
+        .send(Method::PATCH, "/Groups/g-1", &[("if-match", &stale)], Some(rename.to_string()))
         .await;
     answer.refused(412, "");
 }

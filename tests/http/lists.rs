@@ -86,7 +86,7 @@ async fn sorting_by_any_mapped_attribute(engine: Engine) {
     client.query("/Users", &[("sortBy", "noSuch")]).await.expect(400);
     let groups =
         client.query("/Groups", &[("sortBy", "displayName"), ("sortOrder", "descending")]).await;
-    assert_eq!(groups.expect(200).ids(), ["2", "1"]);
+    assert_eq!(groups.expect(200).ids(), ["g-2", "g-1"]);
 }
 
 async fn a_search_by_post_answers_like_a_get(engine: Engine) {
@@ -114,7 +114,7 @@ async fn a_search_by_post_answers_like_a_get(engine: Engine) {
     assert_eq!(client.query("/Users", &pairs).await.expect(200).body, found.body);
     let groups = json!({ "schemas": [SEARCH], "filter": "members eq \"3\"", "excludedAttributes": ["members"] });
     let found = client.post("/Groups/.search", &groups).await.expect(200);
-    assert_eq!(found.ids(), ["1"]);
+    assert_eq!(found.ids(), ["g-1"]);
     assert!(found.resources()[0].get("members").is_none());
     let bad = json!({ "schemas": [SEARCH], "filter": "noSuch pr" });
     client.post("/Users/.search", &bad).await.refused(400, "invalidFilter");
@@ -164,16 +164,16 @@ async fn one_search_over_all_types(engine: Engine) {
     };
     let all = search(serde_json::json!({})).await.expect(200);
     assert_eq!(all.body["totalResults"], 7);
-    assert_eq!(kinds(&all)[4..], ["User 5", "Group 1", "Group 2"]);
+    assert_eq!(kinds(&all)[4..], ["User 5", "Group g-1", "Group g-2"]);
     let page = search(serde_json::json!({ "startIndex": 5, "count": 2 })).await.expect(200);
     assert_eq!(
         (page.body["totalResults"].as_u64(), kinds(&page)),
-        (Some(7), vec!["User 5".to_owned(), "Group 1".to_owned()])
+        (Some(7), vec!["User 5".to_owned(), "Group g-1".to_owned()])
     );
     let page = search(serde_json::json!({ "startIndex": 7, "count": 9 })).await.expect(200);
     assert_eq!(
         (page.body["totalResults"].as_u64(), kinds(&page)),
-        (Some(7), vec!["Group 2".to_owned()])
+        (Some(7), vec!["Group g-2".to_owned()])
     );
     let some = search(serde_json::json!({ "filter": "userName sw \"line\"" })).await.expect(200);
     assert_eq!(kinds(&some), ["User 4", "User 5"], "groups have no userName");

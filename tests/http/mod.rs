@@ -11,6 +11,7 @@ mod etags;
 mod filters;
 mod groups;
 mod hostile;
+mod ids;
 mod kept;
 mod lists;
 mod members;

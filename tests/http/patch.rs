@@ -267,7 +267,7 @@ async fn a_not_null_column_takes_its_insert_value(engine: Engine) {
         assert!(answer.body["detail"].as_str().unwrap().contains("userName"), "{}", answer.text);
     }
     let answer =
-        client.operations("/Groups/1", json!([{ "op": "remove", "path": "displayName" }])).await;
+        client.operations("/Groups/g-1", json!([{ "op": "remove", "path": "displayName" }])).await;
     assert!(answer.expect(400).body["detail"].as_str().unwrap().contains("displayName"));
 }
 
@@ -316,7 +316,7 @@ async fn an_empty_list_of_operations_changes_nothing(engine: Engine) {
     client.operations("/Users/3", same).await.expect(200);
     assert_eq!(client.get("/Users/3").await.expect(200).etag(), known.etag());
     assert_eq!(agent.audit(&[]).len(), audited);
-    client.operations("/Groups/1", json!([])).await.expect(204);
+    client.operations("/Groups/g-1", json!([])).await.expect(204);
 }
 
 async fn absent_null_and_empty_differ(engine: Engine) {

@@ -51,7 +51,7 @@ async fn put_replaces_a_groups_members(engine: Engine) {
         "displayName": "Kaizen Core",
         "members": [{ "value": "3" }, { "value": "5" }],
     });
-    let replaced = client.put("/Groups/1", &body).await;
+    let replaced = client.put("/Groups/g-1", &body).await;
     assert!(matches!(replaced.status, 200 | 204), "{}", replaced.text);
     let edges = "SELECT user_id, member_role FROM team_members WHERE team_id = 1 ORDER BY user_id";
     let edges = agent.database().rows(edges).await;

@@ -31,7 +31,7 @@ async fn a_request_has_one_id_everywhere(engine: Engine) {
         (Method::GET, "/Users/4711", Some(&agent.token), 404),
         (Method::GET, "/Nothing", Some(&agent.token), 404),
         (Method::PUT, "/Users", Some(&agent.token), 405),
-        (Method::DELETE, "/Groups/2", Some(&agent.token), 204),
+        (Method::DELETE, "/Groups/g-2", Some(&agent.token), 204),
         (Method::GET, "/Users", None, 401),
         (Method::GET, "/Users", Some("kps_wrong"), 401),
     ] {

@@ -113,13 +113,13 @@ async fn memberships_and_null(engine: Engine) {
     let agent = Agent::start(engine).await;
     agent.client().post("/Groups", &crate::support::group("Empty")).await.expect(201);
     for (filter, expected) in [
-        ("members eq null", "3"),
-        ("members ne null", "1 2"),
-        ("members.value eq null", "3"),
-        ("members[value ne null]", "1 2"),
+        ("members eq null", "g-3"),
+        ("members ne null", "g-1 g-2"),
+        ("members.value eq null", "g-3"),
+        ("members[value ne null]", "g-1 g-2"),
         ("members[value eq null]", ""),
-        ("members[value eq \"3\" or value eq \"4\"]", "1 2"),
-        ("members[value eq \"3\" or value eq \"5\"]", "1"),
+        ("members[value eq \"3\" or value eq \"4\"]", "g-1 g-2"),
+        ("members[value eq \"3\" or value eq \"5\"]", "g-1"),
     ] {
         assert_found(&agent, "/Groups", filter, expected).await;
     }
@@ -127,7 +127,7 @@ async fn memberships_and_null(engine: Engine) {
         ("groups eq null", "1 2 5"),
         ("groups ne null", "3 4"),
         ("not (groups.value eq null)", "3 4"),
-        ("groups[value eq \"1\" or value eq \"2\"]", "3 4"),
+        ("groups[value eq \"g-1\" or value eq \"g-2\"]", "3 4"),
     ] {
         assert_found(&agent, "/Users", filter, expected).await;
     }
@@ -142,17 +142,17 @@ async fn a_deleted_group_is_no_group(engine: Engine) {
     let client = agent.client();
     // One whose memberships are only desired any more.
     let operations = json!([{ "op": "add", "path": "members", "value": [{ "value": "5" }] }]);
-    client.operations("/Groups/2", operations).await.expect(204);
+    client.operations("/Groups/g-2", operations).await.expect(204);
     let off = json!([{ "op": "replace", "path": "active", "value": false }]);
     client.operations("/Users/4", off).await.expect(200);
-    assert_found(&agent, "/Users", "groups.value eq \"2\"", "4 5").await;
-    client.delete("/Groups/2").await.expect(204);
+    assert_found(&agent, "/Users", "groups.value eq \"g-2\"", "4 5").await;
+    client.delete("/Groups/g-2").await.expect(204);
     let edges = agent.database().count("team_members WHERE team_id = 2").await;
     let desired = agent.database().count("scim_desired_members WHERE group_key = '2'").await;
     assert!(edges + desired > 0, "nothing is left that could be found");
-    assert_found(&agent, "/Users", "groups.value eq \"2\"", "").await;
+    assert_found(&agent, "/Users", "groups.value eq \"g-2\"", "").await;
     assert_found(&agent, "/Users", "groups pr", "3 4").await;
-    client.delete("/Groups/1").await.expect(204);
+    client.delete("/Groups/g-1").await.expect(204);
     assert_found(&agent, "/Users", "groups pr", "").await;
     assert_found(&agent, "/Users", "groups eq null", "1 2 3 4 5").await;
 }
@@ -176,17 +176,17 @@ async fn ids_are_exact_on_any_collation(engine: Engine) {
         ("id eq \"OLD-HAND\"", ""),
         ("id eq \"old-hand \"", ""),
         ("id ne \"OLD-HAND\"", "old-hand"),
-        ("groups.value eq \"night\"", "old-hand"),
-        ("groups.value eq \"NIGHT\"", ""),
+        ("groups.value eq \"g-night\"", "old-hand"),
+        ("groups.value eq \"g-NIGHT\"", ""),
     ] {
         assert_found(&agent, "/Users", filter, expected).await;
     }
     for (filter, expected) in [
-        ("members eq \"old-hand\"", "night"),
+        ("members eq \"old-hand\"", "g-night"),
         ("members eq \"OLD-HAND\"", ""),
         ("members[value eq \"Old-Hand\"]", ""),
-        ("id eq \"night\" and members eq \"old-hand\"", "night"),
-        ("id eq \"Night\" and members eq \"old-hand\"", ""),
+        ("id eq \"g-night\" and members eq \"old-hand\"", "g-night"),
+        ("id eq \"g-Night\" and members eq \"old-hand\"", ""),
     ] {
         assert_found(&agent, "/Groups", filter, expected).await;
     }

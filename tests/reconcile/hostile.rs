@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::plant::Plant;
-use crate::support::Engine;
+use crate::support::{Engine, key};
 
 on_every_database!(reports_are_harmless, lists_are_harmless, plans_and_audits_are_harmless);
 
@@ -49,6 +49,7 @@ async fn hostile(engine: Engine) -> Plant {
         plant.insert_user(&format!("{name}@plant.example")).await;
     }
     let team = plant.entra.create_group("=1+1<b>\u{202e}").await;
+    let team = key(&team);
     let name = "@x\u{1b}[31m";
     plant.natively(&format!("UPDATE teams SET name = '{name}' WHERE team_id = {team}")).await;
     plant

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::plant::{Plant, Run};
-use crate::support::{ENTERPRISE, Engine, installs};
+use crate::support::{ENTERPRISE, Engine, installs, key};
 
 on_every_database!(reserved_words, uuids_and_letters, text_keys, odd_text_keys);
 
@@ -42,12 +42,12 @@ impl Legacy {
 
     fn join(&self, team: &str, user: &str) -> String {
         let (columns, values) = self.edge;
-        let values = values.replace("{team}", team).replace("{user}", user);
+        let values = values.replace("{team}", key(team)).replace("{user}", user);
         format!("INSERT INTO {} ({columns}) VALUES ({values});", self.members)
     }
 
     fn edge(&self, team: &str, user: &str) -> String {
-        let is = self.edge_is.replace("{team}", team).replace("{user}", user);
+        let is = self.edge_is.replace("{team}", key(team)).replace("{user}", user);
         format!("{} WHERE {is}", self.members)
     }
 }
@@ -87,6 +87,7 @@ async fn drifts(engine: Engine, fixture: &str, legacy: &Legacy) {
     let [ana, ben, cy, dan, eve, fay, gus] = ids.try_into().unwrap();
     let line = plant.entra.create_group("Line 7").await;
     let lost = plant.entra.create_group("Lost Team").await;
+    let (line_key, lost_key) = (key(&line), key(&lost));
     plant.entra.add_members(&line, &[&fay]).await.expect(204);
     plant.entra.disable(&ana).await;
     let clean = plant.reconcile();
@@ -100,13 +101,13 @@ async fn drifts(engine: Engine, fixture: &str, legacy: &Legacy) {
                 legacy.set(&ben, column, "'Typed Over'"),
                 legacy.set(&cy, column, "'Typed Over'"),
                 format!("DELETE FROM {} WHERE {} = '{dan}';", legacy.users, legacy.key),
-                format!("DELETE FROM {} WHERE {} = '{lost}';", legacy.teams, legacy.team_key),
+                format!("DELETE FROM {} WHERE {} = '{lost_key}';", legacy.teams, legacy.team_key),
                 format!("DELETE FROM {};", legacy.edge(&line, &fay)),
                 legacy.join(&line, &eve),
                 legacy.insert("GUS"),
                 legacy.insert("zoe"),
                 format!(
-                    "UPDATE {} SET {} = 'Line 8' WHERE {} = '{line}'",
+                    "UPDATE {} SET {} = 'Line 8' WHERE {} = '{line_key}'",
                     legacy.teams, legacy.team_name, legacy.team_key
                 ),
             ]
@@ -248,12 +249,12 @@ async fn odd_text_keys(engine: Engine) {
     let database = plant.agent.database();
     plant.entra.match_user("old.hand@plant.example").await.expect("the old hand");
     let team = plant.entra.create_group("Line 7").await;
-    for (at, key) in ODD.iter().enumerate() {
-        let key = key.replace('\'', "''");
+    for (at, odd) in ODD.iter().enumerate() {
+        let odd = odd.replace('\'', "''");
         database
             .execute(&format!(
                 "INSERT INTO people (code, login, job, kind, unit) \
-                 VALUES ('{key}', 'odd{at}@plant.example', 'Fitter', 'EMP', 'U1')"
+                 VALUES ('{odd}', 'odd{at}@plant.example', 'Fitter', 'EMP', 'U1')"
             ))
             .await;
         let found = plant.entra.match_user(&format!("odd{at}@plant.example")).await.unwrap();
@@ -270,7 +271,8 @@ async fn odd_text_keys(engine: Engine) {
             "UPDATE people SET job = 'Boss' WHERE code IN ('Ab', '🦊', 'a/b?c#d'); \
              DELETE FROM squad_people WHERE person IN ('50%_off', 'aB', 'o''neil\"x'); \
              DELETE FROM people WHERE code = 'o''neil\"x'; \
-             INSERT INTO squad_people VALUES ('{team}', 'old-hand')"
+             INSERT INTO squad_people VALUES ('{}', 'old-hand')",
+            key(&team)
         ))
         .await;
     let run = plant.reconcile();
@@ -297,5 +299,5 @@ async fn odd_text_keys(engine: Engine) {
     plant.agent.install.stdout(&["drift", "adopt", &run.id("missing")]);
     plant.reconcile().assert_clean();
     assert_eq!(database.count("people WHERE job = 'Turner'").await, 6);
-    assert_eq!(database.count(&format!("squad_people WHERE squad = '{team}'")).await, 6);
+    assert_eq!(database.count(&format!("squad_people WHERE squad = '{}'", key(&team))).await, 6);
 }

@@ -1,7 +1,7 @@
 //! Every kind of drift, planted; the run finds exactly these, and says of each what it is.
 
 use super::plant::Plant;
-use crate::support::{Dialect, Engine};
+use crate::support::{Dialect, Engine, key};
 
 on_every_database!(
     a_provisioned_plant_is_clean,
@@ -44,8 +44,11 @@ async fn each_kind_is_found(engine: Engine) {
     }
     let [ada, bea, cy, dan, eve, fay, gus, hal, ivy, jo, kim] = ids.try_into().unwrap();
     let line = plant.entra.create_group("Line 7").await;
+    let line_key = key(&line);
     let night = plant.entra.create_group("Night Shift").await;
+    let night_key = key(&night);
     let lost = plant.entra.create_group("Lost Team").await;
+    let lost_key = key(&lost);
     plant.entra.add_members(&line, &[&ivy, &kim]).await.expect(204);
     plant.entra.disable(&ada).await;
     plant.entra.disable(&kim).await;
@@ -64,11 +67,11 @@ async fn each_kind_is_found(engine: Engine) {
              UPDATE users SET email = 'other@plant.example', created_at = '2099-01-01 00:00:00' \
              WHERE user_id = {eve}; \
              INSERT INTO team_members (team_id, user_id, member_role, joined_at) \
-             VALUES ({line}, {hal}, 'Member', '2024-01-01 08:00:00'), \
+             VALUES ({line_key}, {hal}, 'Member', '2024-01-01 08:00:00'), \
              (2, 99999, 'Member', '2024-01-01 08:00:00'); \
-             DELETE FROM team_members WHERE team_id = {line} AND user_id = {ivy}; \
-             UPDATE teams SET name = 'Day Shift' WHERE team_id = {night}; \
-             DELETE FROM teams WHERE team_id = {lost}; \
+             DELETE FROM team_members WHERE team_id = {line_key} AND user_id = {ivy}; \
+             UPDATE teams SET name = 'Day Shift' WHERE team_id = {night_key}; \
+             DELETE FROM teams WHERE team_id = {lost_key}; \
              UPDATE users SET status = 'Odd' WHERE user_id = {jo}; \
              UPDATE scim_tokens SET last_used = '2024-01-01 00:00:00'; \
              UPDATE scim_audit SET token = NULL"
@@ -94,7 +97,7 @@ async fn each_kind_is_found(engine: Engine) {
         format!("member_missing Group/{line} members[value eq \"{ivy}\"]"),
         format!("team_attribute Group/{night} displayName"),
         format!("team_missing Group/{lost} -"),
-        "orphan_member Group/2 members[value eq \"99999\"]".to_owned(),
+        "orphan_member Group/g-2 members[value eq \"99999\"]".to_owned(),
         format!("invalid_value User/{jo} active"),
         format!("overdue_cleanup User/{kim} strip"),
         "stale_source -/- -".to_owned(),
@@ -148,6 +151,7 @@ async fn disabled_users_memberships_are_no_drift(engine: Engine) {
     let plant = Plant::new(engine).await;
     let (ana, ben) = (plant.hire("ana").await, plant.hire("ben").await);
     let team = plant.entra.create_group("Line 7").await;
+    let team_key = key(&team);
     plant.entra.add_members(&team, &[&ana]).await.expect(204);
     plant.entra.disable(&ana).await;
     plant.entra.disable(&ben).await;
@@ -155,7 +159,7 @@ async fn disabled_users_memberships_are_no_drift(engine: Engine) {
         .natively(&format!(
             "DELETE FROM team_members WHERE user_id = {ana}; INSERT INTO team_members \
              (team_id, user_id, member_role, joined_at) \
-             VALUES ({team}, {ben}, 'Member', '2024-01-01 08:00:00')"
+             VALUES ({team_key}, {ben}, 'Member', '2024-01-01 08:00:00')"
         ))
         .await;
     plant.reconcile().assert_clean();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::plant::{Plant, Run};
-use crate::support::Engine;
+use crate::support::{Engine, key};
 
 on_every_database!(
     restore_writes_what_entra_asserted,
@@ -68,12 +68,13 @@ async fn adopt_takes_what_kpifire_has(engine: Engine) {
     let plant = Plant::new(engine).await;
     let (ana, ben) = (plant.hire("ana").await, plant.hire("ben").await);
     let team = plant.entra.create_group("Line 7").await;
+    let team_key = key(&team);
     plant.entra.disable(&ben).await;
     plant
         .natively(&format!(
             "UPDATE users SET title = 'Boss' WHERE user_id = {ana}; \
              UPDATE users SET status = 'Active' WHERE user_id = {ben}; \
-             UPDATE teams SET name = 'Line 8' WHERE team_id = {team}"
+             UPDATE teams SET name = 'Line 8' WHERE team_id = {team_key}"
         ))
         .await;
     let run = plant.reconcile();
@@ -96,12 +97,13 @@ async fn a_lost_user_is_made_again_or_forgotten(engine: Engine) {
     plant.agent.install.configure("[reconcile]\nfloor = 0\n");
     let (ana, ben) = (plant.hire("ana").await, plant.hire("ben").await);
     let team = plant.entra.create_group("Line 7").await;
+    let team_key = key(&team);
     plant.entra.add_members(&team, &[&ana]).await.expect(204);
     plant
         .natively(&format!(
             "DELETE FROM team_members WHERE user_id = {ana}; \
              DELETE FROM users WHERE user_id IN ({ana}, {ben}); \
-             DELETE FROM teams WHERE team_id = {team}"
+             DELETE FROM teams WHERE team_id = {team_key}"
         ))
         .await;
     let run = plant.reconcile();
@@ -118,7 +120,7 @@ async fn a_lost_user_is_made_again_or_forgotten(engine: Engine) {
     assert_eq!(column(&plant, "email", &ana).await.as_deref(), Some("ana@plant.example"));
     assert_eq!(column(&plant, "department_id", &ana).await.as_deref(), Some("3"));
     restore(&plant, &run, "team_missing");
-    let edges = format!("team_members WHERE team_id = {team} AND user_id = {ana}");
+    let edges = format!("team_members WHERE team_id = {team_key} AND user_id = {ana}");
     assert_eq!(plant.agent.database().count(&edges).await, 1);
     plant.agent.install.stdout(&["drift", "adopt", &id(&ben)]);
     plant.entra.client.get(&format!("/Users/{ben}")).await.expect(404);
@@ -135,13 +137,14 @@ async fn memberships_are_mended_both_ways(engine: Engine) {
     plant.agent.install.configure("[reconcile]\nfloor = 0\n");
     let (ana, ben, cy) = (plant.hire("ana").await, plant.hire("ben").await, plant.hire("cy").await);
     let team = plant.entra.create_group("Line 7").await;
+    let team_key = key(&team);
     plant.entra.add_members(&team, &[&ana, &cy]).await.expect(204);
     let edit = format!(
         "DELETE FROM team_members WHERE user_id = {ana}; \
          INSERT INTO team_members (team_id, user_id, member_role, joined_at) \
-         VALUES ({team}, {ben}, 'Member', '2024-01-01 08:00:00')"
+         VALUES ({team_key}, {ben}, 'Member', '2024-01-01 08:00:00')"
     );
-    let edge = |user: &str| format!("team_members WHERE team_id = {team} AND user_id = {user}");
+    let edge = |user: &str| format!("team_members WHERE team_id = {team_key} AND user_id = {user}");
     let database = plant.agent.database();
     plant.natively(&edit).await;
     let run = plant.reconcile();

@@ -129,7 +129,7 @@ async fn a_write_that_cannot_be_read_is_audited(engine: Engine) {
     for (method, path, headers, body, status) in [
         (Method::POST, "/Users", scim, format!("{{\"userName\": {secret}"), 400),
         (Method::PATCH, "/Users/3", scim, secret.to_owned(), 400),
-        (Method::PUT, "/Groups/2", typed("text/plain"), secret.to_owned(), 415),
+        (Method::PUT, "/Groups/g-2", typed("text/plain"), secret.to_owned(), 415),
         (Method::POST, "/Groups", scim, format!("\"{}\"", secret.repeat(200)), 413),
         (Method::PATCH, "/Users/4?attributes=id&excludedAttributes=id", scim, "{}".to_owned(), 400),
         (Method::POST, "/Bulk", scim, "{}".to_owned(), 501),
@@ -151,7 +151,7 @@ async fn a_write_that_cannot_be_read_is_audited(engine: Engine) {
     let expected = [
         "create User - refused 400",
         "update User 3 refused 400",
-        "update Group 2 refused 415",
+        "update Group g-2 refused 415",
         "create Group - refused 413",
         "update User 4 refused 400",
         "bulk - - refused 501",
@@ -163,12 +163,12 @@ async fn a_write_that_cannot_be_read_is_audited(engine: Engine) {
 async fn memberships_are_audited(engine: Engine) {
     let agent = Agent::start(engine).await;
     let entra = agent.entra(Dialect::Rfc);
-    entra.add_members("2", &["3", "5"]).await.expect(204);
-    entra.remove_members("2", &["3"]).await.expect(204);
+    entra.add_members("g-2", &["3", "5"]).await.expect(204);
+    entra.remove_members("g-2", &["3"]).await.expect(204);
     let rows = agent.audit(&[]);
     let members: Vec<_> = rows.iter().filter(|row| row.to_string().contains("members")).collect();
     assert_eq!(members.len(), 2, "{rows:#?}");
     // Nothing changes, nothing is audited.
-    entra.remove_members("2", &["3"]).await.expect(204);
+    entra.remove_members("g-2", &["3"]).await.expect(204);
     assert_eq!(agent.audit(&[]).len(), rows.len());
 }

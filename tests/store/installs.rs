@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Dialect, ENTERPRISE, Engine, Entra, installs};
+use crate::support::{Agent, Dialect, ENTERPRISE, Engine, Entra, installs, key};
 
 on_every_database!(reserved_words_and_spaces, uuids_in_another_schema, text_keys_and_codes);
 
@@ -129,11 +129,12 @@ async fn first_row(agent: &Agent, sql: &str) -> Vec<String> {
 async fn reserved_words_and_spaces(engine: Engine) {
     let agent = start(engine, "reserved").await;
     let (id, old_id, team) = lifecycle(&agent).await;
+    let team_key = key(&team);
     assert_eq!(old_id, "7");
     let off = if engine == Engine::Postgres { "FALSE" } else { "0" };
     let edit = format!(
         "UPDATE \"User\" SET \"Order\" = 'Elsewhere', \"Group\" = {off} WHERE \"Select\" = {id}; \
-         DELETE FROM \"Group\" WHERE \"Into\" = {team} AND \"Values\" = {id}"
+         DELETE FROM \"Group\" WHERE \"Into\" = {team_key} AND \"Values\" = {id}"
     );
     drift(&agent, &edit, &["attribute", "member_missing", "wrongly_disabled"]).await;
     let client = agent.client();
@@ -172,11 +173,12 @@ async fn reserved_words_and_spaces(engine: Engine) {
 async fn uuids_in_another_schema(engine: Engine) {
     let agent = start(engine, "uuid").await;
     let (id, old_id, team) = lifecycle(&agent).await;
+    let team_key = key(&team);
     let schema = if engine == Engine::Postgres { "hr." } else { "" };
     let client = agent.client();
     let edit = format!(
         "UPDATE {schema}\"Person\" SET \"Enabled\" = 'N' WHERE \"PersonID\" = '{id}'; \
-         DELETE FROM {schema}\"Membership\" WHERE \"Team\" = '{team}' AND \"Person\" = '{id}'; \
+         DELETE FROM {schema}\"Membership\" WHERE \"Team\" = '{team_key}' AND \"Person\" = '{id}'; \
          INSERT INTO {schema}\"Membership\" (\"Team\", \"Person\", \"Origin\") \
          VALUES ('0c26e9a2-6ae1-4e2c-bf01-0000000000b1', '{id}', 'x')"
     );
@@ -228,14 +230,15 @@ async fn uuids_in_another_schema(engine: Engine) {
 async fn text_keys_and_codes(engine: Engine) {
     let agent = start(engine, "textkeys").await;
     let (id, old_id, team) = lifecycle(&agent).await;
+    let team_key = key(&team);
     let client = agent.client();
     assert_eq!(old_id, "old-hand");
     let edit = format!(
         "UPDATE people SET login = 'other@plant.example', enabled = 0 WHERE code = '{id}'; \
-         DELETE FROM squad_people WHERE squad = '{team}' AND person = '{id}'"
+         DELETE FROM squad_people WHERE squad = '{team_key}' AND person = '{id}'"
     );
     drift(&agent, &edit, &["attribute", "member_missing", "wrongly_disabled"]).await;
-    assert!(id.starts_with('P') && team.starts_with('S'), "{id} {team}");
+    assert!(id.starts_with('P') && team.starts_with("g-S"), "{id} {team}");
     client.get("/Users/OLD-HAND").await.refused(404, "");
     let path = format!("/Users/{id}");
     let set = |attribute: &str, value: Value| json!([{ "op": "replace", "path": attribute, "value": value }]);

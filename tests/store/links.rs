@@ -43,7 +43,7 @@ async fn an_eq_hit_is_matched_and_a_write_managed(engine: Engine) {
     assert_eq!(agent.link("User", "4").await.as_deref(), Some("managed"));
     let id = client.post("/Users", &user("linked@plant.example")).await.expect(201).id();
     assert_eq!(agent.link("User", &id).await.as_deref(), Some("managed"));
-    agent.entra(Dialect::Classic).add_members("2", &["3"]).await.expect(204);
+    agent.entra(Dialect::Classic).add_members("g-2", &["3"]).await.expect(204);
     assert_eq!(agent.link("Group", "2").await.as_deref(), Some("managed"));
     assert_eq!(agent.link("User", "3").await, None, "being a member is no write to the user");
 }

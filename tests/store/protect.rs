@@ -51,6 +51,6 @@ async fn they_may_be_updated(engine: Engine) {
         { "op": "replace", "path": "active", "value": true },
     ]);
     client.operations("/Users/1", operations).await.expect(200);
-    agent.entra(Dialect::Rfc).add_members("2", &["1"]).await.expect(204);
+    agent.entra(Dialect::Rfc).add_members("g-2", &["1"]).await.expect(204);
     assert_eq!(agent.database().count("users WHERE user_id = 1 AND title = 'Chief'").await, 1);
 }

@@ -105,7 +105,7 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     assert_eq!(agent.filter(User, name, &[]).await.1, 1);
     assert_eq!(agent.filter(User, name, &[("excludedAttributes", "groups")]).await.1, 1);
     assert_eq!(agent.get(User, "3").await, 1);
-    assert_eq!(agent.get(Group, "1").await, 2);
+    assert_eq!(agent.get(Group, "g-1").await, 2);
 
     let (ana, sent) = agent.create(User, user("ana@plant.example")).await;
     assert_eq!(sent, 5 + lock + row);
@@ -122,7 +122,7 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     let add = |id: &str| json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]);
     let remove =
         |id: &str| json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }]);
-    for team in ["1", "2"] {
+    for team in ["g-1", "g-2"] {
         assert_eq!(agent.patch(Group, team, add(&ana)).await, 7 + lock + row, "team {team}");
         assert_eq!(agent.patch(Group, team, remove(&ana)).await, 6 + row, "team {team}");
     }

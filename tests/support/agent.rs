@@ -328,7 +328,8 @@ impl Agent {
     /// The state of a resource's link; `None` when it has none.
     pub async fn link(&self, resource_type: &str, id: &str) -> Option<String> {
         let sql = format!(
-            "SELECT state FROM scim_links WHERE resource_type = '{resource_type}' AND legacy_key = '{id}'"
+            "SELECT state FROM scim_links WHERE resource_type = '{resource_type}' AND legacy_key = '{}'",
+            super::key(id)
         );
         self.database().value(&sql).await
     }

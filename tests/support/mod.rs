@@ -84,6 +84,11 @@ pub fn group(name: &str) -> serde_json::Value {
     serde_json::json!({ "schemas": [GROUP], "displayName": name })
 }
 
+/// The key in a resource's id, as kpifire's tables and the sidecar tables have it.
+pub fn key(id: &str) -> &str {
+    id.strip_prefix("g-").unwrap_or(id)
+}
+
 /// A PATCH body of these operations.
 pub fn patch(operations: &serde_json::Value) -> serde_json::Value {
     serde_json::json!({ "schemas": [PATCH_OP], "Operations": operations })

@@ -7,6 +7,7 @@ use super::{Frame, Request, link, person_link, render, shown};
 use crate::console::person::{Agreement, Hit, Person, Side};
 use crate::http::response::Response;
 use crate::report::words::{age, plural, value};
+use crate::scim::ResourceType;
 
 #[derive(Template)]
 #[template(path = "console/person.html")]
@@ -226,15 +227,19 @@ fn side_line(side: &Side) -> SideLine {
     }
 }
 
+fn team_id(key: &str) -> String {
+    shown(&ResourceType::Group.id(key))
+}
+
 /// Every team that either side puts the person into.
 fn teams(person: &Person) -> Vec<(String, String, &'static str, bool)> {
     let held = person.teams.iter().map(|(id, name)| {
         let both = person.desired.contains(id);
         let says = if both { "kpifire and Entra" } else { "kpifire alone" };
-        (shown(name.as_deref().unwrap_or_default()), shown(id), says, both)
+        (shown(name.as_deref().unwrap_or_default()), team_id(id), says, both)
     });
     let there = |id: &String| person.teams.iter().any(|(other, _)| other == id);
     let wanted = person.desired.iter().filter(|id| !there(id));
-    let wanted = wanted.map(|id| (String::new(), shown(id), "Entra alone", false));
+    let wanted = wanted.map(|id| (String::new(), team_id(id), "Entra alone", false));
     held.chain(wanted).collect()
 }

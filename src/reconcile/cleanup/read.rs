@@ -109,7 +109,7 @@ async fn candidates(
 /// A leaver as the plan sees them; who takes over isn't known yet.
 fn candidate(layout: &Layout, leaver: &Leaver) -> Candidate {
     let record = &leaver.record;
-    let (id, name) = (record.id(), name(layout, record));
+    let (id, name) = (record.key_text(), name(layout, record));
     let owned = layout.ownership.iter().zip(&leaver.owned);
     let pointing = layout.pointing_at_users.iter().zip(&leaver.pointed_at);
     let mut referenced_by: Vec<String> = pointing
@@ -140,7 +140,7 @@ pub(super) fn barred(
     if let Some(reason) = held {
         return Some(Reason::new(Cause::Held, reason));
     }
-    if mapper::protected(&layout.profile.protect, &record.id(), name) {
+    if mapper::protected(&layout.profile.protect, &record.key_text(), name) {
         return Some(Cause::Protected.into());
     }
     let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
@@ -198,7 +198,7 @@ fn successor(
 fn able(layout: &Layout, record: &Record) -> Option<Successor> {
     let able = !record.deleted() && disabled_at(record).is_none() && active(layout, record);
     let name = name(layout, record).unwrap_or_default();
-    able.then(|| Successor::User(record.id(), name))
+    able.then(|| Successor::User(record.key_text(), name))
 }
 
 /// Who takes over where no manager can: `cleanup.transfer_to`.

@@ -137,7 +137,7 @@ async fn strip(
 ) -> Result<(), Error> {
     let (relation, user) = (&layout.members.relation, &layout.members.user);
     let rows = cleanup::rows_of(tx, relation, user, &record.key, &[]).await?;
-    before.desired = memberships::desired_teams(tx, &record.id()).await?;
+    before.desired = memberships::desired_teams(tx, &record.key_text()).await?;
     if !rows.is_empty() {
         before.removed.insert(relation.table.to_string(), rows);
         memberships::strip_user(tx, layout, &record.key).await?;
@@ -193,7 +193,7 @@ async fn anonymise(
 ) -> Result<(), Error> {
     let layout = &*hand.settings.layout;
     let users = &layout.users;
-    let id = record.id();
+    let id = record.key_text();
     // Entra may have put the user into a team since the memberships went.
     strip(tx, layout, record, before).await?;
     let mut columns: Columns = layout
@@ -260,9 +260,9 @@ async fn delete(
     resources::delete(tx, layout, ResourceType::User, &record.key).await?;
     // Without [anonymise] the user was still managed.
     if let Some(link) = record.link.as_ref().filter(|link| link.state == LinkState::Managed) {
-        memberships::forget(tx, ResourceType::User, &record.id()).await?;
+        memberships::forget(tx, ResourceType::User, &record.key_text()).await?;
         let tombstone = tombstone(link, hand.now);
-        links::put(tx, ResourceType::User, &record.id(), &tombstone).await?;
+        links::put(tx, ResourceType::User, &record.key_text(), &tombstone).await?;
     }
     Ok(Ok(()))
 }

@@ -194,11 +194,12 @@ async fn put_rows_back(
         let name = team.to_text().unwrap_or_default();
         let team = BTreeMap::from([(groups.key.name.clone(), team)]);
         if before.desired.contains(&name) && !desired.contains(&name) {
-            left.push(format!("Entra took the user out of team {name} in the meantime"));
+            let id = ResourceType::Group.id(&name);
+            left.push(format!("Entra took the user out of team {id} in the meantime"));
         } else if cleanup::has_row(tx, &groups.relation, &team).await? {
             cleanup::put_back(tx, &members.relation, row).await?;
         } else {
-            left.push(format!("team {name} is gone"));
+            left.push(format!("team {} is gone", ResourceType::Group.id(&name)));
         }
     }
     Ok(left)

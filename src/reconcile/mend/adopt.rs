@@ -66,6 +66,7 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
         return Ok(Mended::refused("the agent can't read the value"));
     };
     let value = value.to_value();
+    let record_key = record.key_text();
     let Record { link: Some(mut link), .. } = record else {
         return Ok(Mended::no_longer("there is no link to it any more"));
     };
@@ -78,7 +79,7 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     }
     link.version += 1;
     link.modified = hand.stamp();
-    links::put(tx, kind, finding.scim_id.as_deref().unwrap_or_default(), &link).await?;
+    links::put(tx, kind, &record_key, &link).await?;
     note(tx, hand, "adopt", finding, only(name, &before), only(name, &value)).await?;
     Ok(Mended::done(format!("{name}: {value} is now what Entra is taken to have asserted")))
 }
@@ -94,7 +95,7 @@ fn differing(hand: &Hand, kind: ResourceType, record: &Record, name: &str) -> Op
 /// Lets the link go: Entra's next lookup finds no such resource, or the row under its own name.
 async fn forget(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
     let kind = finding.resource.unwrap_or(ResourceType::User);
-    let id = finding.scim_id.as_deref().unwrap_or_default();
+    let id = finding.key().unwrap_or_default();
     let Some(link) = links::get(tx, kind, id).await? else {
         return Ok(Mended::no_longer("there is no link to it any more"));
     };

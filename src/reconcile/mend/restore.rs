@@ -110,7 +110,7 @@ async fn refused(
     }
     let disables = path.is("active") && *wanted == Value::Bool(false);
     let protect = &layout.profile.protect;
-    if disables && mapper::protected(protect, &record.id(), name.as_str()) {
+    if disables && mapper::protected(protect, &record.key_text(), name.as_str()) {
         return Ok(Some(Mended::refused("the profile protects the user from being disabled")));
     }
     if path.is(kind.name_attribute())
@@ -134,7 +134,7 @@ async fn holder(
     resources::lock_name(tx, kind, name).await?;
     let others = resources::by_name(tx, &hand.layout, kind, &named).await?;
     let other = others.iter().find(|other| other.key != *own && !other.deleted());
-    Ok(other.map(Record::id))
+    Ok(other.map(Record::key_text))
 }
 
 /// Locks a user whom Entra deleted and kpifire enabled again.
@@ -149,7 +149,7 @@ async fn lock_again(
         return Ok(Mended::no_longer("the user is inactive"));
     }
     let name = value_of(hand, kind, record, kind.name_attribute());
-    if mapper::protected(&layout.profile.protect, &record.id(), name.as_str()) {
+    if mapper::protected(&layout.profile.protect, &record.key_text(), name.as_str()) {
         return Ok(Mended::refused("the profile protects the user from being disabled"));
     }
     let Some(assignments) = mapper::for_delete(layout, kind, hand.stamp())? else {
@@ -196,8 +196,8 @@ fn asserted(record: &Record, attribute: &str) -> Option<Value> {
 /// Makes a row that is gone again, under its old key, as Entra asserted it.
 async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
     let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
-    let id = finding.scim_id.as_deref().unwrap_or_default();
-    let key = key(hand, kind, id)?;
+    let id = finding.key().unwrap_or_default();
+    let key = key(hand, kind, finding.scim_id.as_deref().unwrap_or_default())?;
     if locked(tx, hand, finding).await?.is_some() {
         return Ok(Mended::no_longer("the row is there"));
     }

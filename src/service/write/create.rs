@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::job::{Job, external_id, required_name, taken};
+use super::job::{Done, Job, external_id, required_name, taken};
 use super::members;
 use crate::mapper::{self, Cell, Link, LinkState, Record, Stamp};
 use crate::scim::{Asserted, Resource, ResourceType};
-use crate::service::{Error, Reply};
+use crate::service::Error;
 use crate::store::{Tx, links, resources};
 
 pub(super) async fn run(
@@ -14,7 +14,7 @@ pub(super) async fn run(
     job: &Job,
     resource: &Resource,
     asserted: &Asserted,
-) -> Result<Reply, Error> {
+) -> Result<Done, Error> {
     let kind = job.kind();
     let name = required_name(kind, resource)?;
     let external_id = external_id(resource)?;
@@ -31,7 +31,7 @@ pub(super) async fn run(
         let columns = job.columns(tx, assignments).await?;
         resources::insert(tx, layout, kind, columns).await?
     };
-    let id = key.to_text().unwrap_or_default();
+    let key_text = key.to_text().unwrap_or_default();
     let operations: Vec<_> = match kind {
         ResourceType::Group => members::of_resource(resource).into_iter().collect(),
         ResourceType::User => Vec::new(),
@@ -52,13 +52,15 @@ pub(super) async fn run(
         deleted_at: None,
     };
     let revived = link.version > 1;
-    links::put(tx, kind, &id, &link).await?;
+    links::put(tx, kind, &key_text, &link).await?;
     let record = job.reread(tx, &key).await?;
     let mut before: Map<String, Value> = Map::new();
     let mut after = mapper::attributes(&job.layout, kind, &record);
     changes.note(&mut before, &mut after);
-    job.audit(tx, if revived { "revive" } else { "create" }, &id, &before, &after).await?;
-    job.reply(tx, &record, 201).await
+    let operation = if revived { "revive" } else { "create" };
+    job.audit(tx, operation, &kind.id(&key_text), &before, &after).await?;
+    let reply = job.reply(tx, &record, 201).await?;
+    Ok(Done { reply, absent: changes.into_absent() })
 }
 
 /// Makes a tombstone's row what the request says, under the same key.

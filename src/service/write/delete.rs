@@ -28,7 +28,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
         resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
         memberships::remove_user(tx, layout, &key).await?;
     } else {
-        memberships::forget(tx, kind, id).await?;
+        memberships::forget(tx, kind, &record.key_text()).await?;
     }
     if let Some(assignments) = mapper::for_delete(layout, kind, job.now())? {
         let mut columns = job.columns(tx, assignments).await?;
@@ -57,7 +57,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
             .or((kind == ResourceType::User).then(|| job.now())),
         deleted_at: Some(job.now()),
     };
-    links::put(tx, kind, id, &link).await?;
+    links::put(tx, kind, &record.key_text(), &link).await?;
     let state = previous.map_or("unmanaged", |link| link.state.as_str());
     before.insert("state".to_owned(), json!(state));
     let mut after = Map::new();

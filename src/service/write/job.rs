@@ -1,5 +1,6 @@
 //! One write inside its transaction: what was asked for, and the steps that every write takes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
@@ -9,6 +10,7 @@ use crate::clock::stamp;
 use crate::config::Guard;
 use crate::mapper::{self, Assignment, Cell, Columns, Layout, Predicate, Record};
 use crate::scim::{self, Asserted, Ignored, Patch, Projection, Resource, ResourceType};
+use crate::service::left_out::Absence;
 use crate::service::representation::{beside, edges_of, represent};
 use crate::service::{Caller, Conditions, Error, Reply, audit, read};
 use crate::store::resources::{self, Beside, UnknownLabel};
@@ -45,6 +47,19 @@ pub(super) enum Parsed {
     Replace(Resource, Asserted),
     Patch(Patch),
     Delete,
+}
+
+/// What a write answers, and which members it left out.
+pub(super) struct Done {
+    pub(super) reply: Reply,
+    pub(super) absent: BTreeMap<String, Absence>,
+}
+
+impl Done {
+    /// Nobody was left out.
+    pub(super) fn of_everything(reply: Reply) -> Self {
+        Self { reply, absent: BTreeMap::new() }
+    }
 }
 
 /// One write inside its transaction.
@@ -175,7 +190,7 @@ fn refuse_recycled(layout: &Layout, kind: ResourceType, record: &Record) -> Resu
     Err(scim::Error::conflict(format!(
         "kpifire uses the id `{}` for another {kind} now; nothing is written to it until an operator \
          lets the old link go (kpifire-scim drift)",
-        record.id()
+        kind.id(&record.key_text())
     ))
     .into())
 }

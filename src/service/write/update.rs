@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::job::{Job, Parsed, external_id, needs_reread, required_name, taken};
+use super::job::{Done, Job, Parsed, external_id, needs_reread, required_name, taken};
 use super::members;
 use crate::mapper::{self, Column, Columns, Link, LinkState, Record, Stamp};
 use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType, fold};
@@ -34,7 +34,7 @@ impl Wanted {
     }
 }
 
-pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
+pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
     let (kind, layout) = (job.kind(), &job.layout);
     let id = job.request.id.as_deref().unwrap_or_default();
     let record = job.current(tx, id).await?;
@@ -60,10 +60,13 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let link = linked(job, &record, &wanted, was_active)?;
     let same = columns.is_empty() && !changes.any() && keeps(record.link.as_ref(), &link);
     if same && (wanted.silent() || asserts_nothing_new(record.link.as_ref(), &link)) {
-        if !job.ignored.is_empty() {
-            job.audit(tx, "update", id, &old, &old).await?;
+        if !job.ignored.is_empty() || !changes.absent().is_empty() {
+            let (mut before, mut after) = (Map::new(), Map::new());
+            changes.note(&mut before, &mut after);
+            job.audit(tx, "update", id, &before, &after).await?;
         }
-        return answer(tx, job, &record).await;
+        let reply = answer(tx, job, &record).await?;
+        return Ok(Done { reply, absent: changes.into_absent() });
     }
     if !same {
         let touch = &layout.resource(kind).touch;
@@ -76,7 +79,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     if enabling {
         memberships::restore_user(tx, layout, &key, job.now()).await?;
     }
-    links::put(tx, kind, id, &link).await?;
+    links::put(tx, kind, &record.key_text(), &link).await?;
     let before_state = record.link.as_ref().map(|link| link.state);
     let mut before = old;
     let mut updated =
@@ -91,7 +94,8 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
         after.insert("state".to_owned(), json!("managed"));
     }
     job.audit(tx, "update", id, &before, &after).await?;
-    answer(tx, job, &updated).await
+    let reply = answer(tx, job, &updated).await?;
+    Ok(Done { reply, absent: changes.into_absent() })
 }
 
 fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
