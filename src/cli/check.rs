@@ -54,9 +54,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         let catalogue = store.catalogue().await.map_err(failed)?;
         let fold =
             |column: &str| store.fold_expression(column).unwrap_or_else(|| column.to_owned());
-        let mut findings = prove(&loaded.profile, &catalogue, fold);
+        // Rights first: without them the rest isn't to be seen.
         let live = store.prove(&loaded.profile, &catalogue, Utc::now()).await.map_err(failed)?;
-        findings.extend(live.findings);
+        let mut findings = live.findings;
+        findings.extend(prove(&loaded.profile, &catalogue, fold));
         if args.rehearse {
             let rehearsed =
                 rehearse(&store, loaded.profile, &catalogue, &loaded.config, Utc::now());

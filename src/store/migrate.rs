@@ -7,12 +7,16 @@
 
 use chrono::NaiveDateTime;
 
-use super::error::Error;
-use super::schema::scim_migrations;
+use super::catalogue;
+use super::error::{Error, ErrorKind};
+use super::prove::account::{account, home};
+use super::schema::{TABLES, scim_migrations};
 use super::sidecar::Applied;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::profile::catalogue::Database;
+use crate::profile::model::TableName;
+use crate::profile::proof::quoted;
 
 /// One step of the sidecar's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +70,15 @@ pub async fn latest(tx: &mut Tx) -> Result<String, Error> {
     Ok(applied(tx).await?.pop().unwrap_or_default())
 }
 
-/// Applies what is pending; what it applied.
+/// Applies what is pending; what it applied. Where it was cut off half-way, which only MariaDB lets
+/// happen, it goes on from there.
 ///
 /// # Errors
-/// The database's, naming the migration.
+/// The database's, naming the migration; [`ErrorKind::Denied`] with the GRANTs that are missing, before
+/// anything is made.
 pub async fn up(tx: &mut Tx, now: NaiveDateTime) -> Result<Vec<&'static str>, Error> {
     let mut done = Vec::new();
+    allowed(tx).await?;
     for migration in pending(tx).await? {
         tx.batch(BOOKS).await?;
         tx.batch(migration.up)
@@ -83,16 +90,61 @@ pub async fn up(tx: &mut Tx, now: NaiveDateTime) -> Result<Vec<&'static str>, Er
     Ok(done)
 }
 
+/// On MariaDB, whether the account may read and write the tables that are about to be made: they are
+/// made one by one there, and half of them would be left. It refuses for want of a right before it looks
+/// whether a table is there.
+async fn allowed(tx: &mut Tx) -> Result<(), Error> {
+    if tx.database() != Database::Mysql {
+        return Ok(());
+    }
+    let mut missing = Vec::new();
+    for table in TABLES {
+        let (name, Some(column)) = (table.name, table.columns.first()) else { continue };
+        let column = column.name;
+        let needs = [
+            format!("EXPLAIN SELECT {column} FROM {name}"),
+            format!("EXPLAIN INSERT INTO {name} ({column}) SELECT NULL FROM DUAL WHERE 1 = 0"),
+            format!("EXPLAIN UPDATE {name} SET {column} = NULL WHERE 1 = 0"),
+            format!("EXPLAIN DELETE FROM {name} WHERE 1 = 0"),
+        ];
+        for need in needs {
+            let refused = tx.query(Sql::new(&need)).await.err();
+            if refused.is_some_and(|error| error.kind() == ErrorKind::Denied) {
+                missing.push(name);
+                break;
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (schema, to) = (quoted(Database::Mysql, &home(tx).await), account(tx).await);
+    let grant = |name: &&str| {
+        format!("\n  GRANT {RIGHTS} ON {schema}.{} TO {to};", quoted(Database::Mysql, name))
+    };
+    let missing: String = missing.iter().map(grant).collect();
+    let said = format!(
+        "nothing was made: MariaDB takes no CREATE TABLE back, and the account may not read and write \
+         what would be made. For the database's administrator:{missing}"
+    );
+    Err(Error::new(ErrorKind::Denied, "the account's rights", said))
+}
+
+/// What the account needs on MariaDB of each of the agent's tables, to make them and for ever after.
+const RIGHTS: &str = "CREATE, INDEX, DROP, SELECT, INSERT, UPDATE, DELETE";
+
 /// Takes everything back, newest first: afterwards the database is as if the agent had never been
-/// there. Where it was cut off half-way, which only MariaDB lets happen, it goes on from there.
+/// there. Where it, or what made the tables, was cut off half-way, which only MariaDB lets happen, it
+/// takes whatever is there.
 ///
 /// # Errors
 /// The database's, naming the migration.
 pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
     let applied = applied(tx).await?;
+    let left_over = some_table(tx).await?;
     let mut done = Vec::new();
     for migration in all(tx.database()).iter().rev() {
-        if applied.iter().any(|version| version == migration.version) {
+        if left_over || applied.iter().any(|version| version == migration.version) {
             tx.batch(migration.down)
                 .await
                 .map_err(|error| error.during(&format!("migration {}", migration.version)))?;
@@ -140,6 +192,16 @@ async fn applied(tx: &mut Tx) -> Result<Vec<String>, Error> {
         return Ok(Vec::new());
     }
     tx.rows(scim_migrations::version, Sql::new(" FROM scim_migrations ORDER BY version")).await
+}
+
+/// Whether any of the agent's tables is there, whatever the books say.
+async fn some_table(tx: &mut Tx) -> Result<bool, Error> {
+    let catalogue = catalogue::read(tx).await?;
+    let is_there = |name: &str| {
+        let name = TableName { schema: None, name: name.to_owned() };
+        catalogue.table(&name).is_some()
+    };
+    Ok(TABLES.iter().any(|table| is_there(table.name)))
 }
 
 async fn has_books(tx: &mut Tx) -> Result<bool, Error> {

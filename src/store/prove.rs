@@ -1,21 +1,26 @@
 //! What `check` proves on the live connection: the sidecar's version, the clock, the language of
 //! messages, grants.
 
+pub(super) mod account;
 mod grants;
+mod numbers;
 mod proven;
+mod rows;
+mod session;
 
 use chrono::{DateTime, Utc};
 
-use proven::ok;
+use account::account;
+use proven::{ok, wrong};
 
 use super::error::Error;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
-use super::{Store, migrate};
+use super::{Store, migrate, schema};
 use crate::profile::catalogue::{Catalogue, Database};
-use crate::profile::model::Profile;
-use crate::profile::proof::{Finding, Severity};
+use crate::profile::model::{Profile, TableName};
+use crate::profile::proof::{Finding, Severity, quoted};
 
 /// A clock that differs by more than this makes expiries and stamps wrong enough to say so.
 const SKEW: i64 = 60;
@@ -40,8 +45,37 @@ impl Store {
         catalogue: &Catalogue,
         now: DateTime<Utc>,
     ) -> Result<Proved, Error> {
-        let wanted = grants::wanted(profile, catalogue);
-        self.read((wanted, now), async |tx, (wanted, now)| {
+        let asked = Asked {
+            wanted: grants::wanted(profile, catalogue),
+            numbered: numbers::wanted(profile, catalogue),
+            peculiar: rows::wanted(profile, catalogue),
+            stored: stored(catalogue),
+            icu: self.fold_expression("x").is_some_and(|it| it.contains("icu")),
+            now,
+        };
+        let mut proved = self.proved(asked).await?;
+        if self.is_pooled().await {
+            proved.findings.push(session::shared());
+        }
+        Ok(proved)
+    }
+
+    /// Whether the agent's sessions are the server's. One that can't be told isn't told.
+    async fn is_pooled(&self) -> bool {
+        if self.database() != Database::Postgres {
+            return false;
+        }
+        let two = self.read(self.clone(), async |tx, store| {
+            tx.batch(session::PROBE).await?;
+            let shared = store.read((), async |tx, ()| session::is_shared(tx).await).await;
+            tx.batch(session::UNPROBE).await?;
+            shared
+        });
+        two.await.unwrap_or(false)
+    }
+
+    async fn proved(&self, asked: Asked) -> Result<Proved, Error> {
+        self.read(asked, async |tx, Asked { wanted, numbered, peculiar, stored, icu, now }| {
             let sidecar = match sidecar(tx).await {
                 Ok(finding) => Some(finding),
                 // Which grant is missing is told below.
@@ -59,6 +93,14 @@ impl Store {
                 usable &= !(it.is_sidecar() && barred);
                 findings.extend(proved);
             }
+            findings.extend(session::prove(tx, *icu).await?);
+            for it in numbered {
+                findings.extend(numbers::prove(tx, it).await);
+            }
+            for it in peculiar {
+                findings.extend(rows::prove(tx, it).await?);
+            }
+            findings.extend(stored.iter().cloned());
             Ok(Proved { findings, sidecar: usable })
         })
         .await
@@ -88,6 +130,47 @@ impl Store {
         };
         Ok(rows.iter().filter_map(of).collect())
     }
+}
+
+/// What is asked of the live connection.
+struct Asked {
+    wanted: Vec<grants::Wanted>,
+    numbered: Vec<numbers::Numbered>,
+    peculiar: Vec<rows::Peculiar>,
+    stored: Vec<Finding>,
+    icu: bool,
+    now: DateTime<Utc>,
+}
+
+/// How the agent's own tables are stored.
+fn stored(catalogue: &Catalogue) -> Vec<Finding> {
+    let own = schema::TABLES.iter().filter_map(|table| {
+        catalogue.table(&TableName { schema: None, name: table.name.to_owned() })
+    });
+    let mut found = Vec::new();
+    for table in own {
+        let name = quoted(catalogue.database, &table.name.name);
+        if table.traits.no_transactions {
+            let engine = table.traits.engine.as_deref().unwrap_or("an engine without transactions");
+            found.push(wrong(
+                Severity::Error,
+                "sidecar",
+                format!("{name} is stored by {engine}"),
+                "a request that is refused would leave half of itself behind",
+                format!("ALTER TABLE {name} ENGINE=InnoDB;"),
+            ));
+        }
+        if table.traits.no_autovacuum {
+            found.push(wrong(
+                Severity::Warning,
+                "sidecar",
+                format!("autovacuum is switched off on {name}"),
+                "the table grows with each write, and its statements become slow",
+                format!("ALTER TABLE {name} RESET (autovacuum_enabled);"),
+            ));
+        }
+    }
+    found
 }
 
 async fn sidecar(tx: &mut Tx) -> Result<Finding, Error> {
@@ -148,7 +231,7 @@ async fn language(tx: &mut Tx) -> Result<Option<Finding>, Error> {
         why: "a deadlock, a connection that ends and a value that doesn't fit are told by their \
               English texts: in another language they are answered 500, and nothing is tried again"
             .to_owned(),
-        fix: format!("ALTER ROLE {} SET lc_messages = 'C';", grants::account(tx).await),
+        fix: format!("ALTER ROLE {} SET lc_messages = 'C';", account(tx).await),
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::support::account::Account;
 use crate::support::{Agent, Database, Engine, Install, sql, user};
 
 on_every_database!(
@@ -13,7 +14,12 @@ on_every_database!(
 );
 
 // The others make it in one transaction.
-on_these_databases!([mysql Mysql] a_migration_that_was_cut_off_is_run_again);
+on_these_databases!([mysql Mysql]
+    a_migration_that_was_cut_off_is_run_again
+    what_was_cut_off_is_taken_back
+    the_documented_grants_suffice
+    nothing_is_made_without_the_rights
+);
 
 /// The tables of the database, by name.
 async fn tables(database: &Database) -> Vec<String> {
@@ -145,4 +151,61 @@ async fn a_migration_that_was_cut_off_is_run_again(engine: Engine) {
         let agent = Agent::on(install).await;
         agent.client().post("/Users", &user("goes.on@plant.example")).await.expect(201);
     }
+}
+
+/// Cut off before it was written into the books, or after.
+async fn what_was_cut_off_is_taken_back(engine: Engine) {
+    let up = std::fs::read_to_string(migrations(engine)[0].join("up.sql")).unwrap();
+    for after in ["scim_links_state", "scim_name_locks", "scim_notices_due"] {
+        let install = Install::new(Database::reference(engine).await);
+        let legacy = tables(&install.database).await;
+        let at = up.rfind(after).unwrap();
+        let end = up[at..].find(";\n").map(|length| at + length + 1).unwrap();
+        install.database.execute(&up[..end]).await;
+        install.stdout(&["migrate", "--down", "--yes"]);
+        assert_eq!(tables(&install.database).await, legacy, "{after}");
+        install.stdout(&["migrate", "--down", "--yes"]);
+    }
+}
+
+/// The GRANTs of docs/install.md, as they stand there, and not one more.
+async fn the_documented_grants_suffice(engine: Engine) {
+    let mut install = Install::new(Database::reference(engine).await);
+    let account = Account::new(&install.database).await;
+    let documented = include_str!("../../docs/install.md");
+    let of_mariadb = |line: &&str| line.starts_with("GRANT ") && line.contains("'@'");
+    let mut granted = 0;
+    for line in documented.lines().filter(of_mariadb) {
+        let grant = line.split(" TO ").next().unwrap().replace("ON kpifire.", "ON ");
+        install.database.execute(&format!("{grant} TO {}", account.grantee)).await;
+        granted += 1;
+    }
+    assert!(granted > 10);
+    let legacy = tables(&install.database).await;
+    install.configure(&format!("[database]\nurl = {:?}\n", account.url));
+    install.migrate();
+    install.stdout(&["migrate", "--down", "--yes"]);
+    assert_eq!(tables(&install.database).await, legacy);
+    install.migrate();
+    install.token("entra", &[]);
+    account.leave(&install.database).await;
+}
+
+/// What is printed is what was lacking.
+async fn nothing_is_made_without_the_rights(engine: Engine) {
+    let mut install = Install::new(Database::reference(engine).await);
+    let account = Account::new(&install.database).await;
+    let grant = format!("GRANT CREATE, ALTER, INDEX, DROP ON * TO {}", account.grantee);
+    install.database.execute(&grant).await;
+    let legacy = tables(&install.database).await;
+    install.configure(&format!("[database]\nurl = {:?}\n", account.url));
+    let output = install.run(&["migrate"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("nothing was made"), "{said}");
+    assert_eq!(tables(&install.database).await, legacy);
+    for line in said.lines().filter(|line| line.trim_start().starts_with("GRANT ")) {
+        install.database.execute(line).await;
+    }
+    install.migrate();
+    account.leave(&install.database).await;
 }

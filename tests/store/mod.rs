@@ -10,6 +10,7 @@ mod installs;
 mod lease;
 mod leave;
 mod links;
+mod live;
 mod migrations;
 mod notices;
 mod proposal;

@@ -7,6 +7,7 @@ use super::super::error::{Error, ErrorKind, Subject};
 use super::super::schema::TABLES;
 use super::super::sql::Sql;
 use super::super::transaction::Tx;
+use super::account::account;
 use super::proven::ok;
 use crate::profile::catalogue::{Catalogue, Database};
 use crate::profile::model::{Profile, TableName};
@@ -225,16 +226,4 @@ async fn sequences(tx: &mut Tx, wanted: &Wanted) -> Vec<Finding> {
             ),
         })
         .collect()
-}
-
-/// The account, as a GRANT names it.
-pub(super) async fn account(tx: &mut Tx) -> String {
-    let rows = tx.query(Sql::new("SELECT CURRENT_USER")).await.unwrap_or_default();
-    let name = rows.first().and_then(|row| row.text(0)).unwrap_or_else(|| "kpifire_scim".into());
-    match (tx.database(), name.rsplit_once('@')) {
-        (Database::Mysql, Some((user, host))) => {
-            format!("'{}'@'{}'", user.replace('\'', "''"), host.replace('\'', "''"))
-        }
-        (database, _) => quoted(database, &name),
-    }
 }
