@@ -47,6 +47,10 @@ pub(crate) async fn dispatch(
         }
         Match::Unknown => return Err(no_such_endpoint().into()),
     };
+    // An install without teams has no groups to ask for.
+    if operation.resource().is_some_and(|kind| context.service().advertised().of(kind).is_none()) {
+        return Err(no_such_endpoint().into());
+    }
     let mut request = Routed {
         context,
         parts,
@@ -153,8 +157,8 @@ impl Routed<'_> {
         let service = self.context.service();
         let (advertised, base) = (service.advertised(), self.caller.base.as_str());
         let body = match self.operation {
-            Operation::ResourceTypes => list(discovery::resource_types(base)),
-            Operation::ResourceType => found(discovery::resource_type(&self.id, base))?,
+            Operation::ResourceTypes => list(discovery::resource_types(advertised, base)),
+            Operation::ResourceType => found(discovery::resource_type(&self.id, advertised, base))?,
             Operation::Schemas => list(discovery::schemas(advertised, base)),
             Operation::Schema => found(discovery::schema(&self.id, advertised, base))?,
             _ => {

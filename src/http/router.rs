@@ -49,6 +49,20 @@ impl Operation {
         }
     }
 
+    /// The resource type that it is about, where it is about one.
+    pub fn resource(self) -> Option<ResourceType> {
+        match self {
+            Self::List(kind)
+            | Self::Search(kind)
+            | Self::Create(kind)
+            | Self::Get(kind)
+            | Self::Replace(kind)
+            | Self::Patch(kind)
+            | Self::Delete(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
     /// What the audit trail calls it, and of which resource type it speaks, where it writes.
     pub fn writes(self) -> Option<(&'static str, Option<ResourceType>)> {
         match self {

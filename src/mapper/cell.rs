@@ -1,6 +1,6 @@
 //! A legacy value, as it lies in a column, on its way to or from SCIM.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 use crate::profile::model::Scalar;
@@ -53,7 +53,7 @@ impl Cell {
     pub fn to_time(&self) -> Option<NaiveDateTime> {
         match self {
             Self::Time(value) => Some(*value),
-            Self::Int(seconds) => Some(DateTime::from_timestamp(*seconds, 0)?.naive_utc()),
+            Self::Int(seconds) => plausible(DateTime::from_timestamp(*seconds, 0)?.naive_utc()),
             Self::Text(text) => {
                 let text = text.trim().trim_end_matches('Z');
                 whole_seconds(text)
@@ -118,6 +118,11 @@ fn whole_seconds(text: &str) -> Option<NaiveDateTime> {
     let year = i32::try_from(number(0, 4)?).ok()?;
     let date = NaiveDate::from_ymd_opt(year, number(5, 7)?, number(8, 10)?)?;
     date.and_hms_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?)
+}
+
+/// A time that SCIM can show; the year 55840, milliseconds taken for seconds, is none.
+pub(super) fn plausible(time: NaiveDateTime) -> Option<NaiveDateTime> {
+    (1..=9999).contains(&time.year()).then_some(time)
 }
 
 impl From<&str> for Cell {

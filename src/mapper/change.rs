@@ -8,34 +8,60 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::cell::Cell;
-use super::field::{Field, NewValue, whole_second};
-use super::layout::{Deletion, Layout, Touch};
-use super::record::Link;
+use super::field::{Companion, Encoding, Field, NewValue, RowSwitch, formed, whole_second};
+use super::layout::{Deletion, Derived, Layout, Touch};
+use super::record::{Link, Record};
 use super::relation::Column;
-use crate::profile::model::Scalar;
+use crate::profile::model::{Beside, Piece};
 use crate::scim::{self, AttributePath, Error, Resource, ResourceType};
 
 /// A column and what it gets.
 #[derive(Debug, Clone)]
 pub enum Assignment {
-    /// A value out of the profile.
-    Constant(Arc<Column>, Cell),
+    /// A value that follows from the profile, in the resource's own table.
+    Own(Arc<Column>, Cell),
     /// What a client says of a mapped attribute.
     Attribute(Arc<Field>, NewValue),
 }
 
 impl Assignment {
-    /// The column.
-    pub fn column(&self) -> &Arc<Column> {
+    /// The column, where it is of the resource's own table.
+    pub fn own(&self) -> Option<&Arc<Column>> {
         match self {
-            Self::Constant(column, _) => column,
-            Self::Attribute(field, _) => &field.column,
+            Self::Own(column, _) => Some(column),
+            Self::Attribute(field, _) => field.is_own().then_some(&field.column),
         }
     }
 }
 
 /// Columns and their new values.
 pub type Columns = Vec<(Arc<Column>, Cell)>;
+
+/// What a write does to a resource's rows, wherever they lie.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Columns of its own table.
+    pub own: Columns,
+    /// Columns of its companions.
+    pub beside: Vec<(Arc<Companion>, Columns)>,
+    /// Tables whose rows say whether a user is active, and whether theirs shall be there.
+    pub rows: Vec<(Arc<RowSwitch>, bool)>,
+}
+
+impl Changes {
+    /// Whether nothing is to be written.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.beside.is_empty() && self.rows.is_empty()
+    }
+
+    /// Adds what a column of a companion gets.
+    pub fn add_beside(&mut self, companion: &Arc<Companion>, column: Arc<Column>, cell: Cell) {
+        match self.beside.iter_mut().find(|(it, _)| Arc::ptr_eq(it, companion)) {
+            Some((_, columns)) => columns.push((column, cell)),
+            None => self.beside.push((Arc::clone(companion), vec![(column, cell)])),
+        }
+    }
+}
 
 /// Which write stamps a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +72,11 @@ pub enum Stamp {
     Modified,
 }
 
-/// The stamped columns and their values.
+/// The columns that are stamped with times and the agent's name, and their values.
 pub fn stamps(touch: &Touch, stamp: Stamp, now: NaiveDateTime) -> Columns {
-    let now = Cell::Time(whole_second(now));
     let created = touch.created.iter().filter(|_| stamp == Stamp::Created);
-    let timed = touch.modified.iter().chain(created).map(|column| (column, now.clone()));
+    let timed = touch.modified.iter().chain(created);
+    let timed = timed.map(|it| (&it.column, it.times.write(now)));
     let signed = touch.actor.iter().map(|column| (column, Cell::from("kpifire-scim")));
     timed.chain(signed).map(|(column, cell)| (Arc::clone(column), cell)).collect()
 }
@@ -72,7 +98,7 @@ pub fn for_insert(
 ) -> Result<Vec<Assignment>, Error> {
     let rows = layout.resource(kind);
     let mut assignments: Vec<Assignment> = Vec::with_capacity(rows.relation.columns.len());
-    for field in &rows.fields {
+    for field in rows.fields.iter().filter(|field| field.is_writable()) {
         let value = match stated(&field.path, resource) {
             Some(value) => field.to_legacy(value)?,
             None => None,
@@ -85,25 +111,74 @@ pub fn for_insert(
     }
     let constants = rows
         .insert
+        .constants
         .iter()
         .map(|(column, scalar)| (Arc::clone(column), Cell::of(scalar, whole_second(now))));
-    for (column, cell) in constants.chain(stamps(&rows.touch, Stamp::Created, now)) {
-        if !assignments.iter().any(|it| *it.column() == column) {
-            assignments.push(Assignment::Constant(column, cell));
+    let derived = rows.derived.iter().filter_map(|it| {
+        // What needs the key comes when there is one.
+        (!it.needs_key()).then(|| (Arc::clone(&it.column), it.value(resource, "")))
+    });
+    let stamps = stamps(&rows.touch, Stamp::Created, now);
+    for (column, cell) in constants.chain(derived).chain(stamps) {
+        if !assignments.iter().any(|it| it.own() == Some(&column)) {
+            assignments.push(Assignment::Own(column, cell));
         }
     }
     Ok(assignments)
 }
 
+impl Derived {
+    /// Whether the value depends on the resource's key.
+    pub fn needs_key(&self) -> bool {
+        self.template.contains(&Piece::Id)
+    }
+
+    /// What follows from a resource's attributes.
+    pub fn value(&self, resource: &Resource, id: &str) -> Cell {
+        let mut text = String::new();
+        for piece in &self.template {
+            match piece {
+                Piece::Text(literal) => text.push_str(literal),
+                Piece::Id => text.push_str(id),
+                Piece::Attribute(path) => match path.get(resource) {
+                    Some(Value::String(value)) => text.push_str(value),
+                    None | Some(Value::Null) => {}
+                    Some(other) => text.push_str(&other.to_string()),
+                },
+            }
+        }
+        Cell::Text(formed(self.form, text.trim()))
+    }
+}
+
+/// Whether a derived column holds what follows from the attributes: NULL is no text.
+pub fn holds_derived(held: &Cell, wanted: &Cell) -> bool {
+    held.to_text().unwrap_or_default().trim_end() == wanted.to_text().unwrap_or_default()
+}
+
 /// What a new row gets for an attribute the request doesn't state; `None` leaves it to the
 /// database.
 fn absent(field: &Field, now: NaiveDateTime) -> Result<Option<NewValue>, Error> {
-    if field.constant.is_some() {
-        return Ok(None); // the constants follow
-    }
     if field.is("active") {
         // RFC 7643 §4.1.1 leaves it to the service: who is created may sign in.
-        return field.to_legacy(&Value::Bool(true));
+        return if field.constant.is_some() {
+            Ok(None)
+        } else {
+            field.to_legacy(&Value::Bool(true))
+        };
+    }
+    if let Some(companion) = &field.within {
+        // A row that is made needs every column that the database wants; its constants come with it.
+        // It is made with another attribute that lies in it, or in any case.
+        let made = companion.missing != Beside::Ignore;
+        let filled = field.constant.is_some();
+        if !made || filled || field.column.nullable || field.column.has_default {
+            return Ok(None);
+        }
+        return field.cleared(now).map(Some);
+    }
+    if field.constant.is_some() {
+        return Ok(None); // the constants follow
     }
     if field.column.nullable || field.column.has_default {
         return Ok(None);
@@ -118,12 +193,13 @@ fn absent(field: &Field, now: NaiveDateTime) -> Result<Option<NewValue>, Error> 
 pub fn for_update(
     layout: &Layout,
     kind: ResourceType,
-    old: &Resource,
-    new: &Resource,
+    id: &str,
+    (old, new): (&Resource, &Resource),
     now: NaiveDateTime,
 ) -> Result<Vec<Assignment>, Error> {
     let mut assignments = Vec::new();
-    for field in &layout.resource(kind).fields {
+    let rows = layout.resource(kind);
+    for field in rows.fields.iter().filter(|field| field.is_writable()) {
         let value = match (stated(&field.path, old), stated(&field.path, new)) {
             (before, after) if before == after => None,
             (_, Some(value)) => field.to_legacy(value)?,
@@ -131,14 +207,44 @@ pub fn for_update(
         };
         assignments.extend(value.map(|value| Assignment::Attribute(Arc::clone(field), value)));
     }
+    for derived in &rows.derived {
+        let value = derived.value(new, id);
+        if derived.value(old, id) != value {
+            assignments.push(Assignment::Own(Arc::clone(&derived.column), value));
+        }
+    }
     Ok(assignments)
+}
+
+/// Enabling writes what disabling replaced, where that still says "active".
+pub fn put_back(assignments: &mut [Assignment], link: Option<&Link>, now: NaiveDateTime) {
+    let Some(replaced) = link.and_then(|link| link.replaced.as_ref()) else { return };
+    for assignment in assignments {
+        if let Assignment::Attribute(field, value) = assignment
+            && field.is("active")
+            && !matches!(field.encoding, Encoding::Row(_))
+            && field.reads_active(replaced, now)
+        {
+            *value = NewValue::Cell(replaced.clone());
+        }
+    }
+}
+
+/// What the column of `active` holds, for enabling to put back; `None` where a row says it.
+pub fn replaced(layout: &Layout, kind: ResourceType, record: &Record) -> Option<Cell> {
+    let field = layout.resource(kind).active()?;
+    let held = !matches!(field.encoding, Encoding::Row(_));
+    held.then(|| record.held(field).clone())
 }
 
 /// The attributes that clearing is refused for.
 pub(super) fn always_valued(layout: &Layout, kind: ResourceType) -> BTreeSet<AttributePath> {
     let now = NaiveDateTime::default();
     let fields = layout.resource(kind).fields.iter();
-    fields.filter(|field| field.cleared(now).is_err()).map(|field| field.path.clone()).collect()
+    fields
+        .filter(|field| field.is_writable() && field.cleared(now).is_err())
+        .map(|field| field.path.clone())
+        .collect()
 }
 
 /// What no column carries, and the link keeps: attributes, and what is said beside a mapped value.
@@ -147,6 +253,10 @@ pub fn kept(layout: &Layout, kind: ResourceType, resource: &Resource) -> Map<Str
     let mut kept = scim::kept::without(resource, fields.map(|field| &field.path));
     for own in ["id", "schemas", "meta", "groups", "members", "externalId"] {
         kept.remove(own);
+    }
+    if kind == ResourceType::User {
+        // Where nothing carries it, every user is active.
+        kept.remove("active");
     }
     kept
 }
@@ -191,9 +301,8 @@ pub fn for_delete(
     let rows = layout.resource(kind);
     Ok(match &rows.delete {
         Deletion::Delete { .. } => None,
-        Deletion::Set(column, value) => {
-            let off = Cell::of(value, whole_second(now));
-            Some(vec![Assignment::Constant(Arc::clone(column), off)])
+        Deletion::Mark(mark) => {
+            Some(vec![Assignment::Own(Arc::clone(&mark.column), mark.gone(now))])
         }
         Deletion::Deactivate => {
             let Some(active) = rows.active() else { return Ok(Some(Vec::new())) };
@@ -204,17 +313,8 @@ pub fn for_delete(
     })
 }
 
-/// The column that takes back a deactivation, when a tombstone comes to life again: the profile's
-/// `[insert]` value, else the other of the two flags.
+/// The column that takes the mark of a deletion back, when a row comes to life again.
 pub fn undelete(layout: &Layout, kind: ResourceType) -> Option<(Arc<Column>, Cell)> {
-    let rows = layout.resource(kind);
-    let Deletion::Set(column, off) = &rows.delete else { return None };
-    let constant = rows.insert.iter().find(|(other, _)| other == column);
-    let on = constant.map(|(_, scalar)| scalar.clone()).or(match off {
-        Scalar::Bool(value) => Some(Scalar::Bool(!value)),
-        Scalar::Int(0) => Some(Scalar::Int(1)),
-        Scalar::Int(_) => Some(Scalar::Int(0)),
-        _ => column.nullable.then_some(Scalar::Null),
-    })?;
-    Some((Arc::clone(column), Cell::of(&on, NaiveDateTime::default())))
+    let mark = layout.resource(kind).mark()?;
+    Some((Arc::clone(&mark.column), mark.there()))
 }

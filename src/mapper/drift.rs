@@ -9,10 +9,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::cell::Cell;
+use super::change::holds_derived;
 use super::field::{Encoding, Field, NewValue, fit, scim_text};
-use super::layout::Layout;
+use super::layout::{Derived, Layout};
 use super::record::Record;
-use super::render::cleared_to_constant;
+use super::render::{attributes, cleared_to_constant};
 use crate::profile::catalogue::Kind;
 use crate::profile::model::Missing;
 use crate::scim::{ResourceType, fold};
@@ -73,6 +74,9 @@ pub fn reading(field: &Field, record: &Record) -> Reading {
     let nothing = *held == Cell::Null || held.to_text().is_some_and(|text| text.is_empty());
     // The agent writes the constant where a client says nothing.
     let constant = holds_constant(field, record);
+    let constant = constant || holds_none(field, held);
+    // A time that is none reads as absent.
+    let constant = constant || matches!(field.encoding, Encoding::Time(_));
     // A lookup's label may be empty.
     let labelled = field.is_looked_up() && *shown != Cell::Null;
     if nothing || constant || labelled {
@@ -107,7 +111,9 @@ pub fn agrees(field: &Field, asserted: &Value, record: &Record, reading: &Readin
             };
             same || defaulted
         }
-        Encoding::Plain | Encoding::Values { .. } => match field.to_legacy(asserted) {
+        Encoding::Switch(_) | Encoding::Row(_) => false,
+        _ if !field.is_writable() => true,
+        _ => match field.to_legacy(asserted) {
             // `other = "keep"`: the column never held it.
             Ok(None) => true,
             Ok(Some(NewValue::Cell(cell))) => {
@@ -116,7 +122,7 @@ pub fn agrees(field: &Field, asserted: &Value, record: &Record, reading: &Readin
                 kept.as_ref() == actual
                     || (kind == Kind::Number && same_number(kept.as_ref(), actual))
             }
-            Ok(Some(NewValue::Label(_))) | Err(_) => false,
+            Ok(Some(NewValue::Label(_) | NewValue::On(_))) | Err(_) => false,
         },
     }
 }
@@ -131,6 +137,31 @@ fn same_number(kept: Option<&Value>, actual: Option<&Value>) -> bool {
 /// Whether the column holds the profile's `[insert]` constant, which stands for nothing.
 fn holds_constant(field: &Field, record: &Record) -> bool {
     field.constant.as_ref().is_some_and(|constant| record.held(field).is(constant))
+}
+
+/// The derived columns of a row that don't hold what follows from its attributes: each with what does, and
+/// what it holds.
+pub fn underived<'l>(
+    layout: &'l Layout,
+    kind: ResourceType,
+    record: &Record,
+) -> Vec<(&'l Derived, Cell, Cell)> {
+    let rows = layout.resource(kind);
+    if rows.derived.is_empty() {
+        return Vec::new();
+    }
+    let (resource, id) = (attributes(layout, kind, record), record.key_text());
+    let compared = rows.derived.iter().zip(&record.derived).filter_map(|(derived, held)| {
+        let wanted = derived.value(&resource, &id);
+        (!holds_derived(held, &wanted)).then(|| (derived, wanted, held.clone()))
+    });
+    compared.collect()
+}
+
+/// Whether a lookup's column holds the key that stands for "none".
+fn holds_none(field: &Field, held: &Cell) -> bool {
+    let Encoding::Lookup(lookup) = &field.encoding else { return false };
+    lookup.none.as_ref().is_some_and(|none| held.is(none))
 }
 
 /// Whether the row at the link's key is another one than the link was made for: created after it,

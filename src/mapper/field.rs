@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::cell::Cell;
 use super::relation::{Column, Relation};
+use super::times::{Switch, Times};
 use crate::profile::catalogue::Kind;
-use crate::profile::model::{Missing, Other, Scalar};
+use crate::profile::model::{Beside, Form, Missing, Other, Presence, Scalar};
 use crate::scim::{AttributeKind, AttributePath, Error};
 
 /// A mapped attribute of a resource.
@@ -18,7 +19,9 @@ pub struct Field {
     pub path: AttributePath,
     /// The same as text, as baselines, findings and messages name it.
     pub name: String,
-    /// The column that carries it.
+    /// The companion that the column is of; the resource's own table without one.
+    pub within: Option<Arc<Companion>>,
+    /// The column that carries it; of a [`RowSwitch`] the one that holds the user's key there.
     pub column: Arc<Column>,
     /// How the value lies in it.
     pub encoding: Encoding,
@@ -44,6 +47,138 @@ pub enum Encoding {
     },
     /// By a row of another table.
     Lookup(Lookup),
+    /// Text in a form.
+    Formed(Form),
+    /// Text in a binary column.
+    Utf8,
+    /// A time.
+    Time(Times),
+    /// `active` by a time.
+    Switch(Switch),
+    /// `active` by a row of another table.
+    Row(Arc<RowSwitch>),
+}
+
+/// Columns and what the profile puts into them.
+pub type Constants = Vec<(Arc<Column>, Scalar)>;
+
+/// What a new row gets beside what SCIM says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NewRow {
+    /// Constants; with what makes the row count.
+    pub constants: Constants,
+    /// Values that the agent makes.
+    pub made: Vec<(Arc<Column>, Made)>,
+}
+
+/// A value that the agent makes.
+#[derive(Debug, Clone)]
+pub enum Made {
+    /// A random UUID.
+    Uuid,
+    /// The same without hyphens.
+    UuidPlain,
+    /// So many random letters and digits.
+    Random(usize),
+    /// The key of the resource that the row is of.
+    Key,
+    /// The next number of a row that counts.
+    Counter(Arc<Counter>),
+}
+
+impl PartialEq for Made {
+    /// Two counters are the same where they are one.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Random(one), Self::Random(two)) => one == two,
+            (Self::Counter(one), Self::Counter(two)) => Arc::ptr_eq(one, two),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+/// A table whose row holds the next key.
+#[derive(Debug)]
+pub struct Counter {
+    /// The table.
+    pub relation: Relation,
+    /// The column that counts.
+    pub column: Arc<Column>,
+    /// What it holds.
+    pub holds: crate::profile::model::Holds,
+}
+
+/// Where a new row's key comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KeySource {
+    /// The database.
+    Database,
+    /// The agent.
+    Made(Made),
+    /// The matching attribute is the key.
+    Name(crate::profile::model::Rename),
+}
+
+/// A table beside a resource's own, with at most one row for each, where attributes lie.
+#[derive(Debug)]
+pub struct Companion {
+    /// Its name in the profile.
+    pub name: String,
+    /// The table.
+    pub relation: Relation,
+    /// Its column that holds the resource's key.
+    pub user: Arc<Column>,
+    /// The key of the resource's own table.
+    pub of: Arc<Column>,
+    /// What a new row gets.
+    pub insert: NewRow,
+    /// When its row is made.
+    pub missing: Beside,
+    /// What `[anonymise]` puts into its columns.
+    pub anonymise: Constants,
+    /// The parent, whose row is made first: where its key comes from.
+    pub parent: Option<KeySource>,
+}
+
+impl Companion {
+    /// By what a journal names its rows: several companions may lie in one table.
+    pub fn place(&self) -> String {
+        format!("beside:{}", self.name)
+    }
+}
+
+impl PartialEq for Companion {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.relation.table == other.relation.table
+    }
+}
+
+/// A table whose rows say which users are on or off.
+#[derive(Debug)]
+pub struct RowSwitch {
+    /// The table.
+    pub relation: Relation,
+    /// Its column that holds the user's key.
+    pub user: Arc<Column>,
+    /// The key of the users' own table.
+    pub of: Arc<Column>,
+    /// What a new row gets.
+    pub insert: NewRow,
+    /// What a user's row says.
+    pub means: Presence,
+}
+
+impl RowSwitch {
+    /// Whether a user who is active has a row.
+    pub fn there(&self, active: bool) -> bool {
+        active == (self.means == Presence::Active)
+    }
+}
+
+impl PartialEq for RowSwitch {
+    fn eq(&self, other: &Self) -> bool {
+        self.relation.table == other.relation.table && self.user == other.user
+    }
 }
 
 /// The table that a lookup's column points into.
@@ -57,8 +192,10 @@ pub struct Lookup {
     pub label: Arc<Column>,
     /// What happens to an unknown label.
     pub missing: Missing,
+    /// The key that stands for "none".
+    pub none: Option<Scalar>,
     /// Further columns of a row that `Missing::Create` inserts.
-    pub insert: Vec<(Arc<Column>, Scalar)>,
+    pub insert: NewRow,
 }
 
 impl PartialEq for Lookup {
@@ -76,12 +213,29 @@ pub enum NewValue {
     Cell(Cell),
     /// The key of the row with this label in the field's lookup.
     Label(String),
+    /// The user is on, or off from now on.
+    On(bool),
 }
 
 impl Field {
     /// Whether the value is another table's.
     pub fn is_looked_up(&self) -> bool {
         matches!(self.encoding, Encoding::Lookup(_))
+    }
+
+    /// Whether what SCIM shows is made of what the column holds by the database, so that both are read.
+    pub fn is_computed(&self) -> bool {
+        matches!(self.encoding, Encoding::Lookup(_) | Encoding::Switch(_))
+    }
+
+    /// Whether the agent may write it: what the database computes it never writes.
+    pub fn is_writable(&self) -> bool {
+        !self.column.computed
+    }
+
+    /// Whether it lies in a column of the resource's own table.
+    pub fn is_own(&self) -> bool {
+        self.within.is_none() && !matches!(self.encoding, Encoding::Row(_))
     }
 
     /// Whether the attribute is `active`, userName or another whole one of the core schema.
@@ -98,7 +252,11 @@ impl Field {
                 let (scim, _) = pairs.iter().find(|(_, legacy)| cell.is(legacy))?;
                 typed(kind, scim)
             }
-            Encoding::Lookup(_) => text(cell).map(Value::String),
+            Encoding::Lookup(_) | Encoding::Formed(_) | Encoding::Utf8 => {
+                text(cell).map(Value::String)
+            }
+            Encoding::Time(times) => times.read(cell).map(shown_time),
+            Encoding::Switch(_) | Encoding::Row(_) => cell.to_int().map(|on| Value::Bool(on != 0)),
             Encoding::Plain => match kind {
                 AttributeKind::Boolean => match cell {
                     Cell::Bool(value) => Some(Value::Bool(*value)),
@@ -113,9 +271,7 @@ impl Field {
                     }
                     other => typed(kind, &other.to_text()?),
                 },
-                AttributeKind::DateTime => cell.to_time().map(|time| {
-                    Value::String(time.and_utc().format("%Y-%m-%dT%H:%M:%S%.fZ").to_string())
-                }),
+                AttributeKind::DateTime => cell.to_time().map(shown_time),
                 _ => text(cell).map(Value::String),
             },
         }
@@ -151,7 +307,31 @@ impl Field {
                 self.fits(&lookup.label, &label)?;
                 Ok(Some(NewValue::Label(label)))
             }
-            Encoding::Plain => self.plain(value).map(|cell| Some(NewValue::Cell(cell))),
+            Encoding::Formed(form) => match value {
+                Value::String(text) => {
+                    let text = formed(*form, text);
+                    self.fits(&self.column, &text)?;
+                    Ok(Some(NewValue::Cell(Cell::Text(text))))
+                }
+                _ => Err(self.invalid("a text is expected")),
+            },
+            Encoding::Time(times) => {
+                let text = scim_text(value);
+                let time = DateTime::parse_from_rfc3339(&text)
+                    .map_err(|_| self.invalid(&format!("`{text}` is no time of RFC 3339")))?;
+                let cell = times.write(time.with_timezone(&Utc).naive_utc());
+                Ok(Some(NewValue::Cell(cell)))
+            }
+            Encoding::Switch(_) | Encoding::Row(_) => {
+                let on = typed(AttributeKind::Boolean, &scim_text(value));
+                match on.as_ref().and_then(Value::as_bool) {
+                    Some(on) => Ok(Some(NewValue::On(on))),
+                    None => Err(self.invalid("true or false is needed")),
+                }
+            }
+            Encoding::Plain | Encoding::Utf8 => {
+                self.plain(value).map(|cell| Some(NewValue::Cell(cell)))
+            }
         }
     }
 
@@ -189,7 +369,23 @@ impl Field {
             let allowed = column.enum_values.join(", ");
             return Err(self.invalid(&format!("`{text}` is not one of {allowed}")));
         }
+        if column.kind == Kind::Int && text.trim().parse::<i64>().is_err() {
+            return Err(
+                self.invalid(&format!("`{text}` is no whole number, which its column takes"))
+            );
+        }
+        if column.kind == Kind::Uuid && uuid::Uuid::parse_str(text).is_err() {
+            return Err(self.invalid(&format!("`{text}` is no UUID, which its column takes")));
+        }
         Ok(())
+    }
+
+    /// Whether a cell says that the user is active, at a time.
+    pub fn reads_active(&self, held: &Cell, now: NaiveDateTime) -> bool {
+        match &self.encoding {
+            Encoding::Switch(switch) => switch.is_on(held, now),
+            _ => self.to_scim(held) == Some(Value::Bool(true)),
+        }
     }
 
     /// What clearing the attribute writes.
@@ -202,13 +398,16 @@ impl Field {
         if self.is("active") {
             return Err(self.invalid("true or false is needed"));
         }
+        if let Encoding::Lookup(Lookup { none: Some(none), .. }) = &self.encoding {
+            return Ok(NewValue::Cell(Cell::of(none, whole_second(now))));
+        }
         if self.column.nullable {
             return Ok(NewValue::Cell(Cell::Null));
         }
         if let Some(scalar) = &self.constant {
             return Ok(NewValue::Cell(Cell::of(scalar, whole_second(now))));
         }
-        let plain = self.encoding == Encoding::Plain;
+        let plain = matches!(self.encoding, Encoding::Plain | Encoding::Formed(_));
         if plain && self.column.kind == Kind::Text && self.column.enum_values.is_empty() {
             return Ok(NewValue::Cell(Cell::Text(String::new())));
         }
@@ -219,6 +418,24 @@ impl Field {
     fn invalid(&self, why: &str) -> Error {
         Error::invalid_value(format!("{}: {why}", self.name))
     }
+}
+
+/// Text in a form.
+pub(super) fn formed(form: Form, text: &str) -> String {
+    match form {
+        Form::Plain => text.to_owned(),
+        Form::Lower => text.to_lowercase(),
+        Form::Upper => text.to_uppercase(),
+        Form::Slug => {
+            let lower = text.to_lowercase();
+            let words = lower.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty());
+            words.collect::<Vec<_>>().join("-")
+        }
+    }
+}
+
+fn shown_time(time: NaiveDateTime) -> Value {
+    Value::String(time.and_utc().format("%Y-%m-%dT%H:%M:%S%.fZ").to_string())
 }
 
 fn text(cell: &Cell) -> Option<String> {
@@ -267,6 +484,8 @@ pub fn fit(kind: Kind, cell: Cell) -> Cell {
         (Kind::Timestamp | Kind::Date, cell @ Cell::Text(_)) => {
             cell.to_time().map_or(cell, Cell::Time)
         }
+        (Kind::Text, Cell::Time(time)) => Cell::Text(time.format("%Y-%m-%d %H:%M:%S").to_string()),
+        (Kind::Int, Cell::Time(time)) => Cell::Int(time.and_utc().timestamp()),
         (Kind::Binary, Cell::Text(text)) => Cell::Bytes(text.into_bytes()),
         (_, cell) => cell,
     }

@@ -6,8 +6,6 @@
 mod brackets;
 mod terms;
 
-use chrono::{DateTime, Utc};
-
 use super::field::scim_text;
 use super::layout::Layout;
 use super::predicate::{Operand, Predicate, Subject};
@@ -130,10 +128,17 @@ fn own(
     }
     let text = scim_text(&value);
     if matches!(subject, Subject::Created | Subject::Modified) {
-        let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
-            Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
-        })?;
-        let operand = Operand::Time(time.with_timezone(&Utc).naive_utc());
+        let time = terms::time(resolved, &text)?;
+        let touch = &layout.resource(kind).touch;
+        let stamped = if subject == Subject::Created {
+            touch.created.first()
+        } else {
+            touch.modified.first()
+        };
+        let operand = match stamped {
+            Some(stamped) => terms::as_held(&stamped.times, time),
+            None => Operand::Time(time),
+        };
         return compare(subject, operator, operand, resolved);
     }
     match (&subject, operator) {

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cell::Cell;
-use super::field::{Encoding, Field, Lookup};
-use super::relation::{Column, Reference, Relation};
+use super::field::{
+    Companion, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow, RowSwitch,
+};
+use super::relation::{Column, Condition, Reference, Relation};
+use super::times::{Mark, MarkedBy, Switch, Times};
 use crate::profile::catalogue::{Catalogue, Database, Kind};
-use crate::profile::model::{self, Delete, Profile, RevokeAction, Scalar, TableName};
-use crate::scim::{AttributePath, ResourceType};
+use crate::profile::model::{
+    self, CallPiece, Delete, Form, Moment, Piece, Profile, RevokeAction, Scalar, TableName, Where,
+};
+use crate::scim::{AttributeKind, AttributePath, ResourceType};
 
 /// A profile table or column that the database doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,10 +33,10 @@ pub struct Layout {
     pub database: Database,
     /// `[users]`
     pub users: ResourceRelation,
-    /// `[groups]`
+    /// `[groups]`; a relation without rows where there are no teams.
     pub groups: ResourceRelation,
-    /// `[members]`
-    pub members: MemberRelation,
+    /// `[members]`; none where there are no teams.
+    pub members: Option<MemberRelation>,
     /// `[revoke]`
     pub revoke: Vec<RevokeRelation>,
     /// `[ownership]`
@@ -42,9 +47,6 @@ pub struct Layout {
     pub pointing_at_users: Vec<Reference>,
 }
 
-/// Columns and what the profile puts into them.
-pub type Constants = Vec<(Arc<Column>, Scalar)>;
-
 /// A resource type's rows.
 #[derive(Debug)]
 pub struct ResourceRelation {
@@ -52,26 +54,58 @@ pub struct ResourceRelation {
     pub relation: Relation,
     /// The key; the SCIM id is its value as text.
     pub key: Arc<Column>,
+    /// Where a new row's key comes from.
+    pub source: KeySource,
+    /// The tables beside it, the parent first.
+    pub companions: Vec<Arc<Companion>>,
     /// The mapped attributes, in the order of their paths.
     pub fields: Vec<Arc<Field>>,
     /// What a new row gets beside them.
-    pub insert: Constants,
+    pub insert: NewRow,
+    /// Columns whose values follow from attributes.
+    pub derived: Vec<Derived>,
     /// Stamped columns.
     pub touch: Touch,
     /// What DELETE does.
     pub delete: Deletion,
+    /// Statements of the application's, by when they are called.
+    pub calls: BTreeMap<Moment, Vec<CallPiece>>,
     kind: ResourceType,
+}
+
+/// A column whose value follows from attributes.
+#[derive(Debug)]
+pub struct Derived {
+    /// The column.
+    pub column: Arc<Column>,
+    /// Texts and attributes, in order.
+    pub template: Vec<Piece>,
+    /// The form that the whole is brought into.
+    pub form: Form,
+}
+
+/// A column that is stamped with a time.
+#[derive(Debug)]
+pub struct Stamped {
+    /// The column.
+    pub column: Arc<Column>,
+    /// How it holds times.
+    pub times: Times,
 }
 
 /// Columns that the agent stamps.
 #[derive(Debug, Default)]
 pub struct Touch {
     /// With the time of creation.
-    pub created: Vec<Arc<Column>>,
+    pub created: Vec<Stamped>,
     /// With the time of every write.
-    pub modified: Vec<Arc<Column>>,
+    pub modified: Vec<Stamped>,
     /// With the agent's name.
     pub actor: Vec<Arc<Column>>,
+    /// Counted up at every write.
+    pub version: Vec<Arc<Column>>,
+    /// With a new UUID at every write.
+    pub stamp: Vec<Arc<Column>>,
 }
 
 /// What a SCIM DELETE does to the row.
@@ -79,8 +113,8 @@ pub struct Touch {
 pub enum Deletion {
     /// `active` becomes false.
     Deactivate,
-    /// A column gets a value.
-    Set(Arc<Column>, Scalar),
+    /// A column marks it as gone.
+    Mark(Mark),
     /// The row goes, and first those that point at it.
     Delete {
         /// Rows of the `cascade` tables.
@@ -98,9 +132,13 @@ pub struct MemberRelation {
     /// The column that holds the user's key.
     pub user: Arc<Column>,
     /// What a new membership gets.
-    pub insert: Constants,
+    pub insert: NewRow,
     /// Stamped columns.
     pub touch: Touch,
+    /// What marks a membership as gone; without it memberships are deleted.
+    pub remove: Option<Mark>,
+    /// Statements of the application's, by when they are called.
+    pub calls: BTreeMap<Moment, Vec<CallPiece>>,
 }
 
 /// A table of `[revoke]`.
@@ -135,8 +173,9 @@ impl Layout {
         let mut users = resolver.resource(ResourceType::User)?;
         let mut groups = resolver.resource(ResourceType::Group)?;
         let members = resolver.members()?;
-        users.delete = resolver.deletion(ResourceType::User, &users, &members)?;
-        groups.delete = resolver.deletion(ResourceType::Group, &groups, &members)?;
+        let members_of = members.as_ref();
+        users.delete = resolver.deletion(ResourceType::User, &users, members_of)?;
+        groups.delete = resolver.deletion(ResourceType::Group, &groups, members_of)?;
         Ok(Self {
             database: catalogue.database,
             anonymise: resolver.constants(&users.relation, &profile.anonymise)?,
@@ -158,10 +197,22 @@ impl Layout {
         }
     }
 
-    /// The relation that the profile writes so: of the users, or of what they own.
-    pub fn owned_or_users(&self, table: &str) -> Option<&Relation> {
+    /// The relation that a journal names so: of the users, of memberships, of what users own, by their
+    /// tables; of what lies beside users by the companion.
+    pub fn relation(&self, place: &str) -> Option<&Relation> {
+        let beside = self.users.companions.iter().find(|it| it.place() == place);
+        if let Some(companion) = beside {
+            return Some(&companion.relation);
+        }
+        let members = self.members.iter().map(|it| &it.relation);
         let owned = self.ownership.iter().map(|it| &it.relation);
-        owned.chain([&self.users.relation]).find(|it| it.table.to_string() == table)
+        let all = std::iter::once(&self.users.relation).chain(members).chain(owned);
+        all.into_iter().find(|it| it.table.to_string() == place)
+    }
+
+    /// Whether the install has resources of this type.
+    pub fn offers(&self, kind: ResourceType) -> bool {
+        kind == ResourceType::User || self.members.is_some()
     }
 
     /// The key that a SCIM id is made of, or `None`: no resource of this type has such an id.
@@ -214,9 +265,23 @@ impl ResourceRelation {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// How many cells of a row carry attributes: one a field, and one more for each lookup's key.
+    /// How many cells of a row carry attributes: one a field, and one more where the column holds
+    /// something else than SCIM shows.
     pub fn width(&self) -> usize {
-        self.fields.len() + self.fields.iter().filter(|field| field.is_looked_up()).count()
+        self.fields.len() + self.fields.iter().filter(|field| field.is_computed()).count()
+    }
+
+    /// What marks a row as gone.
+    pub fn mark(&self) -> Option<&Mark> {
+        match &self.delete {
+            Deletion::Mark(mark) => Some(mark),
+            Deletion::Deactivate | Deletion::Delete { .. } => None,
+        }
+    }
+
+    /// The table whose row is made first.
+    pub fn parent(&self) -> Option<&Arc<Companion>> {
+        self.companions.iter().find(|it| it.parent.is_some())
     }
 }
 
@@ -254,6 +319,98 @@ impl<'a> Resolver<'a> {
         found.ok_or_else(|| self.missing(format!("there is no table `{table}` in the database")))
     }
 
+    /// The rows of a table that count.
+    fn rows(&self, table: &TableName, rows: &Where) -> Result<Relation, LayoutError> {
+        let mut relation = self.relation(table)?;
+        for (name, test) in rows {
+            let (column, test) = (self.column(&relation, name)?, test.clone());
+            relation.conditions.push(Condition { column, test });
+        }
+        Ok(relation)
+    }
+
+    fn times(&self, column: &Column, form: &model::TimeForm) -> Times {
+        Times::of(column, form, self.profile.timezone.as_deref())
+    }
+
+    fn new_row(&self, relation: &Relation, insert: &model::Insert) -> Result<NewRow, LayoutError> {
+        let mut constants: Constants = relation.filled().collect();
+        constants.extend(self.constants(relation, &insert.constants)?);
+        let made = insert.made.iter();
+        let made = made.map(|(name, made)| Ok((self.column(relation, name)?, self.made(made)?)));
+        Ok(NewRow { constants, made: made.collect::<Result<_, LayoutError>>()? })
+    }
+
+    fn made(&self, made: &model::Made) -> Result<Made, LayoutError> {
+        Ok(match made {
+            model::Made::Uuid => Made::Uuid,
+            model::Made::UuidPlain => Made::UuidPlain,
+            model::Made::Random(length) => Made::Random(*length),
+            model::Made::Key => Made::Key,
+            model::Made::Counter(counter) => {
+                let relation = self.rows(&counter.table, &counter.rows)?;
+                let column = self.column(&relation, &counter.column)?;
+                Made::Counter(Arc::new(Counter { relation, column, holds: counter.holds }))
+            }
+        })
+    }
+
+    fn source(&self, source: &model::KeySource) -> Result<KeySource, LayoutError> {
+        Ok(match source {
+            model::KeySource::Database => KeySource::Database,
+            model::KeySource::Made(made) => KeySource::Made(self.made(made)?),
+            model::KeySource::Name(rename) => KeySource::Name(*rename),
+        })
+    }
+
+    fn companion(
+        &self,
+        of: &Arc<Column>,
+        it: &model::Companion,
+    ) -> Result<Arc<Companion>, LayoutError> {
+        let relation = self.rows(&it.table, &it.rows)?;
+        let parent = it.parent.as_ref().map(|source| self.source(source)).transpose()?;
+        Ok(Arc::new(Companion {
+            name: it.name.clone(),
+            user: self.column(&relation, &it.user)?,
+            of: Arc::clone(of),
+            insert: self.new_row(&relation, &it.insert)?,
+            missing: it.missing,
+            anonymise: self.constants(&relation, &it.anonymise)?,
+            parent,
+            relation,
+        }))
+    }
+
+    fn switch(&self, column: &Column, switch: &model::TimeSwitch) -> Switch {
+        let times = self.times(column, &switch.form);
+        Switch { timed: switch.timed, live: switch.live.clone(), times }
+    }
+
+    /// A mark; what takes it back is the profile's constant, else the other of two flags.
+    fn mark(
+        &self,
+        relation: &Relation,
+        mark: &model::Mark,
+        constant: Option<&Scalar>,
+    ) -> Result<Mark, LayoutError> {
+        let column = self.column(relation, &mark.column)?;
+        let by = match &mark.by {
+            model::MarkedBy::Time(switch) => MarkedBy::Time(self.switch(&column, switch)),
+            model::MarkedBy::Value(gone) => {
+                let there = match (constant, gone) {
+                    (Some(constant), _) => constant.clone(),
+                    (None, Scalar::Bool(value)) => Scalar::Bool(!value),
+                    (None, Scalar::Int(0)) => Scalar::Int(1),
+                    (None, Scalar::Int(_)) => Scalar::Int(0),
+                    (None, _) => Scalar::Null,
+                };
+                MarkedBy::Value { gone: gone.clone(), there }
+            }
+        };
+        Ok(Mark { column, by })
+    }
+
     fn column(&self, relation: &Relation, name: &str) -> Result<Arc<Column>, LayoutError> {
         let table = &relation.table;
         let found = relation.column(name).cloned();
@@ -279,91 +436,193 @@ impl<'a> Resolver<'a> {
     }
 
     fn touch(&self, relation: &Relation, touch: &model::Touch) -> Result<Touch, LayoutError> {
+        let stamped = |columns: &[model::TimeColumn]| -> Result<Vec<Stamped>, LayoutError> {
+            let stamped = columns.iter().map(|it| {
+                let column = self.column(relation, &it.column)?;
+                let times = self.times(&column, &it.form);
+                Ok(Stamped { column, times })
+            });
+            stamped.collect()
+        };
         Ok(Touch {
-            created: self.columns(relation, &touch.created)?,
-            modified: self.columns(relation, &touch.modified)?,
+            created: stamped(&touch.created)?,
+            modified: stamped(&touch.modified)?,
             actor: self.columns(relation, &touch.actor)?,
+            version: self.columns(relation, &touch.version)?,
+            stamp: self.columns(relation, &touch.stamp)?,
         })
     }
 
     /// The rows of a resource type, which are switched off until [`Self::deletion`] says otherwise.
     fn resource(&self, kind: ResourceType) -> Result<ResourceRelation, LayoutError> {
-        let table = self.profile.table(kind);
-        let relation = self.relation(&table.table)?;
+        let Some(table) = self.profile.table(kind) else { return self.nothing(kind) };
+        let relation = self.rows(&table.table, &table.rows)?;
+        let key = self.column(&relation, &table.key.column)?;
+        let beside = table.companions.iter().map(|it| self.companion(&key, it));
+        let companions = beside.collect::<Result<Vec<_>, _>>()?;
         let mut fields = Vec::with_capacity(table.attributes.len());
         let mut keys = table.attributes.len()..;
         for (shown, (path, mapping)) in table.attributes.iter().enumerate() {
-            let encoding = self.encoding(&mapping.encoding)?;
-            let looked_up = matches!(encoding, Encoding::Lookup(_));
-            let key = if looked_up { keys.next() } else { None };
-            fields.push(Arc::new(Field {
+            let named = |it: &&Arc<Companion>| mapping.within.as_ref() == Some(&it.name);
+            let within = companions.iter().find(named).cloned();
+            let (place, constants) = match &within {
+                Some(companion) => (&companion.relation, &companion.insert.constants),
+                None => (&relation, &Vec::new()),
+            };
+            let mut constant = table.insert.constants.get(&mapping.column).cloned();
+            if within.is_some() {
+                let own = constants.iter().find(|(column, _)| column.name == mapping.column);
+                constant = own.map(|(_, scalar)| scalar.clone());
+            }
+            let (column, encoding) = self.encoding(path, mapping, place, &key)?;
+            let mut field = Field {
                 path: path.clone(),
                 name: path.to_string(),
-                column: self.column(&relation, &mapping.column)?,
+                within,
+                column,
                 encoding,
-                constant: table.insert.get(&mapping.column).cloned(),
+                constant,
                 shown,
-                held: key.unwrap_or(shown),
-            }));
+                held: shown,
+            };
+            if field.is_computed() {
+                field.held = keys.next().unwrap_or(shown);
+            }
+            fields.push(Arc::new(field));
         }
+        let derived = table.derive.iter().map(|(name, it)| {
+            let column = self.column(&relation, name)?;
+            Ok(Derived { column, template: it.template.clone(), form: it.form })
+        });
         Ok(ResourceRelation {
-            key: self.column(&relation, &table.key)?,
+            source: self.source(&table.key.source)?,
+            key,
+            companions,
             fields,
-            insert: self.constants(&relation, &table.insert)?,
+            insert: self.new_row(&relation, &table.insert)?,
+            derived: derived.collect::<Result<_, LayoutError>>()?,
             touch: self.touch(&relation, &table.touch)?,
             delete: Deletion::Deactivate,
+            calls: table.calls.clone(),
             relation,
             kind,
         })
     }
 
-    fn encoding(&self, encoding: &model::Encoding) -> Result<Encoding, LayoutError> {
-        Ok(match encoding {
-            model::Encoding::Plain => Encoding::Plain,
+    /// What an install has of a resource type that it doesn't have: a key and a name, and no rows.
+    fn nothing(&self, kind: ResourceType) -> Result<ResourceRelation, LayoutError> {
+        let relation = Relation::without_rows(self.catalogue.database);
+        let path = AttributePath::parse(kind, kind.name_attribute())
+            .map_err(|message| self.missing(message))?;
+        let name = Field {
+            name: path.to_string(),
+            path,
+            within: None,
+            column: self.column(&relation, "name")?,
+            encoding: Encoding::Plain,
+            constant: None,
+            shown: 0,
+            held: 0,
+        };
+        Ok(ResourceRelation {
+            key: self.column(&relation, "id")?,
+            source: KeySource::Database,
+            companions: Vec::new(),
+            fields: vec![Arc::new(name)],
+            insert: NewRow::default(),
+            derived: Vec::new(),
+            touch: Touch::default(),
+            delete: Deletion::Deactivate,
+            calls: BTreeMap::new(),
+            relation,
+            kind,
+        })
+    }
+
+    fn encoding(
+        &self,
+        path: &AttributePath,
+        mapping: &model::Mapping,
+        place: &Relation,
+        key: &Arc<Column>,
+    ) -> Result<(Arc<Column>, Encoding), LayoutError> {
+        if let model::Encoding::Row(switch) = &mapping.encoding {
+            let relation = self.rows(&switch.table, &switch.rows)?;
+            let user = self.column(&relation, &switch.user)?;
+            let switch = RowSwitch {
+                insert: self.new_row(&relation, &switch.insert)?,
+                of: Arc::clone(key),
+                means: switch.means,
+                user: Arc::clone(&user),
+                relation,
+            };
+            return Ok((user, Encoding::Row(Arc::new(switch))));
+        }
+        let column = self.column(place, &mapping.column)?;
+        let timed = path.definition().kind == AttributeKind::DateTime
+            && matches!(column.kind, Kind::Timestamp | Kind::Int);
+        let encoding = match &mapping.encoding {
+            model::Encoding::Plain if timed => {
+                Encoding::Time(self.times(&column, &model::TimeForm::default()))
+            }
+            model::Encoding::Plain | model::Encoding::Row(_) => Encoding::Plain,
             model::Encoding::Values { pairs, other } => {
                 Encoding::Values { pairs: pairs.clone(), other: *other }
             }
+            model::Encoding::Formed(form) => Encoding::Formed(*form),
+            model::Encoding::Utf8 => Encoding::Utf8,
+            model::Encoding::Time(form) => Encoding::Time(self.times(&column, form)),
+            model::Encoding::Switch(switch) => Encoding::Switch(self.switch(&column, switch)),
             model::Encoding::Lookup(lookup) => {
-                let relation = self.relation(&lookup.table)?;
+                let relation = self.rows(&lookup.table, &lookup.rows)?;
                 Encoding::Lookup(Lookup {
                     key: self.column(&relation, &lookup.key)?,
                     label: self.column(&relation, &lookup.label)?,
                     missing: lookup.missing.clone(),
-                    insert: self.constants(&relation, &lookup.insert)?,
+                    none: lookup.none.clone(),
+                    insert: self.new_row(&relation, &lookup.insert)?,
                     relation,
                 })
             }
-        })
+        };
+        Ok((column, encoding))
     }
 
-    fn members(&self) -> Result<MemberRelation, LayoutError> {
-        let members = &self.profile.members;
-        let relation = self.relation(&members.table)?;
-        Ok(MemberRelation {
+    fn members(&self) -> Result<Option<MemberRelation>, LayoutError> {
+        let Some(members) = self.profile.members() else { return Ok(None) };
+        let relation = self.rows(&members.table, &members.rows)?;
+        let constant = |mark: &model::Mark| members.insert.constants.get(&mark.column);
+        let remove = members.remove.as_ref();
+        let remove = remove.map(|mark| self.mark(&relation, mark, constant(mark))).transpose()?;
+        Ok(Some(MemberRelation {
             group: self.column(&relation, &members.group)?,
             user: self.column(&relation, &members.user)?,
-            insert: self.constants(&relation, &members.insert)?,
+            insert: self.new_row(&relation, &members.insert)?,
             touch: self.touch(&relation, &members.touch)?,
+            remove,
+            calls: members.calls.clone(),
             relation,
-        })
+        }))
     }
 
     fn deletion(
         &self,
         kind: ResourceType,
         own: &ResourceRelation,
-        members: &MemberRelation,
+        members: Option<&MemberRelation>,
     ) -> Result<Deletion, LayoutError> {
-        let table = self.profile.table(kind);
+        let Some(table) = self.profile.table(kind) else { return Ok(Deletion::Deactivate) };
         Ok(match &table.delete {
-            Delete::Deactivate { column: None } => Deletion::Deactivate,
-            Delete::Deactivate { column: Some((column, value)) } => {
-                Deletion::Set(self.column(&own.relation, column)?, value.clone())
+            Delete::Deactivate => Deletion::Deactivate,
+            Delete::Mark(mark) => {
+                let constant = table.insert.constants.get(&mark.column);
+                Deletion::Mark(self.mark(&own.relation, mark, constant)?)
             }
             Delete::Delete { cascade } => {
                 let mut references = Vec::new();
                 for name in cascade {
-                    if *name == members.relation.table {
+                    let members = members.filter(|it| *name == it.relation.table);
+                    if let Some(members) = members {
                         let column = match kind {
                             ResourceType::User => &members.user,
                             ResourceType::Group => &members.group,
@@ -395,7 +654,7 @@ impl<'a> Resolver<'a> {
 
     fn revoke(&self) -> Result<Vec<RevokeRelation>, LayoutError> {
         let resolved = |revoke: &model::Revoke| {
-            let relation = self.relation(&revoke.table)?;
+            let relation = self.rows(&revoke.table, &revoke.rows)?;
             let (set, where_null) = match &revoke.action {
                 RevokeAction::Delete => (None, None),
                 RevokeAction::Set { set, where_null } => {
@@ -411,7 +670,7 @@ impl<'a> Resolver<'a> {
 
     fn ownership(&self) -> Result<Vec<OwnedRelation>, LayoutError> {
         let resolved = |owned: &model::Ownership| {
-            let relation = self.relation(&owned.table)?;
+            let relation = self.rows(&owned.table, &owned.rows)?;
             Ok(OwnedRelation { owner: self.column(&relation, &owned.owner)?, relation })
         };
         self.profile.ownership.iter().map(resolved).collect()

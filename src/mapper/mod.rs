@@ -13,21 +13,26 @@ mod protect;
 mod record;
 mod relation;
 mod render;
+mod times;
 
 pub use cell::Cell;
 pub use change::{
-    Assignment, Columns, Stamp, active, baseline, baseline_hash, for_delete, for_insert,
-    for_update, kept, stamps, undelete,
+    Assignment, Changes, Columns, Stamp, active, baseline, baseline_hash, for_delete, for_insert,
+    for_update, holds_derived, kept, put_back, replaced, stamps, undelete,
 };
-pub use drift::{Reading, agrees, reading, reading_of, readings, recycled};
-pub use field::{Encoding, Field, Lookup, NewValue, fit, whole_second};
+pub use drift::{Reading, agrees, reading, reading_of, readings, recycled, underived};
+pub use field::{
+    Companion, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow, NewValue,
+    RowSwitch, fit, whole_second,
+};
 pub use filter::{matching_name, predicate, sort_field};
 pub use layout::{
-    Deletion, Layout, LayoutError, MemberRelation, OwnedRelation, ResourceRelation, RevokeRelation,
-    Touch,
+    Deletion, Derived, Layout, LayoutError, MemberRelation, OwnedRelation, ResourceRelation,
+    RevokeRelation, Stamped, Touch,
 };
 pub use predicate::{Operand, Operator, Predicate, Subject};
 pub use protect::protected;
 pub use record::{Group, Groups, Link, LinkState, Record};
-pub use relation::{Column, Reference, Relation};
+pub use relation::{Column, Condition, Reference, Relation};
 pub use render::{advertised, attributes, modified, render};
+pub use times::{Mark, MarkedBy, Switch, Times};

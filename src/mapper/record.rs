@@ -52,6 +52,8 @@ pub struct Link {
     pub disabled_at: Option<NaiveDateTime>,
     /// When Entra deleted the resource.
     pub deleted_at: Option<NaiveDateTime>,
+    /// What the column of `active` held before the agent disabled the user.
+    pub replaced: Option<Cell>,
 }
 
 /// A legacy row with its link.
@@ -65,6 +67,10 @@ pub struct Record {
     pub created: Option<NaiveDateTime>,
     /// The modification stamp, where the profile names one.
     pub modified: Option<NaiveDateTime>,
+    /// Whether the profile's mark says that the row is gone.
+    pub marked: bool,
+    /// What the derived columns hold, in the order of the relation's.
+    pub derived: Vec<Cell>,
     /// The link, once Entra has found or written the resource.
     pub link: Option<Link>,
     /// A user's groups, where they were asked for.
@@ -126,8 +132,13 @@ impl Record {
         }
     }
 
-    /// Whether the resource is a tombstone.
+    /// Whether the resource is gone: a tombstone, or a row that is marked, whoever marked it.
     pub fn deleted(&self) -> bool {
+        self.marked || self.tombstone()
+    }
+
+    /// Whether Entra deleted the resource.
+    pub fn tombstone(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.state == LinkState::Deleted)
     }
 }

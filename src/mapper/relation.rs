@@ -4,8 +4,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::profile::catalogue::{self, Database, Table};
-use crate::profile::model::TableName;
+use crate::profile::catalogue::{self, Database, Kind, Table};
+use crate::profile::model::{Scalar, TableName, Test};
 
 /// A column of a relation: what the catalogue says of it, and how statements spell it.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +43,30 @@ pub struct Relation {
     pub columns: Vec<Arc<Column>>,
     /// The primary key's columns; empty when it has none.
     pub primary_key: Vec<Arc<Column>>,
+    /// Columns that no two rows have alike together, in the catalogue's order of indexes.
+    pub unique: Vec<Vec<String>>,
+    /// Which of its rows count: all that pass every condition.
+    pub conditions: Vec<Condition>,
+}
+
+/// What a column must hold for its row to count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// The column.
+    pub column: Arc<Column>,
+    /// What it must hold.
+    pub test: Test,
+}
+
+impl Condition {
+    /// What a new row gets so that it counts; `None` where any value will do.
+    pub fn first(&self) -> Option<Scalar> {
+        match &self.test {
+            Test::Null => Some(Scalar::Null),
+            Test::NotNull => None,
+            Test::OneOf(values) => values.first().cloned(),
+        }
+    }
 }
 
 impl Relation {
@@ -58,8 +82,68 @@ impl Relation {
             primary_key: found.primary_key.iter().filter_map(named).collect(),
             table: table.clone(),
             spelled: quoted.join("."),
+            unique: unique(found),
+            conditions: Vec::new(),
             columns,
         }
+    }
+
+    /// A relation without rows, with a key and a name: what an install without teams has of them.
+    pub(super) fn without_rows(database: Database) -> Self {
+        let column = |name: &str| {
+            let described = catalogue::Column {
+                name: name.to_owned(),
+                kind: Kind::Text,
+                type_name: "text".to_owned(),
+                nullable: true,
+                has_default: false,
+                generated: false,
+                max_length: None,
+                collation: None,
+                enum_values: Vec::new(),
+                computed: true,
+                default: None,
+                comment: None,
+            };
+            Arc::new(Column::new(database, &described))
+        };
+        let text = match database {
+            Database::Mysql => "CAST(NULL AS CHAR)",
+            Database::Sqlite | Database::Postgres => "CAST(NULL AS text)",
+        };
+        let columns = vec![column("id"), column("name")];
+        let values: Vec<String> =
+            columns.iter().map(|it| format!("{text} AS {}", it.spelled)).collect();
+        let from = if database == Database::Mysql { " FROM DUAL" } else { "" };
+        Self {
+            table: TableName { schema: None, name: "(no teams)".to_owned() },
+            spelled: format!("(SELECT {}{from} WHERE 1 = 0)", values.join(", ")),
+            primary_key: Vec::new(),
+            unique: Vec::new(),
+            conditions: Vec::new(),
+            columns,
+        }
+    }
+
+    /// The table with all its rows.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        Self { conditions: Vec::new(), ..self.clone() }
+    }
+
+    /// What a new row gets so that it counts.
+    pub fn filled(&self) -> impl Iterator<Item = (Arc<Column>, Scalar)> {
+        let first = |it: &Condition| Some((Arc::clone(&it.column), it.first()?));
+        self.conditions.iter().filter_map(first)
+    }
+
+    /// Whether no two rows that count have these columns alike.
+    pub fn is_unique(&self, columns: &[&Column]) -> bool {
+        let fixed = |name: &String| {
+            columns.iter().any(|it| it.name == *name)
+                || self.conditions.iter().any(|it| it.column.name == *name)
+        };
+        self.unique.iter().any(|key| key.iter().all(fixed))
     }
 
     /// The column of this name.
@@ -77,6 +161,13 @@ pub struct Reference {
     pub relation: Relation,
     /// Its column that holds the key.
     pub column: Arc<Column>,
+}
+
+/// The columns of each unique index and of the primary key.
+fn unique(table: &Table) -> Vec<Vec<String>> {
+    let indexes = table.indexes.iter().filter(|index| index.unique).map(|index| &index.columns);
+    let keys = std::iter::once(&table.primary_key).filter(|key| !key.is_empty());
+    keys.chain(indexes).cloned().collect()
 }
 
 fn quoted(database: Database, name: &str) -> String {

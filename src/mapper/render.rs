@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value, json};
 
 use super::change::always_valued;
-use super::field::{Encoding, Field};
+use super::field::{Encoding, Field, formed};
 use super::layout::Layout;
 use super::record::Record;
 use crate::profile::model::Other;
@@ -20,9 +20,25 @@ pub fn attributes(layout: &Layout, kind: ResourceType, record: &Record) -> Resou
     for field in &layout.resource(kind).fields {
         let cleared = cleared_to_constant(field, record);
         let value = if cleared { None } else { field.to_scim(record.shown(field)) };
+        let value = value.map(|value| as_said(field, record, value));
         scim::kept::fill(&mut resource, &field.path, value);
     }
+    if kind == ResourceType::User && layout.users.active().is_none() {
+        // Nothing can lock a user of this install.
+        resource.insert("active".to_owned(), Value::Bool(true));
+    }
     resource
+}
+
+/// A value in the form of its column, as the client said it.
+fn as_said(field: &Field, record: &Record, value: Value) -> Value {
+    let Encoding::Formed(form) = &field.encoding else { return value };
+    let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
+    let said = baseline.and_then(|it| it.get(&field.name)).and_then(Value::as_str);
+    match said {
+        Some(said) if value == formed(*form, said) => Value::from(said),
+        _ => value,
+    }
 }
 
 /// Whether a client cleared the attribute and the column, which takes no NULL, holds the profile's
@@ -100,5 +116,6 @@ pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
             canonical: canonical.collect(),
         }
     };
-    Advertised { users: of(ResourceType::User), groups: of(ResourceType::Group), max_results }
+    let groups = layout.offers(ResourceType::Group).then(|| of(ResourceType::Group));
+    Advertised { users: of(ResourceType::User), groups, max_results }
 }

@@ -5,34 +5,54 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Encoding, Lookup, Mapping, Missing, Other, Scalar};
+use super::model::{
+    Companion, Encoding, Form, Lookup, Mapping, Missing, Other, Presence, RowSwitch, Scalar, Timed,
+};
 use super::read::{Item, Node, Reader, Section, Words};
+use super::shapes::{self, word};
 use crate::scim::{AttributeKind, AttributePath, ResourceType};
 
-const MAPPING_KEYS: &[&str] = &["column", "values", "other", "lookup"];
-const LOOKUP_KEYS: &[&str] = &["table", "key", "label", "missing", "insert"];
+const MAPPING_KEYS: &[&str] = &[
+    "column",
+    "in",
+    "values",
+    "other",
+    "lookup",
+    "as",
+    "live",
+    "time",
+    "zone",
+    "digits",
+    "text",
+    "absent_in",
+    "present_in",
+];
+const LOOKUP_KEYS: &[&str] = &["table", "where", "key", "label", "missing", "none", "insert"];
 
 /// Reads the mapped attributes of one resource type.
 pub(super) fn attributes(
     reader: &mut Reader,
     kind: ResourceType,
     section: Section,
+    companions: &[Companion],
 ) -> BTreeMap<AttributePath, Mapping> {
-    let mut read = Attributes { kind, mapped: BTreeMap::new(), columns: BTreeMap::new() };
+    let (mapped, columns) = (BTreeMap::new(), BTreeMap::new());
+    let mut read = Attributes { kind, companions, mapped, columns };
     for (name, item) in section.entries {
         read.entry(reader, &name, item);
     }
     read.mapped
 }
 
-struct Attributes {
+struct Attributes<'c> {
     kind: ResourceType,
+    companions: &'c [Companion],
     mapped: BTreeMap<AttributePath, Mapping>,
-    /// column → the key that maps it
-    columns: BTreeMap<String, String>,
+    /// companion and column → the key that maps it
+    columns: BTreeMap<(Option<String>, String), String>,
 }
 
-impl Attributes {
+impl Attributes<'_> {
     fn entry(&mut self, reader: &mut Reader, name: &str, item: Item) {
         // `name.givenName = "…"` without quotes is a TOML table `name`: meant as the dotted path.
         if let Node::Table(section) = &item.value
@@ -56,7 +76,20 @@ impl Attributes {
         let Some(mapping) = mapping(reader, &path, item) else {
             return;
         };
-        if let Some(other) = self.columns.get(&mapping.column) {
+        if let Some(within) = &mapping.within
+            && !self.companions.iter().any(|it| it.name == *within)
+        {
+            let message = if within == Companion::PARENT {
+                "there is no `parent` in this section".to_owned()
+            } else {
+                format!("there is no companion `{within}`: describe it under `beside.{within}`")
+            };
+            return reader.problem(format!("{key}.in"), line, message);
+        }
+        let place = (mapping.within.clone(), mapping.column.clone());
+        // A row switch has a table of its own.
+        let own = !matches!(mapping.encoding, Encoding::Row(_));
+        if let Some(other) = self.columns.get(&place).filter(|_| own) {
             reader.problem(
                 &key,
                 line,
@@ -67,7 +100,9 @@ impl Attributes {
             );
             return;
         }
-        self.columns.insert(mapping.column.clone(), key.clone());
+        if own {
+            self.columns.insert(place, key.clone());
+        }
         if self.mapped.insert(path, mapping).is_some() {
             reader.problem(key, line, "this attribute is mapped twice; keep one of the two keys");
         }
@@ -94,24 +129,69 @@ fn forbidden(reader: &mut Reader, path: &AttributePath, key: &str, line: usize) 
 fn mapping(reader: &mut Reader, path: &AttributePath, item: Item) -> Option<Mapping> {
     if let Node::Text(_) = item.value {
         let column = reader.text(&item)?;
-        return Some(Mapping { column, encoding: Encoding::Plain });
+        return Some(Mapping { within: None, column, encoding: Encoding::Plain });
     }
     if !matches!(item.value, Node::Table(_)) {
         reader.problem(&item.path, item.line, "must be a column name or a table with `column`");
         return None;
     }
     let mut section = reader.table(item)?;
+    for (key, means) in [("absent_in", Presence::Locked), ("present_in", Presence::Active)] {
+        if let Some(item) = section.take(key) {
+            return row_switch(reader, path, &section, item, means);
+        }
+    }
     let column = reader.required_text(&mut section, "column", "column = \"status\"");
-    let values = section.take("values");
-    let other = section.take("other");
-    let lookup = section.take("lookup");
+    let within = match section.take("in") {
+        None => None,
+        Some(item) => Some(reader.text(&item)?),
+    };
+    let before = reader.problems.len();
+    let encoding = encoding(reader, path, &mut section);
     reader.finish(&section, MAPPING_KEYS);
-    if let (Some(_), Some(lookup)) = (&values, &lookup) {
-        reader.problem(
-            &lookup.path,
-            lookup.line,
-            "can't stand beside `values`; keep one of the two",
-        );
+    if reader.problems.len() > before {
+        return None;
+    }
+    Some(Mapping { within, column: column?, encoding: encoding? })
+}
+
+/// `absent_in`, `present_in`: a row of another table says whether the user is active.
+fn row_switch(
+    reader: &mut Reader,
+    path: &AttributePath,
+    rest: &Section,
+    item: Item,
+    means: Presence,
+) -> Option<Mapping> {
+    let (key, line) = (item.path.clone(), item.line);
+    if !path.is("active") {
+        reader.problem(key, line, "says whether a user is active: it is for `active` alone");
+        return None;
+    }
+    if let Some((_, other)) = rest.entries.first() {
+        reader.problem(&other.path, other.line, "can't stand beside a table that says it all");
+        return None;
+    }
+    let mut section = reader.table(item)?;
+    let table = reader.required_table_name(&mut section, "table = \"lockout\"");
+    let user = reader.required_text(&mut section, "user", "user = \"person_id\"");
+    let rows = shapes::rows(reader, section.take("where"));
+    let insert = shapes::insert(reader, section.take("insert"));
+    reader.finish(&section, &["table", "user", "where", "insert"]);
+    let (table, user) = (table?, user?);
+    let column = user.clone();
+    let switch = RowSwitch { table, user, rows, insert, means };
+    Some(Mapping { within: None, column, encoding: Encoding::Row(switch) })
+}
+
+fn encoding(reader: &mut Reader, path: &AttributePath, section: &mut Section) -> Option<Encoding> {
+    let (values, other) = (section.take("values"), section.take("other"));
+    let (lookup, text, form) = (section.take("lookup"), section.take("text"), section.take("as"));
+    let ways: Vec<&Item> = [&values, &lookup, &text, &form].into_iter().flatten().collect();
+    if let [first, second, ..] = ways.as_slice() {
+        let said = first.path.rsplit('.').next().unwrap_or_default();
+        let message = format!("can't stand beside `{said}`; keep one of the two");
+        reader.problem(&second.path, second.line, message);
         return None;
     }
     if let (None, Some(other)) = (&values, &other) {
@@ -121,21 +201,47 @@ fn mapping(reader: &mut Reader, path: &AttributePath, item: Item) -> Option<Mapp
             "says what happens to values outside `values`; there is none",
         );
     }
-    let boolean = path.definition().kind == AttributeKind::Boolean;
-    let encoding = match (values, lookup) {
-        (Some(item), _) => {
-            let other = other.map_or(Some(Other::Reject), |item| other_word(reader, &item));
-            let pairs = pairs(reader, item, boolean)?;
-            Encoding::Values { pairs, other: other? }
-        }
-        (None, Some(item)) if boolean => {
+    let attribute = path.definition().kind;
+    let boolean = attribute == AttributeKind::Boolean;
+    if let Some(item) = values {
+        let other = other.map_or(Some(Other::Reject), |item| other_word(reader, &item));
+        let pairs = pairs(reader, item, boolean)?;
+        return Some(Encoding::Values { pairs, other: other? });
+    }
+    if let Some(item) = lookup {
+        if boolean {
             reader.problem(&item.path, item.line, "can't carry a boolean attribute; use `values`");
             return None;
         }
-        (None, Some(item)) => Encoding::Lookup(lookup_table(reader, item)?),
-        (None, None) => Encoding::Plain,
-    };
-    Some(Mapping { column: column?, encoding })
+        return lookup_table(reader, item).map(Encoding::Lookup);
+    }
+    if let Some(item) = text {
+        word(reader, &item, &[((), "utf8")])?;
+        return Some(Encoding::Utf8);
+    }
+    match (form, attribute) {
+        (Some(item), AttributeKind::Boolean) => {
+            if !path.is("active") {
+                reader.problem(
+                    item.path,
+                    item.line,
+                    "says when a user is locked: it is for `active` alone",
+                );
+                return None;
+            }
+            let timed = word(reader, &item, &Timed::ALL)?;
+            shapes::time_switch(reader, section, timed).map(Encoding::Switch)
+        }
+        (notation, AttributeKind::DateTime) => {
+            let form = shapes::time_form(reader, section, notation)?;
+            Some(if form == Default::default() { Encoding::Plain } else { Encoding::Time(form) })
+        }
+        (Some(item), _) => word(reader, &item, &Form::ALL).map(|form| match form {
+            Form::Plain => Encoding::Plain,
+            form => Encoding::Formed(form),
+        }),
+        (None, _) => Some(Encoding::Plain),
+    }
 }
 
 fn other_word(reader: &mut Reader, item: &Item) -> Option<Other> {
@@ -175,20 +281,30 @@ fn pairs(reader: &mut Reader, item: Item, boolean: bool) -> Option<Vec<(String, 
             );
             continue;
         }
-        let Some(legacy) = reader.scalar(item, Words::Text) else {
-            continue;
+        let listed = match &item.value {
+            Node::List(items) if items.is_empty() => {
+                reader.problem(&item.path, item.line, "is empty; list what the column may hold");
+                continue;
+            }
+            Node::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(item),
         };
-        if let Some((other, _)) = pairs.iter().find(|(_, listed)| *listed == legacy) {
-            reader.problem(
-                &item.path,
-                item.line,
-                format!(
-                    "has the same legacy value as `{other}`; reading it back would be ambiguous"
-                ),
-            );
-            continue;
+        for item in listed {
+            let Some(legacy) = reader.scalar(item, Words::Text) else {
+                continue;
+            };
+            if let Some((other, _)) = pairs.iter().find(|(_, listed)| *listed == legacy) {
+                reader.problem(
+                    &item.path,
+                    item.line,
+                    format!(
+                        "has the same legacy value as `{other}`; reading it back would be ambiguous"
+                    ),
+                );
+                continue;
+            }
+            pairs.push((scim.clone(), legacy));
         }
-        pairs.push((scim.clone(), legacy));
     }
     for wanted in ["true", "false"] {
         if boolean && !section.has(wanted) {
@@ -211,7 +327,12 @@ fn lookup_table(reader: &mut Reader, item: Item) -> Option<Lookup> {
         section.take("missing").map_or(Some(Missing::Reject), |item| missing(reader, item));
     let insert_line =
         section.entries.iter().find(|(name, _)| name == "insert").map(|(_, item)| item.line);
-    let insert = super::constants::constants(reader, section.take("insert"), Words::Now);
+    let insert = shapes::insert(reader, section.take("insert"));
+    let rows = shapes::rows(reader, section.take("where"));
+    let none = match section.take("none") {
+        None => None,
+        Some(item) => Some(reader.scalar(&item, Words::Text)?),
+    };
     if let Some(line) = insert_line
         && missing.as_ref().is_some_and(|missing| *missing != Missing::Create)
     {
@@ -220,7 +341,7 @@ fn lookup_table(reader: &mut Reader, item: Item) -> Option<Lookup> {
     reader.finish(&section, LOOKUP_KEYS);
     let (table, key, label) = (table?, key?, label?);
     for (column, what) in [(&key, "key"), (&label, "label")] {
-        if insert.contains_key(column) {
+        if insert.columns().any(|it| it == column) {
             reader.problem(
                 section.key("insert"),
                 section.line,
@@ -228,7 +349,7 @@ fn lookup_table(reader: &mut Reader, item: Item) -> Option<Lookup> {
             );
         }
     }
-    Some(Lookup { table, key, label, missing: missing?, insert })
+    Some(Lookup { table, key, label, rows, missing: missing?, none, insert })
 }
 
 fn missing(reader: &mut Reader, item: Item) -> Option<Missing> {

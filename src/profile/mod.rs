@@ -18,6 +18,7 @@ mod other_tables;
 mod parse;
 mod print;
 mod read;
+mod shapes;
 mod validate;
 
 #[cfg(test)]

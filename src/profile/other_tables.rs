@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::constants::constants;
 use super::model::{Ownership, Protect, Revoke, RevokeAction, Scalar, TableName};
 use super::read::{Item, Node, Reader, Section, Words};
-use super::validate;
+use super::{shapes, validate};
 
-const REVOKE_KEYS: &[&str] = &["user", "action", "set", "where_null"];
-const OWNERSHIP_KEYS: &[&str] = &["owner", "title"];
+const REVOKE_KEYS: &[&str] = &["user", "where", "action", "set", "where_null"];
+const OWNERSHIP_KEYS: &[&str] = &["owner", "where", "title"];
 
 /// `[revoke]`, in the file's order.
 pub(super) fn revokes(reader: &mut Reader, item: Option<Item>) -> Vec<Revoke> {
@@ -57,6 +57,7 @@ fn tables<T>(
 
 fn revoke(reader: &mut Reader, table: TableName, mut section: Section) -> Option<Revoke> {
     let user = reader.required_text(&mut section, "user", "user = \"user_id\"");
+    let rows = shapes::rows(reader, section.take("where"));
     let Some(action) = section.take("action") else {
         return reader.missing(&section, "action", "action = \"delete\"");
     };
@@ -91,22 +92,37 @@ fn revoke(reader: &mut Reader, table: TableName, mut section: Section) -> Option
         }
     };
     reader.finish(&section, REVOKE_KEYS);
-    Some(Revoke { table, user: user?, action })
+    Some(Revoke { table, user: user?, rows, action })
 }
 
 fn ownership(reader: &mut Reader, table: TableName, mut section: Section) -> Option<Ownership> {
     let owner = reader.required_text(&mut section, "owner", "owner = \"owner_id\"");
+    let rows = shapes::rows(reader, section.take("where"));
     let title = section.take("title").and_then(|item| reader.text(&item));
     reader.finish(&section, OWNERSHIP_KEYS);
-    Some(Ownership { table, owner: owner?, title })
+    Some(Ownership { table, rows, owner: owner?, title })
 }
 
-/// `[anonymise]`
-pub(super) fn anonymise(reader: &mut Reader, item: Option<Item>) -> BTreeMap<String, Scalar> {
+/// `[anonymise]`: what it sets in the users' table, and in companions by their names.
+pub(super) fn anonymise(
+    reader: &mut Reader,
+    item: Option<Item>,
+) -> (BTreeMap<String, Scalar>, BTreeMap<String, BTreeMap<String, Scalar>>) {
     let Some(mut section) = item.and_then(|item| reader.table(item)) else {
-        return BTreeMap::new();
+        return Default::default();
     };
-    let set = section.take("set");
+    let own = pseudonyms(reader, section.take("set"));
+    let mut beside = BTreeMap::new();
+    if let Some(companions) = section.take("beside").and_then(|item| reader.table(item)) {
+        for (name, item) in companions.entries {
+            beside.insert(name, pseudonyms(reader, Some(item)));
+        }
+    }
+    reader.finish(&section, &["set", "beside"]);
+    (own, beside)
+}
+
+fn pseudonyms(reader: &mut Reader, set: Option<Item>) -> BTreeMap<String, Scalar> {
     let lines: BTreeMap<String, (String, usize)> = match &set {
         Some(Item { value: Node::Table(set), .. }) => {
             set.entries.iter().map(|(k, i)| (k.clone(), (i.path.clone(), i.line))).collect()
@@ -119,7 +135,6 @@ pub(super) fn anonymise(reader: &mut Reader, item: Option<Item>) -> BTreeMap<Str
             validate::template(reader, template, path, *line);
         }
     }
-    reader.finish(&section, &["set"]);
     set
 }
 

@@ -3,18 +3,35 @@
 //! Owns the shape of the file and its defaults. What must hold between sections is `validate`'s,
 //! what must hold in the database is `proof`'s.
 
-use super::constants::constants;
+use std::collections::BTreeMap;
+
 use super::error::Error;
-use super::model::{Delete, MemberTable, Profile, ResourceTable, Touch};
+use super::model::{
+    Beside, Companion, Delete, MemberTable, Profile, ResourceTable, Scalar, Teams, Timed,
+};
 use super::other_tables::{anonymise, ownerships, protect, revokes};
 use super::read::{self, Item, Reader, Section, Words};
+use super::shapes::{self, Caller};
 use super::{attributes, validate};
 use crate::scim::ResourceType;
 
 const SECTIONS: &[&str] =
-    &["users", "groups", "members", "revoke", "ownership", "anonymise", "protect"];
-const RESOURCE_KEYS: &[&str] = &["table", "key", "attributes", "insert", "touch", "delete"];
-const MEMBER_KEYS: &[&str] = &["table", "group", "user", "insert", "touch"];
+    &["timezone", "users", "groups", "members", "revoke", "ownership", "anonymise", "protect"];
+const RESOURCE_KEYS: &[&str] = &[
+    "table",
+    "where",
+    "key",
+    "parent",
+    "beside",
+    "attributes",
+    "insert",
+    "derive",
+    "touch",
+    "delete",
+    "call",
+];
+const MEMBER_KEYS: &[&str] =
+    &["table", "where", "group", "user", "insert", "touch", "remove", "call"];
 
 /// Parses and validates a profile. `origin` is the built-in's name or the file, for messages.
 ///
@@ -23,19 +40,20 @@ const MEMBER_KEYS: &[&str] = &["table", "group", "user", "insert", "touch"];
 pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
     let mut document = read::document(origin, text)?;
     let mut reader = Reader::new(&document);
+    let timezone = document.take("timezone").and_then(|item| shapes::zone(&mut reader, &item));
     let users = resource(&mut reader, ResourceType::User, &mut document, "users");
-    let groups = resource(&mut reader, ResourceType::Group, &mut document, "groups");
-    let members = members(&mut reader, &mut document);
+    let teams = teams(&mut reader, &mut document);
     let revoke = revokes(&mut reader, document.take("revoke"));
     let ownership = ownerships(&mut reader, document.take("ownership"));
-    let anonymise = anonymise(&mut reader, document.take("anonymise"));
+    let (anonymise, beside) = anonymise(&mut reader, document.take("anonymise"));
     let protect = protect(&mut reader, document.take("protect"));
     reader.finish(&document, SECTIONS);
 
-    let profile = match (users, groups, members) {
-        (Some(users), Some(groups), Some(members)) => {
+    let profile = match (users, teams) {
+        (Some(mut users), Some(teams)) => {
+            anonymised(&mut reader, &mut users, beside);
             let origin = origin.to_owned();
-            Some(Profile { origin, users, groups, members, revoke, ownership, anonymise, protect })
+            Some(Profile { origin, timezone, users, teams, revoke, ownership, anonymise, protect })
         }
         _ => None,
     };
@@ -52,6 +70,34 @@ pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
     }
 }
 
+/// `[groups]` and `[members]`: both or neither.
+fn teams(reader: &mut Reader, document: &mut Section) -> Option<Option<Teams>> {
+    if !document.has("groups") && !document.has("members") {
+        return Some(None);
+    }
+    let groups = resource(reader, ResourceType::Group, document, "groups");
+    let members = members(reader, document);
+    Some(Some(Teams { groups: groups?, members: members? }))
+}
+
+/// What `[anonymise.beside]` puts into companions.
+fn anonymised(
+    reader: &mut Reader,
+    users: &mut ResourceTable,
+    beside: BTreeMap<String, BTreeMap<String, Scalar>>,
+) {
+    for (name, set) in beside {
+        match users.companions.iter_mut().find(|it| it.name == name) {
+            Some(companion) => companion.anonymise = set,
+            None => reader.problem(
+                format!("anonymise.beside.{}", read::toml_key(&name)),
+                1,
+                format!("there is no [users.beside.{}]", read::toml_key(&name)),
+            ),
+        }
+    }
+}
+
 fn resource(
     reader: &mut Reader,
     kind: ResourceType,
@@ -64,11 +110,15 @@ fn resource(
     let mut section = reader.table(item)?;
     let before = reader.problems.len();
     let table = reader.required_table_name(&mut section, &format!("table = \"{name}\""));
-    let key = reader.required_text(&mut section, "key", "key = \"id\"");
+    let rows = shapes::rows(reader, section.take("where"));
+    let key = shapes::key(reader, kind, &mut section);
+    let parent = section.take("parent").map(|item| parent(reader, kind, item));
+    let mut companions: Vec<Companion> = parent.into_iter().flatten().collect();
+    companions.extend(beside(reader, section.take("beside")));
     let attributes = match section.take("attributes") {
-        Some(item) => {
-            reader.table(item).map(|section| attributes::attributes(reader, kind, section))
-        }
+        Some(item) => reader
+            .table(item)
+            .map(|section| attributes::attributes(reader, kind, section, &companions)),
         None => reader.missing(
             &section,
             "attributes",
@@ -79,21 +129,27 @@ fn resource(
         ),
     };
     let attributes_read = reader.problems.len() == before;
-    let insert = constants(reader, section.take("insert"), Words::Now);
-    let touch = touch(reader, section.take("touch"));
+    let insert = shapes::insert(reader, section.take("insert"));
+    let derive = shapes::derive(reader, kind, section.take("derive"));
+    let touch = shapes::touch(reader, section.take("touch"));
     let delete = match section.take("delete") {
         Some(item) => delete(reader, kind, item),
         None => default_delete(reader, kind, &section),
     };
+    let calls = shapes::calls(reader, Caller::Resource(kind), section.take("call"));
     reader.finish(&section, RESOURCE_KEYS);
     let at = section.line;
     let table = ResourceTable {
         table: table?,
+        rows,
         key: key?,
+        companions,
         attributes: attributes?,
         insert,
+        derive,
         touch,
         delete: delete?,
+        calls,
     };
     // A mapping that couldn't be read has its own message; "not mapped" on top would be wrong.
     if attributes_read {
@@ -103,15 +159,90 @@ fn resource(
     Some(table)
 }
 
+/// `parent`: the table whose row is made first and gives the resource's row its key.
+fn parent(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Companion> {
+    let mut section = reader.table(item)?;
+    let table = reader.required_table_name(&mut section, "table = \"principal\"");
+    let key = shapes::key(reader, kind, &mut section);
+    let rows = shapes::rows(reader, section.take("where"));
+    let insert = shapes::insert(reader, section.take("insert"));
+    reader.finish(&section, &["table", "key", "where", "insert"]);
+    let key = key?;
+    Some(Companion {
+        name: Companion::PARENT.to_owned(),
+        table: table?,
+        user: key.column,
+        rows,
+        insert,
+        missing: Beside::Always,
+        anonymise: BTreeMap::new(),
+        parent: Some(key.source),
+    })
+}
+
+/// `beside`: tables with at most one row per resource.
+fn beside(reader: &mut Reader, item: Option<Item>) -> Vec<Companion> {
+    let Some(section) = item.and_then(|item| reader.table(item)) else { return Vec::new() };
+    let mut companions = Vec::new();
+    for (name, item) in section.entries {
+        if name == Companion::PARENT {
+            reader.problem(item.path, item.line, "is the name of `parent`; take another");
+            continue;
+        }
+        companions.extend(companion(reader, name, item));
+    }
+    companions
+}
+
+fn companion(reader: &mut Reader, name: String, item: Item) -> Option<Companion> {
+    let mut section = reader.table(item)?;
+    let table = reader.required_table_name(&mut section, "table = \"person_info\"");
+    let user = reader.required_text(&mut section, "user", "user = \"person_id\"");
+    let rows = shapes::rows(reader, section.take("where"));
+    let insert = shapes::insert(reader, section.take("insert"));
+    let missing = match section.take("missing") {
+        None => Some(Beside::Create),
+        Some(item) => {
+            shapes::word(reader, &item, &[(Beside::Create, "create"), (Beside::Ignore, "ignore")])
+        }
+    };
+    let required = match section.take("required") {
+        None => Some(false),
+        Some(item) => match reader.scalar(&item, Words::Text)? {
+            Scalar::Bool(required) => Some(required),
+            _ => {
+                reader.problem(item.path, item.line, "must be true or false");
+                None
+            }
+        },
+    };
+    reader.finish(&section, &["table", "user", "where", "insert", "missing", "required"]);
+    let missing = match (missing?, required?) {
+        (Beside::Ignore, true) => {
+            reader.problem(
+                section.key("required"),
+                section.line,
+                "can't stand beside `missing = \"ignore\"`: keep one of the two",
+            );
+            return None;
+        }
+        (_, true) => Beside::Always,
+        (missing, false) => missing,
+    };
+    let anonymise = BTreeMap::new();
+    let (table, user) = (table?, user?);
+    Some(Companion { name, table, user, rows, insert, missing, anonymise, parent: None })
+}
+
 /// Users are deactivated unless the profile says otherwise; for groups there is no safe guess.
 fn default_delete(reader: &mut Reader, kind: ResourceType, section: &Section) -> Option<Delete> {
     match kind {
-        ResourceType::User => Some(Delete::Deactivate { column: None }),
+        ResourceType::User => Some(Delete::Deactivate),
         ResourceType::Group => reader.missing(
             section,
             "delete",
             "delete = { mode = \"delete\", cascade = [\"team_members\"] } or \
-             delete = { mode = \"deactivate\", column = \"is_archived\", value = 1 }",
+             delete = { mode = \"mark\", column = \"is_archived\", value = 1 }",
         ),
     }
 }
@@ -134,26 +265,25 @@ fn delete(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Delete>
         ("deactivate", ResourceType::User) => {
             for key in ["column", "value"] {
                 if let Some(item) = section.take(key) {
-                    reader.problem(item.path, item.line, "is for groups; users are switched off through the column that `active` is mapped to");
+                    reader.problem(item.path, item.line, "is for `mode = \"mark\"`; `deactivate` switches users off through what `active` is mapped to");
                 }
             }
             reader.finish(&section, &["mode"]);
-            Some(Delete::Deactivate { column: None })
+            Some(Delete::Deactivate)
         }
-        ("deactivate", ResourceType::Group) => {
-            let column = reader.required_text(&mut section, "column", "column = \"is_archived\"");
-            let value = match section.take("value") {
-                Some(item) => reader.scalar(&item, Words::Now),
-                None => reader.missing(&section, "value", "value = 1"),
-            };
-            reader.finish(&section, &["mode", "column", "value"]);
-            Some(Delete::Deactivate { column: Some((column?, value?)) })
+        // A team has no `active`: it is marked as gone.
+        ("mark", _) | ("deactivate", ResourceType::Group) => {
+            let mark = shapes::mark(reader, &mut section, &[(Timed::Since, "since")]);
+            let mut known = vec!["mode"];
+            known.extend(shapes::MARK_KEYS);
+            reader.finish(&section, &known);
+            mark.map(Delete::Mark)
         }
         _ => {
             reader.problem(
                 mode.path,
                 mode.line,
-                format!("must be \"deactivate\" or \"delete\", not \"{word}\""),
+                format!("must be \"delete\", \"mark\" or (users) \"deactivate\", not \"{word}\""),
             );
             None
         }
@@ -168,27 +298,26 @@ fn members(reader: &mut Reader, document: &mut Section) -> Option<MemberTable> {
     let table = reader.required_table_name(&mut section, "table = \"team_members\"");
     let group = reader.required_text(&mut section, "group", "group = \"team_id\"");
     let user = reader.required_text(&mut section, "user", "user = \"user_id\"");
-    let insert = constants(reader, section.take("insert"), Words::Now);
-    let touch = touch(reader, section.take("touch"));
+    let rows = shapes::rows(reader, section.take("where"));
+    let insert = shapes::insert(reader, section.take("insert"));
+    let touch = shapes::touch(reader, section.take("touch"));
+    let remove = match section.take("remove") {
+        Some(item) => Some(remove(reader, item)?),
+        None => None,
+    };
+    let calls = shapes::calls(reader, Caller::Members, section.take("call"));
     reader.finish(&section, MEMBER_KEYS);
-    let members = MemberTable { table: table?, group: group?, user: user?, insert, touch };
+    let (table, group, user) = (table?, group?, user?);
+    let members = MemberTable { table, group, user, rows, insert, touch, remove, calls };
     validate::member_columns(reader, &members, section.line);
     Some(members)
 }
 
-fn touch(reader: &mut Reader, item: Option<Item>) -> Touch {
-    let Some(mut section) = item.and_then(|item| reader.table(item)) else {
-        return Touch::default();
-    };
-    let mut columns = |key: &str| {
-        let item = section.take(key);
-        item.map(|item| reader.texts(&item)).unwrap_or_default()
-    };
-    let touch = Touch {
-        created: columns("created"),
-        modified: columns("modified"),
-        actor: columns("actor"),
-    };
-    reader.finish(&section, &["created", "modified", "actor"]);
-    touch
+/// `remove`: an edge is marked instead of deleted.
+fn remove(reader: &mut Reader, item: Item) -> Option<super::model::Mark> {
+    let mut section = reader.table(item)?;
+    let timed = [(Timed::Since, "since"), (Timed::Expires, "expires")];
+    let mark = shapes::mark(reader, &mut section, &timed);
+    reader.finish(&section, &shapes::MARK_KEYS);
+    mark
 }

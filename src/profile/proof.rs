@@ -10,7 +10,7 @@ mod fits;
 mod keys;
 mod names;
 
-use super::model::{Profile, RevokeAction, TableName};
+use super::model::{Profile, RevokeAction, TableName, Teams};
 use super::near_miss;
 use super::read::toml_key;
 use crate::profile::catalogue::{Catalogue, Column, Table};
@@ -56,8 +56,10 @@ pub fn prove(
 ) -> Vec<Finding> {
     let mut prover = Prover { profile, catalogue, fold: &fold_expression, findings: Vec::new() };
     prover.resource("users", &profile.users);
-    prover.resource("groups", &profile.groups);
-    prover.members();
+    if let Some(teams) = &profile.teams {
+        prover.resource("groups", &teams.groups);
+        prover.members(teams);
+    }
     prover.revoke();
     prover.ownership();
     prover.anonymise();
@@ -145,31 +147,32 @@ impl<'a> Prover<'a> {
         None
     }
 
-    fn members(&mut self) {
-        let members = &self.profile.members;
+    fn members(&mut self, teams: &'a Teams) {
+        let members = &teams.members;
         let before = self.findings.len();
         let Some(table) = self.table("members.table", &members.table) else {
             return;
         };
         let group = self.column("members.group", table, &members.group);
         let user = self.column("members.user", table, &members.user);
-        self.constants("members.insert", table, &members.insert);
+        self.counting("members.where", table, &members.rows);
+        self.inserted("members.insert", table, &members.insert);
         self.touch("members.touch", table, &members.touch);
-        let filled = Filled::new(&members.insert, &members.touch)
+        if let Some(mark) = &members.remove {
+            self.mark("members.remove", table, mark);
+        }
+        let filled = Filled::new(&members.insert, &members.rows)
+            .and(members.touch.columns())
             .and([members.group.as_str(), members.user.as_str()]);
         self.unfilled("members", table, &filled);
         self.all_there("members.table", table, before);
         let (Some(group), Some(user)) = (group, user) else {
             return;
         };
-        self.same_kind(
-            "members.group",
-            group,
-            &self.profile.groups.table,
-            &self.profile.groups.key,
-        );
-        self.same_kind("members.user", user, &self.profile.users.table, &self.profile.users.key);
-        self.edge_keys(table, &members.group, &members.user);
+        self.same_kind("members.group", group, &teams.groups.table, &teams.groups.key.column);
+        let users = &self.profile.users;
+        self.same_kind("members.user", user, &users.table, &users.key.column);
+        self.edge_keys(table, members);
     }
 
     fn revoke(&mut self) {
@@ -179,12 +182,13 @@ impl<'a> Prover<'a> {
                 continue;
             };
             let before = self.findings.len();
+            self.counting(&format!("{key}.where"), table, &revoke.rows);
             if let Some(user) = self.column(&format!("{key}.user"), table, &revoke.user) {
                 self.same_kind(
                     &format!("{key}.user"),
                     user,
                     &self.profile.users.table,
-                    &self.profile.users.key,
+                    &self.profile.users.key.column,
                 );
             }
             if let RevokeAction::Set { set, where_null } = &revoke.action {
@@ -213,12 +217,13 @@ impl<'a> Prover<'a> {
                 continue;
             };
             let before = self.findings.len();
+            self.counting(&format!("{key}.where"), table, &owned.rows);
             if let Some(owner) = self.column(&format!("{key}.owner"), table, &owned.owner) {
                 self.same_kind(
                     &format!("{key}.owner"),
                     owner,
                     &self.profile.users.table,
-                    &self.profile.users.key,
+                    &self.profile.users.key.column,
                 );
             }
             if let Some(title) = &owned.title {
@@ -248,13 +253,14 @@ impl<'a> Prover<'a> {
 
     fn protect(&mut self) {
         let users = &self.profile.users;
-        let key = self.catalogue.table(&users.table).and_then(|table| table.column(&users.key));
+        let key =
+            self.catalogue.table(&users.table).and_then(|table| table.column(&users.key.column));
         if key.is_some_and(|column| column.kind == super::catalogue::Kind::Int) {
             for text in &self.profile.protect.keys {
                 if text.parse::<i64>().is_err() {
                     self.warning(
                         "protect.keys",
-                        format!("`{text}` is no value of the integer key `{}`", users.key),
+                        format!("`{text}` is no value of the integer key `{}`", users.key.column),
                         "the entry protects nobody",
                         "write the account's key, or its userName under `userNames`",
                     );

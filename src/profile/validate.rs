@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Delete, Encoding, MemberTable, Profile, ResourceTable, RevokeAction, Touch};
+use super::model::{
+    Companion, Delete, Encoding, Insert, KeySource, Made, MemberTable, Profile, ResourceTable,
+    RevokeAction, Touch,
+};
 use super::read::{Reader, toml_key};
 use crate::scim::{AttributePath, ResourceType};
 
@@ -30,14 +33,14 @@ pub(super) fn required_attributes(
                 "doesn't map `{attribute}`, by which Entra finds a resource; for example {example}"
             ),
         ),
-        Some(Encoding::Plain) => {}
+        Some(Encoding::Plain | Encoding::Formed(_) | Encoding::Utf8) => {}
         Some(_) => reader.problem(
             key.clone(),
             line,
             format!("`{attribute}` must lie in its column as it is, without `values` or `lookup`"),
         ),
     }
-    let deactivates = matches!(table.delete, Delete::Deactivate { .. });
+    let deactivates = table.delete == Delete::Deactivate;
     if kind == ResourceType::User && deactivates && mapped(kind, table, "active").is_none() {
         reader.problem(key, line, format!(
             "doesn't map `active`, which `{name}.delete` with mode \"deactivate\" needs; for example \
@@ -58,25 +61,104 @@ pub(super) fn resource_columns(
     name: &str,
     line: usize,
 ) {
-    let mut uses = BTreeMap::from([(table.key.clone(), format!("{name}.key"))]);
+    let mut uses = BTreeMap::from([(table.key.column.clone(), format!("{name}.key"))]);
+    let is_key = |path: &AttributePath| {
+        let named = path.is("userName") || path.is("displayName");
+        named && matches!(table.key.source, KeySource::Name(_))
+    };
     for (path, mapping) in &table.attributes {
         let key = format!("{name}.attributes.{}", toml_key(&path.to_string()));
-        claim(reader, &mut uses, &mapping.column, key, line);
+        if is_key(path) {
+            if mapping.column != table.key.column || mapping.within.is_some() {
+                let message =
+                    format!("must be the key's column `{}`, as `key` says", table.key.column);
+                reader.problem(key, line, message);
+            }
+        } else if mapping.within.is_none() && !matches!(mapping.encoding, Encoding::Row(_)) {
+            claim(reader, &mut uses, &mapping.column, key, line);
+        }
+    }
+    for (section, columns) in [
+        ("where", table.rows.keys().collect::<Vec<_>>()),
+        ("derive", table.derive.keys().collect()),
+        ("insert", table.insert.made.keys().collect()),
+    ] {
+        for column in columns {
+            let key = format!("{name}.{section}.{}", toml_key(column));
+            claim(reader, &mut uses, column, key, line);
+        }
     }
     stamps(reader, &mut uses, &table.touch, name, line);
-    // `insert` beside a mapped attribute is meant: it is what an absent attribute writes.
-    for column in table.insert.keys() {
+    // A constant beside a mapped attribute is meant: it is what an absent attribute writes.
+    for column in table.insert.constants.keys() {
         let clash = uses.get(column).filter(|key| !key.contains(".attributes."));
         if let Some(other) = clash {
             let key = format!("{name}.insert.{}", toml_key(column));
             reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
         }
     }
-    if let Delete::Deactivate { column: Some((column, _)) } = &table.delete
-        && let Some(other) = uses.get(column)
+    if let Delete::Mark(mark) = &table.delete
+        && let Some(other) = uses.get(&mark.column)
     {
-        let key = format!("{name}.delete.column");
+        let (key, column) = (format!("{name}.delete.column"), &mark.column);
         reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
+    }
+    if table.parent().is_some() && table.key.source != KeySource::Database {
+        reader.problem(
+            format!("{name}.key"),
+            line,
+            format!(
+                "the row takes the key of its parent: say under `{name}.parent.key` who makes it"
+            ),
+        );
+    }
+    for companion in &table.companions {
+        companion_columns(reader, table, companion, name, line);
+    }
+}
+
+/// The same for a companion's table.
+fn companion_columns(
+    reader: &mut Reader,
+    table: &ResourceTable,
+    companion: &Companion,
+    name: &str,
+    line: usize,
+) {
+    let section = if companion.parent.is_some() {
+        format!("{name}.parent")
+    } else {
+        format!("{name}.beside.{}", toml_key(&companion.name))
+    };
+    let user = if companion.parent.is_some() { "key" } else { "user" };
+    let mut uses = BTreeMap::from([(companion.user.clone(), format!("{section}.{user}"))]);
+    for (path, mapping) in &table.attributes {
+        if mapping.within.as_ref() == Some(&companion.name) {
+            let key = format!("{name}.attributes.{}", toml_key(&path.to_string()));
+            claim(reader, &mut uses, &mapping.column, key, line);
+        }
+    }
+    for column in companion.rows.keys() {
+        let key = format!("{section}.where.{}", toml_key(column));
+        claim(reader, &mut uses, column, key, line);
+    }
+    inserted(reader, &mut uses, &companion.insert, &section, line);
+}
+
+/// Columns of an `insert`, none of which may be set by something else.
+fn inserted(
+    reader: &mut Reader,
+    uses: &mut BTreeMap<String, String>,
+    insert: &Insert,
+    section: &str,
+    line: usize,
+) {
+    for column in insert.columns() {
+        let clash = uses.get(column).filter(|key| !key.contains(".attributes."));
+        if let Some(other) = clash {
+            let key = format!("{section}.insert.{}", toml_key(column));
+            reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
+        }
     }
 }
 
@@ -84,10 +166,26 @@ pub(super) fn resource_columns(
 pub(super) fn member_columns(reader: &mut Reader, members: &MemberTable, line: usize) {
     let mut uses = BTreeMap::from([(members.group.clone(), "members.group".to_owned())]);
     claim(reader, &mut uses, &members.user, "members.user".to_owned(), line);
-    stamps(reader, &mut uses, &members.touch, "members", line);
-    for column in members.insert.keys() {
-        let key = format!("members.insert.{}", toml_key(column));
+    for column in members.rows.keys() {
+        let key = format!("members.where.{}", toml_key(column));
         claim(reader, &mut uses, column, key, line);
+    }
+    stamps(reader, &mut uses, &members.touch, "members", line);
+    inserted(reader, &mut uses, &members.insert, "members", line);
+    if let Some((column, _)) = members.insert.made.iter().find(|(_, made)| **made == Made::Key) {
+        let key = format!("members.insert.{}", toml_key(column));
+        reader.problem(
+            key,
+            line,
+            "a membership has no key of its own: take \"uuid\" or \"random:26\"",
+        );
+    }
+    if let Some(mark) = &members.remove
+        && let Some(other) = uses.get(&mark.column)
+    {
+        let column = &mark.column;
+        let message = format!("column `{column}` is set by `{other}` already");
+        reader.problem("members.remove.column", line, message);
     }
 }
 
@@ -98,8 +196,13 @@ fn stamps(
     name: &str,
     line: usize,
 ) {
+    for (stamp, columns) in [("created", &touch.created), ("modified", &touch.modified)] {
+        for it in columns {
+            claim(reader, uses, &it.column, format!("{name}.touch.{stamp}"), line);
+        }
+    }
     for (stamp, columns) in
-        [("created", &touch.created), ("modified", &touch.modified), ("actor", &touch.actor)]
+        [("actor", &touch.actor), ("version", &touch.version), ("stamp", &touch.stamp)]
     {
         for column in columns {
             claim(reader, uses, column, format!("{name}.touch.{stamp}"), line);
@@ -126,28 +229,33 @@ fn claim(
 
 /// What must hold between sections.
 pub(super) fn sections(reader: &mut Reader, profile: &Profile) {
-    if profile.users.table == profile.groups.table {
-        reader.problem(
-            "groups.table",
-            1,
-            format!(
-                "`{}` holds the users already; groups need a table of their own",
-                profile.groups.table
-            ),
-        );
-    }
-    for (name, table) in [("users", &profile.users), ("groups", &profile.groups)] {
-        if profile.members.table == table.table {
+    if let Some(teams) = &profile.teams {
+        let (users, groups, members) = (&profile.users, &teams.groups, &teams.members);
+        // One table may hold both where `where` tells them apart.
+        if users.table == groups.table && (users.rows == groups.rows || users.rows.is_empty()) {
             reader.problem(
-                "members.table",
+                "groups.table",
                 1,
-                format!("`{}` is `{name}.table` already", table.table),
+                format!(
+                    "`{}` holds the users already; groups need a table of their own, or a `where` in \
+                     both sections that tells them apart",
+                    groups.table
+                ),
             );
         }
+        for (name, table) in [("users", users), ("groups", groups)] {
+            if members.table == table.table {
+                reader.problem(
+                    "members.table",
+                    1,
+                    format!("`{}` is `{name}.table` already", table.table),
+                );
+            }
+        }
     }
-    if profile.anonymise.contains_key(&profile.users.key) {
+    if profile.anonymise.contains_key(&profile.users.key.column) {
         reader.problem(
-            format!("anonymise.set.{}", toml_key(&profile.users.key)),
+            format!("anonymise.set.{}", toml_key(&profile.users.key.column)),
             1,
             "is the users' key; an anonymised row keeps its key and foreign keys",
         );

@@ -11,7 +11,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::drift::{Finding, Kind};
-use crate::mapper::{self, Deletion, Field, Layout, LinkState, Reading, Record, baseline_hash};
+use crate::mapper::{
+    self, Cell, Deletion, Field, Layout, LinkState, Reading, Record, baseline_hash,
+};
+use crate::profile::model::Piece;
 use crate::scim::{AttributePath, ResourceType};
 use crate::store::snapshot::Observed;
 
@@ -77,7 +80,8 @@ impl<'a> Lens<'a> {
                 let readings = mapper::readings(self.layout, self.kind, &observed.record);
                 let unreadable =
                     readings.iter().any(|(_, it)| matches!(it, Reading::Unreadable(_)));
-                if !unreadable && self.fits(observed, &readings) {
+                let derived = mapper::underived(self.layout, self.kind, &observed.record);
+                if !unreadable && derived.is_empty() && self.fits(observed, &readings) {
                     Look::Equal
                 } else {
                     Look::Suspect
@@ -202,6 +206,22 @@ pub fn examine(
             findings.push(subject.differs(&field.name, value, reading), tolerate);
         }
     }
+    let known = &findings.list.get(before..).unwrap_or_default();
+    let told = |path: &AttributePath| {
+        let name = path.to_string();
+        known.iter().any(|it| it.attribute.as_ref() == Some(&name))
+    };
+    let follows: Vec<Finding> = mapper::underived(layout, kind, record)
+        .into_iter()
+        .filter(|(derived, ..)| {
+            // What follows from a value that drifted is part of that finding.
+            let sources = derived.template.iter();
+            state == Some(LinkState::Managed)
+                && !sources.into_iter().any(|it| matches!(it, Piece::Attribute(path) if told(path)))
+        })
+        .map(|(derived, wanted, held)| subject.underived(&derived.column.name, &wanted, &held))
+        .collect();
+    findings.list.extend(follows);
     state == Some(LinkState::Managed) && findings.list.len() == before
 }
 
@@ -316,6 +336,16 @@ impl<'l> Subject<'l> {
             text.into(),
             format!("the profile has no meaning for the value; correct it in kpifire, or add it to the profile's `{attribute}`"),
         )
+    }
+
+    fn underived(&self, column: &str, wanted: &Cell, held: &Cell) -> Finding {
+        let kind = match self.kind {
+            ResourceType::User => Kind::Attribute,
+            ResourceType::Group => Kind::TeamAttribute,
+        };
+        let value = |cell: &Cell| cell.to_text().map_or(Value::Null, Value::from);
+        let why = "the column no longer holds what follows from the attributes (`derive`)";
+        self.finding(kind, Some(column), value(wanted), value(held), why.to_owned())
     }
 
     fn differs(&self, attribute: &str, asserted: &Value, reading: &Reading) -> Finding {

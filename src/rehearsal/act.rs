@@ -10,13 +10,13 @@ use crate::clock::stamp;
 use crate::drift::finding::member_field;
 use crate::drift::plan::{Stage, Step};
 use crate::drift::{Finding, Kind};
-use crate::mapper;
+use crate::mapper::{self, Assignment};
 use crate::reconcile::cleanup::{self, undo};
 use crate::reconcile::mend::{By, Hand, Mended, restore};
 use crate::scim::{FilterLimits, ListQuery, ResourceType};
 use crate::service::{Caller, Error, Scope};
 use crate::store::resources::{self, Lock};
-use crate::store::{Tx, memberships};
+use crate::store::{Tx, changes, memberships};
 
 /// One thing done.
 pub(super) enum Act {
@@ -106,7 +106,7 @@ pub(super) async fn perform(tx: &mut Tx, install: &Install, act: &Act) -> Result
         }
         Act::NativeLeave(user) => {
             if let Some(key) = layout.key(ResourceType::User, user) {
-                memberships::strip_user(tx, layout, &key).await?;
+                memberships::strip_user(tx, layout, &key, stamp(*now)).await?;
             }
             done(Value::Null)
         }
@@ -187,9 +187,11 @@ async fn native(
     let old = mapper::attributes(layout, kind, &record);
     let mut new = old.clone();
     field.path.set(&mut new, Some(value.clone()));
-    let assignments = mapper::for_update(layout, kind, &old, &new, now)?;
-    if let Ok(columns) = resources::resolve_lookups(tx, assignments, now).await? {
-        resources::update(tx, layout, kind, &key, &columns).await?;
+    let mut assignments = mapper::for_update(layout, kind, &record.key_text(), (&old, &new), now)?;
+    // The application knows nothing of what follows from it by the profile.
+    assignments.retain(|it| matches!(it, Assignment::Attribute(..)));
+    if let Ok(changes) = changes::resolve(tx, assignments, now).await? {
+        changes::update(tx, layout, kind, &key, &changes, now).await?;
     }
     Ok(())
 }

@@ -251,6 +251,9 @@ impl Life<'_> {
 
     /// Two teams, and who is in them.
     async fn teams(&mut self, users: &[Made]) -> Vec<Made> {
+        if !self.install.service.layout().offers(Group) {
+            return Vec::new();
+        }
         let layout = self.install.service.layout();
         let observed = self.observed(Group).await;
         let maker = Maker { layout, observed: &observed, salt: &self.install.salt, kind: Group };

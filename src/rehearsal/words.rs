@@ -1,7 +1,7 @@
 //! What a refusal is told by: the database's own words, and what to do about it.
 
 use crate::profile::catalogue::{Catalogue, Index};
-use crate::profile::model::{Profile, Scalar};
+use crate::profile::model::{Profile, Scalar, Teams};
 use crate::profile::proof::short_name;
 use crate::service::Error;
 use crate::store::{self, ErrorKind, Subject};
@@ -108,21 +108,24 @@ fn unique(said: &str, profile: &Profile, catalogue: &Catalogue) -> String {
             .to_owned();
     };
     let shown = short_name(catalogue, &table.name);
-    let constants = [
-        ("users.insert", &profile.users.table, &profile.users.insert),
-        ("groups.insert", &profile.groups.table, &profile.groups.insert),
-        ("members.insert", &profile.members.table, &profile.members.insert),
-    ];
+    let mut constants = vec![("users.insert", &profile.users.table, &profile.users.insert)];
+    if let Some(Teams { groups, members }) = &profile.teams {
+        constants.push(("groups.insert", &groups.table, &groups.insert));
+        constants.push(("members.insert", &members.table, &members.insert));
+    }
     for (section, of, insert) in constants {
         let here = catalogue.table(of).is_some_and(|it| it.name == table.name);
         let constant = index.columns.iter().find(|column| {
-            insert.get(*column).is_some_and(|value| !matches!(value, Scalar::Null | Scalar::Now))
+            insert
+                .constants
+                .get(*column)
+                .is_some_and(|value| !matches!(value, Scalar::Null | Scalar::Now))
         });
         if let Some(column) = constant.filter(|_| here) {
             return format!(
                 "[{section}] `{column}` writes the same into each row, and ({}) of {shown} is \
                  unique: leave it out where the column may be NULL or has a default, or let it be \
-                 made anew for each row",
+                 made anew for each row: {{ new = \"uuid\" }}, {{ new = \"random:20\" }}",
                 index.columns.join(", ")
             );
         }

@@ -19,8 +19,8 @@ const PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProv
 pub struct Advertised {
     /// Users' attributes.
     pub users: AdvertisedType,
-    /// Groups' attributes.
-    pub groups: AdvertisedType,
+    /// Groups' attributes; none where the install has no teams.
+    pub groups: Option<AdvertisedType>,
     /// The most resources one response holds.
     pub max_results: u64,
 }
@@ -37,12 +37,17 @@ pub struct AdvertisedType {
 }
 
 impl Advertised {
-    /// The resource type's part.
-    pub fn of(&self, kind: ResourceType) -> &AdvertisedType {
+    /// The resource type's part; none where the install doesn't have it.
+    pub fn of(&self, kind: ResourceType) -> Option<&AdvertisedType> {
         match kind {
-            ResourceType::User => &self.users,
-            ResourceType::Group => &self.groups,
+            ResourceType::User => Some(&self.users),
+            ResourceType::Group => self.groups.as_ref(),
         }
+    }
+
+    /// The resource types that the install has.
+    pub fn offered(&self) -> impl Iterator<Item = ResourceType> {
+        ResourceType::ALL.into_iter().filter(|kind| self.of(*kind).is_some())
     }
 }
 
@@ -108,13 +113,13 @@ pub fn service_provider_config(advertised: &Advertised, schemes: &[Scheme], base
 }
 
 /// `GET /ResourceTypes` (RFC 7643 §6), each of its resources.
-pub fn resource_types(base: &str) -> Vec<Value> {
-    ResourceType::ALL.into_iter().map(|kind| type_value(kind, base)).collect()
+pub fn resource_types(advertised: &Advertised, base: &str) -> Vec<Value> {
+    advertised.offered().map(|kind| type_value(kind, base)).collect()
 }
 
 /// `GET /ResourceTypes/{id}`; `None` for an unknown id.
-pub fn resource_type(id: &str, base: &str) -> Option<Value> {
-    let kind = ResourceType::ALL.into_iter().find(|kind| kind.as_str() == id)?;
+pub fn resource_type(id: &str, advertised: &Advertised, base: &str) -> Option<Value> {
+    let kind = advertised.offered().find(|kind| kind.as_str() == id)?;
     Some(type_value(kind, base))
 }
 
@@ -144,11 +149,8 @@ pub fn schemas(advertised: &Advertised, base: &str) -> Vec<Value> {
         std::iter::once((kind, schema::core(kind)))
             .chain(schema::extensions(kind).iter().map(move |extension| (kind, *extension)))
     };
-    ResourceType::ALL
-        .into_iter()
-        .flat_map(all)
-        .map(|(kind, schema)| schema_value(kind, schema, advertised, base))
-        .collect()
+    let described = |(kind, schema)| Some(schema_value(kind, schema, advertised.of(kind)?, base));
+    advertised.offered().flat_map(all).filter_map(described).collect()
 }
 
 /// `GET /Schemas/{urn}`; `None` for an unknown URN. Its case doesn't matter.
@@ -158,7 +160,12 @@ pub fn schema(urn: &str, advertised: &Advertised, base: &str) -> Option<Value> {
     })
 }
 
-fn schema_value(kind: ResourceType, schema: &Schema, advertised: &Advertised, base: &str) -> Value {
+fn schema_value(
+    kind: ResourceType,
+    schema: &Schema,
+    advertised: &AdvertisedType,
+    base: &str,
+) -> Value {
     let urn = (schema.id != kind.schema()).then_some(schema.id);
     let attributes: Vec<Value> = schema
         .attributes
@@ -166,7 +173,7 @@ fn schema_value(kind: ResourceType, schema: &Schema, advertised: &Advertised, ba
         .filter(|attribute| attribute.returned != Returned::Never)
         .map(|attribute| {
             let of = Found { urn, attribute, sub: None };
-            attribute_value(of, advertised.of(kind))
+            attribute_value(of, advertised)
         })
         .collect();
     json!({

@@ -114,7 +114,7 @@ pub(super) async fn search_all(
     let (mut bodies, mut all) = (Vec::new(), 0);
     let mut refused = None;
     let mut window = None;
-    for kind in ResourceType::ALL {
+    for kind in service.advertised().offered() {
         let compiled = ListQuery::from_search(kind, body, limits)
             .map_err(Error::from)
             .and_then(|query| compile(service, caller, kind, query));
@@ -298,6 +298,7 @@ async fn adopt_in(
         modified: now,
         disabled_at: None,
         deleted_at: None,
+        replaced: None,
     };
     links::put(tx, kind, &key, &link).await?;
     let mut after = mapper::attributes(layout, kind, &record);

@@ -10,13 +10,14 @@ use super::dialect::{for_update, json_length, text_list, whole};
 use super::error::{Error, ErrorKind};
 use super::journal::{Before, Rows};
 use super::links::Joined;
-use super::relation::{self, equals, holds, readable, text_key, value};
+use super::memberships;
+use super::relation::{self, equals, holds, readable, text_key};
 use super::resources::{columns, from, record};
 use super::schema::{scim_cleanup_journal as journal, scim_holds, scim_links};
 use super::sidecar::{Expression, Fields, Selection, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Column, Layout, Record, Reference, Relation};
+use crate::mapper::{Cell, Column, Layout, MemberRelation, Record, Reference, Relation};
 use crate::scim::ResourceType;
 
 /// Ids named by one statement at most.
@@ -34,7 +35,6 @@ pub async fn users(
         let select = Sql::new("SELECT ").append(columns(layout, ResourceType::User)).raw(", ");
         let select = Joined::Short.list(select);
         let sql = from(select, layout, ResourceType::User)
-            .raw(" WHERE ")
             .column("r", key)
             .raw(" IN (SELECT ")
             .append(text_key(tx.database(), key, Sql::new("i.item")))
@@ -156,12 +156,15 @@ pub async fn removed_since(
     since: NaiveDateTime,
 ) -> Result<(u64, u64), Error> {
     let database = tx.database();
-    let rows = json_length(
-        database,
-        journal::before_values.name,
-        "removed",
-        &layout.members.relation.table.to_string(),
-    );
+    let column = journal::before_values.name;
+    let rows = match &layout.members {
+        Some(members) => {
+            // Marked memberships are changed rows.
+            let how = if members.remove.is_some() { "changed" } else { "removed" };
+            json_length(database, column, how, &members.relation.table.to_string())
+        }
+        None => Sql::new("0"),
+    };
     let sum = |inner: Sql| {
         let sum = Sql::new("SUM(").append(inner).raw(")");
         Expression::<Option<u64>>::new(whole(database, sum))
@@ -182,17 +185,39 @@ pub async fn rows_of(
     key: &Cell,
     wanted: &[Arc<Column>],
 ) -> Result<Rows, Error> {
-    let wanted = if wanted.is_empty() { &relation.columns[..] } else { wanted };
+    rows_where(tx, relation, equals(column, key), wanted).await
+}
+
+async fn rows_where(
+    tx: &mut Tx,
+    relation: &Relation,
+    condition: Sql,
+    wanted: &[Arc<Column>],
+) -> Result<Rows, Error> {
+    // What the database computes can't be put back.
+    let all: Vec<Arc<Column>> =
+        relation.columns.iter().filter(|it| !it.computed).cloned().collect();
+    let wanted = if wanted.is_empty() { &all[..] } else { wanted };
     let database = tx.database();
     let sql = Sql::new("SELECT ")
         .list(", ", wanted.iter().map(|it| readable(database, it)))
-        .raw(" FROM ")
-        .relation(relation, "x")
-        .raw(" WHERE ")
-        .append(equals(column, key));
+        .append(relation::from_alone(relation))
+        .append(condition);
     let rows = tx.query(sql).await?;
     let names = || wanted.iter().map(|it| it.name.clone());
     Ok(rows.into_iter().map(|row| names().zip(row.0).collect()).collect())
+}
+
+/// The memberships of a user: these columns, all of them when none are named. One statement.
+pub async fn edges_of(
+    tx: &mut Tx,
+    layout: &Layout,
+    members: &MemberRelation,
+    user: &Cell,
+    wanted: &[Arc<Column>],
+) -> Result<Rows, Error> {
+    let there = memberships::writable(layout, members).append(equals(&members.user, user));
+    rows_where(tx, &members.relation, there, wanted).await
 }
 
 /// Whether a foreign key points at this user's row. One statement.
@@ -244,12 +269,9 @@ pub async fn put_back(
     relation: &Relation,
     row: &BTreeMap<String, Cell>,
 ) -> Result<(), Error> {
-    let row = resolved(relation, row)?;
-    let sql = relation::insert(relation, row.iter().map(|(it, _)| *it))
-        .raw(" VALUES (")
-        .list(", ", row.iter().map(|(it, cell)| value(it, (*cell).clone())))
-        .raw(")");
-    tx.execute(sql).await.map(|_| ())
+    let row: Vec<(&Column, Cell)> =
+        resolved(relation, row)?.into_iter().map(|(it, cell)| (it, cell.clone())).collect();
+    tx.execute(relation::insert_values(relation, &row)).await.map(|_| ())
 }
 
 /// The journal names columns, which the table may have lost since.

@@ -9,7 +9,7 @@ use super::audit::{self, AuditRow};
 use super::dialect;
 use super::error::Error;
 use super::findings::{self, Stored};
-use super::relation::of;
+use super::relation::{self, of};
 use super::schema::{scim_audit, scim_findings, scim_links};
 use super::sidecar::{Expression, Selection, count, count_of, fields, row};
 use super::sql::Sql;
@@ -206,12 +206,10 @@ pub async fn users_from(
     limit: i64,
 ) -> Result<Vec<Record>, Error> {
     let users = &layout.users;
-    let plain = users.name().filter(|field| field.encoding == Encoding::Plain);
+    let plain = users.name().filter(|field| field.encoding == Encoding::Plain && field.is_own());
     let Some(field) = plain else { return Ok(Vec::new()) };
     let key = dialect::key_text(tx.database(), of("r", &users.key));
-    let from = Sql::new(" FROM ")
-        .relation(&users.relation, "r")
-        .raw(" WHERE ")
+    let from = relation::from(&users.relation, "r", Sql::default())
         .column("r", &field.column)
         .raw(" >= ")
         .bind(name)

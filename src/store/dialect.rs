@@ -189,6 +189,14 @@ pub(super) fn for_update(database: Database, alias: &str) -> Sql {
     }
 }
 
+/// As [`for_update`], of a SELECT from one table without an alias.
+pub(super) fn for_update_alone(database: Database) -> Sql {
+    match database {
+        Database::Sqlite => Sql::default(),
+        Database::Postgres | Database::Mysql => Sql::new(" FOR UPDATE"),
+    }
+}
+
 /// Appended to a SELECT whose rows shall not go away until the transaction ends.
 pub(super) fn for_share(database: Database, alias: &str) -> Sql {
     match database {

@@ -5,6 +5,7 @@ use chrono::NaiveDateTime;
 
 use super::dialect::timestamp;
 use super::error::Error;
+use super::memberships::is_member;
 use super::relation::{rows_of, text_key};
 use super::schema::scim_links;
 use super::sidecar::count_of;
@@ -109,12 +110,6 @@ pub(super) fn until(database: Database, state: &str, time: NaiveDateTime) -> Sql
         .raw(state)
         .raw(" AND l.disabled_at <= ")
         .append(timestamp(database, time))
-}
-
-/// Whether kpifire has the user of the link `l` in any team.
-pub(super) fn is_member(layout: &Layout) -> Sql {
-    let members = &layout.members;
-    exists(layout, &members.relation, &members.user)
 }
 
 /// Whether the relation has a row of the user of the link `l`.

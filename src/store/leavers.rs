@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 
 use super::dialect::timestamp;
 use super::error::Error;
-use super::grace::{MANAGED, deletable, is_member, until};
-use super::relation::{of, rows_of, text_key};
+use super::grace::{MANAGED, deletable, until};
+use super::memberships;
+use super::relation::{self, is_there, of, rows_of, text_key};
 use super::resources::{mapped, unlinked};
 use super::row::Row;
 use super::schema::{scim_holds, scim_links};
@@ -61,7 +62,8 @@ pub async fn leavers(
     let database = tx.database();
     let all = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
     // Those to be stripped alone own whatever they own.
-    let strip = until(database, MANAGED, wanted.strip).raw(" AND ").append(is_member(layout));
+    let strip =
+        until(database, MANAGED, wanted.strip).raw(" AND ").append(memberships::is_member(layout));
     let strip = match wanted.anonymise.or(wanted.delete) {
         Some(later) => strip.raw(" AND l.disabled_at > ").append(timestamp(database, later)),
         None => strip,
@@ -116,9 +118,13 @@ fn details(
     owned: &[OwnedRelation],
     pointing: &[Reference],
 ) -> Sql {
-    let (users, members) = (&layout.users, &layout.members);
+    let users = &layout.users;
     let key = || of("r", &users.key);
-    let memberships = rows_of("COUNT(*)", &members.relation, &members.user, key());
+    let memberships = memberships::count_of(layout, key());
+    let there = match users.mark() {
+        Some(mark) => is_there(mark, Some("r")).raw(" AND "),
+        None => Sql::default(),
+    };
     let owned = owned.iter().map(|it| rows_of("COUNT(*)", &it.relation, &it.owner, key()));
     let pointing = pointing.iter().map(|it| {
         let rows = rows_of("1", &it.relation, &it.column, key());
@@ -132,9 +138,9 @@ fn details(
     select
         .raw(", ")
         .list(", ", std::iter::once(memberships).chain(owned).chain(pointing))
-        .raw(" FROM scim_links l JOIN ")
-        .relation(&users.relation, "r")
-        .raw(" ON ")
+        .raw(" FROM scim_links l")
+        .append(relation::join(&users.relation, "r"))
+        .append(there)
         .append(key())
         .raw(" = ")
         .append(of_link)

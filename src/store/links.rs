@@ -10,7 +10,7 @@ use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
 /// The columns that a write of a link sets, but for its key.
-const WRITTEN: [&str; 10] = [
+const WRITTEN: [&str; 11] = [
     link::external_id.name,
     link::state.name,
     link::baseline.name,
@@ -21,6 +21,7 @@ const WRITTEN: [&str; 10] = [
     link::modified.name,
     link::disabled_at.name,
     link::deleted_at.name,
+    link::replaced.name,
 ];
 
 /// Writes a link over whatever the key's link was. One statement.
@@ -41,6 +42,7 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, it: &Link) -> Resul
             link::modified.to(it.modified),
             link::disabled_at.to(it.disabled_at),
             link::deleted_at.to(it.deleted_at),
+            link::replaced.set(&it.replaced),
         ])
         .raw(&or_update(tx.database()));
     tx.later(sql).await
@@ -82,7 +84,7 @@ pub(super) enum Joined {
 }
 
 /// How many columns that is.
-const JOINED: usize = 9;
+const JOINED: usize = 10;
 
 impl Selection for Joined {
     type Row = Option<Link>;
@@ -100,6 +102,7 @@ impl Selection for Joined {
             link::modified.name,
             link::disabled_at.name,
             link::deleted_at.name,
+            link::replaced.name,
         ];
         rest.into_iter().fold(sql, |sql, name| sql.raw(", l.").raw(name))
     }
@@ -119,6 +122,7 @@ impl Selection for Joined {
             modified: cells.take(link::modified)?,
             disabled_at: cells.take(link::disabled_at)?,
             deleted_at: cells.take(link::deleted_at)?,
+            replaced: cells.take(link::replaced)?,
         }))
     }
 

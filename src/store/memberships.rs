@@ -8,19 +8,92 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
+use super::calls;
 use super::dialect::{DISABLED, exact, for_share, json_pairs, key_text, live_group, text_list};
 use super::error::{Error, ErrorKind};
-use super::relation::{self, equals, of, text_key, value};
+use super::relation::{self, equals, is_there, of, text_key, value};
 use super::schema::{scim_desired_members as desired_members, scim_links};
 use super::sidecar::Expression;
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Columns, Layout, LinkState, Stamp, stamps};
+use crate::mapper::{
+    Cell, Column, Columns, Layout, LinkState, Mark, MemberRelation, ResourceRelation, Stamp, stamps,
+};
 use crate::profile::catalogue::{Database, Kind};
+use crate::profile::model::Moment;
 use crate::scim::ResourceType;
 
 /// How many keys one DELETE names at most.
 const CHUNK: usize = 256;
+
+/// ` FROM … alias WHERE `: kpifire's memberships between rows that are there: a condition follows.
+pub(super) fn edges(layout: &Layout, members: &MemberRelation, alias: &str) -> Sql {
+    let ends = [(&members.group, &layout.groups), (&members.user, &layout.users)];
+    let there = |(end, rows): (&Arc<Column>, &ResourceRelation)| {
+        let all = rows.relation.conditions.is_empty() && rows.mark().is_none();
+        if all { Sql::default() } else { points(end, rows, Some(alias), rows.mark()) }
+    };
+    relation::from(&members.relation, alias, Sql::default())
+        .append(living(members, Some(alias)))
+        .append(ends.into_iter().fold(Sql::default(), |sql, end| sql.append(there(end))))
+}
+
+/// The condition that an edge isn't marked as gone, with ` AND ` after it.
+pub(super) fn living(members: &MemberRelation, alias: Option<&str>) -> Sql {
+    match &members.remove {
+        Some(mark) => is_there(mark, alias).raw(" AND "),
+        None => Sql::default(),
+    }
+}
+
+/// The condition that an edge's end is a row that counts, with ` AND ` after it.
+fn points(end: &Column, rows: &ResourceRelation, alias: Option<&str>, mark: Option<&Mark>) -> Sql {
+    let end = match alias {
+        Some(alias) => of(alias, end),
+        None => relation::column(end),
+    };
+    let there = mark.map_or_else(|| Sql::new("1 = 1"), |mark| is_there(mark, Some("e")));
+    let keys = Sql::new(" IN (SELECT ").column("e", &rows.key);
+    end.append(keys)
+        .append(relation::from(&rows.relation, "e", Sql::default()))
+        .append(there)
+        .raw(") AND ")
+}
+
+/// What may be written of kpifire's memberships, without alias, each condition with ` AND ` after it:
+/// those that aren't marked, and whose ends count.
+pub(super) fn writable(layout: &Layout, members: &MemberRelation) -> Sql {
+    let mut sql = living(members, None);
+    for (end, rows) in [(&members.group, &layout.groups), (&members.user, &layout.users)] {
+        if !rows.relation.conditions.is_empty() {
+            sql = sql.append(points(end, rows, None, None));
+        }
+    }
+    sql
+}
+
+/// How many memberships the user with this key has, as a subquery.
+pub(super) fn count_of(layout: &Layout, user: Sql) -> Sql {
+    let Some(members) = &layout.members else { return Sql::new("0") };
+    Sql::new("(SELECT COUNT(*)")
+        .append(edges(layout, members, "x"))
+        .column("x", &members.user)
+        .raw(" = ")
+        .append(user)
+        .raw(")")
+}
+
+/// Whether the user of the link `l` has any membership.
+pub(super) fn is_member(layout: &Layout) -> Sql {
+    let Some(members) = &layout.members else { return Sql::new("1 = 0") };
+    let key = text_key(layout.database, &members.user, Sql::new("l.legacy_key"));
+    Sql::new("EXISTS (SELECT 1")
+        .append(edges(layout, members, "x"))
+        .column("x", &members.user)
+        .raw(" = ")
+        .append(key)
+        .raw(")")
+}
 
 /// The members of each of these groups, as user ids in the keys' order: kpifire's memberships, and the
 /// desired ones of disabled users, which cleanup strips. One statement.
@@ -30,14 +103,12 @@ pub async fn members_of(
     groups: &[String],
 ) -> Result<BTreeMap<String, Vec<String>>, Error> {
     let database = layout.database;
-    let members = &layout.members;
+    let Some(members) = &layout.members else { return Ok(BTreeMap::new()) };
     let sql = Sql::new("SELECT ")
         .column("m", &members.group)
         .raw(", ")
         .column("m", &members.user)
-        .raw(" FROM ")
-        .relation(&members.relation, "m")
-        .raw(" WHERE ")
+        .append(edges(layout, members, "m"))
         .column("m", &members.group)
         .raw(" IN (SELECT ")
         .append(text_key(database, &members.group, Sql::new("i.item")))
@@ -65,23 +136,28 @@ pub async fn members_of(
 /// memberships, and those of desired ones, as JSON pairs of id and display name.
 pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
     let database = layout.database;
-    let (groups, members) = (&layout.groups, &layout.members);
-    let name = groups.name().map_or_else(|| Sql::new("NULL"), |field| of("g", &field.column));
+    let Some(members) = &layout.members else { return [Sql::new("NULL"), Sql::new("NULL")] };
+    let groups = &layout.groups;
+    let name = groups.name().filter(|field| field.is_own());
+    let name = name.map_or_else(|| Sql::new("NULL"), |field| of("g", &field.column));
     let user = of("r", &layout.users.key);
     let key = of("g", &groups.key);
     let selected = || {
         let pairs = json_pairs(database, key.clone(), name.clone());
         Sql::new("(SELECT ").append(pairs).raw(" FROM ")
     };
-    let group =
-        || Sql::new(" JOIN ").relation(&groups.relation, "g").raw(" ON ").append(key.clone());
+    let there = || match groups.mark() {
+        Some(mark) => is_there(mark, Some("g")).raw(" AND "),
+        None => Sql::default(),
+    };
+    let group = || relation::join(&groups.relation, "g").append(there()).append(key.clone());
     let live = || live_group(key_text(database, key.clone())).raw(")");
-    let held = selected()
-        .relation(&members.relation, "m")
-        .append(group())
-        .raw(" = ")
-        .column("m", &members.group)
-        .raw(" WHERE ")
+    let pairs = json_pairs(database, key.clone(), name.clone());
+    let on_group = group().raw(" = ").column("m", &members.group);
+    let held = Sql::new("(SELECT ")
+        .append(pairs)
+        .append(relation::from(&members.relation, "m", on_group))
+        .append(living(members, Some("m")))
         .column("m", &members.user)
         .raw(" = ")
         .append(user.clone())
@@ -123,8 +199,13 @@ pub async fn unknown_users(
     let users = &layout.users;
     let database = tx.database();
     let wanted = || text_key(database, &users.key, Sql::new("i.item"));
+    let there = || match users.mark() {
+        Some(mark) => is_there(mark, Some("r")).raw(" AND "),
+        None => Sql::default(),
+    };
     if database != Database::Sqlite {
         let lock = relation::select("1", &users.relation, "r")
+            .append(there())
             .column("r", &users.key)
             .raw(" IN (SELECT ")
             .append(wanted())
@@ -146,6 +227,7 @@ pub async fn unknown_users(
         .append(text_list(database, ids))
         .raw(" i WHERE NOT EXISTS (")
         .append(relation::select("1", &users.relation, "r"))
+        .append(there())
         .append(row)
         .raw(
             ") OR EXISTS (SELECT 1 FROM scim_links l WHERE l.resource_type = 'User' \
@@ -190,7 +272,8 @@ pub async fn groups_there(
 }
 
 /// Adds memberships, kpifire's and desired; those that are there already stay as they are. The ids that
-/// were new to kpifire's table, and whether anything was written. Two statements.
+/// were new to kpifire's table, and whether anything was written. Two statements; two more where edges
+/// are marked instead of deleted, or the agent makes their keys.
 pub async fn add(
     tx: &mut Tx,
     layout: &Layout,
@@ -198,31 +281,35 @@ pub async fn add(
     ids: &[String],
     now: NaiveDateTime,
 ) -> Result<(Vec<String>, bool), Error> {
-    if ids.is_empty() {
+    let Some(members) = layout.members.as_ref().filter(|_| !ids.is_empty()) else {
         return Ok((Vec::new(), false));
-    }
+    };
     let database = tx.database();
-    let members = &layout.members;
-    let user = || text_key(database, &members.user, Sql::new("i.item"));
-    let group_value = value(&members.group, group.clone());
-    let sql = insert(layout, group_value.clone(), user(), now)
-        .raw(" FROM ")
-        .append(text_list(database, ids))
-        .raw(" i WHERE NOT EXISTS (")
-        .append(relation::select("1", &members.relation, "m"))
-        .column("m", &members.group)
-        .raw(" = ")
-        .append(group_value)
-        .raw(" AND ")
-        .column("m", &members.user)
-        .raw(" = ")
-        .append(user())
-        .raw(") RETURNING ")
-        .name(&members.user);
-    let added = tx.query(sql).await.map_err(taken)?;
-    let added: Vec<String> = added.iter().filter_map(|row| row.text(0)).collect();
+    let added = if one_by_one(members) {
+        add_each(tx, layout, members, group, ids, now).await?
+    } else {
+        let user = || text_key(database, &members.user, Sql::new("i.item"));
+        let group_value = value(&members.group, group.clone());
+        let sql = insert(members, group_value.clone(), user(), now)
+            .raw(" FROM ")
+            .append(text_list(database, ids))
+            .raw(" i WHERE NOT EXISTS (")
+            .append(relation::select("1", &members.relation, "m"))
+            .column("m", &members.group)
+            .raw(" = ")
+            .append(group_value)
+            .raw(" AND ")
+            .column("m", &members.user)
+            .raw(" = ")
+            .append(user())
+            .raw(") RETURNING ")
+            .name(&members.user);
+        let added = tx.query(sql).await.map_err(|error| taken(error, members))?;
+        added.iter().filter_map(|row| row.text(0)).collect()
+    };
     let desired = desire_all(tx, group, ids, now).await?;
     let wrote = !added.is_empty() || desired;
+    called(tx, layout, members, Moment::AfterAdd, group, &added).await?;
     Ok((added, wrote))
 }
 
@@ -248,37 +335,180 @@ pub async fn desire_all(
         .raw(" i WHERE NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
         .bind(group_id)
         .raw(" AND d.user_key = i.item)");
-    Ok(tx.execute(sql).await.map_err(taken)? > 0)
+    Ok(tx.execute(sql).await.map_err(conflict)? > 0)
+}
+
+/// Calls what the profile has for memberships of a group that came or went.
+async fn called(
+    tx: &mut Tx,
+    layout: &Layout,
+    members: &MemberRelation,
+    moment: Moment,
+    group: &Cell,
+    users: &[String],
+) -> Result<(), Error> {
+    let user = |id: &String| layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
+    let edges = users.iter().map(|id| (group.clone(), user(id)));
+    calls::memberships(tx, members, moment, edges.collect::<Vec<_>>()).await
+}
+
+/// Whether new edges are put together one by one: their keys are made here, or an edge that is marked as
+/// gone is taken back.
+fn one_by_one(members: &MemberRelation) -> bool {
+    members.remove.is_some() || !members.insert.made.is_empty() || !members.calls.is_empty()
+}
+
+/// An edge of a pair that is added: whether it is there, and its row.
+struct Edge {
+    user: String,
+    there: bool,
+    row: Vec<Cell>,
+}
+
+async fn add_each(
+    tx: &mut Tx,
+    layout: &Layout,
+    members: &MemberRelation,
+    group: &Cell,
+    ids: &[String],
+    now: NaiveDateTime,
+) -> Result<Vec<String>, Error> {
+    let mut known: BTreeMap<String, Edge> = BTreeMap::new();
+    for edge in edges_of(tx, members, group, ids).await? {
+        // Of several rows the one that is there, else the last.
+        let is_there = known.get(&edge.user).is_some_and(|other| other.there);
+        if !is_there {
+            known.insert(edge.user.clone(), edge);
+        }
+    }
+    let mut added = Vec::new();
+    let mut new = Vec::new();
+    for id in ids {
+        match known.get(id) {
+            Some(edge) if edge.there => {}
+            Some(edge) => {
+                take_back(tx, members, group, edge, now).await?;
+                added.push(id.clone());
+            }
+            None => new.push(id),
+        }
+    }
+    for chunk in new.chunks(CHUNK) {
+        let mut rows = Vec::with_capacity(chunk.len());
+        for id in chunk {
+            let user = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
+            let mut row = vec![
+                (Arc::clone(&members.group), group.clone()),
+                (Arc::clone(&members.user), user),
+            ];
+            row.extend(constants(members, now));
+            row.extend(super::made::columns(tx, &members.insert.made, None).await?);
+            rows.push(row);
+        }
+        let Some(first) = rows.first() else { continue };
+        let columns = first.iter().map(|(column, _)| &**column);
+        let values = rows.iter().map(|row| {
+            let cells = row.iter().map(|(column, cell)| value(column, cell.clone()));
+            Sql::new("(").list(", ", cells).raw(")")
+        });
+        let sql = relation::insert(&members.relation, columns).raw(" VALUES ").list(", ", values);
+        tx.execute(sql).await.map_err(|error| taken(error, members))?;
+        added.extend(chunk.iter().map(|id| (*id).clone()));
+    }
+    Ok(added)
+}
+
+/// What the table has of these pairs, marked edges included, in the order of its key; locked.
+async fn edges_of(
+    tx: &mut Tx,
+    members: &MemberRelation,
+    group: &Cell,
+    ids: &[String],
+) -> Result<Vec<Edge>, Error> {
+    let database = tx.database();
+    let there = match &members.remove {
+        Some(mark) => {
+            Sql::new("CASE WHEN ").append(is_there(mark, Some("m"))).raw(" THEN 1 ELSE 0 END")
+        }
+        None => Sql::new("1"),
+    };
+    let mut sql = Sql::new("SELECT ").column("m", &members.user).raw(", ").append(there);
+    for column in &members.relation.primary_key {
+        sql = sql.raw(", ").column("m", column);
+    }
+    sql = sql
+        .append(relation::from(&members.relation, "m", Sql::default()))
+        .column("m", &members.group)
+        .raw(" = ")
+        .append(value(&members.group, group.clone()))
+        .raw(" AND ")
+        .column("m", &members.user)
+        .raw(" IN (SELECT ")
+        .append(text_key(database, &members.user, Sql::new("i.item")))
+        .raw(" FROM ")
+        .append(text_list(database, ids))
+        .raw(" i)");
+    if let Some(key) = members.relation.primary_key.first() {
+        sql = sql.raw(" ORDER BY ").column("m", key);
+    }
+    let rows = tx.query(sql.append(super::dialect::for_update(database, "m"))).await?;
+    let edge = |row: super::row::Row| {
+        let user = row.text(0)?;
+        Some(Edge { user, there: row.int(1) != 0, row: row.0.into_iter().skip(2).collect() })
+    };
+    Ok(rows.into_iter().filter_map(edge).collect())
+}
+
+/// Takes the mark of an edge back.
+async fn take_back(
+    tx: &mut Tx,
+    members: &MemberRelation,
+    group: &Cell,
+    edge: &Edge,
+    now: NaiveDateTime,
+) -> Result<(), Error> {
+    let Some(mark) = &members.remove else { return Ok(()) };
+    let mut set = stamps(&members.touch, Stamp::Modified, now);
+    set.push((Arc::clone(&mark.column), mark.there()));
+    let mut sql =
+        relation::update(&members.relation, set.iter().map(|(it, cell)| (&**it, cell.clone())))
+            .append(equals(&members.group, group))
+            .raw(" AND ")
+            .append(equals(&members.user, &Cell::from(edge.user.as_str())));
+    for (column, cell) in members.relation.primary_key.iter().zip(&edge.row) {
+        sql = sql.raw(" AND ").append(equals(column, cell));
+    }
+    tx.execute(sql).await.map(|_| ())
 }
 
 /// Removes the named memberships; absent ones are passed over. The ids that kpifire's table had, and
-/// whether anything was written. Two statements per 256 ids.
+/// whether anything was written. Two statements per 256 ids, three where edges are marked.
 pub async fn remove(
     tx: &mut Tx,
     layout: &Layout,
     group: &Cell,
     ids: &[String],
+    now: NaiveDateTime,
 ) -> Result<(Vec<String>, bool), Error> {
-    let members = &layout.members;
+    let Some(members) = &layout.members else { return Ok((Vec::new(), false)) };
     let mut removed = Vec::new();
     let mut wrote = false;
     for chunk in ids.chunks(CHUNK) {
         let keys = padded(chunk);
-        let sql = deletion(layout, group)
+        let named = keys.iter().map(|id| {
+            let key = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
+            value(&members.user, key)
+        });
+        let which = Sql::default()
+            .append(equals(&members.group, group))
             .raw(" AND ")
             .name(&members.user)
             .raw(" IN (")
-            .list(
-                ", ",
-                keys.iter().map(|id| {
-                    let key = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
-                    value(&members.user, key)
-                }),
-            )
-            .raw(") RETURNING ")
-            .name(&members.user);
-        let rows = tx.query(sql).await?;
-        removed.extend(rows.iter().filter_map(|row| row.text(0)));
+            .list(", ", named)
+            .raw(")");
+        let ended = end(tx, layout, members, which, now).await?;
+        called(tx, layout, members, Moment::AfterRemove, group, &ended).await?;
+        removed.extend(ended);
         let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ")
             .bind(group.to_text())
             .raw(" AND user_key IN (")
@@ -291,20 +521,21 @@ pub async fn remove(
 }
 
 /// Removes every membership of a group but those to `keep`. The ids that kpifire's table had, and whether
-/// anything was written. Two statements.
+/// anything was written. Two statements, three where edges are marked.
 pub async fn remove_others(
     tx: &mut Tx,
     layout: &Layout,
     group: &Cell,
     keep: &[String],
+    now: NaiveDateTime,
 ) -> Result<(Vec<String>, bool), Error> {
-    let members = &layout.members;
+    let Some(members) = &layout.members else { return Ok((Vec::new(), false)) };
     let database = tx.database();
-    let mut legacy = deletion(layout, group);
+    let mut which = equals(&members.group, group);
     let mut desired =
         Sql::new("DELETE FROM scim_desired_members WHERE group_key = ").bind(group.to_text());
     if !keep.is_empty() {
-        legacy = legacy
+        which = which
             .raw(" AND ")
             .name(&members.user)
             .raw(" NOT IN (SELECT ")
@@ -317,23 +548,128 @@ pub async fn remove_others(
             .append(text_list(database, keep))
             .raw(" i)");
     }
-    let rows = tx.query(legacy.raw(" RETURNING ").name(&members.user)).await?;
-    let removed: Vec<String> = rows.iter().filter_map(|row| row.text(0)).collect();
+    let removed = end(tx, layout, members, which, now).await?;
+    called(tx, layout, members, Moment::AfterRemove, group, &removed).await?;
     let wrote = tx.execute(desired).await? > 0 || !removed.is_empty();
     Ok((removed, wrote))
 }
 
+/// Removes memberships that point at nothing, whatever their ends: deleted or marked. One statement.
+pub async fn purge(
+    tx: &mut Tx,
+    layout: &Layout,
+    group: &Cell,
+    ids: &[String],
+) -> Result<(), Error> {
+    let Some(members) = &layout.members else { return Ok(()) };
+    let named = ids.iter().map(|id| {
+        let key = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
+        value(&members.user, key)
+    });
+    let sql = relation::delete(&members.relation)
+        .append(equals(&members.group, group))
+        .raw(" AND ")
+        .name(&members.user)
+        .raw(" IN (")
+        .list(", ", named)
+        .raw(")");
+    tx.execute(sql).await?;
+    forget_pairs(tx, group, ids).await
+}
+
+/// Forgets desired memberships of a group. One statement.
+async fn forget_pairs(tx: &mut Tx, group: &Cell, ids: &[String]) -> Result<(), Error> {
+    let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ")
+        .bind(group.to_text())
+        .raw(" AND user_key IN (")
+        .list(", ", ids.iter().map(|id| Sql::default().bind(id.as_str())))
+        .raw(")");
+    tx.later(sql).await
+}
+
+/// Ends the memberships that satisfy a condition (without alias): they are deleted, or marked as gone.
+/// Whose they were. One statement; two where they are marked.
+async fn end(
+    tx: &mut Tx,
+    layout: &Layout,
+    members: &MemberRelation,
+    which: Sql,
+    now: NaiveDateTime,
+) -> Result<Vec<String>, Error> {
+    let users = |rows: Vec<super::row::Row>| rows.iter().filter_map(|row| row.text(0)).collect();
+    let Some(mark) = &members.remove else {
+        let sql = relation::delete(&members.relation)
+            .append(writable(layout, members))
+            .append(which)
+            .raw(" RETURNING ")
+            .name(&members.user);
+        return Ok(users(tx.query(sql).await?));
+    };
+    // Not every database answers an UPDATE with its rows.
+    let find = Sql::new("SELECT ")
+        .name(&members.user)
+        .append(relation::from_alone(&members.relation))
+        .append(writable(layout, members))
+        .append(which.clone())
+        .append(super::dialect::for_update_alone(tx.database()));
+    let found: Vec<String> = users(tx.query(find).await?);
+    if !found.is_empty() {
+        let set = marked(members, mark, now);
+        let set = set.iter().map(|(it, cell)| (&**it, cell.clone()));
+        let sql = relation::update(&members.relation, set)
+            .append(writable(layout, members))
+            .append(which);
+        tx.later(sql).await?;
+    }
+    Ok(found)
+}
+
+/// What an edge that is marked as gone gets.
+pub(super) fn marked(members: &MemberRelation, mark: &Mark, now: NaiveDateTime) -> Columns {
+    let mut set = stamps(&members.touch, Stamp::Modified, now);
+    set.push((Arc::clone(&mark.column), mark.gone(now)));
+    set
+}
+
 /// Removes every membership of a user. Two statements.
-pub async fn remove_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<(), Error> {
-    strip_user(tx, layout, user).await?;
+pub async fn remove_user(
+    tx: &mut Tx,
+    layout: &Layout,
+    user: &Cell,
+    now: NaiveDateTime,
+) -> Result<(), Error> {
+    strip_user(tx, layout, user, now).await?;
     let sql = Sql::new("DELETE FROM scim_desired_members WHERE user_key = ").bind(user.to_text());
     tx.later(sql).await
 }
 
 /// Removes kpifire's memberships of a user; the desired ones stay. One statement.
-pub async fn strip_user(tx: &mut Tx, layout: &Layout, user: &Cell) -> Result<(), Error> {
-    let members = &layout.members;
-    tx.later(relation::delete(&members.relation).append(equals(&members.user, user))).await
+pub async fn strip_user(
+    tx: &mut Tx,
+    layout: &Layout,
+    user: &Cell,
+    now: NaiveDateTime,
+) -> Result<(), Error> {
+    let Some(members) = &layout.members else { return Ok(()) };
+    let mut ended = Vec::new();
+    if members.calls.contains_key(&Moment::AfterRemove) {
+        let groups = Sql::new("SELECT ")
+            .name(&members.group)
+            .append(relation::from_alone(&members.relation))
+            .append(writable(layout, members))
+            .append(equals(&members.user, user));
+        let rows = tx.query(groups).await?;
+        ended.extend(rows.iter().map(|row| (row.cell(0).clone(), user.clone())));
+    }
+    let sql = match &members.remove {
+        None => relation::delete(&members.relation),
+        Some(mark) => {
+            let set = marked(members, mark, now);
+            relation::update(&members.relation, set.iter().map(|(it, cell)| (&**it, cell.clone())))
+        }
+    };
+    tx.later(sql.append(writable(layout, members)).append(equals(&members.user, user))).await?;
+    calls::memberships(tx, members, Moment::AfterRemove, ended).await
 }
 
 /// Forgets the desired memberships of a group or user. One statement.
@@ -387,9 +723,10 @@ pub async fn exists(
     group: &Cell,
     user: &str,
 ) -> Result<(bool, bool), Error> {
-    let members = &layout.members;
+    let Some(members) = &layout.members else { return Ok((false, false)) };
     let key = layout.key(ResourceType::User, user).unwrap_or(Cell::Null);
     let legacy = relation::select("1", &members.relation, "m")
+        .append(living(members, Some("m")))
         .append(equals(&members.group, group))
         .raw(" AND ")
         .append(equals(&members.user, &key));
@@ -402,7 +739,7 @@ pub async fn exists(
 }
 
 /// Puts every desired membership of a user back into kpifire's table, where the group still is. One
-/// statement.
+/// statement; where edges are marked or their keys made, one and three per group.
 pub async fn restore_user(
     tx: &mut Tx,
     layout: &Layout,
@@ -410,17 +747,33 @@ pub async fn restore_user(
     now: NaiveDateTime,
 ) -> Result<(), Error> {
     let database = tx.database();
-    let (members, groups) = (&layout.members, &layout.groups);
-    let user_value = value(&members.user, user.clone());
-    let sql = insert(layout, of("g", &groups.key), user_value.clone(), now)
-        .raw(" FROM scim_desired_members d JOIN ")
-        .relation(&groups.relation, "g")
-        .raw(" ON ")
+    let Some(members) = &layout.members else { return Ok(()) };
+    let groups = &layout.groups;
+    let there = match groups.mark() {
+        Some(mark) => is_there(mark, Some("g")).raw(" AND "),
+        None => Sql::default(),
+    };
+    let of_groups = Sql::new(" FROM scim_desired_members d")
+        .append(relation::join(&groups.relation, "g"))
+        .append(there)
         .column("g", &groups.key)
         .raw(" = ")
         .append(text_key(database, &groups.key, Sql::new("d.group_key")))
         .raw(" WHERE d.user_key = ")
-        .bind(user.to_text())
+        .bind(user.to_text());
+    if one_by_one(members) {
+        let id = user.to_text().unwrap_or_default();
+        let sql = Sql::new("SELECT ").column("g", &groups.key).append(of_groups);
+        for row in tx.query(sql).await? {
+            let (group, ids) = (row.cell(0), std::slice::from_ref(&id));
+            let added = add_each(tx, layout, members, group, ids, now).await?;
+            called(tx, layout, members, Moment::AfterAdd, group, &added).await?;
+        }
+        return Ok(());
+    }
+    let user_value = value(&members.user, user.clone());
+    let sql = insert(members, of("g", &groups.key), user_value.clone(), now)
+        .append(of_groups)
         .raw(" AND NOT EXISTS (")
         .append(relation::select("1", &members.relation, "m"))
         .column("m", &members.group)
@@ -431,19 +784,13 @@ pub async fn restore_user(
         .raw(" = ")
         .append(user_value)
         .raw(")");
-    tx.later_or(sql, taken).await
-}
-
-/// `DELETE …` of a group's memberships, without the end.
-fn deletion(layout: &Layout, group: &Cell) -> Sql {
-    let members = &layout.members;
-    relation::delete(&members.relation).append(equals(&members.group, group))
+    let pair = pair_is_unique(members);
+    tx.later_or(sql, if pair { conflict } else { std::convert::identity }).await
 }
 
 /// `INSERT … SELECT …` of new memberships, up to where they come from.
-fn insert(layout: &Layout, group: Sql, user: Sql, now: NaiveDateTime) -> Sql {
-    let members = &layout.members;
-    let constants = constants(layout, now);
+fn insert(members: &MemberRelation, group: Sql, user: Sql, now: NaiveDateTime) -> Sql {
+    let constants = constants(members, now);
     let columns = [&members.group, &members.user].into_iter();
     let columns = columns.chain(constants.iter().map(|(column, _)| column));
     let values = constants.iter().map(|(column, cell)| value(column, cell.clone()));
@@ -453,10 +800,9 @@ fn insert(layout: &Layout, group: Sql, user: Sql, now: NaiveDateTime) -> Sql {
 }
 
 /// What a new membership gets beside its two ends.
-fn constants(layout: &Layout, now: NaiveDateTime) -> Columns {
-    let members = &layout.members;
+fn constants(members: &MemberRelation, now: NaiveDateTime) -> Columns {
     let mut constants = stamps(&members.touch, Stamp::Created, now);
-    for (column, scalar) in &members.insert {
+    for (column, scalar) in &members.insert.constants {
         if !constants.iter().any(|(stamped, _)| stamped == column) {
             constants.push((Arc::clone(column), Cell::of(scalar, now)));
         }
@@ -473,11 +819,33 @@ fn padded(keys: &[String]) -> Vec<String> {
     padded
 }
 
-/// Somebody else added the same membership at the same time: the transaction runs again and finds it.
-fn taken(error: Error) -> Error {
+/// Somebody else added the same membership at the same time: the transaction runs again and finds it. Any
+/// other unique column is in the way for ever, and says so.
+fn taken(error: Error, members: &MemberRelation) -> Error {
+    if pair_is_unique(members) { conflict(error) } else { error }
+}
+
+fn conflict(error: Error) -> Error {
     if error.kind() == ErrorKind::Unique {
         Error::new(ErrorKind::Conflict, "a membership", error.message())
     } else {
         error
     }
+}
+
+/// Whether a unique violation can only mean that the pair is there: no other unique key is filled by the
+/// agent.
+fn pair_is_unique(members: &MemberRelation) -> bool {
+    let pair = [&members.group.name, &members.user.name];
+    let fills = |column: &String| {
+        pair.contains(&column) || members.insert.constants.iter().any(|(it, _)| it.name == *column)
+    };
+    let conditions = &members.relation.conditions;
+    // A row outside may be in the way of a pair that isn't there.
+    let of_pair = |key: &Vec<String>| {
+        pair.iter().all(|it| key.contains(it))
+            && conditions.iter().all(|it| key.contains(&it.column.name))
+    };
+    let filled = members.relation.unique.iter().filter(|key| key.iter().all(fills));
+    filled.clone().next().is_some() && filled.clone().all(of_pair)
 }

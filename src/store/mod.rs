@@ -15,7 +15,9 @@
 pub mod access_tokens;
 pub mod agents;
 pub mod audit;
+mod calls;
 mod catalogue;
+pub mod changes;
 pub mod cleanup;
 pub mod console;
 pub mod credentials;
@@ -31,6 +33,7 @@ pub mod journal;
 pub mod lease;
 pub mod leavers;
 pub mod links;
+mod made;
 pub mod memberships;
 pub mod migrate;
 pub mod notices;

@@ -1,10 +1,11 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
 use super::dialect::{DISABLED, exact, fold, key_text, like_literal, live_group, prefixed, same};
-use super::relation::{is_key, of, text_key, value};
+use super::memberships::edges;
+use super::relation::{self, is_key, of, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{
-    Cell, Column, Field, Layout, Operand, Operator, Predicate, ResourceRelation, Subject,
+    Cell, Encoding, Field, Layout, Operand, Operator, Predicate, ResourceRelation, Stamped, Subject,
 };
 use crate::profile::catalogue::{Database, Kind};
 use crate::scim::{self, ResourceType};
@@ -42,13 +43,8 @@ impl Compiler<'_> {
             Predicate::Present(subject) => self.present(subject),
             Predicate::OneOf(field, cells) => one_of(field, cells),
             Predicate::IsKey(key) => is_key(self.database(), "r", &self.rows().key, key),
-            Predicate::HasMember(user) => {
-                let members = &self.layout.members;
-                self.membership(&members.group, &members.user, user.as_ref())
-            }
-            Predicate::InGroup(group) => {
-                let members = &self.layout.members;
-                self.membership(&members.user, &members.group, group.as_ref())
+            Predicate::HasMember(other) | Predicate::InGroup(other) => {
+                self.membership(other.as_ref())
             }
         }
     }
@@ -59,11 +55,14 @@ impl Compiler<'_> {
 
     /// kpifire's own memberships, and the desired ones of disabled users, as SCIM shows them: in live
     /// groups.
-    fn membership(&self, own: &Column, other: &Column, key: Option<&Cell>) -> Sql {
-        let members = &self.layout.members;
-        let mut legacy = Sql::new("EXISTS (SELECT 1 FROM ")
-            .relation(&members.relation, "m")
-            .raw(" WHERE ")
+    fn membership(&self, key: Option<&Cell>) -> Sql {
+        let Some(members) = &self.layout.members else { return Sql::new("1 = 0") };
+        let (own, other) = match self.kind {
+            ResourceType::User => (&members.user, &members.group),
+            ResourceType::Group => (&members.group, &members.user),
+        };
+        let mut legacy = Sql::new("EXISTS (SELECT 1")
+            .append(edges(self.layout, members, "m"))
             .column("m", own)
             .raw(" = ")
             .append(self.key());
@@ -247,19 +246,20 @@ fn one_of(field: &Field, cells: &[Cell]) -> Sql {
         return Sql::new("1 = 0");
     }
     let column = &field.column;
-    Sql::new("(")
-        .column("r", column)
-        .raw(" IS NOT NULL AND ")
-        .column("r", column)
-        .raw(" IN (")
-        .list(", ", cells.iter().map(|cell| value(column, cell.clone())))
-        .raw("))")
+    let held = || relation::held(field);
+    let values = cells.iter().map(|cell| value(column, cell.clone()));
+    let some = Sql::new("(").append(held()).raw(" IS NOT NULL AND ");
+    some.append(held()).raw(" IN (").list(", ", values).raw("))")
 }
 
 /// Whether what SCIM shows of an attribute is text.
 fn is_text(subject: &Subject) -> bool {
     match subject {
-        Subject::Field(field) => field.is_looked_up() || field.column.kind == Kind::Text,
+        Subject::Field(field) => match &field.encoding {
+            Encoding::Lookup(_) | Encoding::Utf8 => true,
+            Encoding::Row(_) | Encoding::Switch(_) | Encoding::Time(_) => false,
+            _ => field.column.kind == Kind::Text,
+        },
         Subject::Key | Subject::ExternalId | Subject::Created | Subject::Modified => false,
     }
 }
@@ -267,12 +267,13 @@ fn is_text(subject: &Subject) -> bool {
 /// Whether the column's own collation knows no case.
 fn case_insensitive(subject: &Subject) -> bool {
     let Subject::Field(field) = subject else { return false };
-    let collation = field.column.collation.as_deref().filter(|_| !field.is_looked_up());
+    let collation =
+        field.column.collation.as_deref().filter(|_| field.is_own() && !field.is_looked_up());
     collation.is_some_and(|collation| collation.ends_with("_ci"))
 }
 
-fn stamp(column: Option<&std::sync::Arc<Column>>, fallback: &str) -> Sql {
-    column.map_or_else(|| Sql::new(fallback), |column| of("r", column))
+fn stamp(stamped: Option<&Stamped>, fallback: &str) -> Sql {
+    stamped.map_or_else(|| Sql::new(fallback), |it| of("r", &it.column))
 }
 
 fn int(database: Database, number: i64) -> Sql {

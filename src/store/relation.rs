@@ -3,10 +3,16 @@
 //! Every statement over the legacy tables takes its FROM, its columns and its values from here, so that
 //! what a relation is holds everywhere. Which statements there are is for the other files of the store.
 
+use chrono::{NaiveDateTime, Utc};
+
 use super::dialect::exact;
 use super::sql::Sql;
-use crate::mapper::{Cell, Column, Encoding, Field, Lookup, Relation, fit};
+use crate::mapper::{
+    Cell, Column, Companion, Condition, Encoding, Field, Lookup, Mark, MarkedBy, Relation,
+    RowSwitch, Switch, fit,
+};
 use crate::profile::catalogue::{Database, Kind};
+use crate::profile::model::{Presence, Test, Timed};
 
 impl Sql {
     /// Appends `alias.column`.
@@ -21,33 +27,30 @@ impl Sql {
         self.raw(&column.spelled)
     }
 
-    /// Appends what SCIM shows of a field, in a statement over its resource's rows (alias `r`): the
-    /// column, or the label behind it.
+    /// Appends what SCIM shows of a field, in a statement over its resource's rows (alias `r`): what its
+    /// column holds, the label behind it, or what follows from it.
     #[must_use]
     pub fn shown(self, field: &Field) -> Self {
         match &field.encoding {
-            Encoding::Lookup(lookup) => self.label(lookup, &field.column),
-            Encoding::Plain | Encoding::Values { .. } => self.column("r", &field.column),
+            Encoding::Lookup(lookup) => self.label(lookup, held(field)),
+            Encoding::Switch(switch) => self
+                .raw("CASE WHEN ")
+                .append(is_on(switch, &held(field), &field.column))
+                .raw(" THEN 1 ELSE 0 END"),
+            Encoding::Row(switch) => self.append(row_says(switch)),
+            _ => self.append(held(field)),
         }
     }
 
-    /// Appends what a row's column points at by its key.
-    fn label(self, lookup: &Lookup, column: &Column) -> Self {
+    /// Appends what a lookup has under a key.
+    fn label(self, lookup: &Lookup, key: Self) -> Self {
         self.raw("(SELECT ")
             .column("d", &lookup.label)
-            .raw(" FROM ")
-            .relation(&lookup.relation, "d")
-            .raw(" WHERE ")
+            .append(from(&lookup.relation, "d", Self::default()))
             .column("d", &lookup.key)
             .raw(" = ")
-            .column("r", column)
+            .append(key)
             .raw(")")
-    }
-
-    /// Appends a relation's table under an alias.
-    #[must_use]
-    pub fn relation(self, relation: &Relation, alias: &str) -> Self {
-        self.raw(&relation.spelled).raw(" ").raw(alias)
     }
 
     /// Appends the columns' names, with commas between them.
@@ -55,6 +58,159 @@ impl Sql {
     pub fn names<'c>(self, columns: impl IntoIterator<Item = &'c Column>) -> Self {
         self.list(", ", columns.into_iter().map(column))
     }
+}
+
+/// What a field's column holds, in a statement over its resource's rows (alias `r`).
+pub(super) fn held(field: &Field) -> Sql {
+    let text = field.encoding == Encoding::Utf8;
+    let column = |alias| {
+        let column = of(alias, &field.column);
+        if text { utf8(field.column.database, column) } else { column }
+    };
+    match (&field.within, &field.encoding) {
+        (None, Encoding::Row(switch)) => row_says(switch),
+        (None, _) => column("r"),
+        (Some(companion), _) => Sql::new("(SELECT ")
+            .append(column("c"))
+            .append(from(&companion.relation, "c", Sql::default()))
+            .append(is_of("c", companion))
+            .raw(" LIMIT 1)"),
+    }
+}
+
+/// Whether a companion's row is that of the resource's row `r`.
+fn is_of(alias: &str, companion: &Companion) -> Sql {
+    of(alias, &companion.user).raw(" = ").column("r", &companion.of)
+}
+
+/// 1 where the user of the row `r` is active by what a table of its own says, else 0.
+fn row_says(switch: &RowSwitch) -> Sql {
+    let (there, absent) = match switch.means {
+        Presence::Active => ("1", "0"),
+        Presence::Locked => ("0", "1"),
+    };
+    Sql::new("CASE WHEN EXISTS (SELECT 1")
+        .append(from(&switch.relation, "x", Sql::default()))
+        .column("x", &switch.user)
+        .raw(" = ")
+        .column("r", &switch.of)
+        .raw(") THEN ")
+        .raw(there)
+        .raw(" ELSE ")
+        .raw(absent)
+        .raw(" END")
+}
+
+/// Binary data as the text that it is.
+fn utf8(database: Database, inner: Sql) -> Sql {
+    match database {
+        Database::Sqlite => Sql::new("CAST(").append(inner).raw(" AS TEXT)"),
+        Database::Postgres => Sql::new("convert_from(").append(inner).raw(", 'UTF8')"),
+        Database::Mysql => Sql::new("CONVERT(").append(inner).raw(" USING utf8mb4)"),
+    }
+}
+
+/// Whether a column of times says that something is on. Never NULL.
+fn is_on(switch: &Switch, held: &Sql, column: &Column) -> Sql {
+    let bound = |cell: Cell| value(column, cell);
+    let compared = |sign: &str| held.clone().raw(sign).append(bound(switch.times.write(now())));
+    let mut on = Sql::new("(").append(held.clone()).raw(" IS NULL");
+    if let Some(live) = &switch.live {
+        let live = Cell::of(live, NaiveDateTime::default());
+        on = on.raw(" OR ").append(held.clone()).raw(" = ").append(bound(live));
+    }
+    // What is no time says nothing.
+    on = match (column.database, column.kind) {
+        (_, Kind::Int | Kind::Number) => on.raw(" OR ").append(held.clone()).raw(" = 0"),
+        (Database::Postgres, Kind::Timestamp) if switch.timed != Timed::Until => {
+            on.raw(" OR ").append(held.clone()).raw(" = 'infinity'")
+        }
+        (Database::Mysql, Kind::Timestamp | Kind::Date) => {
+            on.raw(" OR CAST(").append(held.clone()).raw(" AS CHAR) LIKE '0000-%'")
+        }
+        (_, Kind::Text) => on.raw(" OR ").append(held.clone()).raw(" = ''"),
+        _ => on,
+    };
+    on = match switch.timed {
+        Timed::Since => on,
+        Timed::Expires => on.raw(" OR ").append(compared(" > ")),
+        Timed::Until => on.raw(" OR ").append(compared(" <= ")),
+    };
+    on.raw(")")
+}
+
+/// What times in the tables are compared with.
+fn now() -> NaiveDateTime {
+    Utc::now().naive_utc()
+}
+
+/// Whether a mark says that a row isn't gone. Never NULL.
+pub(super) fn is_there(mark: &Mark, alias: Option<&str>) -> Sql {
+    let held = named(alias, &mark.column);
+    match &mark.by {
+        MarkedBy::Time(switch) => is_on(switch, &held, &mark.column),
+        MarkedBy::Value { gone, .. } => {
+            let gone = Cell::of(gone, NaiveDateTime::default());
+            Sql::new("(")
+                .append(held.clone())
+                .raw(" IS NULL OR ")
+                .append(held)
+                .raw(" <> ")
+                .append(value(&mark.column, gone))
+                .raw(")")
+        }
+    }
+}
+
+fn named(alias: Option<&str>, column: &Column) -> Sql {
+    match alias {
+        Some(alias) => of(alias, column),
+        None => self::column(column),
+    }
+}
+
+/// The conditions that make a relation's rows count, each with ` AND ` after it.
+pub(super) fn counts(relation: &Relation, alias: Option<&str>) -> Sql {
+    let passed = |it: &Condition| {
+        let held = || named(alias, &it.column);
+        let cell = |scalar| value(&it.column, Cell::of(scalar, NaiveDateTime::default()));
+        match &it.test {
+            Test::Null => held().raw(" IS NULL AND "),
+            Test::NotNull => held().raw(" IS NOT NULL AND "),
+            Test::OneOf(values) => match values.as_slice() {
+                [one] => held().raw(" = ").append(cell(one)).raw(" AND "),
+                values => held().raw(" IN (").list(", ", values.iter().map(cell)).raw(") AND "),
+            },
+        }
+    };
+    relation.conditions.iter().fold(Sql::default(), |sql, it| sql.append(passed(it)))
+}
+
+/// A relation's table under an alias. What is read of it is read under [`counts`].
+fn table(relation: &Relation, alias: &str) -> Sql {
+    Sql::new(&relation.spelled).raw(" ").raw(alias)
+}
+
+/// ` FROM … alias … WHERE `, with what is joined to it, and which of its rows count: a condition follows.
+pub(super) fn from(relation: &Relation, alias: &str, joined: Sql) -> Sql {
+    Sql::new(" FROM ")
+        .append(table(relation, alias))
+        .append(joined)
+        .raw(" WHERE ")
+        .append(counts(relation, Some(alias)))
+}
+
+/// ` FROM … WHERE `, as [`from`], under the table's own name.
+pub(super) fn from_alone(relation: &Relation) -> Sql {
+    Sql::new(" FROM ").raw(&relation.spelled).raw(" WHERE ").append(counts(relation, None))
+}
+
+/// ` JOIN … alias ON `, and which of its rows count: a condition follows.
+pub(super) fn join(relation: &Relation, alias: &str) -> Sql {
+    Sql::new(" JOIN ")
+        .append(table(relation, alias))
+        .raw(" ON ")
+        .append(counts(relation, Some(alias)))
 }
 
 /// A column by its name alone.
@@ -167,23 +323,50 @@ pub(super) fn insert_defaults(relation: &Relation) -> Sql {
     Sql::new("INSERT INTO ").raw(&relation.spelled).raw(" DEFAULT VALUES")
 }
 
-/// `UPDATE … SET … WHERE `
+/// `INSERT INTO … (…) VALUES (…)`
+pub(super) fn insert_values(relation: &Relation, row: &[(&Column, Cell)]) -> Sql {
+    insert(relation, row.iter().map(|(column, _)| *column))
+        .raw(" VALUES (")
+        .list(", ", row.iter().map(|(column, cell)| value(column, cell.clone())))
+        .raw(")")
+}
+
+/// `UPDATE … SET … WHERE `, of the rows that count: a condition follows.
 pub(super) fn update<'c>(
     relation: &Relation,
     set: impl IntoIterator<Item = (&'c Column, Cell)>,
 ) -> Sql {
-    let assigned = set.into_iter().map(|(it, cell)| column(it).raw(" = ").append(value(it, cell)));
-    Sql::new("UPDATE ").raw(&relation.spelled).raw(" SET ").list(", ", assigned).raw(" WHERE ")
+    update_to(relation, set.into_iter().map(|(it, cell)| assigned(it, cell)))
 }
 
-/// `DELETE FROM … WHERE `
+/// `column = value`
+pub(super) fn assigned(it: &Column, cell: Cell) -> Sql {
+    column(it).raw(" = ").append(value(it, cell))
+}
+
+/// As [`update`], with assignments that are SQL.
+pub(super) fn update_to(relation: &Relation, assigned: impl IntoIterator<Item = Sql>) -> Sql {
+    Sql::new("UPDATE ")
+        .raw(&relation.spelled)
+        .raw(" SET ")
+        .list(", ", assigned)
+        .raw(" WHERE ")
+        .append(counts(relation, None))
+}
+
+/// `column = column + 1`
+pub(super) fn one_more(it: &Column) -> Sql {
+    column(it).raw(" = COALESCE(").name(it).raw(", 0) + 1")
+}
+
+/// `DELETE FROM … WHERE `, of the rows that count: a condition follows.
 pub(super) fn delete(relation: &Relation) -> Sql {
-    Sql::new("DELETE FROM ").raw(&relation.spelled).raw(" WHERE ")
+    Sql::new("DELETE FROM ").raw(&relation.spelled).raw(" WHERE ").append(counts(relation, None))
 }
 
-/// `SELECT … FROM … alias WHERE `
+/// `SELECT … FROM … alias WHERE `, of the rows that count: a condition follows.
 pub(super) fn select(what: &str, relation: &Relation, alias: &str) -> Sql {
-    Sql::new("SELECT ").raw(what).raw(" FROM ").relation(relation, alias).raw(" WHERE ")
+    Sql::new("SELECT ").raw(what).append(from(relation, alias, Sql::default()))
 }
 
 /// The subquery of what a relation has of the user with this key.

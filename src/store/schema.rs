@@ -8,7 +8,7 @@ use super::finding_detail::{Detail, Subject};
 use super::journal::Before;
 use super::sidecar::{Applied, Column, Object, Table};
 use crate::drift::Kind;
-use crate::mapper::LinkState;
+use crate::mapper::{Cell, LinkState};
 use crate::scim::ResourceType;
 
 /// `table(columns of the primary key) { other columns }`, in the order that migrations give them.
@@ -55,6 +55,7 @@ tables! {
         disabled_at: Option<NaiveDateTime>,
         deleted_at: Option<NaiveDateTime>,
         cleanup_stage: Option<String>,
+        replaced: Option<Cell>,
     }
 
     /// The memberships that clients asserted.

@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use super::dialect::{fold, key_text, text_list};
 use super::error::{Error, ErrorKind};
 use super::links::Joined;
+use super::memberships::{edges, living};
 use super::pages::Pages;
-use super::relation::{self, of, text_key};
-use super::resources::{columns, from, record};
+use super::relation::{self, is_there, of, text_key};
+use super::resources::{columns, from, live, record};
 use super::row::Row;
 use super::schema::{
     scim_agents, scim_clients, scim_desired_members as desired, scim_links, scim_migrations,
@@ -23,7 +24,7 @@ use super::sidecar::{Cells, Expression, Selection, count};
 use super::sql::Sql;
 use super::transaction::Tx;
 use super::{agents, audit, sidecar};
-use crate::mapper::{Layout, LinkState, Record};
+use crate::mapper::{Layout, LinkState, MemberRelation, Record};
 use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
@@ -52,7 +53,11 @@ impl Everything {
             ResourceType::User => "scim_users",
             ResourceType::Group => "scim_groups",
         };
-        Self { kind, pages: Pages::new(cursor, select(layout, kind).raw(" WHERE 1 = 1")) }
+        let marked = match layout.resource(kind).mark() {
+            Some(mark) => is_there(mark, Some("r")),
+            None => Sql::new("1 = 1"),
+        };
+        Self { kind, pages: Pages::new(cursor, select(layout, kind).append(marked)) }
     }
 
     /// The next rows; none at the end.
@@ -164,6 +169,10 @@ fn without_rows(database: Database, layout: &Layout, kind: ResourceType) -> Sql 
         .bind(kind.as_str())
         .raw(" AND l.state <> 'deleted' AND NOT EXISTS (")
         .append(relation::select("1", &rows.relation, "r"))
+        .append(match rows.mark() {
+            Some(mark) => is_there(mark, Some("r")).raw(" AND "),
+            None => Sql::default(),
+        })
         .column("r", &rows.key)
         .raw(" = ")
         .append(text_key(database, &rows.key, Sql::new("l.legacy_key")))
@@ -200,12 +209,12 @@ pub async fn named(tx: &mut Tx, layout: &Layout, names: &[String]) -> Result<Vec
 /// Live user rows whose folded name is in a subquery.
 async fn users_in(tx: &mut Tx, layout: &Layout, names: Sql) -> Result<Vec<Named>, Error> {
     let users = &layout.users;
-    let Some(name) = users.name().map(|field| &field.column) else { return Ok(Vec::new()) };
+    let Some(name) = users.name() else { return Ok(Vec::new()) };
     let state = scim_links::state.of("l").optional();
-    let select = Sql::new("SELECT ").column("r", &users.key).raw(", ").column("r", name).raw(", ");
+    let select = Sql::new("SELECT ").column("r", &users.key).raw(", ").shown(name).raw(", ");
     let sql = from(state.list(select), layout, ResourceType::User)
-        .raw(" WHERE (l.state IS NULL OR l.state <> 'deleted') AND ")
-        .append(fold(tx.database(), of("r", name)))
+        .append(live(layout, ResourceType::User))
+        .append(fold(tx.database(), Sql::default().shown(name)))
         .raw(" IN ")
         .append(names)
         .raw(" ORDER BY ")
@@ -231,11 +240,12 @@ const GONE: &str =
 /// kpifire's memberships of managed teams that Entra didn't assert; those of users that Entra
 /// disabled or deleted left out. One statement.
 pub async fn extra_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Error> {
-    let members = &layout.members;
+    let Some(members) = &layout.members else { return Ok(Vec::new()) };
     let database = tx.database();
     let group = || key_text(database, of("m", &members.group));
     let user = || key_text(database, of("m", &members.user));
-    let sql = memberships(layout)
+    let sql = memberships(members)
+        .append(edges(layout, members, "m"))
         .raw("NOT EXISTS (SELECT 1 FROM scim_desired_members d WHERE d.group_key = ")
         .append(group())
         .raw(" AND d.user_key = ")
@@ -256,10 +266,10 @@ pub async fn extra_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Erro
 /// Memberships of managed teams that Entra asserted and kpifire lacks; those of users that Entra
 /// disabled or deleted left out. One statement.
 pub async fn lacking_edges(tx: &mut Tx, layout: &Layout) -> Result<Vec<Edge>, Error> {
-    let members = &layout.members;
+    let Some(members) = &layout.members else { return Ok(Vec::new()) };
     let database = tx.database();
-    let edges = Sql::new(" FROM scim_desired_members d WHERE NOT EXISTS (")
-        .append(relation::select("1", &members.relation, "m"))
+    let edges = Sql::new(" FROM scim_desired_members d WHERE NOT EXISTS (SELECT 1")
+        .append(edges(layout, members, "m"))
         .column("m", &members.group)
         .raw(" = ")
         .append(text_key(database, &members.group, Sql::new("d.group_key")))
@@ -283,15 +293,19 @@ pub async fn orphan_edges(
     layout: &Layout,
     kind: ResourceType,
 ) -> Result<Vec<Edge>, Error> {
-    let members = &layout.members;
+    let Some(members) = &layout.members else { return Ok(Vec::new()) };
     let rows = layout.resource(kind);
     let column = match kind {
         ResourceType::User => &members.user,
         ResourceType::Group => &members.group,
     };
-    let sql = memberships(layout)
-        .raw("NOT EXISTS (")
-        .append(relation::select("1", &rows.relation, "r"))
+    // Rows that don't count are there all the same.
+    let sql = memberships(members)
+        .append(relation::from(&members.relation, "m", Sql::default()))
+        .append(living(members, Some("m")))
+        .column("m", column)
+        .raw(" IS NOT NULL AND NOT EXISTS (")
+        .append(relation::select("1", &rows.relation.whole(), "r"))
         .column("r", &rows.key)
         .raw(" = ")
         .column("m", column)
@@ -301,7 +315,8 @@ pub async fn orphan_edges(
 
 /// How many memberships kpifire has. One statement.
 pub async fn count_edges(tx: &mut Tx, layout: &Layout) -> Result<u64, Error> {
-    tx.scalar(count(), Sql::new(" FROM ").relation(&layout.members.relation, "m")).await
+    let Some(members) = &layout.members else { return Ok(0) };
+    tx.scalar(count(), edges(layout, members, "m").raw("1 = 1")).await
 }
 
 /// How many memberships Entra asserted. One statement.
@@ -309,16 +324,9 @@ pub async fn count_desired(tx: &mut Tx) -> Result<u64, Error> {
     tx.scalar(count(), Sql::new(" FROM scim_desired_members")).await
 }
 
-/// `SELECT … WHERE `: kpifire's memberships (alias `m`).
-fn memberships(layout: &Layout) -> Sql {
-    let members = &layout.members;
-    Sql::new("SELECT ")
-        .column("m", &members.group)
-        .raw(", ")
-        .column("m", &members.user)
-        .raw(" FROM ")
-        .relation(&members.relation, "m")
-        .raw(" WHERE ")
+/// `SELECT …` of memberships (alias `m`), up to where they come from.
+fn memberships(members: &MemberRelation) -> Sql {
+    Sql::new("SELECT ").column("m", &members.group).raw(", ").column("m", &members.user)
 }
 
 async fn pairs(tx: &mut Tx, sql: Sql) -> Result<Vec<Edge>, Error> {
@@ -344,7 +352,7 @@ pub async fn labels(
 ) -> Result<BTreeMap<String, Label>, Error> {
     let database = tx.database();
     let rows = layout.resource(kind);
-    let name = rows.name().map_or_else(|| Sql::new("NULL"), |field| of("r", &field.column));
+    let name = rows.name().map_or_else(|| Sql::new("NULL"), |it| Sql::default().shown(it));
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
         let select =
@@ -352,7 +360,6 @@ pub async fn labels(
         let external_id = scim_links::external_id.of("l");
         let select = external_id.list(select);
         let sql = from(select, layout, kind)
-            .raw(" WHERE ")
             .column("r", &rows.key)
             .raw(" IN (SELECT ")
             .append(text_key(database, &rows.key, Sql::new("i.item")))

@@ -5,6 +5,7 @@ mod audit;
 mod broken;
 mod check;
 mod export;
+mod fit;
 mod grants;
 mod installs;
 mod lease;

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS scim_links (
   disabled_at   DATETIME(6) NULL,
   deleted_at    DATETIME(6) NULL,
   cleanup_stage VARCHAR(16) NULL,
+  -- What the column of `active` held before the user was disabled.
+  replaced      LONGTEXT NULL,
   PRIMARY KEY (resource_type, legacy_key)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE INDEX IF NOT EXISTS scim_links_external ON scim_links (resource_type, external_id);

@@ -14,6 +14,8 @@ CREATE TABLE scim_links (
   disabled_at   TIMESTAMP(6) NULL,
   deleted_at    TIMESTAMP(6) NULL,
   cleanup_stage VARCHAR(16) NULL,
+  -- What the column of `active` held before the user was disabled.
+  replaced      TEXT NULL,
   PRIMARY KEY (resource_type, legacy_key)
 );
 CREATE INDEX scim_links_external ON scim_links (resource_type, external_id);

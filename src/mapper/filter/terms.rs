@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
 
 use crate::mapper::cell::Cell;
-use crate::mapper::field::{Encoding, Field, scim_text};
+use crate::mapper::field::{Encoding, Field, formed, scim_text};
 use crate::mapper::layout::Layout;
 use crate::mapper::predicate::{Operand, Operator, Predicate, Subject};
-use crate::profile::catalogue::Kind;
+use crate::mapper::times::Times;
 use crate::scim::filter::{CompValue, CompareOp, typed};
 use crate::scim::{AttributeKind, Error, Resolved, ResourceType, fold};
 
@@ -82,6 +82,16 @@ pub(super) fn field(
     let attribute = field.path.definition();
     if attribute.kind == AttributeKind::Boolean {
         let chosen = chosen(resolved, ["true", "false"].into_iter(), condition)?;
+        if matches!(field.encoding, Encoding::Switch(_) | Encoding::Row(_)) {
+            let subject = Subject::Field(Arc::clone(field));
+            let on = |text: &&str| {
+                let on = Operand::Int(i64::from(*text == "true"));
+                Predicate::Compare(subject.clone(), Operator::Equal, on)
+            };
+            let tests: Vec<Predicate> = chosen.iter().map(on).collect();
+            let test = if tests.is_empty() { Predicate::Never } else { any(tests) };
+            return Ok(negated(condition, test));
+        }
         let cells = chosen.iter().map(|text| Cell::Bool(*text == "true")).collect();
         return Ok(negated(condition, one_of(cells)));
     }
@@ -93,23 +103,43 @@ pub(super) fn field(
         (Value::Number(number), _) => Operand::Int(number.as_i64().ok_or_else(|| {
             Error::invalid_filter(format!("`{resolved}`: {number} is no whole number"))
         })?),
-        (_, AttributeKind::DateTime) if field.column.kind == Kind::Timestamp => {
-            let text = scim_text(&value);
-            let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
-                Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
-            })?;
-            Operand::Time(time.with_timezone(&Utc).naive_utc())
+        (_, AttributeKind::DateTime) if matches!(field.encoding, Encoding::Time(_)) => {
+            let time = time(resolved, &scim_text(&value))?;
+            match &field.encoding {
+                Encoding::Time(times) => as_held(times, time),
+                _ => Operand::Time(time),
+            }
         }
         _ if attribute.case_exact && !field.is(kind.name_attribute()) => {
             Operand::Exact(scim_text(&value))
         }
-        _ => Operand::Folded(scim_text(&value)),
+        _ => match &field.encoding {
+            Encoding::Formed(form) => Operand::Folded(formed(*form, &scim_text(&value))),
+            _ => Operand::Folded(scim_text(&value)),
+        },
     };
     if operand == Operand::Folded(String::new()) && operator == CompareOp::Eq {
         // Empty text reads as absent.
         return Ok(Predicate::Never);
     }
     compare(subject, operator, operand, resolved)
+}
+
+/// A filter's time, in UTC.
+pub(super) fn time(resolved: Resolved, text: &str) -> Result<NaiveDateTime, Error> {
+    let time = DateTime::parse_from_rfc3339(text).map_err(|_| {
+        Error::invalid_filter(format!("`{resolved}`: `{text}` is no time of RFC 3339"))
+    })?;
+    Ok(time.with_timezone(&Utc).naive_utc())
+}
+
+/// A time in the form in which its column is compared.
+pub(super) fn as_held(times: &Times, time: NaiveDateTime) -> Operand {
+    match times.write(time) {
+        Cell::Int(number) => Operand::Int(number),
+        Cell::Text(text) => Operand::Exact(text),
+        _ => Operand::Time(times.shown(time)),
+    }
 }
 
 /// Which of an attribute's few values satisfy the condition; for `ne`, which it excludes.

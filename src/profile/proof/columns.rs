@@ -8,7 +8,9 @@ use super::fits::{example, fits};
 use super::{Prover, Severity, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
 use crate::profile::model::{
-    Delete, Encoding, Lookup, Mapping, Missing, ResourceTable, Scalar, TableName, Touch,
+    Beside, Companion, Delete, Encoding, Insert, KeySource, Lookup, Mapping, Mark, MarkedBy,
+    Missing, Notation, ResourceTable, RowSwitch, Scalar, TableName, Test, TimeForm, TimeSwitch,
+    Touch, Where,
 };
 use crate::profile::print::scalar;
 use crate::profile::read::{toml_key, toml_text};
@@ -23,27 +25,205 @@ impl<'a> Prover<'a> {
         let Some(table) = self.table(&format!("{name}.table"), &resource.table) else {
             return;
         };
+        self.counting(&format!("{name}.where"), table, &resource.rows);
         for (path, mapping) in &resource.attributes {
             let key = format!("{name}.attributes.{}", toml_key(&path.to_string()));
-            self.mapping(&key, table, path, mapping);
-            self.unfilled_attribute(name, &key, table, resource, path, mapping);
-        }
-        self.constants(&format!("{name}.insert"), table, &resource.insert);
-        self.touch(&format!("{name}.touch"), table, &resource.touch);
-        if let Delete::Deactivate { column: Some((column, value)) } = &resource.delete {
-            let key = format!("{name}.delete.column");
-            if let Some(column) = self.column(&key, table, column) {
-                self.constant(&key, column, value);
+            if let Encoding::Row(switch) = &mapping.encoding {
+                self.row_switch(&key, switch, resource);
+                continue;
             }
+            let within = mapping.within.as_deref().and_then(|it| resource.companion(it));
+            let (place, insert) = match within {
+                Some(companion) => match self.catalogue.table(&companion.table) {
+                    Some(place) => (place, &companion.insert),
+                    // The companion's own error says so.
+                    None => continue,
+                },
+                None => (table, &resource.insert),
+            };
+            self.mapping(&key, place, path, mapping);
+            self.unfilled_attribute(name, &key, place, insert, path, mapping);
         }
-        let mapped = resource.attributes.values().map(|mapping| mapping.column.as_str());
-        let filled =
-            Filled::new(&resource.insert, &resource.touch).and(mapped).and([resource.key.as_str()]);
+        self.inserted(&format!("{name}.insert"), table, &resource.insert);
+        for column in resource.derive.keys() {
+            self.column(&format!("{name}.derive.{}", toml_key(column)), table, column);
+        }
+        self.touch(&format!("{name}.touch"), table, &resource.touch);
+        if let Delete::Mark(mark) = &resource.delete {
+            self.mark(&format!("{name}.delete"), table, mark);
+        }
+        let own = |it: &&Mapping| it.within.is_none() && !matches!(it.encoding, Encoding::Row(_));
+        let mapped = resource.attributes.values().filter(own).map(|it| it.column.as_str());
+        let filled = Filled::new(&resource.insert, &resource.rows)
+            .and(mapped)
+            .and(resource.touch.columns())
+            .and(resource.derive.keys().map(String::as_str))
+            .and([resource.key.column.as_str()]);
         self.unfilled(name, table, &filled);
-        self.key(name, table, &resource.key);
+        let made = resource.parent().is_some() || resource.key.source != KeySource::Database;
+        self.key(&format!("{name}.key"), table, &resource.key.column, made);
+        for companion in &resource.companions {
+            self.companion(name, resource, companion);
+        }
         self.all_there(&format!("{name}.table"), table, before);
         self.matching_attribute(name, table, resource);
+        self.locking(name, resource);
         self.deletion(name, table, resource);
+    }
+
+    /// Where nothing carries `active`, a leaver keeps access.
+    fn locking(&mut self, name: &str, resource: &ResourceTable) {
+        if name != "users" || resource.attributes.keys().any(|path| path.is("active")) {
+            return;
+        }
+        self.error(
+            "users.attributes.active",
+            "nothing carries `active`: nobody can be disabled",
+            "a leaver keeps access: what Entra disables is answered 403",
+            "map `active` under [users.attributes] to what locks a user: a column with `values`, a time \
+             (`as = \"since\"`, \"expires\", \"until\"), or a table (`absent_in`, `present_in`)",
+        );
+    }
+
+    /// The columns of a `where`.
+    pub(super) fn counting(&mut self, key: &str, table: &'a Table, rows: &'a Where) {
+        for (name, test) in rows {
+            let key = format!("{key}.{}", toml_key(name));
+            let Some(column) = self.column(&key, table, name) else { continue };
+            match test {
+                Test::Null | Test::NotNull if !column.nullable => self.error(
+                    key,
+                    format!("column `{name}` is NOT NULL"),
+                    "the condition is always or never true",
+                    "name the value that counts, or leave the column out of `where`",
+                ),
+                Test::Null | Test::NotNull => {}
+                Test::OneOf(values) => {
+                    for value in values {
+                        self.constant(&key, column, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The columns of an `insert`.
+    pub(super) fn inserted(&mut self, key: &str, table: &'a Table, insert: &'a Insert) {
+        self.constants(key, table, &insert.constants);
+        for name in insert.made.keys() {
+            self.column(&format!("{key}.{}", toml_key(name)), table, name);
+        }
+    }
+
+    /// The column of a mark.
+    pub(super) fn mark(&mut self, key: &str, table: &'a Table, mark: &'a Mark) {
+        let Some(column) = self.column(&format!("{key}.column"), table, &mark.column) else {
+            return;
+        };
+        match &mark.by {
+            MarkedBy::Value(value) => self.constant(&format!("{key}.value"), column, value),
+            MarkedBy::Time(switch) => self.time_switch(&format!("{key}.as"), column, switch),
+        }
+    }
+
+    /// A column of times that switches something off.
+    fn time_switch(&mut self, key: &str, column: &Column, switch: &TimeSwitch) {
+        self.time(key, column, &switch.form);
+        match &switch.live {
+            Some(live) => self.constant(&format!("{key}.live"), column, live),
+            None if !column.nullable => self.error(
+                key,
+                format!("column `{}` is NOT NULL", column.name),
+                "what is on holds NULL where the profile doesn't say otherwise",
+                "live = 0 (what the column holds of a row that is on)",
+            ),
+            None => {}
+        }
+    }
+
+    /// Whether a column holds times in this form.
+    fn time(&mut self, key: &str, column: &Column, form: &TimeForm) {
+        let (name, type_name) = (&column.name, &column.type_name);
+        let fits = match &form.notation {
+            // Which notation a number or a text is of can't be told from its type.
+            None => fits(self.catalogue.database, column, &Scalar::Now).is_ok(),
+            Some(Notation::EpochSeconds | Notation::EpochMillis) => {
+                matches!(column.kind, Kind::Int | Kind::Number) || column.kind == Kind::Text
+            }
+            Some(Notation::Iso) => column.kind == Kind::Text,
+            Some(Notation::Pattern(_)) => {
+                matches!(column.kind, Kind::Text | Kind::Int | Kind::Number)
+            }
+        };
+        if !fits {
+            self.error(
+                key,
+                format!("column `{name}` is {type_name}, which holds no time so"),
+                "the time could be neither written nor read",
+                "name a column of a date-and-time type, or say how the column holds times: `as` (`time` \
+                 beside \"since\", \"expires\", \"until\") = \"epoch-s\", \"epoch-ms\", \"iso\", or a \
+                 pattern as \"%Y%m%d%H%M%S\"",
+            );
+        }
+    }
+
+    /// A table beside the resource's own.
+    fn companion(&mut self, name: &str, resource: &'a ResourceTable, companion: &'a Companion) {
+        let section = match &companion.parent {
+            Some(_) => format!("{name}.parent"),
+            None => format!("{name}.beside.{}", toml_key(&companion.name)),
+        };
+        let Some(table) = self.table(&format!("{section}.table"), &companion.table) else { return };
+        let before = self.findings.len();
+        self.counting(&format!("{section}.where"), table, &companion.rows);
+        self.inserted(&format!("{section}.insert"), table, &companion.insert);
+        let within = |it: &&Mapping| it.within.as_ref() == Some(&companion.name);
+        let mapped = resource.attributes.values().filter(within).map(|it| it.column.as_str());
+        let filled = Filled::new(&companion.insert, &companion.rows)
+            .and(mapped)
+            .and([companion.user.as_str()]);
+        if companion.missing != Beside::Ignore {
+            self.unfilled(&section, table, &filled);
+        }
+        match &companion.parent {
+            Some(source) => {
+                let made = *source != KeySource::Database;
+                self.key(&format!("{section}.key"), table, &companion.user, made);
+            }
+            None => {
+                let key = format!("{section}.user");
+                if let Some(user) = self.column(&key, table, &companion.user) {
+                    self.same_kind(&key, user, &resource.table, &resource.key.column);
+                    self.one_each(&key, table, companion);
+                }
+            }
+        }
+        for (column, value) in &companion.anonymise {
+            let name = toml_key(&companion.name);
+            let key = format!("anonymise.beside.{name}.{}", toml_key(column));
+            if let Some(column) = self.column(&key, table, column) {
+                self.constant(&key, column, value);
+                self.anonymised_unique(&key, table, column, value);
+            }
+        }
+        self.all_there(&format!("{section}.table"), table, before);
+    }
+
+    /// A table whose rows say who is active.
+    fn row_switch(&mut self, key: &str, switch: &'a RowSwitch, resource: &ResourceTable) {
+        let Some(table) = self.table(&format!("{key}.table"), &switch.table) else { return };
+        let before = self.findings.len();
+        if let Some(user) = self.column(&format!("{key}.user"), table, &switch.user) {
+            self.same_kind(&format!("{key}.user"), user, &resource.table, &resource.key.column);
+        }
+        self.counting(&format!("{key}.where"), table, &switch.rows);
+        self.inserted(&format!("{key}.insert"), table, &switch.insert);
+        let filled = Filled::new(&switch.insert, &switch.rows).and([switch.user.as_str()]);
+        self.unfilled_at(&format!("{key}.insert"), table, &filled, |column, value| {
+            format!("in it: insert = {{ {column} = {value} }}")
+        });
+        self.index(key, table, &switch.user, "every reading of a user would read the whole table");
+        self.all_there(key, table, before);
     }
 
     fn mapping(&mut self, key: &str, table: &'a Table, path: &AttributePath, mapping: &'a Mapping) {
@@ -52,13 +232,44 @@ impl<'a> Prover<'a> {
         };
         match &mapping.encoding {
             Encoding::Plain => self.plain(key, column, path.definition().kind),
+            Encoding::Formed(_) => self.plain(key, column, AttributeKind::String),
+            Encoding::Utf8 if column.kind == Kind::Binary => {}
+            Encoding::Utf8 => self.error(
+                key,
+                format!("column `{}` is {}, not binary", column.name, column.type_name),
+                "`text = \"utf8\"` reads binary data as text",
+                format!("{} = {}", last(key), toml_text(&column.name)),
+            ),
+            Encoding::Time(form) => self.time(key, column, form),
+            Encoding::Switch(switch) => self.time_switch(key, column, switch),
+            Encoding::Row(_) => {}
             Encoding::Values { pairs, .. } => {
+                if matches!(column.kind, Kind::Timestamp | Kind::Date) {
+                    self.values_of_times(key, column);
+                    return;
+                }
                 for (scim, legacy) in pairs {
                     self.constant(&format!("{key}.values.{}", toml_key(scim)), column, legacy);
                 }
             }
             Encoding::Lookup(lookup) => self.lookup_table(key, column, lookup),
         }
+    }
+
+    fn values_of_times(&mut self, key: &str, column: &Column) {
+        let name = toml_text(&column.name);
+        self.error(
+            key,
+            format!(
+                "column `{}` is {}: no list of values tells times",
+                column.name, column.type_name
+            ),
+            "the values would never be equal to what the column holds",
+            format!(
+                "{} = {{ column = {name}, as = \"since\" }} (or \"expires\", \"until\")",
+                last(key)
+            ),
+        );
     }
 
     fn plain(&mut self, key: &str, column: &Column, kind: AttributeKind) {
@@ -71,6 +282,9 @@ impl<'a> Prover<'a> {
                 "every value would be too long",
                 "widen the column or map the attribute to another",
             );
+            return;
+        }
+        if kind == AttributeKind::DateTime && column.kind == Kind::Timestamp {
             return;
         }
         match (column.kind, boolean) {
@@ -121,7 +335,7 @@ impl<'a> Prover<'a> {
             let generated = found.generated || found.has_default;
             if lookup.missing == Missing::Create
                 && !generated
-                && !lookup.insert.contains_key(&lookup.key)
+                && !lookup.insert.columns().any(|it| it == lookup.key)
             {
                 self.error(
                     at("missing"),
@@ -147,11 +361,14 @@ impl<'a> Prover<'a> {
                 "every write of the attribute would read the whole table",
             );
         }
+        self.counting(&at("where"), table, &lookup.rows);
+        if let Some(none) = &lookup.none {
+            self.constant(&at("none"), column, none);
+        }
         match &lookup.missing {
             Missing::Create => {
-                self.constants(&at("insert"), table, &lookup.insert);
-                let none = Touch::default();
-                let filled = Filled::new(&lookup.insert, &none)
+                self.inserted(&at("insert"), table, &lookup.insert);
+                let filled = Filled::new(&lookup.insert, &lookup.rows)
                     .and([lookup.key.as_str(), lookup.label.as_str()]);
                 self.unfilled_at(&at("insert"), table, &filled, |column, value| {
                     format!("in the lookup: insert = {{ {column} = {value} }}")
@@ -168,7 +385,7 @@ impl<'a> Prover<'a> {
         name: &str,
         key: &str,
         table: &Table,
-        resource: &ResourceTable,
+        insert: &Insert,
         path: &AttributePath,
         mapping: &Mapping,
     ) {
@@ -178,14 +395,17 @@ impl<'a> Prover<'a> {
         let needs = !column.nullable && !column.has_default && !column.generated;
         let empty_will_do = column.kind == Kind::Text
             && column.enum_values.is_empty()
-            && mapping.encoding == Encoding::Plain;
-        if !needs || empty_will_do || resource.insert.contains_key(&mapping.column) {
+            && matches!(mapping.encoding, Encoding::Plain | Encoding::Formed(_));
+        let filled = insert.columns().any(|it| it == mapping.column);
+        let switch = matches!(mapping.encoding, Encoding::Switch(_));
+        if !needs || empty_will_do || filled || switch || path.is("active") {
             return;
         }
         let value = match &mapping.encoding {
             Encoding::Values { pairs, .. } => pairs.first().map(|(_, legacy)| scalar(legacy)),
+            Encoding::Lookup(lookup) if lookup.none.is_some() => return,
             Encoding::Lookup(_) => Some("1".to_owned()),
-            Encoding::Plain => None,
+            _ => None,
         };
         let value = value.unwrap_or_else(|| example(column));
         self.warning(
@@ -263,17 +483,27 @@ impl<'a> Prover<'a> {
 
     pub(super) fn touch(&mut self, key: &str, table: &'a Table, touch: &Touch) {
         for (stamp, columns) in [("created", &touch.created), ("modified", &touch.modified)] {
+            for it in columns {
+                let key = format!("{key}.{stamp}");
+                if let Some(column) = self.column(&key, table, &it.column) {
+                    self.time(&key, column, &it.form);
+                }
+            }
+        }
+        for (stamp, columns) in [("version", &touch.version), ("stamp", &touch.stamp)] {
             for name in columns {
                 let key = format!("{key}.{stamp}");
-                let Some(column) = self.column(&key, table, name) else {
-                    continue;
+                let Some(column) = self.column(&key, table, name) else { continue };
+                let fits = match stamp {
+                    "version" => matches!(column.kind, Kind::Int | Kind::Number),
+                    _ => matches!(column.kind, Kind::Text | Kind::Uuid),
                 };
-                if let Err(why) = fits(self.catalogue.database, column, &Scalar::Now) {
+                if !fits {
                     self.error(
                         key,
-                        format!("column `{name}` is {}, which holds no time", column.type_name),
-                        why,
-                        "name columns of a date-and-time type",
+                        format!("column `{name}` is {}", column.type_name),
+                        "`version` counts up a number, `stamp` writes a UUID as text",
+                        "name the column that the application compares before it writes a row",
                     );
                 }
             }

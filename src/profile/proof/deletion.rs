@@ -18,9 +18,13 @@ impl Prover<'_> {
         let subject = format!("{name}.delete");
         let Delete::Delete { cascade } = &resource.delete else {
             let listed = self.listed(&inbound);
+            let does = match &resource.delete {
+                Delete::Mark(mark) => format!("marks the row as gone by `{}`", mark.column),
+                _ => "deactivates the row".to_owned(),
+            };
             self.ok(
                 subject,
-                format!("a SCIM DELETE deactivates the row and keeps it; pointing at it: {listed}"),
+                format!("a SCIM DELETE {does} and keeps it; pointing at it: {listed}"),
             );
             return;
         };
@@ -39,10 +43,11 @@ impl Prover<'_> {
                 "a SCIM DELETE is refused while rows point at it: {}",
                 self.listed(&blocking)
             );
-            let fix = if name == "users" {
+            let active = resource.attributes.keys().any(|path| path.is("active"));
+            let fix = if name == "users" && active {
                 "[users.delete]\nmode = \"deactivate\"".to_owned()
             } else {
-                "leave it so, or keep the row: mode = \"deactivate\" with column and value; a table in `cascade` loses its rows".to_owned()
+                "leave it so, or keep the row: mode = \"mark\" with column and value; a table in `cascade` loses its rows".to_owned()
             };
             self.warning(
                 subject.clone(),
@@ -58,7 +63,7 @@ impl Prover<'_> {
                 subject.clone(),
                 what,
                 "kpifire loses more than the row itself",
-                "leave it so if that is meant, or use mode = \"deactivate\"",
+                "leave it so if that is meant, or keep the row: mode = \"mark\" with column and value",
             );
         }
         if blocking.is_empty() && silent.is_empty() {
@@ -82,15 +87,17 @@ impl Prover<'_> {
         let Some(found) = self.table(&format!("{subject}.cascade"), cascaded) else {
             return;
         };
-        let members = &self.profile.members;
-        let is_members =
-            self.catalogue.table(&members.table).is_some_and(|it| it.name == found.name);
+        let members = self.profile.members().filter(|members| {
+            self.catalogue.table(&members.table).is_some_and(|it| it.name == found.name)
+        });
         let by_key = found.foreign_keys.iter().find(|key| key.target == table.name);
         let column = match by_key.and_then(|key| key.columns.first()) {
             Some(column) => column.clone(),
-            None if is_members && subject.starts_with("groups") => members.group.clone(),
-            None if is_members => members.user.clone(),
-            None => resource.key.clone(),
+            None => match members {
+                Some(members) if subject.starts_with("groups") => members.group.clone(),
+                Some(members) => members.user.clone(),
+                None => resource.key.column.clone(),
+            },
         };
         if found.column(&column).is_none() {
             self.error(

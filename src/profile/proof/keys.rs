@@ -2,12 +2,13 @@
 
 use super::{Prover, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
-use crate::profile::model::{ResourceTable, Scalar};
+use crate::profile::model::{Companion, MemberTable, ResourceTable, Scalar};
 
 impl Prover<'_> {
-    /// The key column: of a usable type, unique, allocated by the database.
-    pub(super) fn key(&mut self, name: &str, table: &Table, key: &str) {
-        let subject = format!("{name}.key");
+    /// The key column: of a usable type, unique, allocated by the database unless something else makes
+    /// keys.
+    pub(super) fn key(&mut self, subject: &str, table: &Table, key: &str, made: bool) {
+        let subject = subject.to_owned();
         let Some(column) = table.column(key) else {
             let near =
                 crate::profile::near_miss::hint(key, table.columns.iter().map(|c| c.name.as_str()));
@@ -29,12 +30,20 @@ impl Prover<'_> {
             );
         }
         self.unique(&subject, table, key, "two rows with one key would share a SCIM id");
-        if !column.generated && !column.has_default {
+        if !column.generated && !column.has_default && !made {
             self.error(
                 subject.clone(),
                 format!("nothing allocates the key `{key}`: it is neither auto-increment nor identity, and has no default"),
                 "a SCIM POST inserts a row and reads its key",
-                format!("give `{key}` a default, or name the table's auto-increment key at `{subject}`"),
+                format!(
+                    "{subject} = {{ column = \"{key}\", new = {} }} where the application makes keys so; or \
+                     give `{key}` a default",
+                    if column.kind == Kind::Int {
+                        "{ counter = { table = \"…\", column = \"…\" } }"
+                    } else {
+                        "\"uuid\""
+                    }
+                ),
             );
         }
     }
@@ -59,9 +68,15 @@ impl Prover<'_> {
     ) {
         let attribute = if name == "users" { "userName" } else { "displayName" };
         let mapping = resource.attributes.iter().find(|(path, _)| path.is(attribute));
-        let Some(column) = mapping.and_then(|(_, mapping)| table.column(&mapping.column)) else {
-            return;
+        let Some((_, mapping)) = mapping else { return };
+        let companion = mapping.within.as_deref().and_then(|it| resource.companion(it));
+        let rows = companion.map_or(&resource.rows, |it| &it.rows);
+        let table = match companion {
+            Some(companion) => self.catalogue.table(&companion.table),
+            None => Some(table),
         };
+        let Some(table) = table else { return };
+        let Some(column) = table.column(&mapping.column) else { return };
         let subject = format!("{name}.attributes.{attribute}");
         let fold = self.folded(&column.name);
         let folded_unique = table.indexes.iter().any(|index| {
@@ -75,7 +90,26 @@ impl Prover<'_> {
             index.unique && (folded || is_lower(only, &column.name))
         });
         let folded_index = self.has_fold_index(table, &column.name);
-        if !is_unique(table, &[&column.name]) && !folded_unique {
+        let mut together: Vec<&str> = vec![&column.name];
+        together.extend(rows.keys().map(String::as_str));
+        // A key of the application's that spans other columns says what it takes for the same name.
+        let own_key = table.indexes.iter().find(|index| {
+            index.unique && index.columns.len() > 1 && index.columns.contains(&column.name)
+        });
+        let unique = is_unique_within(table, &[&column.name], &together);
+        if let (false, false, Some(own)) = (unique, folded_unique, own_key) {
+            self.warning(
+                subject.clone(),
+                format!("column `{}` is unique only together with {}", column.name, own.columns.join(", ")),
+                format!("two rows can have the same {attribute}; Entra then finds both and stops at the second"),
+                format!(
+                    "if only some rows count here, say which: [{name}]\nwhere = {{ {} }}",
+                    own.columns.iter().filter(|it| **it != column.name)
+                        .map(|it| format!("{} = VALUE", crate::profile::read::toml_key(it)))
+                        .collect::<Vec<_>>().join(", ")
+                ),
+            );
+        } else if !unique && !folded_unique {
             let (index, on) = self.unique_on(table, &column.name, &fold);
             self.warning(
                 subject.clone(),
@@ -171,8 +205,58 @@ impl Prover<'_> {
         self.catalogue.database != Database::Mysql && bare(expression) == bare(&self.folded(column))
     }
 
-    pub(super) fn edge_keys(&mut self, table: &Table, group: &str, user: &str) {
-        if !is_unique(table, &[group, user]) {
+    /// A companion has one row for each resource.
+    pub(super) fn one_each(&mut self, subject: &str, table: &Table, companion: &Companion) {
+        let mut together = vec![companion.user.as_str()];
+        together.extend(companion.rows.keys().map(String::as_str));
+        if !is_unique_within(table, &[&companion.user], &together) {
+            self.warning(
+                subject,
+                format!("nothing makes ({}) unique", together.join(", ")),
+                "of several rows of one resource any is read, and all are written",
+                "say with `where` which of them counts, or see that there is one at most",
+            );
+        }
+        self.index(
+            subject,
+            table,
+            &companion.user,
+            "every reading of a resource would read the whole table",
+        );
+    }
+
+    pub(super) fn edge_keys(&mut self, table: &Table, members: &MemberTable) {
+        let (group, user) = (members.group.as_str(), members.user.as_str());
+        let fixed: Vec<&str> =
+            [group, user].into_iter().chain(members.rows.keys().map(String::as_str)).collect();
+        // A key that has more than the pair: the table holds other things than memberships too.
+        let keys = table.indexes.iter().filter(|it| it.unique).map(|it| &it.columns);
+        let mut keys = std::iter::once(&table.primary_key).chain(keys);
+        let wider = keys.find(|key| {
+            let of_pair = key.iter().any(|it| it == group) && key.iter().any(|it| it == user);
+            of_pair && key.iter().any(|it| !fixed.contains(&it.as_str()))
+        });
+        let unique = is_unique_within(table, &[group, user], &fixed);
+        if let (false, Some(wider)) = (unique, wider) {
+            let open: Vec<&str> =
+                wider.iter().map(String::as_str).filter(|it| !fixed.contains(it)).collect();
+            let shown: Vec<String> = open
+                .iter()
+                .map(|it| {
+                    let constant =
+                        members.insert.constants.get(*it).map(crate::profile::print::scalar);
+                    let value = constant.unwrap_or_else(|| "VALUE".to_owned());
+                    format!("{} = {value}", crate::profile::read::toml_key(it))
+                })
+                .collect();
+            self.error(
+                "members.where",
+                format!("the key ({}) has {} beside the pair", wider.join(", "), open.join(", ")),
+                "rows of other kinds (groups in groups, invitations, roles, past memberships) would be \
+                 read as memberships, and deleted with them",
+                format!("[members]\nwhere = {{ {} }}", shown.join(", ")),
+            );
+        } else if !unique {
             let index = names::index_name(&table.name, &[group, user], "_key");
             let on: Vec<String> =
                 [group, user].iter().map(|c| names::quoted(self.catalogue.database, c)).collect();
@@ -262,6 +346,16 @@ fn is_unique(table: &Table, columns: &[&str]) -> bool {
         found.len() == columns.len() && columns.iter().all(|c| found.iter().any(|f| f == c))
     };
     same(&table.primary_key) || table.indexes.iter().any(|it| it.unique && same(&it.columns))
+}
+
+/// Whether these columns are unique among rows that have the others alike.
+fn is_unique_within(table: &Table, columns: &[&str], together: &[&str]) -> bool {
+    let within = |found: &[String]| {
+        !found.is_empty()
+            && found.iter().all(|it| together.contains(&it.as_str()))
+            && columns.iter().any(|it| found.iter().any(|found| found == it))
+    };
+    within(&table.primary_key) || table.indexes.iter().any(|it| it.unique && within(&it.columns))
 }
 
 fn leads(table: &Table, column: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Tests of the profile's language, its proof and its proposal.
 
-use super::model::{Delete, Encoding, Missing, Other, Scalar, TableName};
+use super::model::{Delete, Encoding, Mark, MarkedBy, Missing, Other, Scalar, TableName};
 use super::{Profile, builtin, load, parse, print};
 use crate::scim::{AttributePath, ResourceType};
 
@@ -41,7 +41,7 @@ user = "user_id"
 fn builtin_says_what_the_reference_needs() {
     let profile = load("kpifire").unwrap();
     assert_eq!(profile.origin, "kpifire");
-    assert_eq!(profile.users.key, "user_id");
+    assert_eq!(profile.users.key.column, "user_id");
     let Encoding::Values { pairs, other } = &profile.users.attributes[&user("userType")].encoding
     else {
         panic!("userType has no values");
@@ -54,7 +54,7 @@ fn builtin_says_what_the_reference_needs() {
         panic!("department is no lookup");
     };
     assert_eq!(lookup.missing, Missing::Create);
-    assert_eq!(profile.users.delete, Delete::Deactivate { column: None });
+    assert_eq!(profile.users.delete, Delete::Deactivate);
     let tables: Vec<String> = profile.revoke.iter().map(|it| it.table.to_string()).collect();
     assert_eq!(tables, ["user_sessions", "api_tokens"], "in the file's order");
     assert_eq!(profile.anonymise["title"], Scalar::Null);
@@ -65,7 +65,7 @@ fn builtin_says_what_the_reference_needs() {
 #[test]
 fn optional_parts_have_defaults() {
     let profile = parse("test", &minimal("")).unwrap();
-    assert_eq!(profile.users.delete, Delete::Deactivate { column: None });
+    assert_eq!(profile.users.delete, Delete::Deactivate);
     assert!(profile.users.insert.is_empty() && profile.revoke.is_empty());
     let text = minimal("").replace(
         "active = \"enabled\"",
@@ -111,8 +111,8 @@ fn words_stand_for_now_and_null_only_where_they_may() {
          [revoke]\ntokens = { user = \"u\", action = \"set\", set = { at = \"now\", by = \"null\" } }\n",
     );
     let profile = parse("test", &text).unwrap();
-    assert_eq!(profile.users.insert["made"], Scalar::Now);
-    assert_eq!(profile.users.insert["note"], Scalar::Text("null".into()));
+    assert_eq!(profile.users.insert.constants["made"], Scalar::Now);
+    assert_eq!(profile.users.insert.constants["note"], Scalar::Text("null".into()));
     assert_eq!(profile.anonymise["title"], Scalar::Null);
     let text = minimal("").replace(
         "\"enabled\"",
@@ -132,8 +132,9 @@ fn groups_can_be_switched_off_instead_of_deleted() {
         "{ mode = \"deactivate\", column = \"is_archived\", value = 1 }",
     );
     let profile: Profile = parse("test", &text).unwrap();
-    let column = Some(("is_archived".to_owned(), Scalar::Int(1)));
-    assert_eq!(profile.groups.delete, Delete::Deactivate { column });
+    let column = "is_archived".to_owned();
+    let mark = Mark { column, by: MarkedBy::Value(Scalar::Int(1)) };
+    assert_eq!(profile.table(ResourceType::Group).unwrap().delete, Delete::Mark(mark));
 }
 
 #[test]

@@ -23,10 +23,8 @@ profile plant.toml: 1 problem
 #[test]
 fn empty() {
     insta::assert_snapshot!(message(""), @r#"
-profile plant.toml: 3 problems
+profile plant.toml: 1 problem
   line 1: `users` is missing; for example [users] with table, key and attributes
-  line 1: `groups` is missing; for example [groups] with table, key and attributes
-  line 1: `members` is missing; for example [members] with table, group and user
 "#);
 }
 
@@ -38,9 +36,9 @@ fn unknown_keys_with_near_misses() {
     insta::assert_snapshot!(message(&text), @r#"
 profile plant.toml: 6 problems
   line 2: `users.table` is missing; for example table = "users"
-  line 3: `users.tabel` unknown key; did you mean `table`? (allowed here: table, key, attributes, insert, touch, delete)
+  line 3: `users.tabel` unknown key; did you mean `table`? (allowed here: table, where, key, parent, beside, attributes, insert, derive, touch, delete, call)
   line 10: `groups.delete.cascades` unknown key; did you mean `cascade`? (allowed here: mode, cascade)
-  line 15: `revok` unknown key; did you mean `revoke`? (allowed here: users, groups, members, revoke, ownership, anonymise, protect)
+  line 15: `revok` unknown key; did you mean `revoke`? (allowed here: timezone, users, groups, members, revoke, ownership, anonymise, protect)
   line 18: `protect.usernames` unknown key; did you mean `userNames`? (allowed here: keys, userNames)
   line 19: `protect.key` unknown key; did you mean `keys`? (allowed here: keys, userNames)
 "#);
@@ -148,7 +146,7 @@ profile plant.toml: 2 problems
 profile plant.toml: 3 problems
   line 5: `users.attributes.title.other` says what happens to values outside `values`; there is none
   line 5: `users.attributes.nickName.column` is missing; for example column = "status"
-  line 5: `users.attributes.nickName.colum` unknown key; did you mean `column`? (allowed here: column, values, other, lookup)
+  line 5: `users.attributes.nickName.colum` unknown key; did you mean `column`? (allowed here: column, in, values, other, lookup, as, live, time, zone, digits, text, absent_in, present_in)
 "#);
 }
 
@@ -161,7 +159,7 @@ fn lookups() {
 profile plant.toml: 3 problems
   line 5: `users.attributes.title.lookup.table` is missing; for example table = "departments"
   line 5: `users.attributes.title.lookup.missing` must be "create", "reject" or { default = KEY }
-  line 5: `users.attributes.title.lookup.tabel` unknown key; did you mean `table` or `label`? (allowed here: table, key, label, missing, insert)
+  line 5: `users.attributes.title.lookup.tabel` unknown key; did you mean `table` or `label`? (allowed here: table, where, key, label, missing, none, insert)
 "#);
     insta::assert_snapshot!(replaced(
         "\"enabled\"",
@@ -187,7 +185,7 @@ profile plant.toml: 4 problems
 fn delete_modes() {
     insta::assert_snapshot!(replaced("delete = { mode = \"delete\", cascade = [\"team_members\"] }", ""), @r#"
 profile plant.toml: 1 problem
-  line 6: `groups.delete` is missing; for example delete = { mode = "delete", cascade = ["team_members"] } or delete = { mode = "deactivate", column = "is_archived", value = 1 }
+  line 6: `groups.delete` is missing; for example delete = { mode = "delete", cascade = ["team_members"] } or delete = { mode = "mark", column = "is_archived", value = 1 }
 "#);
     insta::assert_snapshot!(replaced("{ mode = \"delete\", cascade = [\"team_members\"] }", "{ mode = \"deactivate\" }"), @r#"
 profile plant.toml: 2 problems
@@ -222,7 +220,7 @@ profile plant.toml: 10 problems
   line 20: `revoke.e.set.u` would take the row away from its user; set other columns
   line 21: `revoke.f.user` is missing; for example user = "user_id"
   line 23: `ownership.g.owner` is missing; for example owner = "owner_id"
-  line 23: `ownership.g.titel` unknown key; did you mean `title`? (allowed here: owner, title)
+  line 23: `ownership.g.titel` unknown key; did you mean `title`? (allowed here: owner, where, title)
   line 25: `anonymise.set.name` has an unknown placeholder {key}; the only placeholder is {id}, the user's key
   line 25: `anonymise.set.id` is the users' key; an anonymised row keeps its key and foreign keys
 "#);
@@ -233,7 +231,7 @@ fn tables_that_are_one() {
     let text = minimal("").replace("\"teams\"", "\"users\"");
     insta::assert_snapshot!(message(&text), @r#"
 profile plant.toml: 1 problem
-  line 7: `groups.table` `users` holds the users already; groups need a table of their own
+  line 7: `groups.table` `users` holds the users already; groups need a table of their own, or a `where` in both sections that tells them apart
 "#);
 }
 

@@ -82,7 +82,7 @@ Warning groups.attributes.displayName: no index on the folded `name`
   fix: CREATE INDEX CONCURRENTLY "teams_name_folded_idx" ON "teams" ((lower(normalize(btrim("name"::text), NFKC) COLLATE "und-x-icu")));
 Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects.team_id
   why: Entra gets 409 and repeats the DELETE each cycle
-  fix: leave it so, or keep the row: mode = "deactivate" with column and value; a table in `cascade` loses its rows
+  fix: leave it so, or keep the row: mode = "mark" with column and value; a table in `cascade` loses its rows
 Warning revoke.user_sessions: no index begins with column `user_sessions.user_id`
   why: disabling a user would read the whole table
   fix: CREATE INDEX CONCURRENTLY "user_sessions_user_id_idx" ON "user_sessions" ("user_id");
@@ -97,7 +97,7 @@ fn mariadb_reference() {
     insta::assert_snapshot!(complaints(&load("kpifire").unwrap(), &reference(Database::Mysql)), @r#"
 Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects.team_id
   why: Entra gets 409 and repeats the DELETE each cycle
-  fix: leave it so, or keep the row: mode = "deactivate" with column and value; a table in `cascade` loses its rows
+  fix: leave it so, or keep the row: mode = "mark" with column and value; a table in `cascade` loses its rows
 "#);
 }
 
@@ -165,7 +165,7 @@ Error groups.delete.cascade: table `team_members` isn't there, or the agent's ac
   fix: `groups.delete.cascade`: did you mean "teams_members"?
 Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects.team_id, team_members.team_id
   why: Entra gets 409 and repeats the DELETE each cycle
-  fix: leave it so, or keep the row: mode = "deactivate" with column and value; a table in `cascade` loses its rows
+  fix: leave it so, or keep the row: mode = "mark" with column and value; a table in `cascade` loses its rows
 Error members.table: table `team_members` isn't there, or the agent's account can't see it
   why: the profile reads and writes it
   fix: `members.table`: did you mean "teams_members"?
@@ -211,9 +211,9 @@ Warning users.attributes."urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 Error users.attributes."urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department".lookup.insert.is_active: 1 doesn't fit column `is_active` (int)
   why: the column's type takes no number; write it as a string
   fix: is_active = ""
-Error users.touch.modified: column `updated_at` is timestamp, which holds no time
-  why: the column's type takes no time
-  fix: name columns of a date-and-time type
+Error users.touch.modified: column `updated_at` is timestamp, which holds no time so
+  why: the time could be neither written nor read
+  fix: name a column of a date-and-time type, or say how the column holds times: `as` (`time` beside "since", "expires", "until") = "epoch-s", "epoch-ms", "iso", or a pattern as "%Y%m%d%H%M%S"
 Error users.touch.actor: column `modified_by` (varchar(191)) can't hold "kpifire-scim"
   why: it has 12 characters, the column holds 5
   fix: name a text column, or leave it out of `actor`
@@ -229,7 +229,7 @@ Warning users.attributes.userName: no index on the folded `email`
   fix: CREATE INDEX CONCURRENTLY "users_email_folded_idx" ON "users" ((lower(normalize(btrim("email"::text), NFKC) COLLATE "und-x-icu")));
 Error groups.key: nothing allocates the key `team_id`: it is neither auto-increment nor identity, and has no default
   why: a SCIM POST inserts a row and reads its key
-  fix: give `team_id` a default, or name the table's auto-increment key at `groups.key`
+  fix: groups.key = { column = "team_id", new = { counter = { table = "…", column = "…" } } } where the application makes keys so; or give `team_id` a default
 Warning groups.attributes.displayName: column `name` is unique only to the letter (default)
   why: kpifire can hold Ana and ana as two rows; a lookup of the displayName returns both, and Entra stops at the second. The fix fails while such pairs exist
   fix: CREATE UNIQUE INDEX CONCURRENTLY "teams_name_folded_key" ON "teams" ((lower(normalize(btrim("name"::text), NFKC) COLLATE "und-x-icu")));
@@ -238,7 +238,7 @@ Warning groups.attributes.displayName: no index on the folded `name`
   fix: CREATE INDEX CONCURRENTLY "teams_name_folded_idx" ON "teams" ((lower(normalize(btrim("name"::text), NFKC) COLLATE "und-x-icu")));
 Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects.team_id
   why: Entra gets 409 and repeats the DELETE each cycle
-  fix: leave it so, or keep the row: mode = "deactivate" with column and value; a table in `cascade` loses its rows
+  fix: leave it so, or keep the row: mode = "mark" with column and value; a table in `cascade` loses its rows
 Warning revoke.user_sessions: no index begins with column `user_sessions.user_id`
   why: disabling a user would read the whole table
   fix: CREATE INDEX CONCURRENTLY "user_sessions_user_id_idx" ON "user_sessions" ("user_id");
@@ -279,10 +279,6 @@ fn a_boolean_needs_a_suitable_column() {
 Error users.attributes.active: column `enabled` is varchar(1), neither boolean nor 0/1
   why: the attribute is a boolean, so the profile must say what the column holds for each
   fix: active = { column = "enabled", values = { true = "Y", false = "N" } }
-Warning users.attributes.active: column `enabled` is NOT NULL without a default
-  why: creating a resource without `active`, or clearing it, is answered 400
-  fix: [users.insert]
-enabled = "Y"
 Warning users.attributes.userName: column `email` is unique only to the letter (utf8mb4_bin)
   why: kpifire can hold Ana and ana as two rows; a lookup of the userName returns both, and Entra stops at the second. The fix fails while such pairs exist
   fix: ALTER TABLE `users` MODIFY `email` varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL;
@@ -361,7 +357,7 @@ Warning users.delete: a SCIM DELETE is refused while rows point at it: orders.bu
 mode = "deactivate"
 Warning users.delete: a SCIM DELETE also changes rows by ON DELETE: orders.seller (CASCADE)
   why: kpifire loses more than the row itself
-  fix: leave it so if that is meant, or use mode = "deactivate"
+  fix: leave it so if that is meant, or keep the row: mode = "mark" with column and value
 Warning groups.attributes.displayName: no index on the folded `name`
   why: every lookup by displayName would read the whole table
   fix: CREATE INDEX "teams_name_folded_idx" ON "teams" ((CASE WHEN "name" NOT GLOB '*' THEN lower("name") END));

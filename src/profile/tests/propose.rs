@@ -34,18 +34,21 @@ fn the_reference_needs_no_decision() {
                 panic!("department is no lookup");
             };
             // `is_active` has a default, so that the proposal needn't name it.
-            lookup.insert.clear();
+            lookup.insert = super::super::model::Insert::default();
             lookup
         };
         assert_eq!(lookup(&proposed), lookup(&builtin));
         assert_eq!(proposed.users.touch, builtin.users.touch);
         assert_eq!(proposed.users.delete, builtin.users.delete);
         assert_eq!(proposed.users.table, builtin.users.table);
-        assert_eq!(proposed.groups, builtin.groups);
-        assert_eq!(proposed.members.table, builtin.members.table);
-        assert_eq!(proposed.members.user, builtin.members.user);
-        assert_eq!(proposed.members.group, builtin.members.group);
-        assert_eq!(proposed.members.touch, builtin.members.touch);
+        assert_eq!(
+            proposed.table(crate::scim::ResourceType::Group),
+            builtin.table(crate::scim::ResourceType::Group)
+        );
+        assert_eq!(proposed.members().unwrap().table, builtin.members().unwrap().table);
+        assert_eq!(proposed.members().unwrap().user, builtin.members().unwrap().user);
+        assert_eq!(proposed.members().unwrap().group, builtin.members().unwrap().group);
+        assert_eq!(proposed.members().unwrap().touch, builtin.members().unwrap().touch);
         let mut revoke = proposed.revoke.clone();
         revoke.reverse();
         assert_eq!(revoke, builtin.revoke);

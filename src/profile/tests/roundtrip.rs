@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::model::{
-    Delete, Encoding, Lookup, Mapping, MemberTable, Missing, Other, Ownership, Profile, Protect,
-    ResourceTable, Revoke, RevokeAction, Scalar, TableName, Touch,
+    Beside, CallPiece, Calls, Companion, Counter, Delete, Derived, Encoding, Form, Holds, Insert,
+    Key, KeySource, Lookup, Made, Mapping, Mark, MarkedBy, MemberTable, Missing, Moment, Notation,
+    Other, Ownership, Piece, Presence, Profile, Protect, Rename, ResourceTable, Revoke,
+    RevokeAction, RowSwitch, Scalar, TableName, Teams, Test, TimeColumn, TimeForm, TimeSwitch,
+    Timed, Touch, Where,
 };
 use super::{DEPARTMENT, load, parse, print, user};
 use crate::scim::{AttributePath, ResourceType};
@@ -127,74 +130,255 @@ fn constants(prefix: &'static str) -> impl Strategy<Value = BTreeMap<String, Sca
     )
 }
 
-fn touch() -> impl Strategy<Value = Touch> {
-    proptest::collection::vec(name(), 0..3).prop_map(|names| {
-        let numbered =
-            |kind: &str| names.iter().enumerate().map(|(at, n)| format!("{kind}{at}{n}")).collect();
-        Touch { created: numbered("c"), modified: numbered("m"), actor: numbered("a") }
-    })
+/// Conditions on columns whose names begin with `prefix`.
+fn rows(prefix: &'static str) -> BoxedStrategy<Where> {
+    let test = prop_oneof![
+        Just(Test::Null),
+        Just(Test::NotNull),
+        proptest::collection::vec(constant(), 1..3).prop_map(Test::OneOf),
+    ];
+    let column = name().prop_map(move |n| format!("{prefix}{n}"));
+    proptest::collection::btree_map(column, test, 0..3).boxed()
 }
 
-fn encoding() -> impl Strategy<Value = Encoding> {
+fn made() -> BoxedStrategy<Made> {
+    let holds = prop_oneof![Just(Holds::Next), Just(Holds::Last)];
+    prop_oneof![
+        Just(Made::Uuid),
+        Just(Made::UuidPlain),
+        (4_usize..=191).prop_map(Made::Random),
+        (table(), name(), rows("cw"), holds).prop_map(|(table, column, rows, holds)| {
+            Made::Counter(Counter { table, column, rows, holds })
+        }),
+    ]
+    .boxed()
+}
+
+fn insert(constants: &'static str, made_for: &'static str) -> BoxedStrategy<Insert> {
+    let column = name().prop_map(move |n| format!("{made_for}{n}"));
+    let made = proptest::collection::btree_map(column, made(), 0..2);
+    (self::constants(constants), made)
+        .prop_map(|(constants, made)| Insert { constants, made })
+        .boxed()
+}
+
+fn time_form() -> BoxedStrategy<TimeForm> {
+    let notation = prop_oneof![
+        Just(Notation::EpochSeconds),
+        Just(Notation::EpochMillis),
+        Just(Notation::Iso),
+        Just(Notation::Pattern("%Y%m%d%H%M%S".into())),
+    ];
+    let zone = prop_oneof![Just("UTC".to_owned()), Just("Europe/Berlin".to_owned())];
+    let digits = proptest::option::of(1_usize..=30);
+    (proptest::option::of(notation), proptest::option::of(zone), digits)
+        .prop_map(|(notation, zone, digits)| TimeForm { notation, zone, digits })
+        .boxed()
+}
+
+fn time_switch(timed: Vec<Timed>) -> BoxedStrategy<TimeSwitch> {
+    let live = proptest::option::of(constant());
+    (proptest::sample::select(timed), live, time_form())
+        .prop_map(|(timed, live, form)| TimeSwitch { timed, live, form })
+        .boxed()
+}
+
+fn mark(timed: Vec<Timed>) -> BoxedStrategy<Mark> {
+    let by = prop_oneof![
+        constant().prop_map(MarkedBy::Value),
+        time_switch(timed).prop_map(MarkedBy::Time),
+    ];
+    by.prop_map(|by| Mark { column: "off".into(), by }).boxed()
+}
+
+fn touch() -> BoxedStrategy<Touch> {
+    (proptest::collection::vec(name(), 0..3), time_form())
+        .prop_map(|(names, form)| {
+            let numbered = |kind: &str| -> Vec<String> {
+                names.iter().enumerate().map(|(at, n)| format!("{kind}{at}{n}")).collect()
+            };
+            let timed = |kind: &str| -> Vec<TimeColumn> {
+                let columns = numbered(kind).into_iter();
+                columns.map(|column| TimeColumn { column, form: form.clone() }).collect()
+            };
+            Touch {
+                created: timed("c"),
+                modified: timed("m"),
+                actor: numbered("a"),
+                version: numbered("v"),
+                stamp: numbered("s"),
+            }
+        })
+        .boxed()
+}
+
+fn encoding() -> BoxedStrategy<Encoding> {
     let missing = prop_oneof![
         Just(Missing::Reject),
         constant().prop_map(Missing::Default),
         Just(Missing::Create),
     ];
+    let pairs = proptest::collection::btree_map(text(), 1_usize..3, 1..4);
+    let lookup = (table(), name(), name(), missing, insert("li", "lm"), rows("lw"));
     prop_oneof![
         Just(Encoding::Plain),
-        (proptest::collection::btree_map(text(), any::<i64>(), 1..4), any::<bool>()).prop_map(
-            |(pairs, keep)| {
-                let pairs = pairs.into_iter().enumerate();
-                let pairs =
-                    pairs.map(|(at, (scim, _))| (scim, Scalar::Int(i64::try_from(at).unwrap())));
-                let other = if keep { Other::Keep } else { Other::Reject };
-                Encoding::Values { pairs: pairs.collect(), other }
-            }
-        ),
-        (table(), name(), name(), missing, constants("li")).prop_map(
-            |(table, key, label, missing, insert)| {
-                let insert = if missing == Missing::Create { insert } else { BTreeMap::new() };
-                Encoding::Lookup(Lookup { table, key, label: format!("x{label}"), missing, insert })
+        Just(Encoding::Formed(Form::Slug)),
+        Just(Encoding::Utf8),
+        (pairs, any::<bool>()).prop_map(|(pairs, keep)| {
+            let listed = pairs.into_iter().flat_map(|(scim, many)| vec![scim; many]);
+            let pairs = listed
+                .enumerate()
+                .map(|(at, scim)| (scim, Scalar::Int(i64::try_from(at).unwrap())))
+                .collect();
+            let other = if keep { Other::Keep } else { Other::Reject };
+            Encoding::Values { pairs, other }
+        }),
+        (lookup, proptest::option::of(constant())).prop_map(
+            |((table, key, label, missing, insert, rows), none)| {
+                let insert = if missing == Missing::Create { insert } else { Insert::default() };
+                let label = format!("x{label}");
+                Encoding::Lookup(Lookup { table, key, label, rows, missing, none, insert })
             }
         ),
     ]
+    .boxed()
 }
 
-fn resource(kind: ResourceType) -> impl Strategy<Value = ResourceTable> {
-    let delete = proptest::collection::vec(table(), 0..3);
-    let encodings = (encoding(), encoding());
-    (name(), encodings, constants("i"), touch(), delete, any::<bool>(), constant()).prop_map(
-        move |(key, encodings, insert, touch, cascade, deletes, value)| {
-            let plain =
-                |column: &str| Mapping { column: column.to_owned(), encoding: Encoding::Plain };
-            let (attributes, off) = match kind {
-                ResourceType::User => (
-                    BTreeMap::from([
-                        (user("userName"), plain("u 1")),
-                        (user("active"), plain("u 2")),
-                        (user(DEPARTMENT), Mapping { column: "u'3".into(), encoding: encodings.0 }),
+/// What carries `active`.
+fn active() -> BoxedStrategy<Mapping> {
+    let means = prop_oneof![Just(Presence::Active), Just(Presence::Locked)];
+    let row = (table(), rows("rw"), insert("ri", "rm"), means);
+    let row = row.prop_map(|(table, rows, insert, means)| {
+        Encoding::Row(RowSwitch { table, user: "u 2".into(), rows, insert, means })
+    });
+    let timed = Timed::ALL.map(|(it, _)| it).to_vec();
+    let encoding =
+        prop_oneof![Just(Encoding::Plain), time_switch(timed).prop_map(Encoding::Switch), row];
+    encoding.prop_map(|encoding| Mapping { within: None, column: "u 2".into(), encoding }).boxed()
+}
+
+fn companion(name: &'static str) -> BoxedStrategy<Companion> {
+    let missing = prop_oneof![Just(Beside::Always), Just(Beside::Create), Just(Beside::Ignore)];
+    let parent = name == Companion::PARENT;
+    let source = prop_oneof![Just(KeySource::Database), made().prop_map(KeySource::Made)];
+    let anonymise = constants(if parent { "pz" } else { "bz" });
+    (table(), rows("bw"), insert("bi", "bm"), missing, source, anonymise)
+        .prop_map(move |(table, rows, insert, missing, source, anonymise)| Companion {
+            name: name.to_owned(),
+            table,
+            user: "owner".into(),
+            rows,
+            insert,
+            missing: if parent { Beside::Always } else { missing },
+            anonymise: if parent { BTreeMap::new() } else { anonymise },
+            parent: parent.then_some(source),
+        })
+        .boxed()
+}
+
+fn derive() -> impl Strategy<Value = BTreeMap<String, Derived>> {
+    let template = vec![
+        Piece::Text("a ".into()),
+        Piece::Attribute(user("userName")),
+        Piece::Text("-".into()),
+        Piece::Id,
+    ];
+    let forms = proptest::sample::select(Form::ALL.map(|(form, _)| form).to_vec());
+    proptest::option::of(forms).prop_map(move |form| {
+        let derived = form.map(|form| Derived { template: template.clone(), form });
+        derived.into_iter().map(|it| ("d 1".to_owned(), it)).collect()
+    })
+}
+
+fn calls(of: &[Moment]) -> impl Strategy<Value = Calls> + use<> {
+    let pieces =
+        vec![CallPiece::Sql("SELECT f(".into()), CallPiece::Id, CallPiece::Sql(")".into())];
+    let moments = proptest::sample::subsequence(of.to_vec(), 0..=of.len());
+    moments.prop_map(move |moments| moments.into_iter().map(|it| (it, pieces.clone())).collect())
+}
+
+fn key() -> impl Strategy<Value = KeySource> {
+    prop_oneof![
+        Just(KeySource::Database),
+        made().prop_map(KeySource::Made),
+        Just(KeySource::Name(Rename::Refuse)),
+        Just(KeySource::Name(Rename::Cascade)),
+    ]
+}
+
+fn resource(kind: ResourceType) -> BoxedStrategy<ResourceTable> {
+    let cascade = proptest::collection::vec(table(), 0..3);
+    let delete = prop_oneof![
+        cascade.prop_map(|cascade| Delete::Delete { cascade }),
+        mark(vec![Timed::Since]).prop_map(Delete::Mark),
+        Just(Delete::Deactivate),
+    ];
+    let mapped = (encoding(), encoding(), active());
+    let beside = (
+        proptest::option::of(companion(Companion::PARENT)),
+        proptest::option::of(companion("contact")),
+    );
+    let moments = [Moment::AfterCreate, Moment::AfterUpdate, Moment::BeforeDelete];
+    let columns = (name(), key(), rows("w"), insert("i", "n"), derive(), touch());
+    (columns, mapped, beside, delete, calls(&moments))
+        .prop_map(
+            move |((key, source, rows, insert, derive, touch), mapped, beside, delete, calls)| {
+                let place = |within: Option<&str>, column: &str, encoding: Encoding| Mapping {
+                    within: within.map(str::to_owned),
+                    column: column.to_owned(),
+                    encoding,
+                };
+                let companions: Vec<Companion> =
+                    [beside.0, beside.1].into_iter().flatten().collect();
+                let parent = companions.iter().any(|it| it.parent.is_some());
+                let within = companions.last().map(|it| it.name.as_str());
+                let source = if parent { KeySource::Database } else { source };
+                let column = format!("k{key}");
+                let own = |other: &str| match source {
+                    KeySource::Name(_) => column.clone(),
+                    _ => other.to_owned(),
+                };
+                let attributes = match kind {
+                    ResourceType::User => BTreeMap::from([
+                        (user("userName"), place(None, &own("u 1"), Encoding::Plain)),
+                        (user("active"), mapped.2),
+                        (user(DEPARTMENT), place(None, "u'3", mapped.0)),
                         (
                             user("phoneNumbers[type eq \"work\"].value"),
-                            Mapping { column: "u\"4".into(), encoding: encodings.1 },
+                            place(within, "u\"4", mapped.1),
                         ),
                     ]),
-                    None,
-                ),
-                ResourceType::Group => {
-                    let path = AttributePath::parse(kind, "displayName").unwrap();
-                    (BTreeMap::from([(path, plain("g"))]), Some(("off".to_owned(), value)))
+                    ResourceType::Group => {
+                        let path = AttributePath::parse(kind, "displayName").unwrap();
+                        BTreeMap::from([(path, place(None, &own("g"), Encoding::Plain))])
+                    }
+                };
+                // A team has no `active`.
+                let deactivates = kind == ResourceType::Group && delete == Delete::Deactivate;
+                let delete =
+                    if deactivates { Delete::Delete { cascade: Vec::new() } } else { delete };
+                let derive = if kind == ResourceType::User { derive } else { BTreeMap::new() };
+                let mut companions = companions;
+                if kind == ResourceType::Group {
+                    companions.iter_mut().for_each(|it| it.anonymise.clear());
                 }
-            };
-            let delete = if deletes {
-                Delete::Delete { cascade }
-            } else {
-                Delete::Deactivate { column: off }
-            };
-            let table = TableName { schema: None, name: format!("{kind:?}") };
-            ResourceTable { table, key: format!("k{key}"), attributes, insert, touch, delete }
-        },
-    )
+                let table = TableName { schema: None, name: format!("{kind:?}") };
+                let key = Key { column: column.clone(), source: source.clone() };
+                ResourceTable {
+                    table,
+                    rows,
+                    key,
+                    companions,
+                    attributes,
+                    insert,
+                    derive,
+                    touch,
+                    delete,
+                    calls,
+                }
+            },
+        )
+        .boxed()
 }
 
 fn revoke() -> impl Strategy<Value = RevokeAction> {
@@ -210,40 +394,57 @@ fn revoke() -> impl Strategy<Value = RevokeAction> {
     ]
 }
 
-fn profile() -> impl Strategy<Value = Profile> {
-    let members =
-        (name(), constants("mi"), touch()).prop_map(|(group, insert, touch)| MemberTable {
+fn members() -> BoxedStrategy<MemberTable> {
+    let remove = proptest::option::of(mark(vec![Timed::Since, Timed::Expires]));
+    let calls = calls(&[Moment::AfterAdd, Moment::AfterRemove]);
+    (name(), rows("mw"), insert("mi", "mm"), touch(), remove, calls)
+        .prop_map(|(group, rows, insert, touch, remove, calls)| MemberTable {
             table: TableName { schema: None, name: "members".into() },
             group: format!("g{group}"),
             user: "u".into(),
+            rows,
             insert,
             touch,
-        });
+            remove,
+            calls,
+        })
+        .boxed()
+}
+
+fn profile() -> BoxedStrategy<Profile> {
+    let owned = (name(), proptest::option::of(name()), rows("ow"));
     let tables = (
-        proptest::collection::btree_map(table(), (name(), revoke()), 0..3),
-        proptest::collection::btree_map(table(), (name(), proptest::option::of(name())), 0..3),
+        proptest::collection::btree_map(table(), (name(), revoke(), rows("rw")), 0..3),
+        proptest::collection::btree_map(table(), owned, 0..3),
     );
     let protect =
         (proptest::collection::vec(name(), 0..3), proptest::collection::vec(name(), 0..3));
-    let resources = (resource(ResourceType::User), resource(ResourceType::Group));
-    (resources, members, tables, constants("an"), protect).prop_map(
-        |((users, groups), members, (revoke, ownership), anonymise, (keys, user_names))| Profile {
-            origin: "test".into(),
-            users,
-            groups,
-            members,
-            revoke: revoke
-                .into_iter()
-                .map(|(table, (user, action))| Revoke { table, user: format!("u{user}"), action })
-                .collect(),
-            ownership: ownership
-                .into_iter()
-                .map(|(table, (owner, title))| Ownership { table, owner, title })
-                .collect(),
-            anonymise,
-            protect: Protect { keys, user_names },
-        },
-    )
+    let teams = proptest::option::of((resource(ResourceType::Group), members()));
+    let zone = proptest::option::of(Just("America/Sao_Paulo".to_owned()));
+    let general = (constants("an"), protect, zone);
+    (resource(ResourceType::User), teams, tables, general)
+        .prop_map(
+            |(users, teams, (revoke, ownership), (anonymise, (keys, user_names), timezone))| {
+                let revoke = revoke.into_iter().map(|(table, (user, action, rows))| {
+                    let user = format!("u{user}");
+                    Revoke { table, user, rows, action }
+                });
+                let ownership = ownership
+                    .into_iter()
+                    .map(|(table, (owner, title, rows))| Ownership { table, rows, owner, title });
+                Profile {
+                    origin: "test".into(),
+                    timezone,
+                    users,
+                    teams: teams.map(|(groups, members)| Teams { groups, members }),
+                    revoke: revoke.collect(),
+                    ownership: ownership.collect(),
+                    anonymise,
+                    protect: Protect { keys, user_names },
+                }
+            },
+        )
+        .boxed()
 }
 
 proptest! {

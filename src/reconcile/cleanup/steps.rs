@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::read;
 use crate::clock::stamp;
 use crate::drift::plan::{Cause, Reason, Stage, Step, referenced};
-use crate::mapper::{self, Cell, Columns, Layout, Link, LinkState, Record};
-use crate::profile::model::Scalar;
+use crate::mapper::{self, Cell, Changes, Columns, Constants, Link, LinkState, Record};
+use crate::profile::model::{Moment, Scalar};
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
 use crate::service::Error;
@@ -20,7 +20,7 @@ use crate::store::audit::{self, AuditRow};
 use crate::store::cleanup::{self, Entry};
 use crate::store::journal::Before;
 use crate::store::resources::{self, Lock};
-use crate::store::{Tx, links, memberships};
+use crate::store::{Tx, changes, links, memberships};
 
 /// Which run does the step, and when.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub async fn run(tx: &mut Tx, hand: &Hand, step: &Step) -> Result<Result<(), Rea
         desired: Vec::new(),
     };
     match step.stage {
-        Stage::Strip => strip(tx, layout, &record, &mut before).await?,
+        Stage::Strip => strip(tx, hand, &record, &mut before).await?,
         Stage::Transfer => {
             if let Err(reason) = transfer(tx, hand, step, &record, &mut before).await? {
                 return Ok(Err(reason));
@@ -131,17 +131,32 @@ fn still_due(hand: &Hand, step: &Step) -> bool {
 /// kpifire's memberships go; the desired ones stay, so that enabling brings them back.
 async fn strip(
     tx: &mut Tx,
-    layout: &Layout,
+    hand: &Hand,
     record: &Record,
     before: &mut Before,
 ) -> Result<(), Error> {
-    let (relation, user) = (&layout.members.relation, &layout.members.user);
-    let rows = cleanup::rows_of(tx, relation, user, &record.key, &[]).await?;
+    let layout = &*hand.settings.layout;
     before.desired = memberships::desired_teams(tx, &record.key_text()).await?;
-    if !rows.is_empty() {
-        before.removed.insert(relation.table.to_string(), rows);
-        memberships::strip_user(tx, layout, &record.key).await?;
+    let Some(members) = &layout.members else { return Ok(()) };
+    let (relation, user) = (&members.relation, &members.user);
+    let name = relation.table.to_string();
+    let mut kept = Vec::new();
+    if let Some(mark) = &members.remove {
+        kept.extend(relation.primary_key.iter().cloned());
+        kept.extend([Arc::clone(&members.group), Arc::clone(user), Arc::clone(&mark.column)]);
     }
+    let rows = cleanup::edges_of(tx, layout, members, &record.key, &kept).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    if let Some(mark) = &members.remove {
+        let set = BTreeMap::from([(mark.column.name.clone(), mark.gone(stamp(hand.now)))]);
+        before.set.insert(name.clone(), set);
+        before.changed.insert(name, rows);
+    } else {
+        before.removed.insert(name, rows);
+    }
+    memberships::strip_user(tx, layout, &record.key, stamp(hand.now)).await?;
     Ok(())
 }
 
@@ -195,20 +210,37 @@ async fn anonymise(
     let users = &layout.users;
     let id = record.key_text();
     // Entra may have put the user into a team since the memberships went.
-    strip(tx, layout, record, before).await?;
-    let mut columns: Columns = layout
-        .anonymise
-        .iter()
-        .map(|(column, scalar)| (Arc::clone(column), pseudonym(scalar, &id, hand.now)))
-        .collect();
-    let mut kept: Vec<_> = columns.iter().map(|(column, _)| Arc::clone(column)).collect();
-    kept.push(Arc::clone(&users.key));
-    let rows = cleanup::rows_of(tx, &users.relation, &users.key, &record.key, &kept).await?;
-    let set = columns.iter().map(|(column, cell)| (column.name.clone(), cell.clone())).collect();
-    columns.extend(mapper::stamps(&users.touch, mapper::Stamp::Modified, stamp(hand.now)));
-    resources::update(tx, layout, ResourceType::User, &record.key, &columns).await?;
-    before.changed.insert(users.relation.table.to_string(), rows);
-    before.set.insert(users.relation.table.to_string(), set);
+    strip(tx, hand, record, before).await?;
+    let pseudonyms = |set: &Constants| -> Columns {
+        let pseudonym = |(column, scalar): &(Arc<_>, Scalar)| {
+            (Arc::clone(column), pseudonym(scalar, &id, hand.now))
+        };
+        set.iter().map(pseudonym).collect()
+    };
+    let mut changes = Changes { own: pseudonyms(&layout.anonymise), ..Changes::default() };
+    let mut places = vec![(users.relation.table.to_string(), &users.relation, &users.key)];
+    for companion in users.companions.iter().filter(|it| !it.anonymise.is_empty()) {
+        changes.beside.push((Arc::clone(companion), pseudonyms(&companion.anonymise)));
+        places.push((companion.place(), &companion.relation, &companion.user));
+    }
+    let columns = std::iter::once(&changes.own).chain(changes.beside.iter().map(|(_, it)| it));
+    for ((place, relation, key), columns) in places.into_iter().zip(columns) {
+        let mut kept: Vec<_> = columns.iter().map(|(column, _)| Arc::clone(column)).collect();
+        kept.extend(relation.primary_key.iter().cloned());
+        kept.push(Arc::clone(key));
+        let rows = cleanup::rows_of(tx, relation, key, &record.key, &kept).await?;
+        let set = columns.iter().map(|(it, cell)| (it.name.clone(), cell.clone())).collect();
+        before.changed.insert(place.clone(), rows);
+        before.set.insert(place, set);
+    }
+    // What isn't there isn't made.
+    changes
+        .beside
+        .retain(|(it, _)| before.changed.get(&it.place()).is_some_and(|it| !it.is_empty()));
+    let stamps = mapper::stamps(&users.touch, mapper::Stamp::Modified, stamp(hand.now));
+    changes.own.extend(stamps);
+    let kind = ResourceType::User;
+    changes::update(tx, layout, kind, &record.key, &changes, stamp(hand.now)).await?;
     memberships::forget(tx, ResourceType::User, &id).await?;
     let Some(link) = &record.link else { return Ok(()) };
     before.link = Some(json!({
@@ -229,6 +261,7 @@ fn tombstone(link: &Link, now: DateTime<Utc>) -> Link {
         version: link.version + 1,
         modified: stamp(now),
         deleted_at: Some(stamp(now)),
+        replaced: None,
         ..link.clone()
     }
 }
@@ -257,7 +290,8 @@ async fn delete(
     let users = &layout.users;
     let rows = cleanup::rows_of(tx, &users.relation, &users.key, &record.key, &[]).await?;
     before.removed.insert(users.relation.table.to_string(), rows);
-    resources::delete(tx, layout, ResourceType::User, &record.key).await?;
+    changes::call(tx, layout, ResourceType::User, Moment::BeforeDelete, &record.key).await?;
+    changes::delete(tx, layout, ResourceType::User, &record.key).await?;
     // Without [anonymise] the user was still managed.
     if let Some(link) = record.link.as_ref().filter(|link| link.state == LinkState::Managed) {
         memberships::forget(tx, ResourceType::User, &record.key_text()).await?;

@@ -148,7 +148,11 @@ async fn take_back(tx: &mut Tx, hand: &Hand, id: &str, step: &str) -> Result<Vec
         return Err(because("Entra deleted the user, or cleanup went further, in the meantime"));
     }
     let left = match stage {
-        Some(Stage::Strip) => put_rows_back(tx, layout, id, &entry.before).await?,
+        Some(Stage::Strip) => {
+            let mut left = put_rows_back(tx, layout, id, &entry.before).await?;
+            left.extend(set_rows_back(tx, layout, &entry.before).await?);
+            left
+        }
         Some(Stage::Transfer) => set_rows_back(tx, layout, &entry.before).await?,
         _ => {
             if let Some(why) = set_rows_back(tx, layout, &entry.before).await?.pop() {
@@ -178,7 +182,8 @@ async fn put_rows_back(
     id: &str,
     before: &Before,
 ) -> Result<Vec<String>, Stays> {
-    let (members, groups) = (&layout.members, &layout.groups);
+    let Some(members) = &layout.members else { return Ok(Vec::new()) };
+    let groups = &layout.groups;
     let desired = memberships::desired_teams(tx, id).await?;
     let mut left = Vec::new();
     for row in before.removed.get(&members.relation.table.to_string()).into_iter().flatten() {
@@ -215,7 +220,7 @@ async fn set_rows_back(
     let (mut left, mut undone) = (Vec::new(), 0);
     for (name, rows) in &before.changed {
         let relation = layout
-            .owned_or_users(name)
+            .relation(name)
             .ok_or_else(|| because(format!("the profile no longer names the table {name}")))?;
         let set = before.set.get(name).cloned().unwrap_or_default();
         for row in rows {

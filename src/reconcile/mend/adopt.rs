@@ -59,6 +59,12 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
         // Entra no longer knows the user: the row becomes one that nobody manages.
         return forget(tx, hand, finding).await;
     }
+    if layout.resource(kind).derived.iter().any(|it| it.column.name == name) {
+        return Ok(Mended::refused(
+            "the column follows from attributes by the profile's `derive`: `drift restore` writes it \
+             anew, or change the profile",
+        ));
+    }
     let Some(value) = differing(hand, kind, &record, name) else {
         return Ok(Mended::no_longer("kpifire has what Entra asserted"));
     };
@@ -125,7 +131,8 @@ async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Me
     if !it.desired || it.legacy {
         return Ok(Mended::no_longer("the membership no longer differs"));
     }
-    memberships::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    let ids = std::slice::from_ref(&it.user);
+    memberships::remove(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let before = only("desiredMembers", &vec![it.user.clone()].into());
     note(tx, hand, "adopt", finding, before, Map::new()).await?;
     Ok(Mended::done(format!("user {} is no longer taken to be asserted by Entra", it.user)))

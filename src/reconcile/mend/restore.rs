@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 
 use super::hand::{Hand, Mended, key, locked, membership, note, only, value_of};
 use crate::drift::{Finding, Kind};
-use crate::mapper::{self, Assignment, Cell, Columns, LinkState, Record, Stamp};
+use crate::mapper::{self, Assignment, Cell, Changes, Derived, Link, LinkState, Record, Stamp};
+use crate::profile::model::Moment;
 use crate::scim::{AttributePath, Resource, ResourceType};
 use crate::service::Error;
-use crate::store::resources::{self, Lock, UnknownLabel};
+use crate::store::changes::{self, UnknownLabel};
+use crate::store::resources::{self, Lock};
 use crate::store::{Tx, links, memberships};
 
 /// Mends one finding in the caller's transaction, which must be rolled back on an error.
@@ -55,12 +57,18 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     if record.deleted() {
         return lock_again(tx, hand, finding, &record).await;
     }
+    if let Some(derived) = layout.resource(kind).derived.iter().find(|it| it.column.name == name) {
+        return derive_again(tx, hand, finding, &record, derived).await;
+    }
     let Some(wanted) = asserted(&record, name) else {
         return Ok(Mended::no_longer("Entra asserts nothing of it any more"));
     };
     let Some(field) = layout.resource(kind).named(name) else {
         return Ok(Mended::refused("the profile no longer maps the attribute"));
     };
+    if !field.is_writable() {
+        return Ok(Mended::refused("the database computes the column: it can't be written"));
+    }
     let reading = mapper::reading(field, &record);
     if mapper::agrees(field, &wanted, &record, &reading) {
         return Ok(Mended::no_longer("kpifire has what Entra asserted"));
@@ -72,24 +80,67 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     let mut new = old.clone();
     field.path.set(&mut new, Some(wanted.clone()).filter(|value| !value.is_null()));
     let now = hand.stamp();
-    let assignments: Vec<Assignment> = mapper::for_update(layout, kind, &old, &new, now)?
-        .into_iter()
-        .filter(|assignment| *assignment.column() == field.column)
-        .collect();
-    let columns = match columns(tx, hand, assignments).await? {
-        Ok(columns) => columns,
+    let assignments = mapper::for_update(layout, kind, &record.key_text(), (&old, &new), now)?;
+    let of_field = |it: &Assignment| match it {
+        Assignment::Attribute(other, _) => Arc::ptr_eq(other, field),
+        // What follows from the attribute.
+        Assignment::Own(..) => true,
+    };
+    let mut assignments: Vec<Assignment> = assignments.into_iter().filter(of_field).collect();
+    let enables = field.is("active") && wanted == Value::Bool(true);
+    if enables {
+        mapper::put_back(&mut assignments, record.link.as_ref(), now);
+    }
+    let changes = match changes(tx, hand, assignments).await? {
+        Ok(changes) => changes,
         Err(refused) => return Ok(refused),
     };
-    write(tx, hand, kind, &record, columns).await?;
-    if kind == ResourceType::User && name == "active" {
-        match wanted {
-            Value::Bool(true) => memberships::restore_user(tx, layout, &record.key, now).await?,
-            _ => resources::revoke(tx, layout, &record.key, mapper::whole_second(now)).await?,
-        }
+    write(tx, hand, kind, &record, changes).await?;
+    if enables {
+        memberships::restore_user(tx, layout, &record.key, now).await?;
+        changes::call(tx, layout, kind, Moment::AfterEnable, &record.key).await?;
+    } else if field.is("active") && kind == ResourceType::User {
+        remember(tx, hand, &record).await?;
+        changes::revoke(tx, layout, &record.key, mapper::whole_second(now)).await?;
+        changes::call(tx, layout, kind, Moment::AfterDisable, &record.key).await?;
     }
     let before = only(name, &reading.to_value());
     note(tx, hand, "restore", finding, before, only(name, &wanted)).await?;
     Ok(Mended::done(format!("{name}: {} → {wanted}", reading.to_value())))
+}
+
+/// What disabling replaced, for enabling to put back.
+async fn remember(tx: &mut Tx, hand: &Hand, record: &Record) -> Result<(), Error> {
+    let kind = ResourceType::User;
+    let Some(link) = &record.link else { return Ok(()) };
+    let replaced = mapper::replaced(&hand.layout, kind, record);
+    let link = Link { replaced, ..link.clone() };
+    Ok(links::put(tx, kind, &record.key_text(), &link).await?)
+}
+
+/// Writes a derived column anew.
+async fn derive_again(
+    tx: &mut Tx,
+    hand: &Hand,
+    finding: &Finding,
+    record: &Record,
+    derived: &Derived,
+) -> Result<Mended, Error> {
+    let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
+    let id = record.key_text();
+    let wanted = derived.value(&mapper::attributes(layout, kind, record), &id);
+    let at = layout.resource(kind).derived.iter().position(|it| it.column == derived.column);
+    let held = at.and_then(|at| record.derived.get(at)).cloned().unwrap_or(Cell::Null);
+    if mapper::holds_derived(&held, &wanted) {
+        return Ok(Mended::no_longer("the column has what follows from the attributes"));
+    }
+    let own = vec![(Arc::clone(&derived.column), wanted.clone())];
+    write(tx, hand, kind, record, Changes { own, ..Changes::default() }).await?;
+    let name = &derived.column.name;
+    let value = |cell: &Cell| cell.to_text().map_or(Value::Null, Value::from);
+    let (before, after) = (only(name, &value(&held)), only(name, &value(&wanted)));
+    note(tx, hand, "restore", finding, before, after).await?;
+    Ok(Mended::done(format!("{name}: {} → {}", value(&held), value(&wanted))))
 }
 
 /// Why this row isn't to be written, if so.
@@ -155,23 +206,24 @@ async fn lock_again(
     let Some(assignments) = mapper::for_delete(layout, kind, hand.stamp())? else {
         return Ok(Mended::refused("the profile deletes rows: the row is another one now"));
     };
-    let columns = match columns(tx, hand, assignments).await? {
-        Ok(columns) => columns,
+    let changes = match changes(tx, hand, assignments).await? {
+        Ok(changes) => changes,
         Err(refused) => return Ok(refused),
     };
-    write(tx, hand, kind, record, columns).await?;
-    resources::revoke(tx, layout, &record.key, mapper::whole_second(hand.stamp())).await?;
+    write(tx, hand, kind, record, changes).await?;
+    changes::revoke(tx, layout, &record.key, mapper::whole_second(hand.stamp())).await?;
+    changes::call(tx, layout, kind, Moment::AfterDisable, &record.key).await?;
     let (before, after) = (only("active", &true.into()), only("active", &false.into()));
     note(tx, hand, "restore", finding, before, after).await?;
     Ok(Mended::done("locked again"))
 }
 
-async fn columns(
+async fn changes(
     tx: &mut Tx,
     hand: &Hand,
     assignments: Vec<Assignment>,
-) -> Result<Result<Columns, Mended>, Error> {
-    let resolved = resources::resolve_lookups(tx, assignments, hand.stamp()).await?;
+) -> Result<Result<Changes, Mended>, Error> {
+    let resolved = changes::resolve(tx, assignments, hand.stamp()).await?;
     Ok(resolved.map_err(|UnknownLabel { attribute, label }| {
         Mended::refused(format!("{attribute}: kpifire has no `{label}`"))
     }))
@@ -182,11 +234,11 @@ async fn write(
     hand: &Hand,
     kind: ResourceType,
     record: &Record,
-    mut columns: Columns,
+    mut changes: Changes,
 ) -> Result<(), Error> {
     let touch = &hand.layout.resource(kind).touch;
-    columns.extend(mapper::stamps(touch, Stamp::Modified, hand.stamp()));
-    Ok(resources::update(tx, &hand.layout, kind, &record.key, &columns).await?)
+    changes.own.extend(mapper::stamps(touch, Stamp::Modified, hand.stamp()));
+    Ok(changes::update(tx, &hand.layout, kind, &record.key, &changes, hand.stamp()).await?)
 }
 
 fn asserted(record: &Record, attribute: &str) -> Option<Value> {
@@ -198,7 +250,8 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
     let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
     let id = finding.key().unwrap_or_default();
     let key = key(hand, kind, finding.scim_id.as_deref().unwrap_or_default())?;
-    if locked(tx, hand, finding).await?.is_some() {
+    let there = locked(tx, hand, finding).await?;
+    if there.as_ref().is_some_and(|record| !record.marked) {
         return Ok(Mended::no_longer("the row is there"));
     }
     let Some(mut link) = links::get(tx, kind, id).await? else {
@@ -225,14 +278,23 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
         )));
     }
     let now = hand.stamp();
+    if let Some(record) = &there {
+        // The application marked it as gone: the mark is taken back.
+        let own = mapper::undelete(layout, kind).into_iter().collect();
+        write(tx, hand, kind, record, Changes { own, ..Changes::default() }).await?;
+        note(tx, hand, "recreate", finding, Map::new(), resource).await?;
+        return Ok(Mended::done("no longer marked as deleted"));
+    }
     let mut assignments = mapper::for_insert(layout, kind, &resource, now)?;
-    let column = Arc::clone(&layout.resource(kind).key);
-    assignments.push(Assignment::Constant(column, key.clone()));
-    let columns = match columns(tx, hand, assignments).await? {
-        Ok(columns) => columns,
+    let column = &layout.resource(kind).key;
+    if !assignments.iter().any(|it| it.own() == Some(column)) {
+        assignments.push(Assignment::Own(Arc::clone(column), key.clone()));
+    }
+    let changes = match changes(tx, hand, assignments).await? {
+        Ok(changes) => changes,
         Err(refused) => return Ok(refused),
     };
-    resources::insert(tx, layout, kind, columns).await?;
+    changes::insert(tx, layout, kind, changes, now).await?;
     // The link is as old as its row: the row isn't another's that came after it.
     link.created = now;
     link.modified = now;
@@ -262,7 +324,8 @@ async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Me
     if !it.legacy {
         return Ok(Mended::no_longer("kpifire has no such membership"));
     }
-    memberships::remove(tx, &hand.layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    let ids = std::slice::from_ref(&it.user);
+    memberships::remove(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let before = only("members", &vec![it.user.clone()].into());
     note(tx, hand, "restore", finding, before, Map::new()).await?;
     Ok(Mended::done(format!("user {} taken out of the team", it.user)))
@@ -302,7 +365,8 @@ async fn purge(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Er
     if !it.legacy || users.is_some() && teams.is_some() {
         return Ok(Mended::no_longer("the membership is gone or points at rows that exist"));
     }
-    memberships::remove(tx, layout, &it.team, std::slice::from_ref(&it.user)).await?;
+    let ids = std::slice::from_ref(&it.user);
+    memberships::purge(tx, layout, &it.team, ids).await?;
     let before = only("members", &vec![it.user.clone()].into());
     note(tx, hand, "purge", finding, before, Map::new()).await?;
     Ok(Mended::done("removed"))

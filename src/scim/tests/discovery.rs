@@ -22,7 +22,7 @@ fn advertised() -> Advertised {
                 (path("active"), vec!["false".to_owned(), "true".to_owned()]),
             ]),
         },
-        groups: AdvertisedType::default(),
+        groups: Some(AdvertisedType::default()),
         max_results: 200,
     }
 }
@@ -64,11 +64,11 @@ fn schemas_are_the_rfcs_with_the_installs_values() {
 
 #[test]
 fn types_and_config() {
-    assert_eq!(resource_types(BASE).len(), 2);
-    let user = resource_type("User", BASE).unwrap();
+    assert_eq!(resource_types(&advertised(), BASE).len(), 2);
+    let user = resource_type("User", &advertised(), BASE).unwrap();
     assert_eq!(user["endpoint"], "/Users");
     assert_eq!(user["schemaExtensions"], json!([{"schema": E, "required": false}]));
-    assert!(resource_type("Thing", BASE).is_none());
+    assert!(resource_type("Thing", &advertised(), BASE).is_none());
     let config = service_provider_config(&advertised(), &[Scheme::BearerToken], BASE);
     assert_eq!(config["filter"], json!({"supported": true, "maxResults": 200}));
     assert_eq!(

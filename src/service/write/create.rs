@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::job::{Done, Job, external_id, required_name, taken};
+use super::job::{Done, Job, external_id, refuse_without_active, required_name, taken};
 use super::members;
 use crate::mapper::{self, Cell, Link, LinkState, Record, Stamp};
+use crate::profile::model::Moment;
 use crate::scim::{Asserted, Resource, ResourceType};
 use crate::service::Error;
-use crate::store::{Tx, links, resources};
+use crate::store::{Tx, changes, links};
 
 pub(super) async fn run(
     tx: &mut Tx,
@@ -22,14 +23,19 @@ pub(super) async fn run(
     if same_name.iter().any(|record| !record.deleted()) {
         return Err(taken(kind, &name));
     }
-    let tombstone = same_name.into_iter().next();
+    refuse_without_active(&job.layout, kind, resource)?;
+    // A row that the application marked as gone is in the way only where names are unique.
+    let rows = &job.layout.resource(kind);
+    let unique = rows.name().is_some_and(|it| rows.relation.is_unique(&[&it.column]));
+    let tombstone = same_name.into_iter().find(|record| record.tombstone() || unique);
+    let revived = tombstone.is_some();
     let key = if let Some(record) = &tombstone {
         revive(tx, job, record, resource).await?
     } else {
         let layout = &job.layout;
         let assignments = mapper::for_insert(layout, kind, resource, job.now())?;
-        let columns = job.columns(tx, assignments).await?;
-        resources::insert(tx, layout, kind, columns).await?
+        let changes = job.changes(tx, assignments).await?;
+        changes::insert(tx, layout, kind, changes, job.now()).await?
     };
     let key_text = key.to_text().unwrap_or_default();
     let operations: Vec<_> = match kind {
@@ -50,8 +56,8 @@ pub(super) async fn run(
         disabled_at: (kind == ResourceType::User && mapper::active(resource) == Some(false))
             .then(|| job.now()),
         deleted_at: None,
+        replaced: None,
     };
-    let revived = link.version > 1;
     links::put(tx, kind, &key_text, &link).await?;
     let record = job.reread(tx, &key).await?;
     let mut before: Map<String, Value> = Map::new();
@@ -76,10 +82,15 @@ async fn revive(
     if kind == ResourceType::User && mapper::active(resource).is_none() {
         new.insert("active".to_owned(), Value::Bool(true));
     }
-    let assignments = mapper::for_update(layout, kind, &old, &new, job.now())?;
-    let mut columns = job.columns(tx, assignments).await?;
-    columns.extend(mapper::undelete(layout, kind));
-    columns.extend(mapper::stamps(&layout.resource(kind).touch, Stamp::Modified, job.now()));
-    resources::update(tx, layout, kind, &record.key, &columns).await?;
+    let states = (&old, &new);
+    let assignments = mapper::for_update(layout, kind, &record.key_text(), states, job.now())?;
+    let mut changes = job.changes(tx, assignments).await?;
+    changes.own.extend(mapper::undelete(layout, kind));
+    let touch = &layout.resource(kind).touch;
+    changes.own.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
+    changes::update(tx, layout, kind, &record.key, &changes, job.now()).await?;
+    if kind == ResourceType::User && mapper::active(&new) == Some(true) {
+        changes::call(tx, layout, kind, Moment::AfterEnable, &record.key).await?;
+    }
     Ok(record.key.clone())
 }

@@ -4,9 +4,10 @@ use serde_json::{Map, json};
 
 use super::job::Job;
 use crate::mapper::{self, Deletion, Link, LinkState, Stamp};
+use crate::profile::model::Moment;
 use crate::scim::{self, ResourceType};
 use crate::service::{Error, Reply, guard};
-use crate::store::{Tx, links, memberships, resources};
+use crate::store::{Tx, changes, links, memberships};
 
 pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     let (kind, layout) = (job.kind(), &job.layout);
@@ -25,23 +26,28 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
         if record.link.as_ref().is_none_or(|link| link.disabled_at.is_none()) {
             guard::admit(tx, job.guard, job.now()).await?;
         }
-        resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
-        memberships::remove_user(tx, layout, &key).await?;
+        changes::call(tx, layout, kind, Moment::BeforeDelete, &key).await?;
+        changes::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
+        memberships::remove_user(tx, layout, &key, job.now()).await?;
     } else {
+        changes::call(tx, layout, kind, Moment::BeforeDelete, &key).await?;
         memberships::forget(tx, kind, &record.key_text()).await?;
     }
     if let Some(assignments) = mapper::for_delete(layout, kind, job.now())? {
-        let mut columns = job.columns(tx, assignments).await?;
+        let mut changes = job.changes(tx, assignments).await?;
         let touch = &layout.resource(kind).touch;
-        columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
-        resources::update(tx, layout, kind, &key, &columns).await?;
+        changes.own.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
+        changes::update(tx, layout, kind, &key, &changes, job.now()).await?;
+        if matches!(layout.resource(kind).delete, Deletion::Deactivate) {
+            changes::call(tx, layout, kind, Moment::AfterDisable, &key).await?;
+        }
     } else {
         if let Deletion::Delete { cascade } = &layout.resource(kind).delete {
             for reference in cascade {
-                resources::delete_pointing(tx, reference, &key).await?;
+                changes::delete_pointing(tx, reference, &key).await?;
             }
         }
-        resources::delete(tx, layout, kind, &key).await?;
+        changes::delete(tx, layout, kind, &key).await?;
     }
     let previous = record.link.as_ref();
     let link = Link {
@@ -56,6 +62,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
             .and_then(|link| link.disabled_at)
             .or((kind == ResourceType::User).then(|| job.now())),
         deleted_at: Some(job.now()),
+        replaced: None,
     };
     links::put(tx, kind, &record.key_text(), &link).await?;
     let state = previous.map_or("unmanaged", |link| link.state.as_str());

@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::clock::stamp;
 use crate::config::Guard;
-use crate::mapper::{self, Assignment, Cell, Columns, Layout, Predicate, Record};
+use crate::mapper::{self, Assignment, Cell, Changes, Layout, Predicate, Record};
 use crate::scim::{self, Asserted, Ignored, Patch, Projection, Resource, ResourceType};
 use crate::service::left_out::Absence;
 use crate::service::representation::{beside, edges_of, represent};
 use crate::service::{Caller, Conditions, Error, Reply, audit, read};
-use crate::store::resources::{self, Beside, UnknownLabel};
+use crate::store::changes::{self, UnknownLabel};
+use crate::store::resources::{self, Beside};
 use crate::store::{Tx, audit as audit_rows};
 
 /// Who writes what, on which conditions.
@@ -109,13 +110,13 @@ impl Job {
         }
     }
 
-    /// Assignments as columns; a label that its lookup rejects is the client's fault.
-    pub(super) async fn columns(
+    /// Assignments as changes of rows; a label that its lookup rejects is the client's fault.
+    pub(super) async fn changes(
         &self,
         tx: &mut Tx,
         assignments: Vec<Assignment>,
-    ) -> Result<Columns, Error> {
-        let resolved = resources::resolve_lookups(tx, assignments, self.now()).await?;
+    ) -> Result<Changes, Error> {
+        let resolved = changes::resolve(tx, assignments, self.now()).await?;
         resolved.map_err(|UnknownLabel { attribute, label }| {
             scim::Error::invalid_value(format!("{attribute}: kpifire has no `{label}`")).into()
         })
@@ -222,10 +223,28 @@ pub(super) fn taken(kind: ResourceType, name: &str) -> Error {
 }
 
 /// Whether the assignments need the database to know what the row then shows: a lookup's column
-/// holds a key, and SCIM its label.
+/// holds a key, and SCIM its label; what lies in other tables may not be there.
 pub(super) fn needs_reread(assignments: &[Assignment]) -> bool {
     assignments.iter().any(|it| match it {
-        Assignment::Attribute(field, _) => field.is_looked_up(),
-        Assignment::Constant(..) => false,
+        Assignment::Attribute(field, _) => field.is_computed() || !field.is_own(),
+        Assignment::Own(..) => false,
     })
+}
+
+/// Where no column and no table says who is active, nobody can be locked: that is never answered as if
+/// it had been done.
+pub(super) fn refuse_without_active(
+    layout: &Layout,
+    kind: ResourceType,
+    resource: &Resource,
+) -> Result<(), Error> {
+    let asked = mapper::active(resource) == Some(false);
+    if kind != ResourceType::User || !asked || layout.users.active().is_some() {
+        return Ok(());
+    }
+    Err(scim::Error::forbidden(
+        "active: the profile maps nothing that locks a user, so nobody can be disabled here; map \
+         `active` under [users.attributes]",
+    )
+    .into())
 }

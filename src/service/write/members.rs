@@ -101,17 +101,20 @@ pub(super) async fn apply(
                     .into_iter()
                     .filter(|id| layout.key(ResourceType::User, id).is_some())
                     .collect();
-                let (removed, wrote) = memberships::remove(tx, layout, group, &ids).await?;
+                let (removed, wrote) =
+                    memberships::remove(tx, layout, group, &ids, job.now()).await?;
                 changes.take(Vec::new(), removed, wrote);
             }
             MemberOp::RemoveAll => {
-                let (removed, wrote) = memberships::remove_others(tx, layout, group, &[]).await?;
+                let (removed, wrote) =
+                    memberships::remove_others(tx, layout, group, &[], job.now()).await?;
                 changes.take(Vec::new(), removed, wrote);
             }
             MemberOp::Replace(ids) => {
                 let wanted = known(tx, job, ids).await?;
                 let keep = [wanted.live.as_slice(), wanted.remembered.as_slice()].concat();
-                let (removed, wrote) = memberships::remove_others(tx, layout, group, &keep).await?;
+                let (removed, wrote) =
+                    memberships::remove_others(tx, layout, group, &keep, job.now()).await?;
                 changes.take(Vec::new(), removed, wrote);
                 add(tx, job, group, wanted, &mut changes).await?;
             }

@@ -2,13 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::job::{Done, Job, Parsed, external_id, needs_reread, required_name, taken};
+use super::job::{
+    Done, Job, Parsed, external_id, needs_reread, refuse_without_active, required_name, taken,
+};
 use super::members;
-use crate::mapper::{self, Column, Columns, Link, LinkState, Record, Stamp};
+use crate::mapper::{
+    self, Assignment, Column, Columns, KeySource, Layout, Link, LinkState, Record, Stamp,
+};
+use crate::profile::model::{Moment, Rename};
 use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType, fold};
 use crate::service::guard;
 use crate::service::{Error, Reply};
-use crate::store::{Tx, links, memberships, resources};
+use crate::store::{Tx, changes, links, memberships};
 
 /// What the request wants the resource to be.
 struct Wanted {
@@ -53,12 +58,18 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
         guard::admit(tx, job.guard, job.now()).await?;
     }
 
-    let assignments = mapper::for_update(layout, kind, &old, &wanted.resource, job.now())?;
+    refuse_without_active(layout, kind, &wanted.resource)?;
+    let states = (&old, &wanted.resource);
+    let mut assignments = mapper::for_update(layout, kind, &record.key_text(), states, job.now())?;
+    if enabling {
+        mapper::put_back(&mut assignments, record.link.as_ref(), job.now());
+    }
+    refuse_rekeyed(layout, kind, &assignments)?;
     let reread = needs_reread(&assignments);
-    let mut columns = job.columns(tx, assignments).await?;
+    let mut written = job.changes(tx, assignments).await?;
     let changes = members::apply(tx, job, &key, &wanted.members).await?;
     let link = linked(job, &record, &wanted, was_active)?;
-    let same = columns.is_empty() && !changes.any() && keeps(record.link.as_ref(), &link);
+    let same = written.is_empty() && !changes.any() && keeps(record.link.as_ref(), &link);
     if same && (wanted.silent() || asserts_nothing_new(record.link.as_ref(), &link)) {
         if !job.ignored.is_empty() || !changes.absent().is_empty() {
             let (mut before, mut after) = (Map::new(), Map::new());
@@ -70,20 +81,22 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
     }
     if !same {
         let touch = &layout.resource(kind).touch;
-        columns.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
+        written.own.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
     }
-    resources::update(tx, layout, kind, &key, &columns).await?;
+    changes::update(tx, layout, kind, &key, &written, job.now()).await?;
     if disabling {
-        resources::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
+        changes::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
+        changes::call(tx, layout, kind, Moment::AfterDisable, &key).await?;
     }
     if enabling {
         memberships::restore_user(tx, layout, &key, job.now()).await?;
+        changes::call(tx, layout, kind, Moment::AfterEnable, &key).await?;
     }
     links::put(tx, kind, &record.key_text(), &link).await?;
     let before_state = record.link.as_ref().map(|link| link.state);
     let mut before = old;
     let mut updated =
-        if reread { job.reread(tx, &key).await? } else { updated(job, record, &columns, link) };
+        if reread { job.reread(tx, &key).await? } else { updated(job, record, &written.own, link) };
     if enabling {
         updated.restore_groups();
     }
@@ -169,6 +182,25 @@ async fn name_is_free(
     Ok(())
 }
 
+/// Where the matching attribute is the key, a rename would make another resource of it.
+fn refuse_rekeyed(
+    layout: &Layout,
+    kind: ResourceType,
+    assignments: &[Assignment],
+) -> Result<(), Error> {
+    let rows = layout.resource(kind);
+    let KeySource::Name(Rename::Refuse) = &rows.source else { return Ok(()) };
+    if !assignments.iter().any(|it| it.own() == Some(&rows.key)) {
+        return Ok(());
+    }
+    let name = kind.name_attribute();
+    Err(scim::Error::mutability(format!(
+        "{name}: it is the key of kpifire's row, which other rows point at, and can't be changed; \
+         delete the {kind} and create another"
+    ))
+    .into())
+}
+
 fn refuse_protected(job: &Job, id: &str, old: &Resource) -> Result<(), Error> {
     let name = old.get("userName").and_then(Value::as_str);
     if job.kind() == ResourceType::User && mapper::protected(&job.layout.profile.protect, id, name)
@@ -204,6 +236,13 @@ fn linked(
             None => disabled_at,
         },
         deleted_at: None,
+        replaced: match wanted.active {
+            Some(true) => None,
+            Some(false) if was_active != Some(false) => {
+                mapper::replaced(&job.layout, job.kind(), record)
+            }
+            _ => previous.and_then(|link| link.replaced.clone()),
+        },
     })
 }
 
@@ -229,13 +268,15 @@ fn updated(job: &Job, mut record: Record, columns: &Columns, link: Link) -> Reco
     let rows = job.layout.resource(job.kind());
     let written =
         |column: &Column| columns.iter().find(|(it, _)| **it == *column).map(|(_, new)| new);
-    for field in &rows.fields {
+    for field in rows.fields.iter().filter(|field| field.is_own()) {
         if let Some(new) = written(&field.column) {
             record.set(field, new.clone());
         }
     }
-    if let Some(new) = rows.touch.modified.first().and_then(|column| written(column)) {
-        record.modified = new.to_time();
+    if let Some(stamp) = rows.touch.modified.first()
+        && let Some(new) = written(&stamp.column)
+    {
+        record.modified = stamp.times.read(new);
     }
     record.link = Some(link);
     record

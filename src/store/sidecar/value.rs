@@ -113,6 +113,18 @@ impl Value for Json {
     }
 }
 
+/// A value of a legacy column, as JSON.
+impl Value for Cell {
+    const FORM: Form = Form::Text;
+    const WHAT: &'static str = "a legacy value";
+    fn read(cell: &Cell) -> Option<Self> {
+        json(cell)
+    }
+    fn cell(&self) -> Cell {
+        serde_json::to_string(self).unwrap_or_default().into()
+    }
+}
+
 /// A JSON object; an empty one is NULL.
 impl Value for Map<String, Json> {
     const FORM: Form = Form::Text;

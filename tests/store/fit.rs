@@ -1,0 +1,453 @@
+//! Installs that keep users in the ways that real applications do: each lives a whole life, by the
+//! profile alone, and what doesn't belong to the agent is as it was.
+
+use serde_json::{Value, json};
+
+use crate::support::sql::Row;
+use crate::support::{Agent, Client, Dialect, ENTERPRISE, Engine, installs};
+
+on_every_database!(tenants, modules, board, directory, loner);
+
+/// An application, as its administrator knows it.
+struct App {
+    name: &'static str,
+    /// The logins that may sign in, by the application's own rule: a query of one column.
+    may_sign_in: &'static str,
+    /// What the agent must never change, from the first row to the last.
+    untouched: &'static [&'static str],
+    /// Attributes and values of a person.
+    person: Value,
+    /// Attributes to change, one by one.
+    changes: &'static [(&'static str, &'static str)],
+    /// How the application itself locks the user `{id}`.
+    locks: &'static str,
+    /// How it changes the attribute that `changes` names first.
+    edits: &'static str,
+    /// The pairs of team and member that count, as the application reads them.
+    members: Option<&'static str>,
+    /// What a deleted user leaves: a query that finds something for who is really gone.
+    gone: &'static str,
+}
+
+struct Life {
+    agent: Agent,
+    client: Client,
+    app: App,
+    before: Vec<Vec<Row>>,
+}
+
+impl Life {
+    async fn begin(engine: Engine, app: App) -> Self {
+        let mut install = installs::laid(engine, app.name).await;
+        install.configure("[cleanup]\nstrip_after = \"0s\"\nanonymise_after = \"0s\"\n");
+        let agent = Agent::on(install).await;
+        let client = agent.client();
+        let mut life = Self { agent, client, app, before: Vec::new() };
+        life.before = life.untouched().await;
+        life
+    }
+
+    async fn untouched(&self) -> Vec<Vec<Row>> {
+        let mut all = Vec::new();
+        for query in self.app.untouched {
+            all.push(self.agent.database().rows(query).await);
+        }
+        all
+    }
+
+    async fn may_sign_in(&self, login: &str) -> bool {
+        let rows = self.agent.database().rows(self.app.may_sign_in).await;
+        let found = |row: &Row| row[0].as_deref().is_some_and(|it| it.eq_ignore_ascii_case(login));
+        rows.iter().any(found)
+    }
+
+    async fn members(&self) -> Vec<String> {
+        let Some(query) = self.app.members else { return Vec::new() };
+        let rows = self.agent.database().rows(query).await;
+        let mut pairs: Vec<String> = rows
+            .iter()
+            .map(|row| row.iter().map(|it| it.clone().unwrap_or_default()).collect::<Vec<_>>())
+            .map(|pair| pair.join(":"))
+            .collect();
+        pairs.sort();
+        pairs
+    }
+
+    async fn execute(&self, sql: &str, id: &str) {
+        self.agent.database().execute(&sql.replace("{id}", id)).await;
+    }
+
+    fn reconcile(&self) -> (Option<i32>, Value) {
+        let output = self.agent.install.run(&["reconcile", "--format", "json"]);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let report = serde_json::from_str(&stdout);
+        (output.status.code(), report.unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}")))
+    }
+
+    /// No finding but users whom Entra doesn't know.
+    fn is_clean(&self) {
+        let (code, report) = self.reconcile();
+        let findings = report["findings"].as_array().unwrap();
+        let told: Vec<_> = findings.iter().filter(|it| it["kind"] != "unmanaged").collect();
+        assert!(told.is_empty() && code == Some(0), "{report:#}");
+    }
+
+    /// Restores what there is, which must be of these kinds.
+    fn mends(&self, kinds: &[&str]) {
+        let (_, report) = self.reconcile();
+        let findings = report["findings"].as_array().unwrap();
+        let told: Vec<&Value> = findings.iter().filter(|it| it["kind"] != "unmanaged").collect();
+        let mut found: Vec<&str> = told.iter().map(|it| it["kind"].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, kinds, "{report:#}");
+        let ids: Vec<&str> = told.iter().map(|it| it["id"].as_str().unwrap()).collect();
+        self.agent.install.stdout(&[&["drift", "restore"], &ids[..]].concat());
+        self.is_clean();
+    }
+
+    async fn live(mut self) {
+        let id = self.created().await;
+        self.changed(&id).await;
+        self.locked(&id).await;
+        if self.app.members.is_some() {
+            self.in_teams(&id).await;
+        }
+        self.drifts(&id).await;
+        self.leaves(&id).await;
+        self.goes().await;
+        assert_eq!(self.untouched().await, self.before, "what isn't the agent's is as it was");
+    }
+
+    /// Matches who is there, in another case; creates somebody.
+    async fn created(&mut self) -> String {
+        let entra = self.agent.entra(Dialect::Classic);
+        let old = entra.match_user("OLD.hand@PLANT.example").await.expect("who is there");
+        assert_eq!(old["active"], true, "{old}");
+        let created = self.client.post("/Users", &self.app.person).await.expect(201);
+        let id = created.id();
+        let read = self.client.get(&format!("/Users/{id}")).await.expect(200).body;
+        for (name, value) in self.app.person.as_object().unwrap() {
+            assert_eq!(read[name], *value, "{name}: {read:#}");
+        }
+        assert_eq!(created.body, read);
+        self.client.post("/Users", &self.app.person).await.refused(409, "uniqueness");
+        let found = self.client.ids("/Users", "userName eq \"NOVA.Pessoa@plant.example\"").await;
+        assert_eq!(found, [id.clone()]);
+        assert!(self.may_sign_in("nova.pessoa@plant.example").await);
+        id
+    }
+
+    async fn changed(&self, id: &str) {
+        let path = format!("/Users/{id}");
+        for (attribute, value) in self.app.changes {
+            let set = json!([{ "op": "replace", "path": attribute, "value": value }]);
+            self.client.operations(&path, set).await.expect(200);
+            let read = self.client.get(&path).await.expect(200);
+            assert!(read.text.contains(value), "{attribute}: {}", read.text);
+            let filter = format!("{attribute} eq \"{value}\"");
+            assert_eq!(self.client.ids("/Users", &filter).await, [id], "{filter}");
+            let clear = json!([{ "op": "remove", "path": attribute }]);
+            self.client.operations(&path, clear).await.expect(200);
+            let read = self.client.get(&path).await.expect(200);
+            assert!(!read.text.contains(value), "{attribute}: {}", read.text);
+            let set = json!([{ "op": "add", "path": attribute, "value": value }]);
+            self.client.operations(&path, set).await.expect(200);
+        }
+        let sorted = [("sortBy", "name.givenName"), ("sortOrder", "descending")];
+        self.client.query("/Users", &sorted).await.expect(200);
+        self.is_clean();
+    }
+
+    /// Disabled, nobody gets in by the application's own rule; enabled, they do.
+    async fn locked(&self, id: &str) {
+        let entra = self.agent.entra(Dialect::Classic);
+        entra.disable(id).await;
+        let path = format!("/Users/{id}");
+        assert_eq!(self.client.get(&path).await.expect(200).body["active"], false);
+        assert!(!self.may_sign_in("nova.pessoa@plant.example").await, "a leaver keeps access");
+        assert_eq!(self.client.ids("/Users", "active eq false").await, [id]);
+        self.is_clean();
+        entra.enable(id).await;
+        assert_eq!(self.client.get(&path).await.expect(200).body["active"], true);
+        assert!(self.may_sign_in("nova.pessoa@plant.example").await);
+        assert_eq!(self.client.ids("/Users", "active ne true").await, [""; 0]);
+    }
+
+    async fn in_teams(&self, id: &str) {
+        let entra = self.agent.entra(Dialect::Rfc);
+        let night = entra.match_group("NIGHT shift").await.expect("the team")["id"].clone();
+        let night = night.as_str().unwrap().to_owned();
+        let started = self.members().await;
+        let team = entra.create_group("New Team").await;
+        entra.add_members(&team, &[id]).await.expect(204);
+        entra.add_members(&night, &[id]).await.expect(204);
+        let joined = self.members().await;
+        assert_eq!(joined.len(), started.len() + 2, "{started:?} {joined:?}");
+        entra.add_members(&night, &[id]).await.expect(204);
+        assert_eq!(self.members().await, joined);
+        entra.remove_members(&night, &[id]).await.expect(204);
+        assert_eq!(self.members().await.len(), started.len() + 1);
+        assert!(!entra.is_member(&night, id).await && entra.is_member(&team, id).await);
+        // Whose edge ended is let in again.
+        entra.add_members(&night, &[id]).await.expect(204);
+        assert_eq!(self.members().await, joined);
+        let read = self.client.get(&format!("/Users/{id}")).await.expect(200).body;
+        assert_eq!(read["groups"].as_array().map(Vec::len), Some(2), "{read:#}");
+        entra.rename_group(&team, "Newer Team").await;
+        let of = self.client.ids("/Groups", &format!("members.value eq \"{id}\"")).await;
+        assert_eq!(of.len(), 2, "{of:?}");
+        let mine = self.client.ids("/Users", &format!("groups.value eq \"{team}\"")).await;
+        assert_eq!(mine, [id]);
+        self.is_clean();
+        // A replaced list takes out nobody but members.
+        let members = json!([{ "op": "replace", "path": "members", "value": [{ "value": id }] }]);
+        self.client.operations(&format!("/Groups/{team}"), members).await.expect(204);
+        assert_eq!(self.members().await, joined);
+        self.client.delete(&format!("/Groups/{team}")).await.expect(204);
+        assert_eq!(self.client.ids("/Groups", "displayName eq \"Newer Team\"").await, [""; 0]);
+        let again = entra.create_group("Newer Team").await;
+        entra.add_members(&again, &[id]).await.expect(204);
+        self.is_clean();
+    }
+
+    /// What the application changes behind the agent's back is found and mended.
+    async fn drifts(&self, id: &str) {
+        self.execute(self.app.locks, id).await;
+        assert!(!self.may_sign_in("nova.pessoa@plant.example").await);
+        self.execute(self.app.edits, id).await;
+        self.mends(&["attribute", "wrongly_disabled"]);
+        assert!(self.may_sign_in("nova.pessoa@plant.example").await);
+        let (attribute, value) = self.app.changes[0];
+        let found = self.client.ids("/Users", &format!("{attribute} eq \"{value}\"")).await;
+        assert_eq!(found, [id]);
+    }
+
+    /// Cleanup of who left, and its undoing.
+    async fn leaves(&self, id: &str) {
+        let install = &self.agent.install;
+        let joined = self.members().await;
+        self.agent.entra(Dialect::Classic).disable(id).await;
+        let apply = || {
+            let plan = install.stdout(&["cleanup", "plan", "--format", "json"]);
+            let plan: Value = serde_json::from_str(&plan).unwrap();
+            let hash = plan["hash"].as_str().unwrap().to_owned();
+            install.stdout(&["cleanup", "apply", "--yes", "--plan", &hash])
+        };
+        let applied = [apply(), apply()];
+        let (attribute, value) = self.app.changes[0];
+        let filter = format!("{attribute} eq \"{value}\"");
+        assert_eq!(self.client.ids("/Users", &filter).await, [""; 0]);
+        if self.app.members.is_some() {
+            assert!(self.members().await.len() < joined.len());
+        }
+        for said in applied.iter().rev() {
+            let undo = said.lines().find_map(|line| line.split("cleanup undo ").nth(1));
+            if let Some(run) = undo {
+                install.stdout(&["cleanup", "undo", run.trim()]);
+            }
+        }
+        assert_eq!(self.client.ids("/Users", &filter).await, [id]);
+        self.agent.entra(Dialect::Classic).enable(id).await;
+        assert_eq!(self.members().await, joined);
+        assert!(self.may_sign_in("nova.pessoa@plant.example").await);
+        self.is_clean();
+    }
+
+    /// Deleted and hired again.
+    async fn goes(&self) {
+        let id = self.client.ids("/Users", "userName eq \"nova.pessoa@plant.example\"").await;
+        let [id] = id.as_slice() else { panic!("{id:?}") };
+        let path = format!("/Users/{id}");
+        self.client.delete(&path).await.expect(204);
+        self.client.get(&path).await.refused(404, "");
+        assert!(!self.may_sign_in("nova.pessoa@plant.example").await);
+        assert!(!self.agent.database().rows(self.app.gone).await.is_empty(), "{}", self.app.gone);
+        assert_eq!(self.client.ids("/Users", "userName sw \"nova\"").await, [""; 0]);
+        self.is_clean();
+        let again = self.client.post("/Users", &self.app.person).await.expect(201);
+        assert!(self.may_sign_in("nova.pessoa@plant.example").await);
+        self.client.delete(&format!("/Users/{}", again.id())).await.expect(204);
+    }
+}
+
+fn nova(more: Value) -> Value {
+    let mut body = json!({
+        "userName": "Nova.Pessoa@plant.example",
+        "active": true,
+        "name": { "givenName": "Nova", "familyName": "Pessoa" },
+    });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+async fn tenants(engine: Engine) {
+    let app = App {
+        name: "tenants",
+        may_sign_in: "SELECT login FROM account \
+            WHERE plant = 7 AND kind = 'P' AND gone = 0 AND state <> 'blocked'",
+        untouched: &[
+            "SELECT * FROM account WHERE plant <> 7 OR kind <> 'P' OR login = 'former@plant.example' ORDER BY id",
+            "SELECT * FROM circle WHERE plant <> 7 OR label = 'Closed Team' ORDER BY id",
+            "SELECT * FROM circle_part WHERE kind <> 'u' OR circle = 2 ORDER BY circle, part, kind",
+            "SELECT * FROM session WHERE kind <> 'w' ORDER BY id",
+        ],
+        person: nova(json!({
+            "title": "Fitter", "phoneNumbers": [{ "type": "work", "value": "+1 555 0100" }],
+        })),
+        changes: &[("title", "Welder"), ("name.familyName", "Santos")],
+        locks: "UPDATE account SET state = 'blocked' WHERE id = {id}",
+        edits: "UPDATE account SET job = 'Elsewhere' WHERE id = {id}",
+        members: Some(
+            "SELECT circle, part FROM circle_part WHERE kind = 'u' AND circle <> 2 AND part <> 4 \
+             AND circle IN (SELECT id FROM circle WHERE gone_at IS NULL)",
+        ),
+        gone: "SELECT 1 FROM account WHERE gone = 1 AND plant = 7 AND login LIKE 'Nova%'",
+    };
+    let life = Life::begin(engine, app).await;
+    // Who may sign in keeps the very value that says so.
+    let old = life.client.ids("/Users", "userName eq \"old.hand@plant.example\"").await;
+    assert_eq!(old.len(), 1, "the namesake is another plant's");
+    life.execute("UPDATE account SET state = 'invited' WHERE id = {id}", &old[0]).await;
+    let entra = life.agent.entra(Dialect::Classic);
+    entra.disable(&old[0]).await;
+    entra.enable(&old[0]).await;
+    let state = life.agent.database().value("SELECT state FROM account WHERE id = 1").await;
+    assert_eq!(state.as_deref(), Some("invited"));
+    assert_eq!(life.agent.database().count("session WHERE kind = 'w' AND account = 1").await, 0);
+    assert_eq!(life.client.ids("/Users", "userName eq \"former@plant.example\"").await, [""; 0]);
+    assert_eq!(life.client.ids("/Groups", "displayName eq \"Closed Team\"").await, [""; 0]);
+    life.live().await;
+}
+
+async fn modules(engine: Engine) {
+    let app = App {
+        name: "modules",
+        may_sign_in: "SELECT logon FROM usr WHERE enabled = 1 AND logon_upper = UPPER(logon) \
+            AND EXISTS (SELECT 1 FROM contact WHERE contact.usr = usr.uid OR usr.badge = 'b-1')",
+        untouched: &[
+            "SELECT * FROM usr_field WHERE field = 'shoe' ORDER BY id",
+            "SELECT id, grp, since FROM grp_usr WHERE id = 'm-1'",
+        ],
+        person: nova(json!({
+            "emails": [{ "type": "work", "value": "nova@plant.example" }],
+            "phoneNumbers": [{ "type": "work", "value": "+1 555 0100" }],
+            ENTERPRISE: { "department": "Quality" },
+        })),
+        changes: &[
+            ("name.familyName", "Santos"),
+            ("emails[type eq \"work\"].value", "n@x.example"),
+        ],
+        locks: "UPDATE usr SET enabled = 0 WHERE uid = '{id}'",
+        edits: "UPDATE usr_field SET content = 'Other' WHERE usr = '{id}' AND field = 'last'",
+        members: Some("SELECT grp, usr FROM grp_usr"),
+        gone: "SELECT 1 FROM ids_of_nobody",
+    };
+    let app = App { gone: "SELECT 1 FROM usr HAVING COUNT(*) = 1", ..app };
+    let life = Life::begin(engine, app).await;
+    let made = life.client.post("/Users", &nova(json!({}))).await.expect(201);
+    let id = made.id();
+    assert_eq!(id.len(), 32, "{id}");
+    let row = life
+        .agent
+        .database()
+        .rows(&format!(
+            "SELECT logon_upper, lock_version, made, changed, dept FROM usr WHERE uid = '{id}'"
+        ))
+        .await;
+    let row: Vec<String> = row[0].iter().map(|it| it.clone().unwrap()).collect();
+    assert_eq!(
+        (row[0].as_str(), row[1].as_str(), row[4].as_str()),
+        ("NOVA.PESSOA@PLANT.EXAMPLE", "1", "0")
+    );
+    assert!(row[2].parse::<i64>().unwrap() > 1_700_000_000 && row[3].len() == 15, "{row:?}");
+    let created = made.body["meta"]["created"].as_str().unwrap();
+    assert!(created.starts_with("20"), "{created}");
+    // A derived column that differs is drift, and mended.
+    life.execute("UPDATE usr SET logon_upper = 'X' WHERE uid = '{id}'", &id).await;
+    life.mends(&["attribute"]);
+    let set = json!([{ "op": "replace", "path": "userName", "value": "Nova.Nova@plant.example" }]);
+    life.client.operations(&format!("/Users/{id}"), set).await.expect(200);
+    let row = life
+        .agent
+        .database()
+        .rows(&format!("SELECT logon_upper, lock_version FROM usr WHERE uid = '{id}'"))
+        .await;
+    assert_eq!(row[0], [Some("NOVA.NOVA@PLANT.EXAMPLE".to_owned()), Some("3".to_owned())]);
+    life.client.delete(&format!("/Users/{id}")).await.expect(204);
+    assert_eq!(life.agent.database().count(&format!("usr_field WHERE usr = '{id}'")).await, 0);
+    life.live().await;
+}
+
+async fn board(engine: Engine) {
+    let app = App {
+        name: "board",
+        may_sign_in: "SELECT nick FROM member WHERE banned_at = 0",
+        untouched: &[
+            "SELECT * FROM ids WHERE name = 'post'",
+            "SELECT * FROM party_member WHERE id <= 2 ORDER BY id",
+            "SELECT * FROM member WHERE nr <= 2 ORDER BY nr",
+        ],
+        person: nova(json!({ "phoneNumbers": [{ "type": "work", "value": "+1 555 0100" }] })),
+        changes: &[("name.familyName", "Santos")],
+        locks: "UPDATE member SET banned_at = 1700000000 WHERE nr = {id}",
+        edits: "UPDATE member SET family = 'Other', full_name = 'Nova Other' WHERE nr = {id}",
+        members: Some("SELECT party, member FROM party_member WHERE until_at IS NULL"),
+        gone: "SELECT 1 FROM member WHERE banned_at <> 0 AND nick LIKE 'Nova%'",
+    };
+    Life::begin(engine, app).await.live().await;
+}
+
+async fn directory(engine: Engine) {
+    let app = App {
+        name: "directory",
+        may_sign_in: "SELECT login FROM person \
+            WHERE NOT EXISTS (SELECT 1 FROM lockout WHERE lockout.person = person.id)",
+        untouched: &[
+            "SELECT * FROM principal WHERE kind = 'robot'",
+            "SELECT * FROM lockout WHERE reason = 'sick'",
+            "SELECT * FROM person WHERE id = 4",
+        ],
+        person: nova(json!({ "title": "Fitter" })),
+        changes: &[("title", "Welder"), ("name.familyName", "Santos")],
+        locks: "INSERT INTO lockout (person, reason) VALUES ({id}, 'scim')",
+        edits: "UPDATE principal SET caption = 'Elsewhere' WHERE id = {id}",
+        members: Some("SELECT team, person FROM team_person WHERE gone = 0"),
+        gone: "SELECT 1 FROM principal WHERE kind = 'user' HAVING COUNT(*) = 2",
+    };
+    Life::begin(engine, app).await.live().await;
+}
+
+async fn loner(engine: Engine) {
+    let app = App {
+        name: "loner",
+        may_sign_in: "SELECT login FROM logins WHERE closed_on IS NULL \
+            AND (locked_until IS NULL OR locked_until < '2026-01-01')",
+        untouched: &[
+            "SELECT * FROM note ORDER BY id",
+            "SELECT * FROM logins WHERE login = 'closed@plant.example'",
+        ],
+        person: nova(json!({ "phoneNumbers": [{ "type": "work", "value": "+1 555 0100" }] })),
+        changes: &[("name.familyName", "Santos")],
+        locks: "UPDATE logins SET locked_until = '9999-01-01 00:00:00' WHERE login = '{id}'",
+        edits: "UPDATE logins SET lname = 'Other' WHERE login = '{id}'",
+        members: None,
+        gone: "SELECT 1 FROM logins WHERE locked_until IS NOT NULL AND login LIKE 'Nova%'",
+    };
+    let life = Life::begin(engine, app).await;
+    for path in ["/Groups", "/Groups/1"] {
+        life.client.get(path).await.refused(404, "");
+    }
+    let types = life.client.get("/ResourceTypes").await.expect(200);
+    assert!(!types.text.contains("Group"), "{}", types.text);
+    let schemas = life.client.get("/Schemas").await.expect(200);
+    assert!(!schemas.text.contains("core:2.0:Group"), "{}", schemas.text);
+    assert_eq!(life.client.ids("/Users", "userName eq \"closed@plant.example\"").await, [""; 0]);
+    let made = life.client.post("/Users", &nova(json!({ "userName": "Key@plant.example" }))).await;
+    let path = format!("/Users/{}", made.expect(201).id());
+    assert_eq!(path, "/Users/Key@plant.example");
+    let set = json!([{ "op": "replace", "path": "userName", "value": "Other@plant.example" }]);
+    life.client.operations(&path, set).await.refused(400, "mutability");
+    life.client.delete(&path).await.expect(204);
+    life.live().await;
+}
