@@ -5,6 +5,7 @@
 //! the statements it hands a DBA as text, and no driver: the store reads the catalogue.
 
 pub mod catalogue;
+pub mod evidence;
 pub mod model;
 pub mod near_miss;
 pub mod proof;

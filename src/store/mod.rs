@@ -24,6 +24,7 @@ pub mod credentials;
 pub mod demo;
 mod dialect;
 mod error;
+mod evidence;
 pub mod export;
 mod finding_detail;
 pub mod findings;
