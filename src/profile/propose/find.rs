@@ -1,196 +1,216 @@
-//! Which tables hold users, groups and memberships: by names, columns and foreign keys.
+//! Which table holds the users: by names, columns, foreign keys and rows.
 
+use super::names::{self, Rank};
+use super::view::{self, Looked, View, is_mail, is_textual};
 use super::words;
-use crate::profile::catalogue::{Catalogue, Column, Table};
-use crate::profile::model::TableName;
 
-/// Tables that could be kpifire's: not the agent's own, with a key of one column.
-fn candidates(catalogue: &Catalogue) -> impl Iterator<Item = &Table> {
-    catalogue.tables.values().filter(|table| !is_sidecar(&table.name) && !looks_like_view(table))
+/// A table that could hold the users.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate<'c> {
+    pub looked: Looked<'c>,
+    /// In hundredths.
+    score: usize,
+    rank: Rank,
+    password: bool,
 }
 
-fn is_sidecar(name: &TableName) -> bool {
-    name.name.starts_with("scim_") || name.name == "__diesel_schema_migrations"
+/// What was found.
+#[derive(Debug, Clone)]
+pub(super) struct Found<'c> {
+    pub looked: Looked<'c>,
+    /// What else it could be.
+    pub rivals: Vec<Looked<'c>>,
+    /// Whether the name and the columns leave no doubt.
+    pub plain: bool,
 }
 
-/// Views have neither keys nor indexes.
-fn looks_like_view(table: &Table) -> bool {
-    table.primary_key.is_empty() && table.indexes.is_empty() && table.foreign_keys.is_empty()
-}
-
-/// The key column: the primary key when it is one column, else a unique one.
-pub(super) fn key(table: &Table) -> Option<&str> {
-    if let [only] = table.primary_key.as_slice() {
-        return Some(only);
+/// The users' table.
+pub(super) fn users(view: View<'_>) -> Option<Found<'_>> {
+    let mut candidates = candidates(view);
+    if candidates.is_empty() {
+        return None;
     }
-    let mut unique = table.indexes.iter().filter(|index| index.unique);
-    unique.find_map(|index| match index.columns.as_slice() {
-        [only] if table.column(only).is_some_and(|c| c.generated) => Some(only.as_str()),
-        _ => None,
+    let top = candidates.remove(0);
+    let rivals: Vec<Looked<'_>> = candidates
+        .iter()
+        .filter(|other| {
+            let named = other.rank >= Rank::Last && other.rank >= top.rank;
+            other.password || named || other.score + 60 >= top.score
+        })
+        .take(4)
+        .map(|other| other.looked.clone())
+        .collect();
+    let plain = top.password && top.rank >= Rank::Last;
+    Some(Found { looked: top.looked, rivals, plain })
+}
+
+/// The likeliest first.
+pub(super) fn candidates(view: View<'_>) -> Vec<Candidate<'_>> {
+    let mut found: Vec<Candidate<'_>> = view.tables().filter_map(weigh).collect();
+    found.sort_by(|a, b| {
+        b.score.cmp(&a.score).then_with(|| a.looked.table.name.cmp(&b.looked.table.name))
+    });
+    found
+}
+
+fn weigh(looked: Looked<'_>) -> Option<Candidate<'_>> {
+    let parts = looked.parts();
+    let (user, person) = (names::rank(&parts, words::USERS), names::rank(&parts, words::PEOPLE));
+    let rank = user.max(person);
+    // `user_sessions` holds something about users; `user_data` and `user_entity` users themselves.
+    let about = parts.len() > 1
+        && parts.last().is_some_and(|last| {
+            words::ABOUT.iter().any(|word| last == word || names::singular(last) == *word)
+        });
+    let has = |list: &[&str]| looked.first(list, is_textual).is_some();
+    let login = has(words::LOGIN);
+    let mail = has(words::EMAIL) || has(words::EMAIL_PERHAPS);
+    let password = looked.table.columns.iter().any(|column| view::is_password(&looked, column));
+    let names_it = has(words::LOGIN_PERHAPS) || has(words::DISPLAY);
+    let person_named = has(words::GIVEN) && has(words::FAMILY) || has(words::DISPLAY);
+    if !(login || mail || password && names_it || person_named && rank == Rank::Whole) {
+        return None;
+    }
+    // People, but not those who work here.
+    let outside = parts.iter().any(|part| words::OUTSIDE.contains(&names::singular(part)));
+    let of_rank = |rank: Rank, whole: usize| match rank {
+        Rank::Whole => whole,
+        Rank::Last => whole * 8 / 10,
+        Rank::First => whole * 6 / 10,
+        Rank::No => 0,
+    };
+    let mut score = of_rank(user, 120).max(of_rank(person, 80));
+    for (holds, weight) in [
+        (login, 60),
+        (mail, 40),
+        (password, 80),
+        (person_named, 40),
+        (looked.first(words::ENABLED, |_| true).is_some(), 20),
+        (looked.has_rows(), 10),
+        (holds_addresses(&looked), 20),
+    ] {
+        score += if holds { weight } else { 0 };
+    }
+    score += view_inbound(&looked) * 5;
+    if about {
+        score = score.saturating_sub(120);
+    }
+    if outside {
+        score = score.saturating_sub(60);
+    }
+    (score >= 120).then_some(Candidate { looked, score, rank, password })
+}
+
+fn view_inbound(looked: &Looked<'_>) -> usize {
+    looked.view().inbound(looked.table).min(12)
+}
+
+fn holds_addresses(looked: &Looked<'_>) -> bool {
+    let mails = looked.first(words::EMAIL, is_textual);
+    mails.and_then(|column| looked.seen(column)).is_some_and(|seen| seen.mostly(is_mail))
+}
+
+/// The column of a table that points at another table's key: by foreign key, else by name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pointer<'c> {
+    pub column: &'c crate::profile::catalogue::Column,
+    /// What says so.
+    pub by: By,
+}
+
+/// What says that a column holds another table's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// A foreign key.
+    Key,
+    /// Its name.
+    Name,
+    /// Its values alone.
+    Values,
+}
+
+impl Pointer<'_> {
+    pub fn by_key(&self) -> bool {
+        self.by == By::Key
+    }
+}
+
+/// The columns of a table that point at a target.
+pub(super) fn pointers<'c>(from: &Looked<'c>, target: &Looked<'c>) -> Vec<Pointer<'c>> {
+    let by_key =
+        |name: &str| from.points_at(name).is_some_and(|table| table.name == target.table.name);
+    let mut found: Vec<Pointer<'c>> = from
+        .table
+        .columns
+        .iter()
+        .filter(|column| by_key(&column.name))
+        .map(|column| Pointer { column, by: By::Key })
+        .collect();
+    let named = from.table.columns.iter().filter(|column| {
+        !by_key(&column.name)
+            && from.points_at(&column.name).is_none()
+            && names_target(from, column, target)
+    });
+    found.extend(named.map(|column| Pointer { column, by: By::Name }));
+    found
+}
+
+/// `team_id`, `teamid`, `fk_team`, `id_team`, `teams_id`, `team` point at `teams`, and so does a column
+/// that is named as the target's key, unless that is just `id`.
+fn names_target(
+    from: &Looked<'_>,
+    column: &crate::profile::catalogue::Column,
+    target: &Looked<'_>,
+) -> bool {
+    let Some(key) = target.key() else { return false };
+    if !same_kind(column.kind, key.kind) {
+        return false;
+    }
+    let (name, key_name) = (names::plain(&column.name), names::plain(&key.name));
+    let users = names::rank(&target.parts(), words::USERS) > Rank::No;
+    if users && matches!(name.as_str(), "uid" | "userid" | "usrid" | "useruid") {
+        return true;
+    }
+    let idle = ["id", "name", "code", "key", "guid", "uuid", "rowid", "oid", "nr", "no"];
+    if name == key_name && !idle.contains(&key_name.as_str()) {
+        return true;
+    }
+    let whole = target.parts();
+    let mut stems = vec![whole.concat(), names::plain(&target.table.name.name)];
+    if let (Some(last), true) = (whole.last(), whole.len() > 1) {
+        stems.push(last.clone());
+    }
+    if let (Some(first), true) = (whole.first(), whole.len() > 1) {
+        stems.push(first.clone());
+    }
+    // A column that is part of the membership's own name: `ug_user` of `user_groups`.
+    let parts = names::parts(&column.name);
+    let kept: Vec<&String> = parts
+        .iter()
+        .filter(|part| {
+            !["id", "fk", "uid", "uuid", "key", "ref", "nr", "no", "code", "idx", "guid", "num"]
+                .contains(&part.as_str())
+        })
+        .collect();
+    let joined: String = kept.iter().map(|part| part.as_str()).collect();
+    let last = kept.last().map(|part| part.as_str()).unwrap_or_default();
+    let own_prefix = kept.len() == 2 && from.forms(column).len() > 1;
+    stems.iter().any(|stem| {
+        let stem = names::singular(stem);
+        names::same_stem(&joined, stem)
+            || [
+                format!("{stem}id"),
+                format!("id{stem}"),
+                format!("{stem}sid"),
+                format!("{stem}uuid"),
+            ]
+            .contains(&name)
+            || own_prefix && names::same_stem(last, stem)
     })
 }
 
-/// The likeliest of `tables`, and those nearly as likely.
-fn best(mut scored: Vec<(f64, &Table)>) -> Option<(&Table, Vec<&Table>)> {
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
-    let (top, table) = *scored.first()?;
-    let near = scored.iter().skip(1).filter(|(score, _)| top - score < 0.25);
-    Some((table, near.map(|(_, table)| *table).collect()))
-}
-
-/// The users table, and what else it could be.
-pub(super) fn users(catalogue: &Catalogue) -> Option<(&Table, Vec<&Table>)> {
-    let score = |table: &Table| {
-        let has = |list: &[&str]| words::pick(table, list, words::is_text).is_some();
-        let login = has(words::LOGIN) || has(words::EMAIL);
-        let person = has(words::GIVEN) && has(words::FAMILY) || has(words::DISPLAY);
-        let password = table.columns.iter().any(|column| is_password(&column.name));
-        let inbound = inbound(catalogue, table).count().min(5);
-        let mut score = words::rank(&table.name.name, words::USERS);
-        for (holds, weight) in [(login, 1.0), (person, 0.5), (password, 0.5)] {
-            score += if holds { weight } else { 0.0 };
-        }
-        #[expect(clippy::cast_precision_loss, reason = "at most five")]
-        let linked = inbound as f64 / 10.0;
-        if login { score + linked } else { 0.0 }
-    };
-    let scored = candidates(catalogue)
-        .filter(|table| key(table).is_some())
-        .map(|table| (score(table), table))
-        .filter(|(score, _)| *score >= 1.4)
-        .collect();
-    best(scored)
-}
-
-fn inbound<'c>(catalogue: &'c Catalogue, target: &'c Table) -> impl Iterator<Item = &'c Table> {
-    catalogue
-        .tables
-        .values()
-        .filter(|table| table.foreign_keys.iter().any(|key| key.target == target.name))
-}
-
-/// A membership table with the group table it leads to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Membership<'c> {
-    pub groups: &'c Table,
-    pub table: &'c Table,
-    pub group: &'c str,
-    pub user: &'c str,
-}
-
-/// The likeliest membership, and what else it could be.
-pub(super) fn membership<'c>(
-    catalogue: &'c Catalogue,
-    users: &'c Table,
-) -> Option<(Membership<'c>, Vec<Membership<'c>>)> {
-    let mut scored: Vec<(f64, Membership<'c>)> = Vec::new();
-    for table in candidates(catalogue).filter(|table| table.name != users.name) {
-        for groups in candidates(catalogue) {
-            if groups.name == users.name || groups.name == table.name || key(groups).is_none() {
-                continue;
-            }
-            let (Some(user), Some(group)) = (points(table, users), points(table, groups)) else {
-                continue;
-            };
-            if user == group || words::pick(groups, words::LABEL, words::is_text).is_none() {
-                continue;
-            }
-            let found = Membership { groups, table, group, user };
-            let score = weigh(&found);
-            if score >= 1.0 {
-                scored.push((score, found));
-            }
-        }
-    }
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.table.name.cmp(&b.1.table.name)));
-    let (top, found) = *scored.first()?;
-    let near = scored.iter().skip(1).filter(|(score, _)| top - score < 0.25);
-    Some((found, near.map(|(_, found)| *found).collect()))
-}
-
-fn weigh(found: &Membership<'_>) -> f64 {
-    let pair = |columns: &[String]| {
-        columns.len() == 2
-            && columns.iter().any(|column| column == found.group)
-            && columns.iter().any(|column| column == found.user)
-    };
-    let unique_pair = pair(&found.table.primary_key)
-        || found.table.indexes.iter().any(|index| index.unique && pair(&index.columns));
-    let name = words::plain(&found.table.name.name);
-    let named = ["member", "usergroup", "userteam", "groupuser", "teamuser"]
-        .iter()
-        .any(|word| name.contains(word));
-    let mut score = words::rank(&found.groups.name.name, words::GROUPS);
-    for (holds, weight) in [(unique_pair, 1.0), (named, 0.5)] {
-        score += if holds { weight } else { 0.0 };
-    }
-    score
-}
-
-/// The column of `table` that points at `target`: by foreign key, else by name.
-pub(super) fn points<'c>(table: &'c Table, target: &Table) -> Option<&'c str> {
-    let by_key = table.foreign_keys.iter().find_map(|key| match key.columns.as_slice() {
-        [only] if key.target == target.name => Some(only.as_str()),
-        _ => None,
-    });
-    by_key.or_else(|| by_name(table, target))
-}
-
-/// `team_id` points at `teams.team_id` or `team.id`, also where no foreign key says so.
-fn by_name<'c>(table: &'c Table, target: &Table) -> Option<&'c str> {
-    let target_key = target.column(key(target)?)?;
-    let singular = words::plain(&target.name.name);
-    let singular = singular.strip_suffix('s').unwrap_or(&singular);
-    let suits = |column: &&Column| {
-        let name = words::plain(&column.name);
-        let same_name = name == words::plain(&target_key.name) && name != "id";
-        column.kind == target_key.kind && (same_name || name == format!("{singular}id"))
-    };
-    let own = key(table);
-    table
-        .columns
-        .iter()
-        .find(|column| suits(column) && own != Some(column.name.as_str()))
-        .map(|column| column.name.as_str())
-}
-
-/// The lookup table that a department column points at.
-pub(super) fn department<'c>(
-    catalogue: &'c Catalogue,
-    users: &'c Table,
-    not: &[&Table],
-) -> Option<(&'c Column, &'c Table)> {
-    let usable = |table: &&Table| {
-        table.name != users.name
-            && !not.iter().any(|other| other.name == table.name)
-            && key(table).is_some()
-            && words::pick(table, words::LABEL, words::is_text).is_some()
-            && words::rank(&table.name.name, words::DEPARTMENTS) > 0.0
-    };
-    let mut found: Vec<(f64, &Column, &Table)> = candidates(catalogue)
-        .filter(usable)
-        .filter_map(|table| {
-            let column = users.column(points(users, table)?)?;
-            Some((words::rank(&table.name.name, words::DEPARTMENTS), column, table))
-        })
-        .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    found.first().map(|(_, column, table)| (*column, *table))
-}
-
-/// Tables that point at users and are nothing else yet.
-pub(super) fn others<'c>(
-    catalogue: &'c Catalogue,
-    users: &Table,
-    not: &[&Table],
-) -> Vec<&'c Table> {
-    let free = |table: &&Table| {
-        table.name != users.name && !not.iter().any(|other| other.name == table.name)
-    };
-    candidates(catalogue).filter(free).collect()
-}
-
-pub(super) fn is_password(name: &str) -> bool {
-    let name = words::plain(name);
-    ["password", "passwd", "passhash", "pwd"].iter().any(|word| name.contains(word))
+fn same_kind(one: crate::profile::catalogue::Kind, other: crate::profile::catalogue::Kind) -> bool {
+    use crate::profile::catalogue::Kind;
+    let number = |kind| matches!(kind, Kind::Int | Kind::Number);
+    one == other || number(one) && number(other)
 }
