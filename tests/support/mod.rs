@@ -12,6 +12,7 @@ pub mod halt;
 pub mod installs;
 pub mod jwt;
 pub mod mail;
+pub mod proposals;
 pub mod proxy;
 mod reaper;
 pub mod sink;

@@ -89,7 +89,10 @@ fn the_reference_needs_two_decisions() {
             lookup
         };
         assert_eq!(lookup(&proposed), lookup(&builtin));
-        assert_eq!(proposed.users.insert["department_id"], builtin.users.insert["department_id"]);
+        assert_eq!(
+            proposed.users.insert.constants["department_id"],
+            builtin.users.insert.constants["department_id"]
+        );
         assert_eq!(proposed.users.touch, builtin.users.touch);
         assert_eq!(proposed.users.delete, builtin.users.delete);
         assert_eq!(proposed.users.table, builtin.users.table);
