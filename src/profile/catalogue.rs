@@ -143,6 +143,8 @@ pub struct Traits {
     pub triggers: Vec<String>,
     /// Whether somebody switched its regular cleaning off (PostgreSQL's autovacuum).
     pub no_autovacuum: bool,
+    /// The CHECKs that are written at a column itself, by the column, where the database tells them apart.
+    pub column_checks: BTreeMap<String, String>,
     /// What somebody wrote down about it.
     pub comment: Option<String>,
 }
@@ -172,6 +174,8 @@ pub enum Database {
 pub struct Catalogue {
     /// Which database it is.
     pub database: Database,
+    /// The agent's account, as a GRANT names it; empty where there are none.
+    pub account: String,
     /// The server's version string.
     pub version: String,
     /// The schemas that an unqualified name is looked up in, in order.

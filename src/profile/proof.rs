@@ -9,11 +9,13 @@ mod filled;
 mod fits;
 mod keys;
 mod names;
+mod same;
+mod tables;
 
 use super::model::{Profile, RevokeAction, TableName, Teams};
 use super::near_miss;
 use super::read::toml_key;
-use crate::profile::catalogue::{Catalogue, Column, Table};
+use crate::profile::catalogue::{Catalogue, Column, Database, Table};
 
 use filled::Filled;
 pub(crate) use names::short as short_name;
@@ -55,6 +57,7 @@ pub fn prove(
     fold_expression: impl Fn(&str) -> String,
 ) -> Vec<Finding> {
     let mut prover = Prover { profile, catalogue, fold: &fold_expression, findings: Vec::new() };
+    prover.tables();
     prover.resource("users", &profile.users);
     if let Some(teams) = &profile.teams {
         prover.resource("groups", &teams.groups);
@@ -112,9 +115,7 @@ impl<'a> Prover<'a> {
             self.catalogue.tables.keys().map(|name| names::short(self.catalogue, name)).collect();
         let near = near_miss::near(&name.to_string(), names.iter().map(String::as_str));
         let fix = match near.as_slice() {
-            [] => format!(
-                "write the table's own name at `{key}`, or grant the agent's account the right to see it"
-            ),
+            [] => self.table_or_grant(key, name),
             [best, ..] => format!("`{key}`: did you mean \"{best}\"?"),
         };
         self.error(
@@ -124,6 +125,26 @@ impl<'a> Prover<'a> {
             fix,
         );
         None
+    }
+
+    /// What to do about a table that isn't there: PostgreSQL and SQLite show every table.
+    fn table_or_grant(&self, key: &str, name: &TableName) -> String {
+        let own = format!("write the table's own name at `{key}`");
+        if self.catalogue.database != Database::Mysql {
+            return own;
+        }
+        let relations = self.profile.relations();
+        let rights = relations.iter().filter(|it| it.table == name).flat_map(|it| &it.rights);
+        let rights: std::collections::BTreeSet<&str> = rights.map(|right| right.name()).collect();
+        let rights: Vec<&str> = rights.into_iter().collect();
+        let schema = name.schema.as_ref().or(self.catalogue.search_path.first());
+        let of = schema.map(|it| format!("{}.", quoted(Database::Mysql, it))).unwrap_or_default();
+        format!(
+            "GRANT {} ON {of}{} TO {};   -- if it is there; or {own}",
+            rights.join(", "),
+            quoted(Database::Mysql, &name.name),
+            self.catalogue.account
+        )
     }
 
     /// The column of this name, or an error with the nearest names.
@@ -161,6 +182,8 @@ impl<'a> Prover<'a> {
         if let Some(mark) = &members.remove {
             self.mark("members.remove", table, mark);
         }
+        self.same_in_each("members.insert", table, &members.insert, &members.rows);
+        self.one_membership(table, &members.group, &members.user, &members.rows);
         let filled = Filled::new(&members.insert, &members.rows)
             .and(members.touch.columns())
             .and([members.group.as_str(), members.user.as_str()]);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use source::Source;
 
 use super::error::Error;
+use super::prove::account::account;
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -51,10 +52,24 @@ async fn ask(tx: &mut Tx, source: &Source) -> Result<Catalogue, Error> {
             table.traits.triggers.push(trigger);
         }
     }
+    if let Some(checks) = source.checks {
+        for row in tx.query(Sql::new(checks)).await? {
+            if let (Some(table), Some(column), Some(check)) =
+                (tables.known(&row), row.text(2), row.text(3))
+            {
+                table.traits.column_checks.insert(column, check);
+            }
+        }
+    }
+    let account = match tx.database() {
+        Database::Sqlite => String::new(),
+        Database::Postgres | Database::Mysql => account(tx).await,
+    };
     let search_path = tx.query(Sql::new(source.search_path)).await?;
     let version = tx.query(Sql::new(source.version)).await?;
     Ok(Catalogue {
         database: tx.database(),
+        account,
         version: version.first().and_then(|row| row.text(0)).unwrap_or_default(),
         search_path: search_path.iter().filter_map(|row| row.text(0)).collect(),
         tables: tables.0,
@@ -101,6 +116,7 @@ impl Tables {
             inherits: is(7),
             triggers: Vec::new(),
             no_autovacuum: is(8),
+            column_checks: BTreeMap::new(),
             comment: row.text(9).filter(|text| !text.is_empty()),
         };
     }

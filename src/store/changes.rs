@@ -15,7 +15,7 @@ use crate::mapper::{
     self, Assignment, Cell, Changes, Column, Columns, Companion, Encoding, Field, KeySource,
     Layout, Lookup, Made, NewRow, NewValue, Reference, Relation, RowSwitch, Touch, whole_second,
 };
-use crate::profile::catalogue::Database;
+use crate::profile::catalogue::{Database, Kind};
 use crate::profile::model::{Beside as When, CallPiece, Missing, Moment};
 use crate::scim::{ResourceType, fold};
 
@@ -85,10 +85,25 @@ async fn insert_row(
             .raw(")")
     };
     let made = tx.query(sql.raw(" RETURNING ").name(key)).await?;
+    let returned = made.first().map(|row| row.cell(0).clone()).filter(|key| *key != Cell::Null);
+    if let Some(key) = returned.or_else(|| given.cloned()) {
+        return Ok(key);
+    }
+    // A trigger made the row, of a view, where RETURNING doesn't see it: the last that says the same.
+    let said = columns.iter().filter(|(column, cell)| {
+        *cell != Cell::Null && matches!(column.kind, Kind::Text | Kind::Int | Kind::Uuid)
+    });
+    let said = said.map(|(column, cell)| equals(column, cell));
+    let sql = Sql::new("SELECT ")
+        .name(key)
+        .append(relation::from_alone(relation))
+        .list(" AND ", said)
+        .raw(" ORDER BY ")
+        .name(key)
+        .raw(" DESC LIMIT 1");
+    let made = tx.query(sql).await?;
     made.first()
         .map(|row| row.cell(0).clone())
-        .filter(|key| *key != Cell::Null)
-        .or_else(|| given.cloned())
         .ok_or_else(|| Error::new(ErrorKind::Other, "inserting a row", "no key came back"))
 }
 

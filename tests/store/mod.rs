@@ -4,6 +4,7 @@
 mod audit;
 mod broken;
 mod check;
+mod differing;
 mod export;
 mod fit;
 mod grants;

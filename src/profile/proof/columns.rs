@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::filled::Filled;
 use super::fits::{example, fits};
+use super::same::{differing, is_single_key};
 use super::{Prover, Severity, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
 use crate::profile::model::{
@@ -45,6 +46,7 @@ impl<'a> Prover<'a> {
             self.unfilled_attribute(name, &key, place, insert, path, mapping);
         }
         self.inserted(&format!("{name}.insert"), table, &resource.insert);
+        self.same_in_each(&format!("{name}.insert"), table, &resource.insert, &resource.rows);
         for column in resource.derive.keys() {
             self.column(&format!("{name}.derive.{}", toml_key(column)), table, column);
         }
@@ -111,7 +113,10 @@ impl<'a> Prover<'a> {
     pub(super) fn inserted(&mut self, key: &str, table: &'a Table, insert: &'a Insert) {
         self.constants(key, table, &insert.constants);
         for name in insert.made.keys() {
-            self.column(&format!("{key}.{}", toml_key(name)), table, name);
+            let key = format!("{key}.{}", toml_key(name));
+            if let Some(column) = self.column(&key, table, name) {
+                self.written(&key, column);
+            }
         }
     }
 
@@ -177,6 +182,7 @@ impl<'a> Prover<'a> {
         let before = self.findings.len();
         self.counting(&format!("{section}.where"), table, &companion.rows);
         self.inserted(&format!("{section}.insert"), table, &companion.insert);
+        self.same_in_each(&format!("{section}.insert"), table, &companion.insert, &companion.rows);
         let within = |it: &&Mapping| it.within.as_ref() == Some(&companion.name);
         let mapped = resource.attributes.values().filter(within).map(|it| it.column.as_str());
         let filled = Filled::new(&companion.insert, &companion.rows)
@@ -185,18 +191,13 @@ impl<'a> Prover<'a> {
         if companion.missing != Beside::Ignore {
             self.unfilled(&section, table, &filled);
         }
-        match &companion.parent {
-            Some(source) => {
-                let made = *source != KeySource::Database;
-                self.key(&format!("{section}.key"), table, &companion.user, made);
-            }
-            None => {
-                let key = format!("{section}.user");
-                if let Some(user) = self.column(&key, table, &companion.user) {
-                    self.same_kind(&key, user, &resource.table, &resource.key.column);
-                    self.one_each(&key, table, companion);
-                }
-            }
+        let user = format!("{section}.user");
+        if let Some(source) = &companion.parent {
+            let made = *source != KeySource::Database;
+            self.key(&format!("{section}.key"), table, &companion.user, made);
+        } else if let Some(found) = self.column(&user, table, &companion.user) {
+            self.same_kind(&user, found, &resource.table, &resource.key.column);
+            self.one_each(&user, table, companion);
         }
         for (column, value) in &companion.anonymise {
             let name = toml_key(&companion.name);
@@ -230,6 +231,13 @@ impl<'a> Prover<'a> {
         let Some(column) = self.column(key, table, &mapping.column) else {
             return;
         };
+        if column.computed {
+            self.computed(key, path, column);
+        }
+        // Of an expression of a view nobody knows a type.
+        if table.traits.view.is_some() && column.type_name.is_empty() {
+            return;
+        }
         match &mapping.encoding {
             Encoding::Plain => self.plain(key, column, path.definition().kind),
             Encoding::Formed(_) => self.plain(key, column, AttributeKind::String),
@@ -253,6 +261,39 @@ impl<'a> Prover<'a> {
                 }
             }
             Encoding::Lookup(lookup) => self.lookup_table(key, column, lookup),
+        }
+    }
+
+    /// A mapped column that the database computes.
+    fn computed(&mut self, key: &str, path: &AttributePath, column: &Column) {
+        let names = key.starts_with("groups.") && path.is("displayName");
+        if names || path.is("userName") || path.is("active") {
+            self.error(
+                key,
+                format!("column `{}` is computed: it can be read, and never written", column.name),
+                "the agent must be able to write this attribute",
+                "map it to the column that this one is computed from",
+            );
+            return;
+        }
+        self.ok(
+            key,
+            format!(
+                "column `{}` is computed: it is read, and what a client writes is kept beside it",
+                column.name
+            ),
+        );
+    }
+
+    /// A column that the profile has the agent write.
+    fn written(&mut self, key: &str, column: &Column) {
+        if column.computed {
+            self.error(
+                key,
+                format!("column `{}` is computed by the database", column.name),
+                "an INSERT or UPDATE that names it is refused",
+                format!("leave `{}` out", column.name),
+            );
         }
     }
 
@@ -368,6 +409,7 @@ impl<'a> Prover<'a> {
         match &lookup.missing {
             Missing::Create => {
                 self.inserted(&at("insert"), table, &lookup.insert);
+                self.same_in_each(&at("insert"), table, &lookup.insert, &lookup.rows);
                 let filled = Filled::new(&lookup.insert, &lookup.rows)
                     .and([lookup.key.as_str(), lookup.label.as_str()]);
                 self.unfilled_at(&at("insert"), table, &filled, |column, value| {
@@ -431,6 +473,10 @@ impl<'a> Prover<'a> {
         filled: &Filled<'_>,
         fix: impl Fn(&str, &str) -> String,
     ) {
+        // What a view needs can't be told.
+        if table.traits.view.is_some() {
+            return;
+        }
         for column in &table.columns {
             let needs = !column.nullable && !column.has_default && !column.generated;
             if !needs || filled.0.contains(column.name.as_str()) {
@@ -445,7 +491,11 @@ impl<'a> Prover<'a> {
                 key,
                 format!("column `{shown}.{}` ({}{to}) is NOT NULL, has no default, and nothing fills it", column.name, column.type_name),
                 "inserting a row would fail",
-                fix(&toml_key(&column.name), &example(column)),
+                if is_single_key(table, &column.name) {
+                    differing(key, column)
+                } else {
+                    fix(&toml_key(&column.name), &example(column))
+                },
             );
         }
     }
@@ -459,6 +509,7 @@ impl<'a> Prover<'a> {
         for (name, value) in columns {
             let key = format!("{key}.{}", toml_key(name));
             if let Some(column) = self.column(&key, table, name) {
+                self.written(&key, column);
                 self.constant(&key, column, value);
             }
         }
@@ -528,6 +579,7 @@ impl<'a> Prover<'a> {
     /// A column that holds another table's key should be of the key's type.
     pub(super) fn same_kind(&mut self, key: &str, column: &Column, table: &TableName, name: &str) {
         let target = self.catalogue.table(table).and_then(|table| table.column(name));
+        let target = target.filter(|it| !it.type_name.is_empty() && !column.type_name.is_empty());
         if let Some(target) = target
             && target.kind != column.kind
         {

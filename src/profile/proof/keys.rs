@@ -30,7 +30,7 @@ impl Prover<'_> {
             );
         }
         self.unique(&subject, table, key, "two rows with one key would share a SCIM id");
-        if !column.generated && !column.has_default && !made {
+        if table.traits.view.is_none() && !column.generated && !column.has_default && !made {
             self.error(
                 subject.clone(),
                 format!("nothing allocates the key `{key}`: it is neither auto-increment nor identity, and has no default"),
@@ -49,7 +49,7 @@ impl Prover<'_> {
     }
 
     pub(super) fn unique(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
-        if is_unique(table, &[column]) {
+        if is_unique(table, &[column]) || table.traits.view.is_some() {
             return;
         }
         let index = names::index_name(&table.name, &[column], "_key");
@@ -77,6 +77,9 @@ impl Prover<'_> {
         };
         let Some(table) = table else { return };
         let Some(column) = table.column(&mapping.column) else { return };
+        if table.traits.view.is_some() {
+            return;
+        }
         let subject = format!("{name}.attributes.{attribute}");
         let fold = self.folded(&column.name);
         let folded_unique = table.indexes.iter().any(|index| {
@@ -97,7 +100,19 @@ impl Prover<'_> {
             index.unique && index.columns.len() > 1 && index.columns.contains(&column.name)
         });
         let unique = is_unique_within(table, &[&column.name], &together);
-        if let (false, false, Some(own)) = (unique, folded_unique, own_key) {
+        let among_some = table.partial_indexes.iter().find(|it| {
+            let [only] = it.index.columns.as_slice() else { return false };
+            let same = *only == column.name || is_lower(only, &column.name);
+            it.index.unique && (same || self.is_fold(only, &column.name))
+        });
+        let mut proposed = false;
+        if let (false, false, Some(some)) = (unique, folded_unique, among_some) {
+            let (column, predicate) = (&column.name, &some.predicate);
+            self.ok(
+                &subject,
+                format!("column `{column}` is unique among the rows where {predicate}"),
+            );
+        } else if let (false, false, Some(own)) = (unique, folded_unique, own_key) {
             self.warning(
                 subject.clone(),
                 format!("column `{}` is unique only together with {}", column.name, own.columns.join(", ")),
@@ -111,6 +126,7 @@ impl Prover<'_> {
             );
         } else if !unique && !folded_unique {
             let (index, on) = self.unique_on(table, &column.name, &fold);
+            proposed = true;
             self.warning(
                 subject.clone(),
                 format!("column `{}` isn't unique", column.name),
@@ -120,9 +136,11 @@ impl Prover<'_> {
         } else if folded_unique {
             self.ok(&subject, format!("column `{}` is unique without case", column.name));
         } else {
-            self.uniqueness_by_case(&subject, attribute, table, column, &fold);
+            proposed = self.uniqueness_by_case(&subject, attribute, table, column, &fold);
         }
-        if self.catalogue.database != Database::Mysql && !folded_index {
+        // On PostgreSQL the unique index that was proposed serves lookups as well.
+        let served = folded_index || (proposed && self.catalogue.database == Database::Postgres);
+        if self.catalogue.database != Database::Mysql && !served {
             let index = names::index_name(&table.name, &[&column.name], "_folded_idx");
             self.warning(
                 subject,
@@ -140,7 +158,7 @@ impl Prover<'_> {
         table: &Table,
         column: &Column,
         fold: &str,
-    ) {
+    ) -> bool {
         let name = &column.name;
         let collation = column.collation.as_deref().unwrap_or("the default collation");
         let lower = collation.to_lowercase();
@@ -151,19 +169,10 @@ impl Prover<'_> {
         };
         if without_case {
             self.ok(subject, format!("column `{name}` is unique without case ({collation})"));
-            return;
+            return false;
         }
         let fix = match self.catalogue.database {
-            Database::Mysql => {
-                let charset = lower.split('_').next().unwrap_or("utf8mb4").to_owned();
-                let null = if column.nullable { "NULL" } else { "NOT NULL" };
-                format!(
-                    "ALTER TABLE {} MODIFY {} {} CHARACTER SET {charset} COLLATE {charset}_unicode_ci {null};",
-                    names::quoted_table(self.catalogue, &table.name),
-                    names::quoted(Database::Mysql, name),
-                    column.type_name
-                )
-            }
+            Database::Mysql => self.without_case(table, column),
             Database::Postgres | Database::Sqlite => {
                 let (index, on) = self.unique_on(table, name, fold);
                 names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX")
@@ -175,6 +184,35 @@ impl Prover<'_> {
             format!("kpifire can hold Ana and ana as two rows; a lookup of the {attribute} returns both, and Entra stops at the second. The fix fails while such pairs exist"),
             fix,
         );
+        true
+    }
+
+    /// MariaDB: the column with a collation that ignores case, and all else of it as it is.
+    fn without_case(&self, table: &Table, column: &Column) -> String {
+        let charset = column.collation.as_deref().and_then(|it| it.split('_').next());
+        let Some(charset) = charset.filter(|_| column.kind == Kind::Text) else {
+            return "none that is safe: the column holds bytes, and another type is for kpifire to \
+                    choose; the agent itself looks names up without case"
+                .to_owned();
+        };
+        let rules = if charset.starts_with("utf8") { "unicode" } else { "general" };
+        let mut text = format!(
+            "ALTER TABLE {} MODIFY {} {} CHARACTER SET {charset} COLLATE {charset}_{rules}_ci",
+            names::quoted_table(self.catalogue, &table.name),
+            names::quoted(Database::Mysql, &column.name),
+            column.type_name
+        );
+        text += if column.nullable { " NULL" } else { " NOT NULL" };
+        if let Some(default) = &column.default {
+            text += &format!(" DEFAULT {default}");
+        }
+        if let Some(comment) = &column.comment {
+            text += &format!(" COMMENT {}", ["'", &comment.replace('\'', "''"), "'"].concat());
+        }
+        if let Some(check) = table.traits.column_checks.get(&column.name) {
+            text += &format!(" CHECK ({check})");
+        }
+        text + ";"
     }
 
     /// Name and expression of a unique index that ignores case.
@@ -209,7 +247,8 @@ impl Prover<'_> {
     pub(super) fn one_each(&mut self, subject: &str, table: &Table, companion: &Companion) {
         let mut together = vec![companion.user.as_str()];
         together.extend(companion.rows.keys().map(String::as_str));
-        if !is_unique_within(table, &[&companion.user], &together) {
+        let view = table.traits.view.is_some();
+        if !view && !is_unique_within(table, &[&companion.user], &together) {
             self.warning(
                 subject,
                 format!("nothing makes ({}) unique", together.join(", ")),
@@ -256,7 +295,7 @@ impl Prover<'_> {
                  read as memberships, and deleted with them",
                 format!("[members]\nwhere = {{ {} }}", shown.join(", ")),
             );
-        } else if !unique {
+        } else if !unique && table.traits.view.is_none() {
             let index = names::index_name(&table.name, &[group, user], "_key");
             let on: Vec<String> =
                 [group, user].iter().map(|c| names::quoted(self.catalogue.database, c)).collect();
@@ -283,7 +322,8 @@ impl Prover<'_> {
 
     /// An index that begins with the column.
     pub(super) fn index(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
-        if table.column(column).is_none() || leads(table, column) {
+        let view = table.traits.view.is_some();
+        if view || table.column(column).is_none() || leads(table, column) {
             return;
         }
         let shown = names::short(self.catalogue, &table.name);
@@ -300,7 +340,7 @@ impl Prover<'_> {
         if self.catalogue.database == Database::Mysql {
             return self.index(subject, table, column, why);
         }
-        if !self.has_fold_index(table, column) {
+        if table.traits.view.is_none() && !self.has_fold_index(table, column) {
             let index = names::index_name(&table.name, &[column], "_folded_idx");
             let on = format!("({})", self.folded(column));
             let fix = names::create(self.catalogue, &table.name, &index, &on, "INDEX");

@@ -107,7 +107,16 @@ impl Build {
             Database::Mysql => vec!["kpifire".to_owned()],
         };
         let version = "1".to_owned();
-        Self { catalogue: Catalogue { database, version, search_path, tables: BTreeMap::new() } }
+        let account = "\"kpifire_scim\"".to_owned();
+        Self {
+            catalogue: Catalogue {
+                database,
+                account,
+                version,
+                search_path,
+                tables: BTreeMap::new(),
+            },
+        }
     }
 
     pub fn name(&self, name: &str) -> TableName {

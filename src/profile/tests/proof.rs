@@ -71,15 +71,9 @@ Warning users.attributes."urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 Warning users.attributes.userName: column `email` is unique only to the letter (default)
   why: kpifire can hold Ana and ana as two rows; a lookup of the userName returns both, and Entra stops at the second. The fix fails while such pairs exist
   fix: CREATE UNIQUE INDEX CONCURRENTLY "users_email_folded_key" ON "users" ((lower(normalize(btrim("email"::text), NFKC) COLLATE "und-x-icu")));
-Warning users.attributes.userName: no index on the folded `email`
-  why: every lookup by userName would read the whole table
-  fix: CREATE INDEX CONCURRENTLY "users_email_folded_idx" ON "users" ((lower(normalize(btrim("email"::text), NFKC) COLLATE "und-x-icu")));
 Warning groups.attributes.displayName: column `name` is unique only to the letter (default)
   why: kpifire can hold Ana and ana as two rows; a lookup of the displayName returns both, and Entra stops at the second. The fix fails while such pairs exist
   fix: CREATE UNIQUE INDEX CONCURRENTLY "teams_name_folded_key" ON "teams" ((lower(normalize(btrim("name"::text), NFKC) COLLATE "und-x-icu")));
-Warning groups.attributes.displayName: no index on the folded `name`
-  why: every lookup by displayName would read the whole table
-  fix: CREATE INDEX CONCURRENTLY "teams_name_folded_idx" ON "teams" ((lower(normalize(btrim("name"::text), NFKC) COLLATE "und-x-icu")));
 Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects.team_id
   why: Entra gets 409 and repeats the DELETE each cycle
   fix: leave it so, or keep the row: mode = "mark" with column and value; a table in `cascade` loses its rows
@@ -224,18 +218,12 @@ locale = ""
 Warning users.attributes.userName: column `email` isn't unique
   why: kpifire's own screens can give two rows the same userName; Entra then finds both and stops at the second
   fix: CREATE UNIQUE INDEX CONCURRENTLY "users_email_folded_key" ON "users" ((lower(normalize(btrim("email"::text), NFKC) COLLATE "und-x-icu")));
-Warning users.attributes.userName: no index on the folded `email`
-  why: every lookup by userName would read the whole table
-  fix: CREATE INDEX CONCURRENTLY "users_email_folded_idx" ON "users" ((lower(normalize(btrim("email"::text), NFKC) COLLATE "und-x-icu")));
 Error groups.key: nothing allocates the key `team_id`: it is neither auto-increment nor identity, and has no default
   why: a SCIM POST inserts a row and reads its key
   fix: groups.key = { column = "team_id", new = { counter = { table = "…", column = "…" } } } where the application makes keys so; or give `team_id` a default
 Warning groups.attributes.displayName: column `name` is unique only to the letter (default)
   why: kpifire can hold Ana and ana as two rows; a lookup of the displayName returns both, and Entra stops at the second. The fix fails while such pairs exist
   fix: CREATE UNIQUE INDEX CONCURRENTLY "teams_name_folded_key" ON "teams" ((lower(normalize(btrim("name"::text), NFKC) COLLATE "und-x-icu")));
-Warning groups.attributes.displayName: no index on the folded `name`
-  why: every lookup by displayName would read the whole table
-  fix: CREATE INDEX CONCURRENTLY "teams_name_folded_idx" ON "teams" ((lower(normalize(btrim("name"::text), NFKC) COLLATE "und-x-icu")));
 Warning groups.delete: a SCIM DELETE is refused while rows point at it: projects.team_id
   why: Entra gets 409 and repeats the DELETE each cycle
   fix: leave it so, or keep the row: mode = "mark" with column and value; a table in `cascade` loses its rows

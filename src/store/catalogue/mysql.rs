@@ -37,6 +37,10 @@ pub(super) const SOURCE: Source = Source {
     triggers: "SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME \
         FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA \
         NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY 1, 2, 3",
+    checks: Some(
+        "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE \
+         FROM information_schema.CHECK_CONSTRAINTS WHERE LEVEL = 'Column'",
+    ),
     search_path: "SELECT DATABASE()",
     version: "SELECT VERSION()",
 };

@@ -74,6 +74,7 @@ pub(super) const SOURCE: Source = Source {
     triggers: "SELECT n.nspname, c.relname, t.tgname FROM pg_trigger t \
         JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
         WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1, 2, 3",
+    checks: None,
     search_path: "SELECT unnest(current_schemas(false))::text",
     version: "SHOW server_version",
 };

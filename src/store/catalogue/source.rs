@@ -27,6 +27,8 @@ pub(super) struct Source {
     pub tables: &'static str,
     /// Schema, table, trigger.
     pub triggers: &'static str,
+    /// Schema, table, column, and the CHECK that is written at it, where the database tells it apart.
+    pub checks: Option<&'static str>,
     pub search_path: &'static str,
     pub version: &'static str,
 }

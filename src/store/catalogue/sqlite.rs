@@ -11,7 +11,7 @@ pub(super) const SOURCE: Source = Source {
     columns: "SELECT NULL, m.name, c.name, c.type, c.\"notnull\" OR c.pk > 0, \
         c.dflt_value IS NOT NULL, m.sql, c.pk > 0 AND upper(c.type) = 'INTEGER' AND \
         (SELECT count(*) FROM pragma_table_xinfo(m.name) WHERE pk > 0) = 1, \
-        c.hidden IN (2, 3), c.dflt_value \
+        c.hidden IN (2, 3), c.dflt_value, m.type = 'view' \
         FROM sqlite_master m, pragma_table_xinfo(m.name) c \
         WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND c.hidden <> 1 \
         ORDER BY m.name, c.cid",
@@ -38,6 +38,7 @@ pub(super) const SOURCE: Source = Source {
         THEN 't' ELSE 'n' END END, NULL, 0, 0, 0, 0, 0, NULL \
         FROM sqlite_master m WHERE m.type IN ('table', 'view')",
     triggers: "SELECT NULL, tbl_name, name FROM sqlite_master WHERE type = 'trigger' ORDER BY 2, 3",
+    checks: None,
     search_path: "SELECT NULL",
     version: "SELECT sqlite_version()",
 };
@@ -55,7 +56,8 @@ fn column(row: &Row) -> Column {
     let (name, type_name) = (text(2), text(3));
     let computed = row.int(8) == 1;
     Column {
-        kind: kind(&type_name),
+        // A view's expression has no type.
+        kind: if type_name.is_empty() && row.int(10) == 1 { Kind::Text } else { kind(&type_name) },
         max_length: length(&type_name),
         nullable: row.int(4) == 0,
         has_default: row.int(5) == 1 || computed,
