@@ -29,7 +29,7 @@ const FILTERS: &[(ResourceType, &str)] = &[
     (ResourceType::User, r#"userType sw "Team" or phoneNumbers[type eq "work"]"#),
     (ResourceType::User, r#"meta.lastModified gt "2026-01-01T00:00:00Z""#),
     (ResourceType::User, r#"phoneNumbers[type eq "work" and not (value co "5")]"#),
-    (ResourceType::User, r#"groups.value eq "1""#),
+    (ResourceType::User, r#"groups.value eq "g-1""#),
     (ResourceType::User, r#"externalId ew "9""#),
     (ResourceType::Group, r#"displayName eq "Ops" and members eq "7""#),
 ];

@@ -51,7 +51,7 @@ pub fn item(kind: Kind, number: usize) -> Item {
     let finding = Finding {
         kind,
         resource,
-        scim_id: resource.map(|_| id.clone()),
+        scim_id: resource.map(|kind| kind.id(&id)),
         attribute,
         external_id: resource.map(|_| format!("2819c223-7f76-453a-919d-{number:012}")),
         name: resource.map(|_| {
