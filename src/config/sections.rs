@@ -65,8 +65,6 @@ pub struct Limits {
     pub page_default: u64,
     /// `limits.page_max`: resources per page at most. Default 1000.
     pub page_max: u64,
-    /// `limits.bulk_operations`: operations in one Bulk request; does nothing yet. Default 1000.
-    pub bulk_operations: usize,
     /// `limits.drain`: how long running requests may take to finish at shutdown. Default `30s`.
     pub drain: Duration,
 }
@@ -82,7 +80,6 @@ impl Limits {
         let filter_depth = reader.size("limits.filter_depth", 16, 1, 64);
         let page_default = reader.integer("limits.page_default", 100, 1, 100_000);
         let page_max = reader.integer("limits.page_max", 1000, 1, 100_000);
-        let bulk_operations = reader.size("limits.bulk_operations", 1000, 1, 100_000);
         let drain = reader.duration("limits.drain", "30s", Duration::ZERO, HOUR);
         if let (Some(default), Some(max)) = (page_default, page_max)
             && default > max
@@ -100,7 +97,6 @@ impl Limits {
             filter_depth: filter_depth?,
             page_default: page_default?,
             page_max: page_max?,
-            bulk_operations: bulk_operations?,
             drain: drain?,
         })
     }

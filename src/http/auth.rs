@@ -86,7 +86,13 @@ async fn proven(
 /// 401 without a token, with another scheme, or with two `Authorization` headers.
 pub fn presented(headers: &HeaderMap) -> Result<&str, Failure> {
     match credentials(headers) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => {
+            let first = token.split(' ').next().unwrap_or_default();
+            if first.eq_ignore_ascii_case("Bearer") {
+                return Err(Failure::bearer_twice());
+            }
+            Ok(token)
+        }
         _ => Err(Failure::no_token()),
     }
 }

@@ -68,6 +68,8 @@ pub async fn discard(headers: &HeaderMap, mut body: Incoming, limit: usize) {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, scim::Error> {
+    // Some clients begin with a byte order mark, which a reader may ignore (RFC 8259 §8.1).
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     serde_json::from_slice(bytes).map_err(|error| {
         // serde_json's message ends in the line and column.
         scim::Error::invalid_syntax(format!("The request body is not valid JSON: {error}."))
@@ -125,5 +127,7 @@ mod tests {
             assert_eq!(parse(bad.as_bytes()).unwrap_err().status, 400, "{bad}");
         }
         assert!(parse(b"\xff").is_err());
+        assert!(parse(b"\xef\xbb\xbf{}").is_ok());
+        assert!(parse(b"\xef\xbb\xbf\xef\xbb\xbf{}").is_err());
     }
 }

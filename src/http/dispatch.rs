@@ -29,8 +29,8 @@ pub(crate) async fn dispatch(
     id: &RequestId,
     trace: &mut Trace,
 ) -> Result<Response, Failure> {
-    let path = router::below(parts.uri.path(), &context.settings().base_path)
-        .ok_or_else(no_such_endpoint)?;
+    let path = router::tidy(parts.uri.path());
+    let path = router::below(&path, &context.settings().base_path).ok_or_else(no_such_endpoint)?;
     // Who asks comes before what for: without a token nobody learns which paths exist.
     let now = context.now();
     let token = auth::token(context, &parts.headers, peer).await?;
@@ -119,7 +119,13 @@ impl Routed<'_> {
             | Operation::Schema => return self.discover().await,
             Operation::SearchAll => {
                 let search = self.json(body).await?;
-                service.search_all(caller, &search, limits).await?
+                let query = |kind| ListQuery::from_search(kind, &search, limits);
+                service.search_all(caller, &query).await?
+            }
+            Operation::ListAll => {
+                let pairs = self.pairs()?;
+                let query = |kind| ListQuery::from_pairs(kind, pairs.clone(), limits);
+                service.search_all(caller, &query).await?
             }
             Operation::Bulk => {
                 return self.audited(Err(Failure::not_implemented("Bulk"))).await;

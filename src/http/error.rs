@@ -29,6 +29,17 @@ impl Failure {
         }
     }
 
+    /// The token that was presented has the scheme in it.
+    pub fn bearer_twice() -> Self {
+        Self {
+            challenge: Some(r#"Bearer realm="kpifire-scim", error="invalid_token""#),
+            ..Self::from(unauthorized(
+                "The Authorization header says `Bearer Bearer`: the client adds the word itself, so its \
+                 secret (in Entra the Secret Token) must be the token alone.",
+            ))
+        }
+    }
+
     /// A token was presented that isn't, or isn't any more, valid (RFC 6750 §3.1).
     pub fn invalid_token() -> Self {
         Self {

@@ -1,5 +1,7 @@
 //! One table: method and path template to operation. Knows no handler and no header.
 
+use std::borrow::Cow;
+
 use hyper::Method;
 
 use super::query;
@@ -14,6 +16,8 @@ pub enum Operation {
     Search(ResourceType),
     /// `POST /.search`: both types at once
     SearchAll,
+    /// `GET /`, the base URL: the same by a query string (RFC 7644 §3.4.2.1)
+    ListAll,
     /// `POST /Users`
     Create(ResourceType),
     /// `GET /Users/{id}`
@@ -112,6 +116,7 @@ const ROUTES: &[Route] = &[
     route("PUT", "/Groups/{id}", Operation::Replace(ResourceType::Group)),
     route("PATCH", "/Groups/{id}", Operation::Patch(ResourceType::Group)),
     route("DELETE", "/Groups/{id}", Operation::Delete(ResourceType::Group)),
+    route("GET", "/", Operation::ListAll),
     route("POST", "/.search", Operation::SearchAll),
     route("GET", "/ServiceProviderConfig", Operation::ServiceProviderConfig),
     route("GET", "/ResourceTypes", Operation::ResourceTypes),
@@ -155,7 +160,22 @@ pub fn below<'a>(path: &'a str, base_path: &str) -> Option<&'a str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// Finds the operation for a method and a path below the base path. HEAD goes where GET goes.
+/// A path without the slashes that a base URL's own one at its end makes two of: `//Users`.
+pub fn tidy(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let mut tidy = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !tidy.ends_with('/') {
+            tidy.push(character);
+        }
+    }
+    Cow::Owned(tidy)
+}
+
+/// Finds the operation for a method and a path below the base path. HEAD goes where GET goes. Endpoints are
+/// found in any case, as clients have been seen to write them.
 ///
 /// # Errors
 /// 400 when the path doesn't percent-decode.
@@ -180,7 +200,7 @@ pub fn find(method: &Method, path: &str) -> Result<Match, scim::Error> {
 fn fit(template: &str, segments: &[String]) -> Option<String> {
     let mut id = String::new();
     let mut given = segments.iter();
-    for wanted in template.split('/').skip(1) {
+    for wanted in template.split('/').skip(1).filter(|wanted| !wanted.is_empty()) {
         let segment = given.next()?;
         if wanted == "{id}" {
             // No id is empty or holds NUL, which not every database could even compare.
@@ -188,7 +208,7 @@ fn fit(template: &str, segments: &[String]) -> Option<String> {
                 return None;
             }
             id.clone_from(segment);
-        } else if wanted != segment {
+        } else if !segment.eq_ignore_ascii_case(wanted) {
             return None;
         }
     }
@@ -234,9 +254,22 @@ mod tests {
     }
 
     #[test]
+    fn a_base_url_is_joined_to_a_path_in_many_ways() {
+        let users = Operation::List(ResourceType::User);
+        for path in ["/Users", "//Users", "/users", "/USERS/", "//users//", "///Users"] {
+            assert_eq!(found("GET", &tidy(path)).0, users, "{path}");
+        }
+        let user = (Operation::Get(ResourceType::User), "aB//c".to_owned());
+        assert_eq!(found("GET", &tidy("//users//aB%2F%2Fc")), user);
+        for path in ["", "/", "//"] {
+            assert_eq!(found("GET", &tidy(path)).0, Operation::ListAll, "{path}");
+        }
+        assert_eq!(tidy("//scim/v2//Users"), "/scim/v2/Users");
+    }
+
+    #[test]
     fn unknown_paths() {
-        for path in ["", "/", "/users", "/Users//", "//Users", "/Users/7/8", "/Users/%00", "/Nope"]
-        {
+        for path in ["/Users/7/8", "/Users/%00", "/Nope", "/Bulk/7"] {
             assert_eq!(find(&Method::GET, path).unwrap(), Match::Unknown, "{path}");
         }
         assert_eq!(find(&Method::GET, "/Users/%zz").unwrap_err().status, 400);

@@ -3,7 +3,7 @@
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value, json};
 
-use super::change::always_valued;
+use super::change::needed;
 use super::field::{Encoding, Field, formed};
 use super::layout::Layout;
 use super::record::Record;
@@ -112,7 +112,7 @@ pub fn advertised(layout: &Layout, max_results: u64) -> Advertised {
         });
         AdvertisedType {
             mapped: fields.iter().map(|field| field.path.clone()).collect(),
-            required: always_valued(layout, kind),
+            required: needed(layout, kind),
             canonical: canonical.collect(),
         }
     };

@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::path::AttributePath;
 use super::resource_type::ResourceType;
-use super::schema::{self, Attribute, AttributeKind, Resolved, Returned, Schema};
+use super::schema::{
+    self, Attribute, AttributeKind, PROVIDER_CONFIG, RESOURCE_TYPE, Resolved, Returned, SCHEMA,
+    Schema,
+};
 
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
-const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
-const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
-const PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 
 /// What an install can do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct AdvertisedType {
     pub mapped: BTreeSet<AttributePath>,
     /// The only values that an attribute may have.
     pub canonical: BTreeMap<AttributePath, Vec<String>>,
-    /// The attributes that always have a value here: clearing them is refused.
+    /// The attributes that a resource can't be made without.
     pub required: BTreeSet<AttributePath>,
 }
 
@@ -143,14 +143,20 @@ fn type_value(kind: ResourceType, base: &str) -> Value {
     })
 }
 
-/// `GET /Schemas` (RFC 7643 §7), each of its resources.
+/// `GET /Schemas` (RFC 7643 §7), each of its resources: the resources' schemas, then the service's own.
 pub fn schemas(advertised: &Advertised, base: &str) -> Vec<Value> {
     let all = |kind| {
         std::iter::once((kind, schema::core(kind)))
             .chain(schema::extensions(kind).iter().map(move |extension| (kind, *extension)))
     };
-    let described = |(kind, schema)| Some(schema_value(kind, schema, advertised.of(kind)?, base));
-    advertised.offered().flat_map(all).filter_map(described).collect()
+    let described = |(kind, schema): (ResourceType, &'static Schema)| {
+        let urn = (schema.id != kind.schema()).then_some(schema.id);
+        Some(schema_value(urn, schema, advertised.of(kind)?, base))
+    };
+    let own = schema::SERVICE
+        .iter()
+        .map(|schema| schema_value(Some(schema.id), schema, &AdvertisedType::default(), base));
+    advertised.offered().flat_map(all).filter_map(described).chain(own).collect()
 }
 
 /// `GET /Schemas/{urn}`; `None` for an unknown URN. Its case doesn't matter.
@@ -160,13 +166,13 @@ pub fn schema(urn: &str, advertised: &Advertised, base: &str) -> Option<Value> {
     })
 }
 
+/// `urn` is what paths of its attributes begin with.
 fn schema_value(
-    kind: ResourceType,
+    urn: Option<&str>,
     schema: &Schema,
     advertised: &AdvertisedType,
     base: &str,
 ) -> Value {
-    let urn = (schema.id != kind.schema()).then_some(schema.id);
     let attributes: Vec<Value> = schema
         .attributes
         .iter()

@@ -68,6 +68,17 @@ pub(super) fn simple_type(filter: &ValFilter) -> Option<&str> {
     }
 }
 
+/// Whether a filter picks by an element's label alone: `type eq "x"`, `primary eq true`, or both.
+pub(super) fn by_label(filter: &ValFilter) -> bool {
+    match filter {
+        ValFilter::Is(AttrExp::Comparison(path, CompareOp::Eq, _)) => {
+            path.sub().is_some_and(|sub| matches!(sub.name, "type" | "primary"))
+        }
+        ValFilter::And(all) => all.iter().all(by_label),
+        _ => false,
+    }
+}
+
 /// The element that satisfies a filter made of `eq` and `and` alone; `None` for any other, since
 /// what would satisfy it is anyone's guess.
 pub(super) fn implied(filter: &ValFilter) -> Option<Map<String, Value>> {

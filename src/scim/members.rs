@@ -119,8 +119,22 @@ fn collect(filter: &ValFilter, ids: &mut Vec<String>) -> Result<(), Error> {
             Ok(())
         }
         ValFilter::Or(any) => any.iter().try_for_each(|one| collect(one, ids)),
+        ValFilter::And(all) => collect(of_users(all).ok_or_else(|| unsupported(filter))?, ids),
         _ => Err(unsupported(filter)),
     }
+}
+
+/// What is asked of members beside `type eq "User"`, which holds of every one: `value eq "7"` of
+/// `value eq "7" and type eq "User"`. `None` where more or less is asked.
+pub fn of_users(all: &[ValFilter]) -> Option<&ValFilter> {
+    let is_user = |filter: &&ValFilter| match filter {
+        ValFilter::Is(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(text))) => {
+            path.sub().is_some_and(|sub| sub.name == "type") && text.eq_ignore_ascii_case("User")
+        }
+        _ => false,
+    };
+    let mut rest = all.iter().filter(|filter| !is_user(filter));
+    rest.next().filter(|_| rest.next().is_none())
 }
 
 fn unsupported(filter: &ValFilter) -> Error {

@@ -40,7 +40,7 @@ pub use filter::Filter;
 pub use fold::fold;
 pub use grammar::{FilterLimits, parse_filter};
 pub use ignored::Ignored;
-pub use members::MemberOp;
+pub use members::{MemberOp, of_users};
 pub use patch::{Patch, parse_patch};
 pub use path::AttributePath;
 pub use projection::Projection;

@@ -288,8 +288,9 @@ fn to_create(target: &Target, change: &Change) -> Result<Map<String, Value>, Err
     };
     let may_create = match change {
         Change::Add(_) => true,
-        // Entra replaces what it never added; for any other filter §3.5.2.3 says noTarget.
-        _ => elements::simple_type(filter).is_some(),
+        // Entra replaces what it never added, naming it by its label; for any other filter §3.5.2.3 says
+        // noTarget.
+        _ => elements::by_label(filter),
     };
     elements::implied(filter).filter(|_| may_create).ok_or_else(|| {
         Error::no_target(format!(

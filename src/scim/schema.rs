@@ -8,6 +8,7 @@ use super::resource_type::ResourceType;
 
 mod attribute;
 mod group;
+mod service;
 mod user;
 
 pub use super::resource_type::{GROUP, USER};
@@ -89,6 +90,35 @@ static GROUP_SCHEMA: Schema =
     Schema { id: GROUP, name: "Group", description: "Group", attributes: group::ATTRIBUTES };
 
 static USER_EXTENSIONS: &[&Schema] = &[&ENTERPRISE_SCHEMA];
+
+/// `urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig`
+pub const PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+/// `urn:ietf:params:scim:schemas:core:2.0:ResourceType`
+pub const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+/// `urn:ietf:params:scim:schemas:core:2.0:Schema`
+pub const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// The schemas of what the service says of itself (RFC 7643 §8.7.2).
+pub static SERVICE: [Schema; 3] = [
+    Schema {
+        id: PROVIDER_CONFIG,
+        name: "ServiceProviderConfig",
+        description: "What the service can do",
+        attributes: service::PROVIDER_CONFIG,
+    },
+    Schema {
+        id: RESOURCE_TYPE,
+        name: "ResourceType",
+        description: "A type of resources",
+        attributes: service::RESOURCE_TYPE,
+    },
+    Schema {
+        id: SCHEMA,
+        name: "Schema",
+        description: "A schema of resources",
+        attributes: service::SCHEMA,
+    },
+];
 
 /// The core schema of a resource type.
 pub fn core(kind: ResourceType) -> &'static Schema {

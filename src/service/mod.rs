@@ -29,7 +29,7 @@ pub use provider::{Paging, Service};
 
 use crate::clock::stamp;
 use crate::scim::discovery::Scheme;
-use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType};
+use crate::scim::{self, ListQuery, Projection, ResourceType};
 use crate::store::{Status, Store, access_tokens as rows};
 
 impl Service {
@@ -76,17 +76,17 @@ impl Service {
         read::list(self, caller, kind, query).await
     }
 
-    /// `POST /.search` (RFC 7644 §3.4.3): users and groups in one list.
+    /// `POST /.search` (RFC 7644 §3.4.3) and `GET /` (§3.4.2.1): users and groups in one list; `query` is
+    /// what is asked of each type.
     ///
     /// # Errors
     /// 400 where no resource type can answer; the database's.
     pub async fn search_all(
         &self,
         caller: &Caller,
-        body: &Value,
-        limits: FilterLimits,
+        query: &(dyn Fn(ResourceType) -> Result<ListQuery, scim::Error> + Sync),
     ) -> Result<Reply, Error> {
-        read::search_all(self, caller, body, limits).await
+        read::search_all(self, caller, query).await
     }
 
     /// `PUT /Users/{id}` (RFC 7644 §3.5.1). What the body leaves out is cleared, but for `active`

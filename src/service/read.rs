@@ -10,7 +10,7 @@ use super::{Caller, Conditions, Error, Reply, Scope, Service, audit};
 use crate::clock::stamp;
 use crate::mapper::{self, Cell, Layout, Link, LinkState, Predicate, Record, Subject};
 use crate::scim::filter::{AttrExp, CompareOp, Condition, Filter, ValFilter};
-use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, SortOrder, discovery};
+use crate::scim::{self, ListQuery, Projection, ResourceType, SortOrder, discovery};
 use crate::store::resources::{self, Lock, Window};
 use crate::store::{Tx, audit as audit_rows, links};
 
@@ -108,14 +108,13 @@ pub(super) async fn list(
 pub(super) async fn search_all(
     service: &Service,
     caller: &Caller,
-    body: &Value,
-    limits: FilterLimits,
+    query: &(dyn Fn(ResourceType) -> Result<ListQuery, scim::Error> + Sync),
 ) -> Result<Reply, Error> {
     let (mut bodies, mut all) = (Vec::new(), 0);
     let mut refused = None;
     let mut window = None;
     for kind in service.advertised().offered() {
-        let compiled = ListQuery::from_search(kind, body, limits)
+        let compiled = query(kind)
             .map_err(Error::from)
             .and_then(|query| compile(service, caller, kind, query));
         let mut search = match compiled {

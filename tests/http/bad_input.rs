@@ -209,16 +209,9 @@ async fn what_cannot_be_text(engine: Engine) {
 async fn a_path_or_method_that_is_not_there(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
-    for path in [
-        "",
-        "/",
-        "/Nothing",
-        "/Users/3/name",
-        "/users",
-        "/Users/3/4/5",
-        "/Schemas/urn:none",
-        "/ResourceTypes/x",
-    ] {
+    for path in
+        ["/Nothing", "/Users/3/name", "/Users/3/4/5", "/Schemas/urn:none", "/ResourceTypes/x"]
+    {
         client.get(path).await.refused(404, "");
     }
     for (method, path, allowed) in [

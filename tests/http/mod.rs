@@ -13,6 +13,7 @@ mod groups;
 mod hostile;
 mod ids;
 mod kept;
+mod lenient;
 mod lists;
 mod members;
 mod oauth;

@@ -106,7 +106,7 @@ async fn converse<S, H, F>(
 {
     let activity = &place.connection.activity;
     let head = Head::default();
-    let stream = TokioIo::new(Watched { stream, head: head.clone() });
+    let stream = TokioIo::new(Watched::new(stream, head.clone()));
     let builder = builder(limits);
     let answer = service_fn(answers(handler, peer, head, Arc::clone(activity)));
     let mut connection = pin!(builder.serve_connection(stream, answer));

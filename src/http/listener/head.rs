@@ -3,7 +3,8 @@
 //! sent before the last one was answered. Two readers that disagree on where a request ends are how
 //! one is smuggled in (RFC 9112 §11.2), so none of these is answered but with 400.
 //!
-//! Parses nothing else: what it lets pass, hyper judges.
+//! Parses nothing else: what it lets pass, hyper judges. What hyper can't read it answers by itself, with
+//! 400 and an empty body: on its way out that becomes an error that says what is wrong ([`Watched`]).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,6 +13,8 @@ use std::task::{Context, Poll, ready};
 
 use hyper::Version;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::scim;
 
 /// The greatest header section of a request, its target included.
 pub(super) const LARGEST: usize = 64 * 1024;
@@ -24,6 +27,8 @@ pub(super) struct Head(Arc<Mutex<Reading>>);
 struct Reading {
     bytes: Vec<u8>,
     stage: Stage,
+    /// Whether hyper could read it and asked for an answer.
+    asked: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,9 +50,10 @@ impl Head {
     pub fn judge(&self, version: Version) -> Result<(), &'static str> {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if version >= Version::HTTP_2 {
-            *reading = Reading { bytes: Vec::new(), stage: Stage::Frames };
+            *reading = Reading { bytes: Vec::new(), stage: Stage::Frames, asked: true };
             return Ok(());
         }
+        reading.asked = true;
         if reading.stage != Stage::Whole {
             return Err("it was sent before the last one was answered");
         }
@@ -71,11 +77,41 @@ impl Head {
             return;
         }
         let before = reading.bytes.len();
+        reading.asked &= before > 0;
         reading.bytes.extend_from_slice(bytes);
         if let Some(end) = end(&reading.bytes, before) {
             reading.bytes.truncate(end);
             reading.stage = Stage::Whole;
         }
+    }
+}
+
+impl Head {
+    /// The answer in place of hyper's own to a head that it couldn't read, where `bytes` begin that.
+    fn instead_of(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if !bytes.starts_with(b"HTTP/1.1 400 ") {
+            return None;
+        }
+        let reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading.asked || reading.stage == Stage::Frames {
+            return None;
+        }
+        let line = reading.bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let raw = line.iter().any(|byte| matches!(byte, b'"' | b'<' | b'>') || !byte.is_ascii());
+        let detail = if raw {
+            "The URL holds a character that must be percent-encoded: a quote is %22, < is %3C, > is %3E, \
+             and what isn't ASCII its bytes of UTF-8."
+        } else {
+            "The request can't be read as HTTP: its first line or one of its headers is malformed."
+        };
+        tracing::info!(detail, "a request that can't be read was answered 400");
+        let body = scim::Error::invalid_syntax(detail).to_body().to_string();
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/scim+json\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        Some(answer.into_bytes())
     }
 }
 
@@ -130,8 +166,38 @@ fn check(head: &[u8]) -> Result<(), &'static str> {
 /// A stream whose reader is looked over the shoulder.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
-    pub stream: S,
-    pub head: Head,
+    stream: S,
+    head: Head,
+    /// What is written in place of hyper's answer, and how much of it is.
+    instead: Option<(Vec<u8>, usize)>,
+}
+
+impl<S> Watched<S> {
+    pub fn new(stream: S, head: Head) -> Self {
+        Self { stream, head, instead: None }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// Writes the answer that takes the place of `bytes`, whole, where one does.
+    fn poll_instead(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Option<io::Result<()>>> {
+        if self.instead.is_none() {
+            self.instead = self.head.instead_of(bytes).map(|answer| (answer, 0));
+        }
+        let Some((answer, written)) = &mut self.instead else { return Poll::Ready(None) };
+        while let Some(rest) = answer.get(*written..).filter(|rest| !rest.is_empty()) {
+            match ready!(Pin::new(&mut self.stream).poll_write(context, rest)) {
+                Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::WriteZero.into()))),
+                Ok(more) => *written += more,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+        Poll::Ready(Some(Ok(())))
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -153,6 +219,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(done) = ready!(self.poll_instead(context, bytes)) {
+            return Poll::Ready(done.map(|()| bytes.len()));
+        }
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -161,6 +230,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let first = slices.first().map(|slice| &**slice).unwrap_or_default();
+        if let Some(done) = ready!(self.poll_instead(context, first)) {
+            return Poll::Ready(done.map(|()| slices.iter().map(|slice| slice.len()).sum()));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

@@ -22,7 +22,6 @@ fn limits() -> Limits {
         filter_depth: 10,
         page_default: 100,
         page_max: 1000,
-        bulk_operations: 10,
         drain: Duration::from_secs(5),
     }
 }

@@ -13,7 +13,9 @@ use crate::mapper::field::Field;
 use crate::mapper::layout::Layout;
 use crate::mapper::predicate::Predicate;
 use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, ValFilter, ValuePath, typed};
-use crate::scim::{AttributeKind, AttributePath, Error, Resolved, ResourceType, elements, fold};
+use crate::scim::{
+    AttributeKind, AttributePath, Error, Resolved, ResourceType, elements, fold, of_users,
+};
 
 /// `attribute[filter]`.
 pub(super) fn value_path(
@@ -226,6 +228,12 @@ fn memberships(
     filter: &ValFilter,
 ) -> Result<Predicate, Error> {
     match filter {
+        ValFilter::And(items)
+            if kind == ResourceType::Group
+                && let Some(only) = of_users(items) =>
+        {
+            memberships(layout, kind, whole, only)
+        }
         // `members[a and b]` asks for one element with both; on ids only `or` means something.
         ValFilter::Or(items) => {
             let found: Result<_, _> =

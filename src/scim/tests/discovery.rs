@@ -34,7 +34,7 @@ fn attribute<'a>(schema: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn schemas_are_the_rfcs_with_the_installs_values() {
     let all = schemas(&advertised(), BASE);
-    assert_eq!(all.len(), 3);
+    assert_eq!(all.len(), 6);
     let user = schema("URN:ietf:params:scim:schemas:core:2.0:User", &advertised(), BASE).unwrap();
     assert_eq!(
         attribute(&user, "userType")["canonicalValues"],

@@ -188,11 +188,13 @@ fn a_filter_that_matches_nothing() {
         assert!(asserted.covers(&path(r#"emails[type eq "work"].value"#)));
         assert!(!asserted.covers(&path(r#"emails[type eq "home"].value"#)));
     }
-    let (changed, _) = create("add", "primary eq \"True\" and type eq \"work\"").unwrap();
-    assert_eq!(mails(&changed), json!([{"primary": true, "type": "work", "value": "n@x"}]));
+    for op in ["add", "replace"] {
+        let (changed, _) = create(op, "primary eq \"True\" and type eq \"work\"").unwrap();
+        assert_eq!(mails(&changed), json!([{"primary": true, "type": "work", "value": "n@x"}]));
+        let (changed, _) = create(op, "primary eq \"True\"").unwrap();
+        assert_eq!(mails(&changed), json!([{"primary": true, "value": "n@x"}]));
+    }
     for (op, filter) in [
-        ("replace", "primary eq \"True\""),
-        ("replace", "type eq \"work\" and primary eq true"),
         ("replace", "value eq \"x\""),
         ("replace", "type ne \"work\" and primary eq true"),
         ("add", "type eq \"work\" or type eq \"home\""),
@@ -215,7 +217,7 @@ fn a_refused_patch_changes_nothing() {
         crate::scim::ResourceType::User,
         &json!({"Operations": [
             {"op": "replace", "path": "title", "value": "new"},
-            {"op": "replace", "path": "emails[primary eq true].value", "value": "x"},
+            {"op": "replace", "path": "emails[value eq \"y\"].value", "value": "x"},
         ]}),
     )
     .unwrap();
