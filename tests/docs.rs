@@ -308,7 +308,10 @@ fn every_profile_can_be_read() {
 /// Single attributes take the place of those in `base`, other keys as they are.
 fn laid_over(mut base: toml::Table, part: toml::Table) -> toml::Table {
     for (section, value) in part {
-        let toml::Value::Table(keys) = value else { panic!("{section} is no table") };
+        let toml::Value::Table(keys) = value else {
+            base.insert(section, value);
+            continue;
+        };
         let below = base.entry(section).or_insert_with(|| toml::Table::new().into());
         for (key, value) in keys {
             let below = below.as_table_mut().unwrap();
