@@ -11,7 +11,7 @@ use super::{output, time};
 use crate::clock::system_clock;
 use crate::drift::Report;
 use crate::reconcile::compare::Export;
-use crate::reconcile::run::{self, Occasion, Ran};
+use crate::reconcile::run::{self, Counts, Occasion, Ran};
 use crate::reconcile::source::Source;
 use crate::report::{self, Format};
 
@@ -26,6 +26,9 @@ pub struct Args {
     /// CSV
     #[arg(long, value_name = "FILE")]
     source: Option<PathBuf>,
+    /// Take the rows that are there now for right, however many fewer they are than at the last run
+    #[arg(long)]
+    accept: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -92,9 +95,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<u8, Error> {
 async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     let store = context::migrated(&loaded.config).await?;
     let settings = Arc::new(context::settings(&store, loaded).await?);
+    let counts = if args.accept { Counts::Accepted } else { Counts::Weighed };
     let export = args.source.as_deref().map(export).transpose()?.map(Arc::new);
     let watched = Watched::new("rows");
-    let (occasion, progress) = (Occasion { export, slot: None }, watched.progress());
+    let (occasion, progress) = (Occasion { export, slot: None, counts }, watched.progress());
     let outcome = run::run(&store, &settings, &occasion, &system_clock(), progress).await;
     watched.end().await;
     match outcome.map_err(|error| Error::failed("the run failed", error))? {

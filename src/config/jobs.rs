@@ -70,6 +70,8 @@ pub struct Reconcile {
     /// `reconcile.floor`: the share of the last run's rows, in percent, below which a run is
     /// incomplete. Default 90.
     pub floor: f64,
+    /// `reconcile.floor_rows`: so many rows fewer than at the last run are never too few. Default 10.
+    pub floor_rows: u64,
     /// `reconcile.tolerate`: attributes whose drift is counted, not listed.
     pub tolerate: BTreeSet<AttributePath>,
     /// `reconcile.auto`: drift kinds restored without asking.
@@ -80,6 +82,7 @@ impl Reconcile {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
         let stale_after = reader.duration("reconcile.stale_after", "48h", Duration::ZERO, CENTURY);
         let floor = reader.percent("reconcile.floor", "90");
+        let floor_rows = reader.integer("reconcile.floor_rows", 10, 0, 1_000_000_000);
         let mut tolerate = BTreeSet::new();
         for (text, origin) in reader.list("reconcile.tolerate")? {
             let path = AttributePath::parse(ResourceType::User, &text)
@@ -103,7 +106,7 @@ impl Reconcile {
                 reader.problem("reconcile.auto", Some(origin), message);
             }
         }
-        Some(Self { stale_after: stale_after?, floor: floor?, tolerate, auto })
+        Some(Self { stale_after: stale_after?, floor: floor?, floor_rows: floor_rows?, tolerate, auto })
     }
 }
 

@@ -114,10 +114,9 @@ pub fn for_insert(
         .constants
         .iter()
         .map(|(column, scalar)| (Arc::clone(column), Cell::of(scalar, whole_second(now))));
-    let derived = rows.derived.iter().filter_map(|it| {
-        // What needs the key comes when there is one.
-        (!it.needs_key()).then(|| (Arc::clone(&it.column), it.value(resource, "")))
-    });
+    // What needs the key is written anew when there is one.
+    let derived = rows.derived.iter();
+    let derived = derived.map(|it| (Arc::clone(&it.column), it.value(resource, "")));
     let stamps = stamps(&rows.touch, Stamp::Created, now);
     for (column, cell) in constants.chain(derived).chain(stamps) {
         if !assignments.iter().any(|it| it.own() == Some(&column)) {

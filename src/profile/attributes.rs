@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{
-    Companion, Encoding, Form, Lookup, Mapping, Missing, Other, Presence, RowSwitch, Scalar, Timed,
+    Companion, Encoding, Form, Lookup, Mapping, Missing, Other, Presence, RowSwitch, Scalar, TimeForm,
+    Timed,
 };
 use super::read::{Item, Node, Reader, Section, Words};
 use super::shapes::{self, word};
@@ -234,7 +235,8 @@ fn encoding(reader: &mut Reader, path: &AttributePath, section: &mut Section) ->
         }
         (notation, AttributeKind::DateTime) => {
             let form = shapes::time_form(reader, section, notation)?;
-            Some(if form == Default::default() { Encoding::Plain } else { Encoding::Time(form) })
+            let plain = form == TimeForm::default();
+            Some(if plain { Encoding::Plain } else { Encoding::Time(form) })
         }
         (Some(item), _) => word(reader, &item, &Form::ALL).map(|form| match form {
             Form::Plain => Encoding::Plain,

@@ -50,7 +50,7 @@ pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
     reader.finish(&document, SECTIONS);
 
     let profile = match (users, teams) {
-        (Some(mut users), Some(teams)) => {
+        (Some(mut users), Ok(teams)) => {
             anonymised(&mut reader, &mut users, beside);
             let origin = origin.to_owned();
             Some(Profile { origin, timezone, users, teams, revoke, ownership, anonymise, protect })
@@ -71,14 +71,20 @@ pub fn parse(origin: &str, text: &str) -> Result<Profile, Error> {
 }
 
 /// `[groups]` and `[members]`: both or neither.
-fn teams(reader: &mut Reader, document: &mut Section) -> Option<Option<Teams>> {
+fn teams(reader: &mut Reader, document: &mut Section) -> Result<Option<Teams>, Unreadable> {
     if !document.has("groups") && !document.has("members") {
-        return Some(None);
+        return Ok(None);
     }
     let groups = resource(reader, ResourceType::Group, document, "groups");
     let members = members(reader, document);
-    Some(Some(Teams { groups: groups?, members: members? }))
+    match (groups, members) {
+        (Some(groups), Some(members)) => Ok(Some(Teams { groups, members })),
+        _ => Err(Unreadable),
+    }
 }
+
+/// A section that couldn't be read; the reader has its problems.
+struct Unreadable;
 
 /// What `[anonymise.beside]` puts into companions.
 fn anonymised(
@@ -208,13 +214,16 @@ fn companion(reader: &mut Reader, name: String, item: Item) -> Option<Companion>
     };
     let required = match section.take("required") {
         None => Some(false),
-        Some(item) => match reader.scalar(&item, Words::Text)? {
-            Scalar::Bool(required) => Some(required),
-            _ => {
+        Some(item) => {
+            let flag = match reader.scalar(&item, Words::Text)? {
+                Scalar::Bool(flag) => Some(flag),
+                _ => None,
+            };
+            if flag.is_none() {
                 reader.problem(item.path, item.line, "must be true or false");
-                None
             }
-        },
+            flag
+        }
     };
     reader.finish(&section, &["table", "user", "where", "insert", "missing", "required"]);
     let missing = match (missing?, required?) {

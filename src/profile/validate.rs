@@ -130,8 +130,8 @@ fn companion_columns(
     } else {
         format!("{name}.beside.{}", toml_key(&companion.name))
     };
-    let user = if companion.parent.is_some() { "key" } else { "user" };
-    let mut uses = BTreeMap::from([(companion.user.clone(), format!("{section}.{user}"))]);
+    let own_key = if companion.parent.is_some() { "key" } else { "user" };
+    let mut uses = BTreeMap::from([(companion.user.clone(), format!("{section}.{own_key}"))]);
     for (path, mapping) in &table.attributes {
         if mapping.within.as_ref() == Some(&companion.name) {
             let key = format!("{name}.attributes.{}", toml_key(&path.to_string()));

@@ -5,11 +5,16 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::drift::{Finding, Item, Kind, Rows, Scope, Verdict, percent};
+use crate::drift::{Finding, Item, Kind, Rows, Scope, Severity, Verdict, percent};
 
 /// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
-/// complete run's, `removed` what cleanup took out of the tables since, `floor` a share in percent.
-pub fn implausible(now: &Scope, before: Option<&Scope>, removed: Rows, floor: f64) -> Vec<String> {
+/// complete run's, `removed` what the agent itself took out of the tables since.
+pub fn implausible(
+    now: &Scope,
+    before: Option<&Scope>,
+    removed: Rows,
+    floor: Floor,
+) -> Vec<String> {
     let (rows, asserted) = (now.rows, now.asserted);
     let (rows_then, asserted_then) =
         before.map(|scope| (scope.rows, scope.asserted)).unwrap_or_default();
@@ -42,6 +47,15 @@ pub fn implausible(now: &Scope, before: Option<&Scope>, removed: Rows, floor: f6
     tables.iter().filter_map(|table| table.suspicion(floor)).collect()
 }
 
+/// How far a table may fall between two runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Floor {
+    /// `reconcile.floor`: a share in percent.
+    pub percent: f64,
+    /// `reconcile.floor_rows`: so many rows may always go.
+    pub rows: u64,
+}
+
 /// One table's rows, and how many of them Entra asserted; now and at the last complete run.
 struct Table {
     name: &'static str,
@@ -53,7 +67,7 @@ struct Table {
 }
 
 impl Table {
-    fn suspicion(&self, floor: f64) -> Option<String> {
+    fn suspicion(&self, floor: Floor) -> Option<String> {
         let Self { name, rows, rows_then, .. } = self;
         // An install without a team has no team; one without a user is no install.
         if *rows == 0 && (*name == "user" || *rows_then > 0 || self.asserted > 0) {
@@ -63,15 +77,17 @@ impl Table {
             };
             return Some(format!("kpifire has no {name}s{had}: is this the right database?"));
         }
-        // What Entra itself took away since is not lost, nor what cleanup did.
+        // What Entra itself took away since is not lost, nor what mending and cleanup did.
         let taken = self.asserted_then.saturating_sub(self.asserted).saturating_add(self.removed);
         let expected = rows_then.saturating_sub(taken);
         let share = percent(*rows, expected);
-        (share < floor).then(|| {
+        let fallen = expected.saturating_sub(*rows);
+        (share < floor.percent && fallen > floor.rows).then(|| {
             format!(
                 "kpifire's {name}s fell from {expected} rows to {rows} since the last complete run: \
-                 {share:.0} % is under reconcile.floor ({floor} %). If that is right, run once with \
-                 KPIFIRE_SCIM__RECONCILE__FLOOR=0"
+                 {share:.0} % is under reconcile.floor ({} %). If that is right: \
+                 kpifire-scim reconcile --accept",
+                floor.percent
             )
         })
     }
@@ -119,7 +135,8 @@ pub const INCOMPLETE: &str = "the last run of the reconciler was incomplete";
 pub fn verdict(findings: &[Item], blocked: &[String]) -> Verdict {
     if !blocked.is_empty() {
         Verdict::Blocked
-    } else if findings.is_empty() {
+    } else if findings.iter().all(|item| item.finding.kind.severity() == Severity::Info) {
+        // Nobody has to do anything about these.
         Verdict::Clean
     } else {
         Verdict::Drift
@@ -139,24 +156,34 @@ mod tests {
         };
         let none = [0; 3];
         let before = scope([100, 3, 10], [50, 3, 10]);
-        let suspicions =
-            |now: &Scope, floor: f64| implausible(now, Some(&before), Rows::default(), floor).len();
-        let first = |now: &Scope| implausible(now, None, Rows::default(), 90.0).len();
+        let percent = |percent| Floor { percent, rows: 0 };
+        let suspicions = |now: &Scope, floor: f64| {
+            implausible(now, Some(&before), Rows::default(), percent(floor)).len()
+        };
+        let first = |now: &Scope| implausible(now, None, Rows::default(), percent(90.0)).len();
         assert_eq!(first(&scope([5, 0, 0], none)), 0);
         assert_eq!(first(&scope(none, none)), 1);
         assert_eq!(first(&scope([5, 0, 0], [5, 2, 9])), 2);
         assert_eq!(suspicions(&scope([89, 3, 10], [50, 3, 10]), 90.0), 1);
         assert_eq!(suspicions(&scope([90, 3, 10], [50, 3, 10]), 90.0), 0);
         assert_eq!(suspicions(&scope([1, 3, 10], [50, 3, 10]), 0.0), 0);
+        // A handful of rows is never a fall, whatever share of a small table it is.
+        let few = Floor { percent: 90.0, rows: 10 };
+        let fallen = |rows| {
+            let now = scope(rows, [50, 3, 10]);
+            implausible(&now, Some(&before), Rows::default(), few).len()
+        };
+        assert_eq!((fallen([89, 3, 1]), fallen([88, 3, 10])), (1, 1));
+        assert_eq!((fallen([90, 3, 1]), fallen([90, 1, 10])), (0, 0));
         // Entra took five members out of their teams.
         assert_eq!(suspicions(&scope([100, 3, 5], [50, 3, 5]), 90.0), 0);
         assert_eq!(suspicions(&scope([100, 3, 4], [50, 3, 5]), 90.0), 1);
         // Cleanup removed them, and the rows of twenty users.
         let cleaned = scope([80, 3, 5], [50, 3, 10]);
         let removed = |users, members| Rows { users, teams: 0, members };
-        assert_eq!(implausible(&cleaned, Some(&before), removed(20, 5), 90.0), [""; 0]);
-        assert_eq!(implausible(&cleaned, Some(&before), removed(20, 4), 90.0).len(), 1);
-        assert_eq!(implausible(&cleaned, Some(&before), removed(11, 5), 90.0).len(), 1);
+        assert_eq!(implausible(&cleaned, Some(&before), removed(20, 5), percent(90.0)), [""; 0]);
+        assert_eq!(implausible(&cleaned, Some(&before), removed(20, 4), percent(90.0)).len(), 1);
+        assert_eq!(implausible(&cleaned, Some(&before), removed(11, 5), percent(90.0)).len(), 1);
     }
 
     #[test]

@@ -32,6 +32,18 @@ pub struct Occasion {
     pub slot: Option<(&'static str, DateTime<Utc>)>,
     /// An export of Entra itself to compare with.
     pub export: Option<Arc<Export>>,
+    /// Whether the rows that are there now are right, however many there were.
+    pub counts: Counts,
+}
+
+/// What is thought of the numbers of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counts {
+    /// They are weighed against those of the last complete run.
+    #[default]
+    Weighed,
+    /// A person says that they are right.
+    Accepted,
 }
 
 /// What came of wanting a run.
@@ -106,7 +118,7 @@ async fn leased(
         })
         .await;
     let mut outcome = match seen {
-        Ok(seen) => weigh(store, settings, seen, started).await,
+        Ok(seen) => weigh(store, settings, seen, occasion.counts, started).await,
         Err(error) => Outcome::unreadable(&error),
     };
     if outcome.is_complete() {
@@ -136,11 +148,19 @@ async fn leased(
 }
 
 /// Weighs what was read against the last complete run.
-async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc>) -> Outcome {
+async fn weigh(
+    store: &Store,
+    settings: &Settings,
+    seen: Seen,
+    counts: Counts,
+    now: DateTime<Utc>,
+) -> Outcome {
     let before = store
         .read(Arc::clone(&settings.layout), async |tx, layout| {
             let Some(run) = runs::last_complete(tx).await? else { return Ok(None) };
             let (users, members) = removed_since(tx, layout, run.started).await?;
+            let mended = findings::memberships_mended(tx, run.started).await?;
+            let members = members + mended;
             Ok(Some((reports::scope(&run), Rows { users, teams: 0, members })))
         })
         .await;
@@ -148,8 +168,14 @@ async fn weigh(store: &Store, settings: &Settings, seen: Seen, now: DateTime<Utc
         Ok(before) => before.unzip(),
         Err(error) => return Outcome::unreadable(&error),
     };
-    let (removed, floor) = (removed.unwrap_or_default(), settings.reconcile.floor);
-    let incomplete = judge::implausible(&seen.scope, before.as_ref(), removed, floor);
+    let reconcile = &settings.reconcile;
+    let floor = judge::Floor { percent: reconcile.floor, rows: reconcile.floor_rows };
+    let incomplete = match counts {
+        Counts::Weighed => {
+            judge::implausible(&seen.scope, before.as_ref(), removed.unwrap_or_default(), floor)
+        }
+        Counts::Accepted => Vec::new(),
+    };
     let mut found = BTreeMap::new();
     if incomplete.is_empty() {
         let heard = seen.scope.last_contact.is_some();

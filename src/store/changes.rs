@@ -53,6 +53,14 @@ pub async fn insert(
         let set = of_key.map(|(column, _)| (&**column, made.clone()));
         tx.later(relation::update(&rows.relation, set).append(equals(&rows.key, &made))).await?;
     }
+    let keyed: Vec<_> = rows.derived.iter().filter(|it| it.needs_key()).collect();
+    if let (false, Some(record)) =
+        (keyed.is_empty(), resources::by_key(tx, layout, kind, &made, Lock::None).await?)
+    {
+        let (resource, id) = (mapper::attributes(layout, kind, &record), record.key_text());
+        let set = keyed.iter().map(|it| (&*it.column, it.value(&resource, &id)));
+        tx.later(relation::update(&rows.relation, set).append(equals(&rows.key, &made))).await?;
+    }
     for companion in rows.companions.iter().filter(|it| it.parent.is_none()) {
         let columns = beside_of(&beside, companion);
         if companion.missing == When::Always || says_something(companion, &columns) {
@@ -254,10 +262,8 @@ pub async fn call(
     let rows = layout.resource(kind);
     let Some(pieces) = rows.calls.get(&moment) else { return Ok(()) };
     let asks = pieces.iter().any(|piece| matches!(piece, CallPiece::Attribute(_)));
-    let record = match asks {
-        true => resources::by_key(tx, layout, kind, key, Lock::None).await?,
-        false => None,
-    };
+    let record =
+        if asks { resources::by_key(tx, layout, kind, key, Lock::None).await? } else { None };
     let resource = record.map(|it| mapper::attributes(layout, kind, &it)).unwrap_or_default();
     let sql = calls::statement(pieces, |piece| match piece {
         CallPiece::Attribute(path) => Sql::default().bind(calls::argument(path.get(&resource))),

@@ -259,3 +259,10 @@ impl From<Row> for Stored {
         }
     }
 }
+
+/// How many memberships mending took out of kpifire's table since a time. One statement.
+pub async fn memberships_mended(tx: &mut Tx, since: NaiveDateTime) -> Result<u64, Error> {
+    let mended = " FROM scim_findings WHERE resolution = 'restored' \
+        AND kind IN ('member_extra', 'orphan_member') AND resolved >= ";
+    tx.scalar(super::sidecar::count(), Sql::new(mended).bind(since)).await
+}

@@ -88,13 +88,13 @@ impl Decode for Pg {
             }
             oid::FLOAT8 => Cell::Number(<f64 as FromSql<types::Double, Pg>>::from_sql(value)?),
             oid::TIMESTAMP => {
-                Cell::Time(<NaiveDateTime as FromSql<types::Timestamp, Pg>>::from_sql(value)?)
+                time(<NaiveDateTime as FromSql<types::Timestamp, Pg>>::from_sql(value))
             }
             oid::TIMESTAMPTZ => {
-                Cell::Time(<NaiveDateTime as FromSql<types::Timestamptz, Pg>>::from_sql(value)?)
+                time(<NaiveDateTime as FromSql<types::Timestamptz, Pg>>::from_sql(value))
             }
             oid::DATE => {
-                Cell::Time(midnight(<NaiveDate as FromSql<types::Date, Pg>>::from_sql(value)?))
+                time(<NaiveDate as FromSql<types::Date, Pg>>::from_sql(value).map(midnight))
             }
             oid::NUMERIC => {
                 Cell::Text(decimal(&<PgNumeric as FromSql<types::Numeric, Pg>>::from_sql(value)?))
@@ -132,10 +132,10 @@ impl Decode for Mysql {
                 Cell::Number(<f64 as FromSql<types::Double, Mysql>>::from_sql(value)?)
             }
             MysqlType::DateTime | MysqlType::Timestamp => {
-                Cell::Time(<NaiveDateTime as FromSql<types::Datetime, Mysql>>::from_sql(value)?)
+                time(<NaiveDateTime as FromSql<types::Datetime, Mysql>>::from_sql(value))
             }
             MysqlType::Date => {
-                Cell::Time(midnight(<NaiveDate as FromSql<types::Date, Mysql>>::from_sql(value)?))
+                time(<NaiveDate as FromSql<types::Date, Mysql>>::from_sql(value).map(midnight))
             }
             MysqlType::Bit => Cell::Int(
                 value.as_bytes().iter().fold(0, |number, byte| (number << 8) | i64::from(*byte)),
@@ -193,6 +193,12 @@ fn decimal(number: &PgNumeric) -> String {
         Some(part) if places > 0 => format!("{sign}{whole}.{part}"),
         _ => format!("{sign}{whole}"),
     }
+}
+
+/// A time; what is none (a zero date, infinity) says nothing. A column of the sidecar's that takes no NULL
+/// then fails to decode, as it should.
+fn time(decoded: Decoded<NaiveDateTime>) -> Cell {
+    decoded.map_or(Cell::Null, Cell::Time)
 }
 
 fn midnight(date: NaiveDate) -> NaiveDateTime {

@@ -360,7 +360,9 @@ fn resource(kind: ResourceType) -> BoxedStrategy<ResourceTable> {
                 let derive = if kind == ResourceType::User { derive } else { BTreeMap::new() };
                 let mut companions = companions;
                 if kind == ResourceType::Group {
-                    companions.iter_mut().for_each(|it| it.anonymise.clear());
+                    for companion in &mut companions {
+                    companion.anonymise.clear();
+                }
                 }
                 let table = TableName { schema: None, name: format!("{kind:?}") };
                 let key = Key { column: column.clone(), source: source.clone() };
