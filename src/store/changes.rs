@@ -220,7 +220,8 @@ fn new_stamps(touch: &Touch) -> impl Iterator<Item = (Arc<Column>, Cell)> {
 }
 
 /// Writes changes to the row with this key, and to what lies beside it. One statement; none when there is
-/// nothing to write; two for each companion, one for a table that says who is active.
+/// nothing to write; two for each companion, one for a table that says who is active. The row's key from
+/// then on: another one where the matching attribute is the key.
 pub async fn update(
     tx: &mut Tx,
     layout: &Layout,
@@ -228,9 +229,9 @@ pub async fn update(
     key: &Cell,
     changes: &Changes,
     now: NaiveDateTime,
-) -> Result<(), Error> {
+) -> Result<Cell, Error> {
     if changes.is_empty() {
-        return Ok(());
+        return Ok(key.clone());
     }
     let rows = layout.resource(kind);
     let mut set: Vec<Sql> = Vec::with_capacity(changes.own.len());
@@ -241,13 +242,16 @@ pub async fn update(
     if !set.is_empty() {
         tx.later(relation::update_to(&rows.relation, set).append(equals(&rows.key, key))).await?;
     }
+    let new = changes.own.iter().find(|(column, _)| *column == rows.key);
+    let key = new.map_or(key, |(_, cell)| cell);
     for (companion, columns) in &changes.beside {
         update_beside(tx, companion, key, columns, now).await?;
     }
     for (switch, there) in &changes.rows {
         switch_row(tx, switch, key, *there, now).await?;
     }
-    call(tx, layout, kind, Moment::AfterUpdate, key).await
+    call(tx, layout, kind, Moment::AfterUpdate, key).await?;
+    Ok(key.clone())
 }
 
 /// Calls what the profile has for a moment. A statement; one more where it wants attributes; none where

@@ -162,6 +162,30 @@ fn or_update(database: Database) -> String {
     }
 }
 
+/// A resource goes by another key from now on: its link and what hangs on it follow. Four statements.
+pub async fn rekey(tx: &mut Tx, kind: ResourceType, old: &str, new: &str) -> Result<(), Error> {
+    // A tombstone of the name that is taken is over.
+    remove(tx, kind, new).await?;
+    let is_of = link::resource_type.is(kind).raw(" AND ").append(link::legacy_key.is(old));
+    let sql = link::TABLE.update([link::legacy_key.to(new)]).raw(" WHERE ").append(is_of);
+    tx.execute(sql).await?;
+    let desired = match kind {
+        ResourceType::User => "UPDATE scim_desired_members SET user_key = ",
+        ResourceType::Group => "UPDATE scim_desired_members SET group_key = ",
+    };
+    let column = if kind == ResourceType::User { "user_key" } else { "group_key" };
+    let desired = Sql::new(desired).bind(new).raw(" WHERE ").raw(column).raw(" = ").bind(old);
+    tx.execute(desired).await?;
+    if kind == ResourceType::Group {
+        return Ok(());
+    }
+    for table in ["scim_holds", "scim_cleanup_journal"] {
+        let sql = Sql::new("UPDATE ").raw(table).raw(" SET legacy_key = ").bind(new);
+        tx.execute(sql.raw(" WHERE legacy_key = ").bind(old)).await?;
+    }
+    Ok(())
+}
+
 /// How far cleanup has come with a user. One statement.
 pub async fn stage(tx: &mut Tx, key: &str) -> Result<Option<String>, Error> {
     let user = Sql::new(" FROM scim_links l WHERE ").append(is_of("l", ResourceType::User, key));

@@ -10,7 +10,7 @@ use super::{Prover, Severity, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
 use crate::profile::model::{
     Beside, Companion, Delete, Encoding, Insert, KeySource, Lookup, Mapping, Mark, MarkedBy,
-    Missing, Notation, ResourceTable, RowSwitch, Scalar, TableName, Test, TimeForm, TimeSwitch,
+    Missing, Notation, Rename, ResourceTable, RowSwitch, Scalar, TableName, Test, TimeForm, TimeSwitch,
     Touch, Where,
 };
 use crate::profile::print::scalar;
@@ -64,6 +64,9 @@ impl<'a> Prover<'a> {
         self.unfilled(name, table, &filled);
         let made = resource.parent().is_some() || resource.key.source != KeySource::Database;
         self.key(&format!("{name}.key"), table, &resource.key.column, made);
+        if resource.key.source == KeySource::Name(Rename::Cascade) {
+            self.follows(&format!("{name}.key.rename"), table);
+        }
         for companion in &resource.companions {
             self.companion(name, resource, companion);
         }
@@ -71,6 +74,24 @@ impl<'a> Prover<'a> {
         self.matching_attribute(name, table, resource);
         self.locking(name, resource);
         self.deletion(name, table, resource);
+    }
+
+    /// Where a rename changes the key, every foreign key must follow.
+    fn follows(&mut self, key: &str, table: &Table) {
+        let tables = self.catalogue.tables.values();
+        let pointing = tables.flat_map(|it| &it.foreign_keys).filter(|it| it.target == table.name);
+        let staying: Vec<String> = pointing
+            .filter(|it| it.on_update != "CASCADE")
+            .map(|it| format!("{}.{}", names::short(self.catalogue, &it.table), it.columns.join("+")))
+            .collect();
+        if !staying.is_empty() {
+            self.error(
+                key,
+                format!("foreign keys don't follow a changed key: {}", staying.join(", ")),
+                "a rename would be refused by the database",
+                "rename = \"refuse\"; or have the foreign keys made ON UPDATE CASCADE",
+            );
+        }
     }
 
     /// Where nothing carries `active`, a leaver keeps access.

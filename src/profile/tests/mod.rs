@@ -150,3 +150,17 @@ fn a_profile_beside_its_configuration_is_found_first() {
     assert_eq!(profile.origin, file.to_string_lossy());
     assert_eq!(print(&profile), print(&parse("x", &minimal("")).unwrap()));
 }
+
+#[test]
+fn the_examples_can_be_used() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/profiles");
+    let mut tried = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let profile = parse("test", &text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(parse("test", &print(&profile)).unwrap(), profile, "{}", path.display());
+        tried += 1;
+    }
+    assert!(tried > 3, "{tried} profiles");
+}

@@ -238,7 +238,8 @@ async fn write(
 ) -> Result<(), Error> {
     let touch = &hand.layout.resource(kind).touch;
     changes.own.extend(mapper::stamps(touch, Stamp::Modified, hand.stamp()));
-    Ok(changes::update(tx, &hand.layout, kind, &record.key, &changes, hand.stamp()).await?)
+    changes::update(tx, &hand.layout, kind, &record.key, &changes, hand.stamp()).await?;
+    Ok(())
 }
 
 fn asserted(record: &Record, attribute: &str) -> Option<Value> {

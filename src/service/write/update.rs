@@ -83,7 +83,13 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
         let touch = &layout.resource(kind).touch;
         written.own.extend(mapper::stamps(touch, Stamp::Modified, job.now()));
     }
-    changes::update(tx, layout, kind, &key, &written, job.now()).await?;
+    let key = changes::update(tx, layout, kind, &key, &written, job.now()).await?;
+    let mut record = record;
+    if key != record.key {
+        let new = key.to_text().unwrap_or_default();
+        links::rekey(tx, kind, &record.key_text(), &new).await?;
+        record.key = key.clone();
+    }
     if disabling {
         changes::revoke(tx, layout, &key, mapper::whole_second(job.now())).await?;
         changes::call(tx, layout, kind, Moment::AfterDisable, &key).await?;
