@@ -284,6 +284,8 @@ fn only_the_schema_lists_the_columns_of_a_sidecar_table() {
         "store/demo",
         "store/evidence",
         "store/resources",
+        "store/changes",
+        "store/joining",
         "store/memberships",
         "store/snapshot",
     ];

@@ -106,7 +106,13 @@ impl Reconcile {
                 reader.problem("reconcile.auto", Some(origin), message);
             }
         }
-        Some(Self { stale_after: stale_after?, floor: floor?, floor_rows: floor_rows?, tolerate, auto })
+        Some(Self {
+            stale_after: stale_after?,
+            floor: floor?,
+            floor_rows: floor_rows?,
+            tolerate,
+            auto,
+        })
     }
 }
 

@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::cell::Cell;
-use super::field::{Companion, Encoding, Field, NewValue, RowSwitch, formed, whole_second};
+use super::field::{Companion, Encoding, Field, NewValue, RowSwitch, formed};
 use super::layout::{Deletion, Derived, Layout, Touch};
 use super::record::{Link, Record};
 use super::relation::Column;
+use super::times::whole_second;
 use crate::profile::model::{Beside, Piece};
 use crate::scim::{self, AttributePath, Error, Resource, ResourceType};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cell::Cell;
 use super::relation::{Column, Relation};
-use super::times::{Switch, Times};
+use super::times::{Switch, Times, whole_second};
 use crate::profile::catalogue::Kind;
 use crate::profile::model::{Beside, Form, Missing, Other, Presence, Scalar};
 use crate::scim::{AttributeKind, AttributePath, Error};
@@ -489,11 +489,4 @@ pub fn fit(kind: Kind, cell: Cell) -> Cell {
         (Kind::Binary, Cell::Text(text)) => Cell::Bytes(text.into_bytes()),
         (_, cell) => cell,
     }
-}
-
-/// Legacy times are written to the second, which every install's column type holds: a database
-/// that rounds fractions would write a time that hasn't come yet.
-pub fn whole_second(now: NaiveDateTime) -> NaiveDateTime {
-    use chrono::Timelike;
-    now.with_nanosecond(0).unwrap_or(now)
 }

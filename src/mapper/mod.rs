@@ -13,6 +13,7 @@ mod protect;
 mod record;
 mod relation;
 mod render;
+mod resolve;
 mod times;
 
 pub use cell::Cell;
@@ -23,16 +24,17 @@ pub use change::{
 pub use drift::{Reading, agrees, reading, reading_of, readings, recycled, underived};
 pub use field::{
     Companion, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow, NewValue,
-    RowSwitch, fit, whole_second,
+    RowSwitch, fit,
 };
 pub use filter::{matching_name, predicate, sort_field};
 pub use layout::{
-    Deletion, Derived, Layout, LayoutError, MemberRelation, OwnedRelation, ResourceRelation,
-    RevokeRelation, Stamped, Touch,
+    Deletion, Derived, Layout, MemberRelation, OwnedRelation, ResourceRelation, RevokeRelation,
+    Stamped, Touch,
 };
 pub use predicate::{Operand, Operator, Predicate, Subject};
 pub use protect::protected;
 pub use record::{Group, Groups, Link, LinkState, Record};
 pub use relation::{Column, Condition, Reference, Relation};
 pub use render::{advertised, attributes, modified, render};
-pub use times::{Mark, MarkedBy, Switch, Times};
+pub use resolve::LayoutError;
+pub use times::{Mark, MarkedBy, Switch, Times, whole_second};

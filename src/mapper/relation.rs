@@ -37,7 +37,7 @@ impl Column {
 pub struct Relation {
     /// The table, as the profile names it.
     pub table: TableName,
-    /// Its name, each part quoted.
+    /// Its name, each part quoted; empty where there is no such table.
     pub(crate) spelled: String,
     /// Its columns, in the order of their names.
     pub columns: Vec<Arc<Column>>,
@@ -107,17 +107,10 @@ impl Relation {
             };
             Arc::new(Column::new(database, &described))
         };
-        let text = match database {
-            Database::Mysql => "CAST(NULL AS CHAR)",
-            Database::Sqlite | Database::Postgres => "CAST(NULL AS text)",
-        };
         let columns = vec![column("id"), column("name")];
-        let values: Vec<String> =
-            columns.iter().map(|it| format!("{text} AS {}", it.spelled)).collect();
-        let from = if database == Database::Mysql { " FROM DUAL" } else { "" };
         Self {
             table: TableName { schema: None, name: "(no teams)".to_owned() },
-            spelled: format!("(SELECT {}{from} WHERE 1 = 0)", values.join(", ")),
+            spelled: String::new(),
             primary_key: Vec::new(),
             unique: Vec::new(),
             conditions: Vec::new(),

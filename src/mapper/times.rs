@@ -4,7 +4,6 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::cell::{Cell, plausible};
-use super::field::whole_second;
 use super::relation::Column;
 use crate::profile::catalogue::{Database, Kind};
 use crate::profile::model::{Notation, Scalar, TimeForm, Timed};
@@ -48,7 +47,9 @@ impl Times {
         // These types are points in time, whatever zone a session shows them in.
         let kind = column.type_name.to_ascii_lowercase();
         let absolute = match column.database {
-            Database::Postgres => kind.contains("with time zone") || kind == "timestamptz",
+            Database::Postgres => {
+                kind.split_whitespace().any(|word| word == "with") || kind == "timestamptz"
+            }
             Database::Mysql => kind.starts_with("timestamp"),
             Database::Sqlite => false,
         };
@@ -228,4 +229,11 @@ impl Mark {
             MarkedBy::Time(switch) => switch.on(),
         }
     }
+}
+
+/// Legacy times are written to the second, which every install's column type holds: a database
+/// that rounds fractions would write a time that hasn't come yet.
+pub fn whole_second(now: NaiveDateTime) -> NaiveDateTime {
+    use chrono::Timelike;
+    now.with_nanosecond(0).unwrap_or(now)
 }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{
-    Companion, Encoding, Form, Lookup, Mapping, Missing, Other, Presence, RowSwitch, Scalar, TimeForm,
-    Timed,
+    Companion, Encoding, Form, Lookup, Mapping, Missing, Other, Presence, RowSwitch, Scalar,
+    TimeForm, Timed,
 };
 use super::read::{Item, Node, Reader, Section, Words};
 use super::shapes::{self, word};

@@ -20,6 +20,7 @@ mod parse;
 mod print;
 mod read;
 mod shapes;
+mod terms;
 mod validate;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::model::{
     TimeColumn, TimeForm, TimeSwitch, Timed, Touch, Where,
 };
 use super::read::{toml_key, toml_text};
+use super::shapes::{NOT_NULL, NULL};
 
 /// The profile as TOML.
 pub fn print(profile: &Profile) -> String {
@@ -229,11 +230,11 @@ fn inline_table<'k>(entries: impl IntoIterator<Item = (&'k str, String)>) -> Str
 fn where_(rows: &Where) -> String {
     inline_table(rows.iter().map(|(column, test)| {
         let test = match test {
-            Test::Null => "\"null\"".to_owned(),
-            Test::NotNull => "\"not null\"".to_owned(),
+            Test::Null => toml_text(NULL),
+            Test::NotNull => toml_text(NOT_NULL),
             // A text that reads as a word of the language stands in a list.
             Test::OneOf(values) => match values.as_slice() {
-                [Scalar::Text(text)] if !matches!(text.as_str(), "null" | "not null") => {
+                [Scalar::Text(text)] if ![NULL, NOT_NULL].contains(&text.as_str()) => {
                     toml_text(text)
                 }
                 [one @ (Scalar::Int(_) | Scalar::Bool(_))] => scalar(one),

@@ -13,6 +13,10 @@ use crate::scim::{AttributePath, ResourceType};
 /// How many random characters a key may have.
 const RANDOM: std::ops::RangeInclusive<usize> = 4..=191;
 
+/// The words of a `where`.
+pub(super) const NULL: &str = "null";
+pub(super) const NOT_NULL: &str = "not null";
+
 /// `where`
 pub(super) fn rows(reader: &mut Reader, item: Option<Item>) -> Where {
     let Some(section) = item.and_then(|item| reader.table(item)) else { return Where::new() };
@@ -27,8 +31,8 @@ pub(super) fn rows(reader: &mut Reader, item: Option<Item>) -> Where {
 
 fn test(reader: &mut Reader, item: &Item) -> Option<Test> {
     match &item.value {
-        Node::Text(text) if text == "null" => Some(Test::Null),
-        Node::Text(text) if text == "not null" => Some(Test::NotNull),
+        Node::Text(text) if text == NULL => Some(Test::Null),
+        Node::Text(text) if text == NOT_NULL => Some(Test::NotNull),
         Node::List(items) if items.is_empty() => {
             reader.problem(&item.path, item.line, "is empty: no row would count");
             None

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 
 use super::dialect::{for_update, json_length, text_list, whole};
+use super::edges;
 use super::error::{Error, ErrorKind};
 use super::journal::{Before, Rows};
 use super::links::Joined;
-use super::memberships;
 use super::relation::{self, equals, holds, readable, text_key};
 use super::resources::{columns, from, record};
 use super::schema::{scim_cleanup_journal as journal, scim_holds, scim_links};
@@ -216,7 +216,7 @@ pub async fn edges_of(
     user: &Cell,
     wanted: &[Arc<Column>],
 ) -> Result<Rows, Error> {
-    let there = memberships::writable(layout, members).append(equals(&members.user, user));
+    let there = edges::writable(layout, members).append(equals(&members.user, user));
     rows_where(tx, &members.relation, there, wanted).await
 }
 

@@ -4,8 +4,8 @@
 use chrono::NaiveDateTime;
 
 use super::dialect::timestamp;
+use super::edges::is_member;
 use super::error::Error;
-use super::memberships::is_member;
 use super::relation::{rows_of, text_key};
 use super::schema::scim_links;
 use super::sidecar::count_of;

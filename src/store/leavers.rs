@@ -4,9 +4,9 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::dialect::timestamp;
+use super::edges;
 use super::error::Error;
 use super::grace::{MANAGED, deletable, until};
-use super::memberships;
 use super::relation::{self, is_there, of, rows_of, text_key};
 use super::resources::{mapped, unlinked};
 use super::row::Row;
@@ -63,7 +63,7 @@ pub async fn leavers(
     let all = if wanted.delete.is_some() { Extras::All } else { Extras::Owned };
     // Those to be stripped alone own whatever they own.
     let strip =
-        until(database, MANAGED, wanted.strip).raw(" AND ").append(memberships::is_member(layout));
+        until(database, MANAGED, wanted.strip).raw(" AND ").append(edges::is_member(layout));
     let strip = match wanted.anonymise.or(wanted.delete) {
         Some(later) => strip.raw(" AND l.disabled_at > ").append(timestamp(database, later)),
         None => strip,
@@ -120,7 +120,7 @@ fn details(
 ) -> Sql {
     let users = &layout.users;
     let key = || of("r", &users.key);
-    let memberships = memberships::count_of(layout, key());
+    let memberships = edges::count_of(layout, key());
     let there = match users.mark() {
         Some(mark) => is_there(mark, Some("r")).raw(" AND "),
         None => Sql::default(),

@@ -1,7 +1,10 @@
 //! `scim_links`: what ties a resource to Entra.
 
 use super::error::Error;
-use super::schema::scim_links as link;
+use super::schema::{
+    scim_cleanup_journal as journal, scim_desired_members as desired, scim_holds,
+    scim_links as link,
+};
 use super::sidecar::{Cells, Object, Selection, Unreadable, count};
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -169,21 +172,17 @@ pub async fn rekey(tx: &mut Tx, kind: ResourceType, old: &str, new: &str) -> Res
     let is_of = link::resource_type.is(kind).raw(" AND ").append(link::legacy_key.is(old));
     let sql = link::TABLE.update([link::legacy_key.to(new)]).raw(" WHERE ").append(is_of);
     tx.execute(sql).await?;
-    let desired = match kind {
-        ResourceType::User => "UPDATE scim_desired_members SET user_key = ",
-        ResourceType::Group => "UPDATE scim_desired_members SET group_key = ",
-    };
-    let column = if kind == ResourceType::User { "user_key" } else { "group_key" };
-    let desired = Sql::new(desired).bind(new).raw(" WHERE ").raw(column).raw(" = ").bind(old);
-    tx.execute(desired).await?;
+    let moved =
+        |table: super::sidecar::Table, set, is| table.update([set]).raw(" WHERE ").append(is);
+    let (user, group) = (desired::user_key, desired::group_key);
     if kind == ResourceType::Group {
-        return Ok(());
+        return tx.later(moved(desired::TABLE, group.to(new), group.is(old))).await;
     }
-    for table in ["scim_holds", "scim_cleanup_journal"] {
-        let sql = Sql::new("UPDATE ").raw(table).raw(" SET legacy_key = ").bind(new);
-        tx.execute(sql.raw(" WHERE legacy_key = ").bind(old)).await?;
-    }
-    Ok(())
+    tx.later(moved(desired::TABLE, user.to(new), user.is(old))).await?;
+    let held = scim_holds::legacy_key;
+    tx.later(moved(scim_holds::TABLE, held.to(new), held.is(old))).await?;
+    let journalled = journal::legacy_key;
+    tx.later(moved(journal::TABLE, journalled.to(new), journalled.is(old))).await
 }
 
 /// How far cleanup has come with a user. One statement.

@@ -1,7 +1,7 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
 use super::dialect::{DISABLED, exact, fold, key_text, like_literal, live_group, prefixed, same};
-use super::memberships::edges;
+use super::edges::edges;
 use super::relation::{self, is_key, of, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{

@@ -188,7 +188,24 @@ pub(super) fn counts(relation: &Relation, alias: Option<&str>) -> Sql {
 
 /// A relation's table under an alias. What is read of it is read under [`counts`].
 fn table(relation: &Relation, alias: &str) -> Sql {
+    if relation.spelled.is_empty() {
+        return nothing(relation).raw(" ").raw(alias);
+    }
     Sql::new(&relation.spelled).raw(" ").raw(alias)
+}
+
+/// The rows of a table that isn't there: none.
+fn nothing(relation: &Relation) -> Sql {
+    let null = |it: &std::sync::Arc<Column>| {
+        let text = if it.database == Database::Mysql { "CHAR" } else { "text" };
+        Sql::new("CAST(NULL AS ").raw(text).raw(") AS ").name(it)
+    };
+    let mysql = relation.columns.iter().any(|it| it.database == Database::Mysql);
+    Sql::new("(SELECT ").list(", ", relation.columns.iter().map(null)).raw(if mysql {
+        " FROM DUAL WHERE 1 = 0)"
+    } else {
+        " WHERE 1 = 0)"
+    })
 }
 
 /// ` FROM … alias … WHERE `, with what is joined to it, and which of its rows count: a condition follows.

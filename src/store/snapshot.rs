@@ -9,9 +9,9 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::dialect::{fold, key_text, text_list};
+use super::edges::{edges, living};
 use super::error::{Error, ErrorKind};
 use super::links::Joined;
-use super::memberships::{edges, living};
 use super::pages::Pages;
 use super::relation::{self, is_there, of, text_key};
 use super::resources::{columns, from, live, record};

@@ -24,7 +24,9 @@ pub struct Run {
 impl Plant {
     /// A reference install whose people Entra has matched, so that nothing has drifted.
     pub async fn new(engine: Engine) -> Self {
-        let agent = Agent::start(engine).await;
+        let mut agent = Agent::start(engine).await;
+        // A handful of rows is much here.
+        agent.install.configure("[reconcile]\nfloor_rows = 0\n");
         let entra = agent.entra(Dialect::Classic);
         let plant = Self { agent, entra };
         plant.match_people().await;
@@ -177,7 +179,9 @@ impl Run {
         let mut expected = expected.to_vec();
         expected.sort();
         assert_eq!(self.findings(), expected, "{:#}", self.report);
-        assert_eq!(self.report["verdict"], "DRIFT");
-        assert_eq!(self.code, 2);
+        // Whom Entra doesn't know is listed, and no drift.
+        let drift = self.list().iter().any(|it| it["severity"] != "info");
+        let (verdict, code) = if drift { ("DRIFT", 2) } else { ("CLEAN", 0) };
+        assert_eq!((self.report["verdict"].as_str(), self.code), (Some(verdict), code));
     }
 }

@@ -43,7 +43,7 @@ async fn of_two_agents_one_runs_each_slot(engine: Engine) {
     let plant = scheduled(engine, EVERY_SECOND).await;
     plant.insert_user("robot@plant.example").await;
     let one = plant.agent.install.serve().await;
-    let two = plant.agent.install.serve().await;
+    let mut two = plant.agent.install.serve().await;
     until(&plant, SCHEDULED, 4).await;
     // The second goes on alone; what the first was writing stays in pieces.
     let pieces = format!(".{}.part", one.pid());
@@ -52,7 +52,7 @@ async fn of_two_agents_one_runs_each_slot(engine: Engine) {
     let before = plant.agent.database().count(SCHEDULED).await;
     until(&plant, SCHEDULED, before + 2).await;
     two.terminate();
-    drop(two);
+    assert_eq!(two.exit_code(Duration::from_secs(20)).await, Some(0), "{}", two.log());
     let database = plant.agent.database();
     let doubled = "(SELECT slot FROM scim_runs GROUP BY slot HAVING COUNT(*) > 1) AS doubled";
     assert_eq!(database.count(doubled).await, 0);
@@ -70,7 +70,7 @@ async fn of_two_agents_one_runs_each_slot(engine: Engine) {
     let whole = |name: &String| !name.contains(".part") || name.ends_with(&pieces);
     assert!(json >= 4 && kept.iter().all(whole), "{kept:?}");
     let status = plant.agent.install.stdout(&["status"]);
-    assert!(status.contains("last run") && status.contains("DRIFT"), "{status}");
+    assert!(status.contains("last run") && status.contains("CLEAN"), "{status}");
     let next = status.lines().find(|line| line.starts_with("next runs")).unwrap();
     assert_eq!(next.matches(" UTC").count(), 3, "{next}");
     let times = next.trim_start_matches("next runs").split(',').map(str::trim);

@@ -10,8 +10,8 @@ use super::{Prover, Severity, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
 use crate::profile::model::{
     Beside, Companion, Delete, Encoding, Insert, KeySource, Lookup, Mapping, Mark, MarkedBy,
-    Missing, Notation, Rename, ResourceTable, RowSwitch, Scalar, TableName, Test, TimeForm, TimeSwitch,
-    Touch, Where,
+    Missing, Notation, Rename, ResourceTable, RowSwitch, Scalar, TableName, Test, TimeForm,
+    TimeSwitch, Touch, Where,
 };
 use crate::profile::print::scalar;
 use crate::profile::read::{toml_key, toml_text};
@@ -82,7 +82,9 @@ impl<'a> Prover<'a> {
         let pointing = tables.flat_map(|it| &it.foreign_keys).filter(|it| it.target == table.name);
         let staying: Vec<String> = pointing
             .filter(|it| it.on_update != "CASCADE")
-            .map(|it| format!("{}.{}", names::short(self.catalogue, &it.table), it.columns.join("+")))
+            .map(|it| {
+                format!("{}.{}", names::short(self.catalogue, &it.table), it.columns.join("+"))
+            })
             .collect();
         if !staying.is_empty() {
             self.error(

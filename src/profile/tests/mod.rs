@@ -158,7 +158,8 @@ fn the_examples_can_be_used() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        let profile = parse("test", &text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let profile =
+            parse("test", &text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(parse("test", &print(&profile)).unwrap(), profile, "{}", path.display());
         tried += 1;
     }

@@ -361,8 +361,8 @@ fn resource(kind: ResourceType) -> BoxedStrategy<ResourceTable> {
                 let mut companions = companions;
                 if kind == ResourceType::Group {
                     for companion in &mut companions {
-                    companion.anonymise.clear();
-                }
+                        companion.anonymise.clear();
+                    }
                 }
                 let table = TableName { schema: None, name: format!("{kind:?}") };
                 let key = Key { column: column.clone(), source: source.clone() };
