@@ -286,6 +286,7 @@ fn only_the_schema_lists_the_columns_of_a_sidecar_table() {
         "store/resources",
         "store/changes",
         "store/joining",
+        "store/made",
         "store/memberships",
         "store/snapshot",
     ];

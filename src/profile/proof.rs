@@ -9,6 +9,7 @@ mod filled;
 mod fits;
 mod keys;
 mod names;
+mod rows;
 mod same;
 mod tables;
 
