@@ -189,17 +189,17 @@ profile plant.toml: 1 problem
 "#);
     insta::assert_snapshot!(replaced("{ mode = \"delete\", cascade = [\"team_members\"] }", "{ mode = \"deactivate\" }"), @r#"
 profile plant.toml: 2 problems
-  line 10: `groups.delete.column` is missing; for example column = "is_archived"
+  line 10: `groups.delete.column` is missing; for example column = "is_deleted"
   line 10: `groups.delete.value` is missing; for example value = 1
 "#);
     insta::assert_snapshot!(replaced("{ mode = \"delete\", cascade = [\"team_members\"] }", "{ mode = \"purge\" }"), @r#"
 profile plant.toml: 1 problem
-  line 10: `groups.delete.mode` must be "deactivate" or "delete", not "purge"
+  line 10: `groups.delete.mode` must be "delete", "mark" or (users) "deactivate", not "purge"
 "#);
     insta::assert_snapshot!(message(&minimal("[users.delete]\nmode = \"deactivate\"\ncolumn = \"x\"\nvalue = 1\n")), @r#"
 profile plant.toml: 2 problems
-  line 17: `users.delete.column` is for groups; users are switched off through the column that `active` is mapped to
-  line 18: `users.delete.value` is for groups; users are switched off through the column that `active` is mapped to
+  line 17: `users.delete.column` is for `mode = "mark"`; `deactivate` switches users off through what `active` is mapped to
+  line 18: `users.delete.value` is for `mode = "mark"`; `deactivate` switches users off through what `active` is mapped to
 "#);
 }
 
