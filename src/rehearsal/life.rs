@@ -2,19 +2,21 @@
 //! enable, cleanup and its undoing, delete, come back. One step a line; a step that is refused is taken
 //! back, and what needs it is left out.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::act::{Act, Came, perform};
 use super::install::Install;
 use super::line::{done, refused};
-use super::values::{Maker, Observed};
+use super::values::{Maker, Observed, is_open, place};
 use super::words;
 use crate::drift::Kind;
 use crate::drift::plan::Stage;
 use crate::mapper::Field;
 use crate::profile::catalogue::Database;
 use crate::profile::proof::{Finding, Severity};
-use crate::scim::ResourceType;
+use crate::scim::{ResourceType, ScimType};
 use crate::service::Error;
 use crate::store::{Tx, migrate};
 
@@ -22,7 +24,7 @@ use ResourceType::{Group, User};
 
 /// Lives it; a line a step.
 pub(super) async fn live(tx: &mut Tx, install: &Install) -> Result<Vec<Finding>, Error> {
-    let mut life = Life { tx, install, lines: Vec::new(), over: false };
+    let mut life = Life { tx, install, lines: Vec::new(), people: Arc::default(), over: false };
     if !life.sidecar().await? {
         return Ok(life.lines);
     }
@@ -50,6 +52,8 @@ struct Life<'a> {
     tx: &'a mut Tx,
     install: &'a Install,
     lines: Vec<Finding>,
+    /// What the install's users look like.
+    people: Arc<Observed>,
     /// Whether the transaction is over before its time: then nothing more may be written.
     over: bool,
 }
@@ -91,23 +95,33 @@ impl Life<'_> {
                 self.complain(Severity::Error, told, format!("the agent leaves it: {why}"), "");
                 None
             }
+            // What the profile says can't be changed.
+            Err(Error::Scim(error)) if error.scim_type == Some(ScimType::Mutability) => {
+                self.lines.push(done(format!("{told}: not here ({})", error.detail)));
+                self.undone().await;
+                None
+            }
             Err(error) => {
                 let layout = self.install.service.layout();
                 let fix = words::fix(&error, &layout.profile, &self.install.catalogue);
                 let why = format!("{}{}", words::who(&error), words::said(&error));
                 self.complain(Severity::Error, told, why, &fix);
-                if self.tx.undo_part().await.is_err() {
-                    self.over = true;
-                    self.complain(
-                        Severity::Error,
-                        "breaks off",
-                        "the database ended the whole transaction, and nothing of it is left"
-                            .into(),
-                        "mend what refused, and rehearse again",
-                    );
-                }
+                self.undone().await;
                 None
             }
+        }
+    }
+
+    /// Takes a part back that was refused.
+    async fn undone(&mut self) {
+        if self.tx.undo_part().await.is_err() {
+            self.over = true;
+            self.complain(
+                Severity::Error,
+                "breaks off",
+                "the database ended the whole transaction, and nothing of it is left".into(),
+                "mend what refused, and rehearse again",
+            );
         }
     }
 
@@ -125,7 +139,8 @@ impl Life<'_> {
     /// Two users, with every attribute; each changed, one renamed.
     async fn users(&mut self) -> Vec<Made> {
         let layout = self.install.service.layout();
-        let observed = self.observed(User).await;
+        let observed = Arc::new(self.observed(User).await);
+        self.people = Arc::clone(&observed);
         let maker = Maker { layout, observed: &observed, salt: &self.install.salt, kind: User };
         let made = self.make(&maker, ["a user is made", "a second user is made"]).await;
         if let [first, ..] = made.as_slice() {
@@ -222,10 +237,10 @@ impl Life<'_> {
         let (kind, attribute) = (maker.kind, maker.kind.name_attribute());
         let Some(Value::Object(before)) = self.read(kind, &made.id).await else { return };
         let fields = &maker.layout.resource(kind).fields;
-        let name = fields.iter().find(|field| field.is(attribute)).map(|it| &it.column.name);
-        for field in fields.iter().filter(|it| !it.column.computed && !it.is("active")) {
+        let name = fields.iter().find(|field| field.is(attribute)).map(|it| place(it));
+        for field in fields.iter().filter(|it| it.is_writable() && !it.is("active")) {
             // Another attribute in the name's column would rename.
-            if !field.is(attribute) && name == Some(&field.column.name) {
+            if !field.is(attribute) && name == Some(place(field)) {
                 continue;
             }
             let holds = field.path.get(&before);
@@ -310,16 +325,16 @@ impl Life<'_> {
     /// What the application might change, and how it is put back.
     async fn drift(&mut self, user: &Made, team: Option<&Made>) {
         let layout = self.install.service.layout();
-        let observed = Observed::default();
+        let observed = Arc::clone(&self.people);
         let maker = Maker { layout, observed: &observed, salt: &self.install.salt, kind: User };
         let shown = self.read(User, &user.id).await.unwrap_or_default();
-        let name = layout.users.name().map(|field| field.column.name.clone());
+        let name = layout.users.name().map(|field| place(field));
         let plain = layout.users.fields.iter().find(|field| {
             let text = shown.as_object().and_then(|it| field.path.get(it));
             text.is_some_and(Value::is_string)
-                && !field.column.computed
-                && field.encoding == crate::mapper::Encoding::Plain
-                && Some(&field.column.name) != name.as_ref()
+                && field.is_writable()
+                && is_open(field)
+                && Some(place(field)) != name
         });
         if let Some((field, value)) = plain.and_then(|it| Some((it, maker.value(it, 5)?))) {
             let told = format!("{} is changed past the agent, and restored", field.name);
@@ -429,7 +444,7 @@ impl Life<'_> {
                     );
                 }
                 let layout = self.install.service.layout();
-                let observed = Observed::default();
+                let observed = Arc::clone(&self.people);
                 let maker =
                     Maker { layout, observed: &observed, salt: &self.install.salt, kind: User };
                 let mut again = maker.resource(1);

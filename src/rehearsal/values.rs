@@ -58,18 +58,19 @@ impl Maker<'_> {
     /// A resource with every attribute that the profile maps and the database lets be written.
     pub(super) fn resource(&self, number: usize) -> Resource {
         let mut resource = Resource::new();
-        let mut columns: BTreeMap<&str, Value> = BTreeMap::new();
+        let mut columns: BTreeMap<(Option<&str>, &str), Value> = BTreeMap::new();
         // The name first: another attribute may lie in its column.
         let fields = &self.layout.resource(self.kind).fields;
         let names = fields.iter().filter(|field| self.is_name(field));
         for field in names.chain(fields.iter().filter(|field| !self.is_name(field))) {
-            if field.column.computed {
+            if !field.is_writable() {
                 continue;
             }
             let made = || self.value(field, number);
-            let shared = columns.get(field.column.name.as_str()).cloned();
+            let place = place(field);
+            let shared = columns.get(&place).cloned();
             let Some(value) = shared.or_else(made) else { continue };
-            columns.insert(&field.column.name, value.clone());
+            columns.insert(place, value.clone());
             field.path.set(&mut resource, Some(value));
         }
         resource
@@ -93,7 +94,7 @@ impl Maker<'_> {
         }
         let listed: Vec<Value> = if let Encoding::Values { pairs, .. } = &field.encoding {
             pairs.iter().map(|(scim, _)| json!(scim)).collect()
-        } else if field.encoding == Encoding::Plain {
+        } else if is_open(field) {
             Vec::new()
         } else {
             // What the rows have is what other tables have.
@@ -169,6 +170,16 @@ impl Maker<'_> {
     fn is_name(&self, field: &Field) -> bool {
         field.is(self.kind.name_attribute())
     }
+}
+
+/// Where it lies: two attributes in one place are one.
+pub(super) fn place(field: &Field) -> (Option<&str>, &str) {
+    (field.within.as_ref().map(|it| it.name.as_str()), &field.column.name)
+}
+
+/// Whether the column takes whatever text there is.
+pub(super) fn is_open(field: &Field) -> bool {
+    matches!(field.encoding, Encoding::Plain | Encoding::Formed(_) | Encoding::Utf8)
 }
 
 /// What an attribute of a closed form holds where no row has one.

@@ -342,8 +342,10 @@ pub(super) fn insert_defaults(relation: &Relation) -> Sql {
 
 /// `INSERT INTO … (…) VALUES (…)`
 pub(super) fn insert_values(relation: &Relation, row: &[(&Column, Cell)]) -> Sql {
+    // A number that is given: PostgreSQL's GENERATED ALWAYS wants it said.
+    let given = row.iter().any(|(it, _)| it.generated && it.database == Database::Postgres);
     insert(relation, row.iter().map(|(column, _)| *column))
-        .raw(" VALUES (")
+        .raw(if given { " OVERRIDING SYSTEM VALUE VALUES (" } else { " VALUES (" })
         .list(", ", row.iter().map(|(column, cell)| value(column, cell.clone())))
         .raw(")")
 }

@@ -96,10 +96,17 @@ async fn what_is_missing_is_named_and_the_printed_grants_suffice(engine: Engine)
     // A DBA may grant columns one by one.
     database.execute(&format!("REVOKE UPDATE ON users FROM {}", account.grantee)).await;
     let columns = "email, first_name, last_name, title, phone_number, department_id, license_type, \
-                   status, updated_at, modified_by";
+                   status, password_hash, updated_at, modified_by";
     database.execute(&format!("GRANT UPDATE ({columns}) ON users TO {}", account.grantee)).await;
     let (said, sound) = check(&install);
     assert!(sound, "{said}");
+    // And leave one out.
+    let revoke = format!("REVOKE UPDATE (title) ON users FROM {}", account.grantee);
+    database.execute(&revoke).await;
+    let (said, sound) = check(&install);
+    assert!(!sound && said.contains("grants on users: UPDATE ("), "{said}");
+    let granted = grant_what_is_asked(&install).await;
+    assert!(granted.len() == 1 && granted[0].contains("title"), "{granted:#?}");
     let agent = works(install, token).await;
     account.leave(agent.database()).await;
 }

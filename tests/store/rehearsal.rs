@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::support::account::Account;
-use crate::support::{Agent, Database, Engine, Install};
+use crate::support::{Agent, Database, Engine, Install, installs};
 
 on_every_database!(
     a_sound_install_lives_a_whole_life_and_nothing_stays,
+    every_install_lives_a_whole_life,
     a_trigger_that_refuses_is_told,
     a_check_that_refuses_is_told,
     a_constant_in_a_unique_column_is_told,
@@ -21,12 +22,13 @@ on_servers!(a_missing_right_is_told);
 /// Every row of every table, as text.
 async fn everything(database: &Database) -> BTreeMap<String, Vec<String>> {
     let tables = match database.engine {
-        Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+        Engine::Sqlite => "SELECT '\"' || name || '\"' FROM sqlite_master WHERE type = 'table'",
         Engine::Postgres => {
             "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
         }
         Engine::Mysql => {
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = database()"
+            "SELECT concat('`', table_name, '`') FROM information_schema.tables \
+             WHERE table_schema = database()"
         }
     };
     let mut all = BTreeMap::new();
@@ -103,6 +105,23 @@ async fn a_sound_install_lives_a_whole_life_and_nothing_stays(engine: Engine) {
     assert!(said.contains(department), "{said}");
     let numbers = said.contains("numbers that stay used: departments.department_id, ");
     assert_eq!(numbers, engine != Engine::Sqlite, "{said}");
+}
+
+/// Whatever a profile can say is rehearsed with it.
+async fn every_install_lives_a_whole_life(engine: Engine) {
+    let mut all = Vec::new();
+    for name in ["reserved", "textkeys", "uuid"] {
+        let tables = installs::tables(engine, name);
+        all.push((name, installs::lay(engine, name, &tables).await));
+    }
+    for name in ["board", "directory", "loner", "modules", "tenants"] {
+        all.push((name, installs::laid(engine, name).await));
+    }
+    for (name, install) in all {
+        install.migrate();
+        let (said, sound) = rehearse(&install).await;
+        assert!(sound && !said.contains("error  "), "{name}\n{said}");
+    }
 }
 
 /// A rule of the application's, kept by a trigger.

@@ -26,8 +26,10 @@ pub(super) struct Wanted {
     rights: BTreeSet<Right>,
     /// Columns that every INSERT of the agent's fills; `None` where it inserts no row.
     filled: Option<BTreeSet<String>>,
-    /// A column of it that the agent writes, where it updates rows; quoted.
-    column: String,
+    /// The columns that an INSERT of the agent's may name; quoted.
+    inserted: BTreeSet<String>,
+    /// The columns that an UPDATE of the agent's may set; quoted.
+    updated: BTreeSet<String>,
 }
 
 impl Wanted {
@@ -53,7 +55,8 @@ pub(super) fn wanted(profile: &Profile, catalogue: &Catalogue) -> Vec<Wanted> {
             schema: found.name.schema.clone(),
             rights: BTreeSet::new(),
             filled: None,
-            column: String::new(),
+            inserted: BTreeSet::new(),
+            updated: BTreeSet::new(),
         });
         wanted.rights.extend(&named.rights);
         if named.rights.contains(&Right::Insert) {
@@ -61,18 +64,26 @@ pub(super) fn wanted(profile: &Profile, catalogue: &Catalogue) -> Vec<Wanted> {
             filled.extend(named.filled.iter().map(|name| (*name).to_owned()));
         }
         // A DBA may have granted just the columns that are written.
-        let first = || found.columns.first().map(|column| column.name.as_str());
-        if wanted.column.is_empty()
-            && let Some(column) = named.updated.first().copied().or_else(first)
-        {
-            wanted.column = quoted(catalogue.database, column);
+        let writable = |name: &&&str| found.column(name).is_some_and(|column| !column.computed);
+        let spelled = |name: &&str| quoted(catalogue.database, name);
+        let updated: Vec<String> = named.updated.iter().filter(writable).map(spelled).collect();
+        if named.rights.contains(&Right::Insert) {
+            let filled = named.filled.iter().filter(writable).map(spelled);
+            wanted.inserted.extend(filled.chain(updated.iter().cloned()));
         }
+        wanted.updated.extend(updated);
+    }
+    for wanted in theirs.values_mut().filter(|it| it.updated.is_empty()) {
+        let first = catalogue.table(&wanted.table).and_then(|found| found.columns.first());
+        wanted.updated.extend(first.map(|column| quoted(catalogue.database, &column.name)));
     }
     let own = TABLES.iter().filter_map(|it| {
         let table = TableName { schema: None, name: it.name.to_owned() };
         let column = quoted(catalogue.database, it.columns.first()?.name);
         let (quoted, rights) = (quoted(catalogue.database, it.name), Right::ALL.into());
-        Some(Wanted { table, quoted, schema: None, rights, filled: None, column })
+        let columns = BTreeSet::from([column]);
+        let (inserted, updated) = (columns.clone(), columns);
+        Some(Wanted { table, quoted, schema: None, rights, filled: None, inserted, updated })
     });
     theirs.into_values().chain(own).collect()
 }
@@ -88,7 +99,7 @@ pub(super) async fn prove(tx: &mut Tx, wanted: &Wanted) -> Vec<Finding> {
     for right in &wanted.rights {
         match refusal(tx, wanted, *right).await {
             Ok(Refusal::None) => {}
-            Ok(Refusal::Right) => missing.push(right.name()),
+            Ok(Refusal::Right) => missing.push(narrowed(tx, wanted, *right).await),
             Ok(Refusal::Schema(fix)) => return vec![no_schema(table, fix)],
             Err(error) => findings.push(Finding {
                 severity: Severity::Warning,
@@ -127,7 +138,43 @@ enum Refusal {
 }
 
 async fn refusal(tx: &mut Tx, wanted: &Wanted, right: Right) -> Result<Refusal, Error> {
-    let Err(error) = tx.query(plan(tx.database(), wanted, right)).await else {
+    refusal_of(tx, wanted, right, &columns(wanted, right)).await
+}
+
+/// The columns that statements of this kind name.
+fn columns(wanted: &Wanted, right: Right) -> Vec<&str> {
+    let columns = match right {
+        Right::Insert => &wanted.inserted,
+        Right::Update => &wanted.updated,
+        Right::Select | Right::Delete => return Vec::new(),
+    };
+    columns.iter().map(String::as_str).collect()
+}
+
+/// What is missing: the right to the table, or to the columns of it that were left out where others were
+/// granted.
+async fn narrowed(tx: &mut Tx, wanted: &Wanted, right: Right) -> String {
+    let columns = columns(wanted, right);
+    let mut missing = Vec::new();
+    for column in &columns {
+        let refused = refusal_of(tx, wanted, right, std::slice::from_ref(column)).await;
+        if matches!(refused, Ok(Refusal::Right)) {
+            missing.push(*column);
+        }
+    }
+    if missing.is_empty() || missing.len() == columns.len() {
+        return right.name().to_owned();
+    }
+    format!("{} ({})", right.name(), missing.join(", "))
+}
+
+async fn refusal_of(
+    tx: &mut Tx,
+    wanted: &Wanted,
+    right: Right,
+    columns: &[&str],
+) -> Result<Refusal, Error> {
+    let Err(error) = tx.query(plan(tx.database(), wanted, right, columns)).await else {
         return Ok(Refusal::None);
     };
     match error.subject() {
@@ -157,17 +204,34 @@ fn no_schema(table: &TableName, fix: String) -> Finding {
 }
 
 /// A statement that needs this right and, as far as the database allows, no other.
-fn plan(database: Database, wanted: &Wanted, right: Right) -> Sql {
-    let Wanted { quoted: table, column, .. } = wanted;
+fn plan(database: Database, wanted: &Wanted, right: Right, columns: &[&str]) -> Sql {
+    let table = &wanted.quoted;
+    let each = |what: &str| vec![what; columns.len()].join(", ");
+    let names = columns.join(", ");
     Sql::new(&match (right, database) {
         (Right::Select, _) => format!("EXPLAIN SELECT * FROM {table} WHERE 1 = 0"),
-        (Right::Insert, Database::Mysql) => format!("EXPLAIN INSERT INTO {table} () VALUES ()"),
-        (Right::Insert, _) => format!("EXPLAIN INSERT INTO {table} DEFAULT VALUES"),
+        (Right::Insert, Database::Mysql) if columns.is_empty() => {
+            format!("EXPLAIN INSERT INTO {table} () VALUES ()")
+        }
+        (Right::Insert, Database::Mysql) => {
+            let nothing = each("NULL");
+            format!("EXPLAIN INSERT INTO {table} ({names}) SELECT {nothing} FROM DUAL WHERE 1 = 0")
+        }
+        (Right::Insert, _) if columns.is_empty() => {
+            format!("EXPLAIN INSERT INTO {table} DEFAULT VALUES")
+        }
+        (Right::Insert, _) => {
+            format!("EXPLAIN INSERT INTO {table} ({names}) VALUES ({})", each("DEFAULT"))
+        }
         // MariaDB plans a SELECT … FOR UPDATE for whoever may read.
         (Right::Update, Database::Mysql) => {
-            format!("EXPLAIN UPDATE {table} SET {column} = {column} WHERE 1 = 0")
+            let same: Vec<String> = columns.iter().map(|it| format!("{it} = {it}")).collect();
+            format!("EXPLAIN UPDATE {table} SET {} WHERE 1 = 0", same.join(", "))
         }
-        (Right::Update, _) => format!("EXPLAIN UPDATE {table} SET {column} = DEFAULT WHERE 1 = 0"),
+        (Right::Update, _) => {
+            let unset: Vec<String> = columns.iter().map(|it| format!("{it} = DEFAULT")).collect();
+            format!("EXPLAIN UPDATE {table} SET {} WHERE 1 = 0", unset.join(", "))
+        }
         (Right::Delete, _) => format!("EXPLAIN DELETE FROM {table} WHERE 1 = 0"),
     })
 }
