@@ -101,11 +101,13 @@ fn told(config: &Config) -> Result<Vec<String>, Error> {
     Ok(lines)
 }
 
-fn count(findings: &[Finding], severity: Severity) -> usize {
+/// How many findings are so bad.
+pub(super) fn count(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity == severity).count()
 }
 
-fn render(finding: &Finding) -> String {
+/// A finding's lines.
+pub(super) fn render(finding: &Finding) -> String {
     let word = match finding.severity {
         Severity::Ok => "ok",
         Severity::Warning => "warn",

@@ -63,7 +63,7 @@ pub(super) fn resource_columns(
 ) {
     let mut uses = BTreeMap::from([(table.key.column.clone(), format!("{name}.key"))]);
     let is_key = |path: &AttributePath| {
-        let named = path.is("userName") || path.is("displayName");
+        let named = path.is(if name == "groups" { "displayName" } else { "userName" });
         named && matches!(table.key.source, KeySource::Name(_))
     };
     for (path, mapping) in &table.attributes {

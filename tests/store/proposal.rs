@@ -22,6 +22,11 @@ async fn the_reference_as_proposed_works(engine: Engine) {
     install.configure(&format!("profile = {:?}\n", path.display().to_string()));
     install.stdout(&["check", "--offline"]);
     install.migrate();
+    let rehearsed = install.run(&["profile", "init", "--rehearse"]);
+    let said = String::from_utf8_lossy(&rehearsed.stderr);
+    assert!(rehearsed.status.success(), "{said}");
+    assert_eq!(String::from_utf8_lossy(&rehearsed.stdout), proposed, "stdout holds the profile");
+    assert!(said.contains("ok     rehearsal: the user is disabled"), "{said}");
     install.stdout(&["check"]);
     let agent = Agent::on(install).await;
     let entra = agent.entra(Dialect::Classic);
@@ -46,6 +51,10 @@ async fn an_empty_database_is_left_to_decide(engine: Engine) {
         "{proposed}"
     );
     assert!(proposed.contains("answer and remove them"), "{proposed}");
+    let rehearsed = install.run(&["profile", "init", "--rehearse"]);
+    let said = String::from_utf8_lossy(&rehearsed.stderr);
+    assert_eq!(rehearsed.status.code(), Some(1), "{said}");
+    assert!(said.contains("something must be decided first"), "{said}");
 }
 
 /// The score of all schemas of `fixtures/proposals` that are for this database.

@@ -4,7 +4,7 @@
 use super::draft::{Line, Open};
 use super::names;
 use super::subject::Users;
-use super::view::{is_count, is_text, is_time, shortened};
+use super::view::{is_count, is_text, is_time, shortened, unit};
 use super::words;
 use crate::profile::catalogue::{Column, Kind};
 use crate::profile::evidence::Seen;
@@ -101,8 +101,12 @@ impl<'c> Users<'c, '_> {
                 (value, true)
             }
             Kind::Int | Kind::Number => {
-                let two =
-                    seen.and_then(Seen::range).is_some_and(|(least, most)| least >= 0 && most <= 1);
+                // A number may count or be a time, unless both were seen, or its type has no more.
+                let range = seen.and_then(Seen::range);
+                let boolean =
+                    matches!(column.type_name.to_lowercase().as_str(), "tinyint(1)" | "bit(1)");
+                let two = range == Some((0, 1))
+                    || boolean && range.is_some_and(|(least, most)| least >= 0 && most <= 1);
                 // MariaDB's tinyint(1) and bit(1) are its booleans.
                 let whole = column.kind == Kind::Int;
                 let value = match (enabled, whole) {
@@ -112,10 +116,18 @@ impl<'c> Users<'c, '_> {
                 };
                 (value, two)
             }
-            Kind::Text => {
-                let (yes, no) = self.two_words(column, enabled)?;
-                (values(&toml_text(&yes), &toml_text(&no)), true)
-            }
+            Kind::Text => match self.two_words(column, enabled) {
+                Some((yes, no)) => (values(&toml_text(&yes), &toml_text(&no)), true),
+                // Nothing or something.
+                None if column.max_length.is_none_or(|length| length <= 10) => {
+                    let counts = seen.map(|seen| seen.counts()).unwrap_or_default();
+                    let some = toml_text(counts.first().map_or("1", |(value, _)| *value));
+                    let (yes, no) =
+                        if enabled { (some.as_str(), "\"\"") } else { ("\"\"", some.as_str()) };
+                    (values(yes, no), false)
+                }
+                None => return None,
+            },
             _ => return None,
         };
         // Most users may sign in.
@@ -232,7 +244,8 @@ impl<'c> Users<'c, '_> {
             for column in self.unused(words).into_iter().filter(|it| is_time(it) || is_count(it)) {
                 let name = toml_text(&column.name);
                 let live = if column.nullable || way == "until" { "" } else { ", live = 0" };
-                let value = format!("{{ column = {name}, as = \"{way}\"{live} }}");
+                let unit = unit(&self.looked, column);
+                let value = format!("{{ column = {name}, as = \"{way}\"{live}{unit} }}");
                 let question = format!(
                     "does {name} keep a user from signing in ({way})? {}",
                     self.looked.data(column)
@@ -259,7 +272,10 @@ impl<'c> Users<'c, '_> {
             Kind::Int | Kind::Number if flag && !self.holds_times(column) => {
                 format!("{{ column = {name}, values = {{ true = 0, false = 1 }} }}")
             }
-            Kind::Int | Kind::Number => format!("{{ column = {name}, as = \"since\", live = 0 }}"),
+            Kind::Int | Kind::Number => {
+                let unit = unit(&self.looked, column);
+                format!("{{ column = {name}, as = \"since\", live = 0{unit} }}")
+            }
             _ => return None,
         };
         let question = format!(

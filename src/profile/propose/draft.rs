@@ -218,20 +218,33 @@ fn within(path: &str, whole: &str) -> bool {
 
 impl Section {
     fn write(&self, text: &mut String) {
-        let off = if self.off { "# " } else { "" };
         text.push('\n');
-        for open in self.open.iter().filter(|_| self.off) {
-            open.write(text, "");
+        if self.off {
+            return self.write_off(text);
         }
-        text.push_str(&format!("{off}[{}]\n", self.name));
+        text.push_str(&format!("[{}]\n", self.name));
         for note in &self.notes {
             text.push_str(&format!("# {note}\n"));
         }
-        for open in self.open.iter().filter(|_| !self.off) {
+        for open in &self.open {
             open.write(text, "");
         }
         for line in &self.lines {
-            line.write(text, self.off);
+            line.write(text, false);
+        }
+    }
+
+    /// All of it as comments: the questions, what is to be uncommented, and what else it could be.
+    fn write_off(&self, text: &mut String) {
+        for open in &self.open {
+            text.push_str(&format!("# DECIDE: {}\n", open.question));
+        }
+        text.push_str(&format!("# [{}]\n", self.name));
+        for line in &self.lines {
+            line.write(text, true);
+        }
+        for other in self.open.iter().flat_map(|open| &open.others) {
+            text.push_str(&format!("# {other}\n"));
         }
     }
 }

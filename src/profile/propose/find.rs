@@ -3,6 +3,7 @@
 use super::names::{self, Rank};
 use super::view::{self, Looked, View, is_mail, is_textual};
 use super::words;
+use crate::profile::catalogue::{Column, Kind};
 
 /// A table that could hold the users.
 #[derive(Debug, Clone)]
@@ -113,7 +114,7 @@ fn holds_addresses(looked: &Looked<'_>) -> bool {
 /// The column of a table that points at another table's key: by foreign key, else by name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pointer<'c> {
-    pub column: &'c crate::profile::catalogue::Column,
+    pub column: &'c Column,
     /// What says so.
     pub by: By,
 }
@@ -152,16 +153,28 @@ pub(super) fn pointers<'c>(from: &Looked<'c>, target: &Looked<'c>) -> Vec<Pointe
             && names_target(from, column, target)
     });
     found.extend(named.map(|column| Pointer { column, by: By::Name }));
+    // Whom a row is of comes before who wrote it, and what is part of a key before what isn't.
+    let keyed = |name: &String| {
+        let unique = from.table.indexes.iter().filter(|index| index.unique);
+        from.table.primary_key.contains(name)
+            || unique.into_iter().any(|it| it.columns.contains(name))
+    };
+    found.sort_by_key(|pointer| {
+        let name = &pointer.column.name;
+        (is_writer(pointer.column), !keyed(name), !pointer.by_key())
+    });
     found
+}
+
+/// Whether a column says who wrote a row, and not whom it is of.
+pub(super) fn is_writer(column: &Column) -> bool {
+    let name = names::plain(&column.name);
+    words::WRITERS.iter().any(|word| name.starts_with(word) || name.ends_with(word))
 }
 
 /// `team_id`, `teamid`, `fk_team`, `id_team`, `teams_id`, `team` point at `teams`, and so does a column
 /// that is named as the target's key, unless that is just `id`.
-fn names_target(
-    from: &Looked<'_>,
-    column: &crate::profile::catalogue::Column,
-    target: &Looked<'_>,
-) -> bool {
+fn names_target(from: &Looked<'_>, column: &Column, target: &Looked<'_>) -> bool {
     let Some(key) = target.key() else { return false };
     if !same_kind(column.kind, key.kind) {
         return false;
@@ -209,8 +222,7 @@ fn names_target(
     })
 }
 
-fn same_kind(one: crate::profile::catalogue::Kind, other: crate::profile::catalogue::Kind) -> bool {
-    use crate::profile::catalogue::Kind;
+fn same_kind(one: Kind, other: Kind) -> bool {
     let number = |kind| matches!(kind, Kind::Int | Kind::Number);
     one == other || number(one) && number(other)
 }

@@ -5,7 +5,7 @@ use super::names;
 use super::view::{Looked, is_login_like};
 use super::words;
 use crate::profile::catalogue::{Column, Kind, Table};
-use crate::profile::read::toml_text;
+use crate::profile::read::{toml_key, toml_text};
 
 /// The `key` line of a resource. `name` is the attribute that could be the key itself.
 pub(super) fn line(looked: &Looked<'_>, name: &str) -> Line {
@@ -63,7 +63,8 @@ fn made(looked: &Looked<'_>, column: &Column, name: &str) -> Line {
     let plain = toml_text(&column.name);
     let facts = looked.facts(column);
     let way = |how: &str| format!("{{ column = {plain}, {how} }}");
-    let counter = way("new = { counter = { table = \"…\", column = \"…\" } }");
+    let counter = counter(looked).unwrap_or_else(|| "{ table = \"…\", column = \"…\" }".to_owned());
+    let counter = way(&format!("new = {{ counter = {counter} }}"));
     let seen = looked.seen(column);
     let mostly = |holds: fn(&str) -> bool| seen.is_some_and(|seen| seen.mostly(holds));
     let ask = |what: &str| Open::new(format!("nothing in the database makes {plain}; {what}"));
@@ -96,6 +97,50 @@ fn made(looked: &Looked<'_>, column: &Column, name: &str) -> Line {
     };
     let open = ask(&format!("{why}: is that how kpifire makes it?")).or(format!("key = {counter}"));
     Line::new("key", way(&likely), facts).open(open)
+}
+
+/// Whether a table is named as one that counts keys.
+pub(super) fn is_counting(table: &Looked<'_>) -> bool {
+    table.parts().iter().any(|part| {
+        [
+            "ids",
+            "sequence",
+            "sequences",
+            "seq",
+            "counter",
+            "counters",
+            "nextid",
+            "zaehler",
+            "contador",
+            "contadores",
+            "contatore",
+            "compteur",
+            "teller",
+            "generator",
+        ]
+        .contains(&part.as_str())
+    })
+}
+
+/// A table of the next keys: by its name, with the row that names this table where there is one.
+fn counter(looked: &Looked<'_>) -> Option<String> {
+    let table = looked.view().tables().find(is_counting)?;
+    let number =
+        |column: &&Column| matches!(column.kind, Kind::Int | Kind::Number) && !column.generated;
+    let column = table.table.columns.iter().find(number)?;
+    let own = names::singular(&looked.parts().concat()).to_owned();
+    let row = table.table.columns.iter().find_map(|name| {
+        let values = table.seen(name)?.counts();
+        let of_table = |value: &str| names::same_stem(&names::plain(value), &own);
+        let (value, _) = values.into_iter().find(|(value, _)| of_table(value))?;
+        Some(format!(", where = {{ {} = {} }}", toml_key(&name.name), toml_text(value)))
+    });
+    Some(format!(
+        "{{ table = {}, column = {}{} }}",
+        toml_text(&table.name()),
+        toml_text(&column.name),
+        row.unwrap_or_default()
+    ))
 }
 
 pub(super) fn is_uuid(value: &str) -> bool {

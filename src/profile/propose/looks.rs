@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::find;
+use super::key;
 use super::names;
 use super::teams;
 use super::view::{self, Looked, View};
@@ -71,6 +72,11 @@ pub fn further_looks(catalogue: &Catalogue, evidence: &Evidence) -> Vec<Look> {
             looks.extend(held(&table, target));
         }
     }
+    // Tables of counters are small.
+    let counting = view
+        .tables()
+        .filter(|table| key::is_counting(table) && evidence.table(&table.table.name).is_none());
+    looks.extend(counting.map(|table| rows(&table, OTHERS)));
     if let Some(teams) = teams::find(view, &users) {
         let unseen = teams.groups().filter(|it| evidence.table(&it.table.name).is_none());
         looks.extend(unseen.map(|table| rows(table, OTHERS)));

@@ -260,7 +260,9 @@ impl<'c> Users<'c, '_> {
             seen.mostly(is_words) && seen.percent(salutation).is_none_or(|share| share == 0)
         });
         let name = toml_text(&column.name);
-        let open = (!job || perhaps.len() > 1).then(|| {
+        // Of a forum's users it is a rank or a motto.
+        let person = self.mapped.iter().any(|(path, _)| path == "name.givenName");
+        let open = (!job || !person || perhaps.len() > 1).then(|| {
             let question = format!("is {name} the job title? {}", self.looked.data(column));
             let open = self.alternatives(question, "title", &perhaps, column);
             open.or(format!("\"name.honorificPrefix\" = {}    # Mr, Dr, …", value(column)))

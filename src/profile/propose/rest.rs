@@ -8,7 +8,7 @@ use super::teams::Teams;
 use super::users::Written;
 use super::view::{Looked, is_count, is_mail, is_password, is_text, is_time};
 use super::words;
-use crate::profile::catalogue::Column;
+use crate::profile::catalogue::{Column, Kind};
 use crate::profile::read::{toml_key, toml_text};
 
 /// Tables that point at the users and are nothing else yet.
@@ -102,6 +102,13 @@ fn revoke(draft: &mut Draft, users: &Looked<'_>, others: &[Looked<'_>]) {
             .any(|word| name.contains(word))
         });
         let proved = pointer.by_key() || held(table, pointer.column, users);
+        // A token may be switched off by a flag, or belong to a machine: only what ends by itself is safe.
+        let session = parts.iter().any(|part| {
+            ["session", "sitzung", "sesion", "sessao", "sessione", "sessie"]
+                .iter()
+                .any(|word| part.starts_with(word))
+        });
+        let of_access = of_access && (session || revoked.is_some()) && pointers.len() == 1;
         let name = table.name();
         let open = (!(of_access && proved)).then(|| {
             Open::new(format!(
@@ -267,11 +274,12 @@ fn companions(draft: &mut Draft, users: &Looked<'_>, others: &[Looked<'_>], writ
         if !one && pairs.is_none() {
             let flags = table
                 .find(&["isdefault", "primary", "isprimary", "default", "main"], |it| {
-                    is_count(it) || it.kind == crate::profile::catalogue::Kind::Bool
+                    is_count(it) || it.kind == Kind::Bool
                 });
             if let Some(flag) = flags.first() {
+                let on = if flag.kind == Kind::Bool { "true" } else { "1" };
                 open = open.or(format!(
-                    "where = {{ {} = true }}    # one of them alone",
+                    "where = {{ {} = {on} }}    # one of them alone",
                     toml_key(&flag.name)
                 ));
             }

@@ -3,7 +3,7 @@
 use super::draft::{Draft, Line, Open};
 use super::key;
 use super::names;
-use super::view::Looked;
+use super::view::{Looked, unit};
 use super::words;
 use crate::profile::catalogue::{Column, Kind};
 use crate::profile::evidence::Seen;
@@ -62,9 +62,9 @@ pub(super) fn marked(looked: &Looked<'_>, column: &Column) -> String {
     let time = matches!(column.kind, Kind::Timestamp | Kind::Date)
         || looked.seen(column).and_then(Seen::range).is_some_and(|(_, most)| most > 100_000_000);
     if time {
-        let live = if column.nullable { "" } else { "; live = 0" };
-        return format!("mode = \"mark\"; column = {name}; as = \"since\"{live}")
-            .replace("; ", "\n# ");
+        let live = if column.nullable { "" } else { "\n# live = 0" };
+        let unit = unit(looked, column).replace(", ", "\n# ");
+        return format!("mode = \"mark\"\n# column = {name}\n# as = \"since\"{live}{unit}");
     }
     let value = match column.kind {
         Kind::Bool => "true".to_owned(),

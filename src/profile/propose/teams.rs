@@ -25,6 +25,8 @@ pub(super) struct Pair<'c> {
     rank: Rank,
     score: usize,
     unique: bool,
+    /// Whether another column too could say whom a membership is of, or of which group.
+    several: bool,
 }
 
 /// The likeliest pair, and what else it could be.
@@ -111,10 +113,15 @@ fn pairs<'c>(view: View<'c>, users: &Looked<'c>) -> Vec<Pair<'c>> {
             if groups.table.name == members.table.name {
                 continue;
             }
-            let best = pointers(&members, groups).into_iter().find_map(|group| {
+            let group = pointers(&members, groups);
+            let best = group.iter().find_map(|group| {
                 let user = user.iter().find(|user| user.column.name != group.column.name)?;
-                Some((group, *user))
+                Some((*group, *user))
             });
+            let own = |list: &[Pointer<'_>]| {
+                list.iter().filter(|pointer| !find::is_writer(pointer.column)).count()
+            };
+            let several = own(&group) > 1 || own(&user) > 1;
             let Some((group, user)) = best else { continue };
             let pair = Pair {
                 groups: groups.clone(),
@@ -124,6 +131,7 @@ fn pairs<'c>(view: View<'c>, users: &Looked<'c>) -> Vec<Pair<'c>> {
                 rank: *rank,
                 score: *worth,
                 unique: false,
+                several,
             };
             found.extend(weigh(pair));
         }
@@ -303,6 +311,9 @@ fn doubt(users: &Looked<'_>, teams: &Teams<'_>) -> Option<String> {
     };
     if !(told(&pair.group, &pair.groups) && told(&pair.user, users)) {
         return Some(format!("are these the members of {}?", pair.groups.name()));
+    }
+    if pair.several || find::is_writer(pair.user.column) {
+        return Some("which column says whom a membership is of? Several point there".to_owned());
     }
     if !pair.unique {
         return Some("are these the members? The pair of group and user isn't unique".to_owned());
@@ -501,9 +512,6 @@ impl Homeless<'_> {
             shown.join(", "),
             users.name()
         ))
-        .or("[groups]")
-        .or(format!("table = {}", toml_text(&users.name())))
-        .or("where = { type = \"Group\" }")
         .or("[members]")
         .or(format!("table = {}", toml_text(&members)))
         .or(format!("group = {group}"))
@@ -534,6 +542,14 @@ pub(super) fn none(draft: &mut Draft, users: Option<&Looked<'_>>, homeless: Opti
     )));
     if let (Some(homeless), Some(users)) = (homeless, users) {
         draft.ask(homeless.ask(users));
+        draft.line(Line::new("table", toml_text(&users.name()), String::new()));
+        let key = users.key().map_or("\"…\"".to_owned(), |key| toml_text(&key.name));
+        draft.line(Line::new("key", key, String::new()));
+        draft.line(Line::new("where", "{ type = \"Group\" }", String::new()));
+        draft.line(Line::new("attributes", "{ displayName = \"…\" }", String::new()));
+        let cascade = toml_text(&homeless.members.name());
+        let delete = format!("{{ mode = \"delete\", cascade = [{cascade}] }}");
+        return draft.line(Line::new("delete", delete, String::new()));
     }
     draft.line(Line::new("table", "\"…\"", String::new()));
     draft.line(Line::new("key", "\"…\"", String::new()));

@@ -252,6 +252,23 @@ pub(super) fn must_fill(column: &Column) -> bool {
     !column.nullable && !column.has_default && !column.generated && !column.computed
 }
 
+/// How a number's column counts time, as `time` says it: by its own values, else by those of the other
+/// columns of the table; empty for a column of a time type.
+pub(super) fn unit(looked: &Looked<'_>, column: &Column) -> &'static str {
+    if is_time(column) {
+        return "";
+    }
+    let most = |column: &Column| {
+        let range = looked.seen(column).and_then(Seen::range);
+        range.map(|(_, most)| most).filter(|most| *most > 100_000_000)
+    };
+    let others = looked.table.columns.iter().filter(|it| is_count(it)).filter_map(most);
+    match most(column).or(others.max()) {
+        Some(most) if most > 100_000_000_000 => ", time = \"epoch-ms\"",
+        _ => ", time = \"epoch-s\"",
+    }
+}
+
 /// What looks like a password's column, by its whole name.
 pub(super) fn is_password(looked: &Looked<'_>, column: &Column) -> bool {
     is_textual(column) && looked.is(column, words::PASSWORD)

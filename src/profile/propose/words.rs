@@ -121,7 +121,7 @@ pub(super) const MOBILE: &[&str] = &[
     "movil", "celular", "cellulare", "mobiel", "gsm", "usermobile", "telemovel",
 ];
 pub(super) const EMPLOYEE_NUMBER: &[&str] = &[
-    "employeenumber", "employeeno", "employeenr", "personnelnumber", "personnelno", "staffnumber",
+    "employeenumber", "employeenum", "employeeno", "employeenr", "personnelnumber", "personnelno", "staffnumber",
     "staffno", "personalnummer", "personalnr", "persnr", "numeroempleado", "matricola", "matricule",
     "personeelsnummer",
 ];
@@ -232,7 +232,7 @@ pub(super) const EDGE_KIND: &[&str] = &[
     "goneat", "goneon", "endedat", "requestedat", "inviteemail", "invitetoken", "art", "typ",
     "tipo", "gueltigbis", "bis", "von", "ende", "beginn", "austritt", "datefin", "datedebut",
     "fechafin", "fechabaja", "hasta", "datafine", "datafim", "einddatum", "tot", "aktiv", "actif",
-    "activo", "ativo", "attivo", "actief", "valid", "validid", "inherited", "objecttype",
+    "activo", "ativo", "attivo", "actief", "valid", "validid", "inherited", "isconfirmed", "isaccepted", "isapproved", "ispending", "isbanned", "banned", "invitesent", "removed", "objecttype",
     "modelltype", "modeltype", "memberstatus",
 ];
 
@@ -283,6 +283,15 @@ pub(super) const LABEL: &[&str] = &[
     "departmentname", "deptname", "groupedisplayname", "gruppenname", "nomgroupe", "nombregrupo",
     "nomegrupo", "nomegruppo", "groepsnaam", "denominacion", "beschreibung", "descripcion",
     "libellecourt", "completename", "gname", "caption",
+];
+/// Who wrote a row: how such a column's name begins or ends.
+pub(super) const WRITERS: &[&str] = &[
+    "createdby", "createby", "creator", "createuid", "writeuid", "changeby", "changedby", "updatedby",
+    "updateby", "updater", "modifiedby", "modifier", "addedby", "addby", "grantedby", "grantor",
+    "invitedby", "inviter", "inviterid", "assignedby", "approvedby", "deletedby", "insertedby",
+    "requestedby", "enteredby", "lastupdatedby", "usercreat", "usermodif", "angelegtvon", "erstelltvon",
+    "geaendertvon", "creepar", "creadopor", "criadopor", "creatoda", "aangemaaktdoor", "actorid",
+    "createdbyid", "updatedbyid", "addedbyid", "invitedbyid", "createdbyfk", "changedbyfk",
 ];
 /// Who answers for a row now; authors and creators made it, which a leaver did.
 pub(super) const OWNER: &[&str] = &[
