@@ -137,9 +137,13 @@ pub async fn by_name(
     named: &Predicate,
 ) -> Result<Vec<Record>, Error> {
     let compiler = Compiler { layout, kind };
+    // Whoever is there comes before those who are gone, however many there are.
     let sql = select(layout, kind, None)
         .append(compiler.condition(named))
-        .append(compiler.order(None))
+        .raw(" ORDER BY CASE WHEN ")
+        .append(live(layout, kind))
+        .raw("1 = 1 THEN 0 ELSE 1 END, ")
+        .column("r", &layout.resource(kind).key)
         .raw(" LIMIT 3");
     let sql = lock_first(tx, layout, kind, compiler.condition(named), sql).await?;
     tx.query(sql).await?.into_iter().map(|row| record(layout, kind, row)).collect()

@@ -2,7 +2,7 @@
 
 use super::{Prover, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
-use crate::profile::model::{Companion, MemberTable, ResourceTable, Scalar};
+use crate::profile::model::{Companion, Delete, MemberTable, ResourceTable, Scalar, Test};
 
 impl Prover<'_> {
     /// The key column: of a usable type, unique, allocated by the database unless something else makes
@@ -125,18 +125,19 @@ impl Prover<'_> {
                 ),
             );
         } else if !unique && !folded_unique {
-            let (index, on) = self.unique_on(table, &column.name, &fold);
             proposed = true;
             self.warning(
                 subject.clone(),
                 format!("column `{}` isn't unique", column.name),
                 format!("kpifire's own screens can give two rows the same {attribute}; Entra then finds both and stops at the second"),
-                names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX"),
+                self.unique_fix(table, &column.name, &fold, resource),
             );
         } else if folded_unique {
             self.ok(&subject, format!("column `{}` is unique without case", column.name));
         } else {
-            proposed = self.uniqueness_by_case(&subject, attribute, table, column, &fold);
+            let wide = resource.rows.is_empty();
+            let fix = self.unique_fix(table, &column.name, &fold, resource);
+            proposed = self.uniqueness_by_case(&subject, attribute, table, column, fix) && wide;
         }
         // On PostgreSQL the unique index that was proposed serves lookups as well.
         let served = folded_index || (proposed && self.catalogue.database == Database::Postgres);
@@ -157,7 +158,7 @@ impl Prover<'_> {
         attribute: &str,
         table: &Table,
         column: &Column,
-        fold: &str,
+        fix: String,
     ) -> bool {
         let name = &column.name;
         let collation = column.collation.as_deref().unwrap_or("the default collation");
@@ -173,10 +174,7 @@ impl Prover<'_> {
         }
         let fix = match self.catalogue.database {
             Database::Mysql => self.without_case(table, column),
-            Database::Postgres | Database::Sqlite => {
-                let (index, on) = self.unique_on(table, name, fold);
-                names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX")
-            }
+            Database::Postgres | Database::Sqlite => fix,
         };
         self.warning(
             subject,
@@ -213,6 +211,29 @@ impl Prover<'_> {
             text += &format!(" CHECK ({check})");
         }
         text + ";"
+    }
+
+    /// A unique index that ignores case, no narrower than what the application takes for one name.
+    fn unique_fix(
+        &self,
+        table: &Table,
+        column: &str,
+        fold: &str,
+        resource: &ResourceTable,
+    ) -> String {
+        let listed = resource.rows.iter().filter(|(_, test)| matches!(test, Test::OneOf(_)));
+        let fixed: Vec<&str> = listed.map(|(name, _)| name.as_str()).collect();
+        let marked = matches!(resource.delete, Delete::Mark(_));
+        if fixed.len() < resource.rows.len() || marked {
+            return format!(
+                "names need be unique only among rows that count: ask kpifire's makers whether it keeps \
+                 `{column}` so, and how (an index of some rows); the report lists doubles as `duplicate`"
+            );
+        }
+        let (index, on) = self.unique_on(table, column, fold);
+        let quoted = fixed.iter().map(|it| names::quoted(self.catalogue.database, it));
+        let on: Vec<String> = quoted.chain([on]).collect();
+        names::create(self.catalogue, &table.name, &index, &on.join(", "), "UNIQUE INDEX")
     }
 
     /// Name and expression of a unique index that ignores case.
@@ -295,7 +316,8 @@ impl Prover<'_> {
                  read as memberships, and deleted with them",
                 format!("[members]\nwhere = {{ {} }}", shown.join(", ")),
             );
-        } else if !unique && table.traits.view.is_none() {
+        } else if !unique && table.traits.view.is_none() && members.remove.is_none() {
+            // Where memberships end instead of going, a pair may have several rows.
             let index = names::index_name(&table.name, &[group, user], "_key");
             let on: Vec<String> =
                 [group, user].iter().map(|c| names::quoted(self.catalogue.database, c)).collect();
