@@ -54,8 +54,8 @@ pub async fn insert(
         tx.later(relation::update(&rows.relation, set).append(equals(&rows.key, &made))).await?;
     }
     let keyed: Vec<_> = rows.derived.iter().filter(|it| it.needs_key()).collect();
-    if let (false, Some(record)) =
-        (keyed.is_empty(), resources::by_key(tx, layout, kind, &made, Lock::None).await?)
+    if !keyed.is_empty()
+        && let Some(record) = resources::by_key(tx, layout, kind, &made, Lock::None).await?
     {
         let (resource, id) = (mapper::attributes(layout, kind, &record), record.key_text());
         let set = keyed.iter().map(|it| (&*it.column, it.value(&resource, &id)));
@@ -431,8 +431,9 @@ async fn lookup_key(
     if let Some(row) = tx.query(find.clone()).await?.first() {
         return Ok(Some(row.cell(0).clone()));
     }
-    if lookup.missing == Missing::Create {
-        // No unique key need be there: two writers of one label take turns.
+    let guarded = tx.database() == Database::Sqlite || lookup.relation.is_unique(&[&lookup.label]);
+    if lookup.missing == Missing::Create && !guarded {
+        // Two writers of one label take turns where no unique key makes them.
         lock_slot(tx, &format!("{}:{}", lookup.relation.table, fold(label))).await?;
         if let Some(row) = tx.query(find).await?.first() {
             return Ok(Some(row.cell(0).clone()));
