@@ -97,9 +97,7 @@ impl Error {
             tracing::debug!(%error, "the database refused a write");
         }
         Self::Scim(match error.kind() {
-            ErrorKind::Unique => scim::Error::uniqueness(
-                "another resource has this value already (a unique key of the database)",
-            ),
+            ErrorKind::Unique => scim::Error::uniqueness(taken_value(error.subject(), attributes)),
             ErrorKind::ForeignKey => scim::Error::conflict(
                 "other data of kpifire still points at this resource, or what it points at is gone",
             ),
@@ -109,6 +107,22 @@ impl Error {
             ),
             _ => scim::Error::invalid_value(refused_value(error.subject(), attributes)),
         })
+    }
+}
+
+/// Which value another row has. A key that the database itself made is nobody's name.
+fn taken_value(subject: Option<Subject>, attributes: impl Fn(&Subject) -> Vec<String>) -> String {
+    let found = subject.as_ref().map(attributes).unwrap_or_default();
+    if !found.is_empty() {
+        return format!("{}: another row of kpifire's has this value already", found.join(" or "));
+    }
+    match subject {
+        Some(Subject::Unique(key)) => format!(
+            "the unique key `{key}` of kpifire's tables refuses the row: not for its name. A number that \
+             the database counts may be behind its table, or the profile writes one value into every row; \
+             `kpifire-scim check` tells"
+        ),
+        _ => "another resource has this value already (a unique key of the database)".to_owned(),
     }
 }
 
@@ -145,7 +159,7 @@ fn attributes_of(layout: &Layout, kind: ResourceType, subject: &Subject) -> Vec<
     };
     match subject {
         Subject::Column { table, column } => of_column(table.as_deref(), column),
-        Subject::Check(text) => {
+        Subject::Check(text) | Subject::Unique(text) => {
             let columns = own.fields.iter().map(|field| field.column.name.as_str());
             let named: Vec<&str> = columns.filter(|column| names(text, column)).collect();
             // `license_type` is not about `type`.

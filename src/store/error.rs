@@ -63,6 +63,8 @@ pub enum Subject {
     },
     /// A CHECK: its name, or on SQLite its text where it has none.
     Check(String),
+    /// A unique key: its name, or on SQLite its columns.
+    Unique(String),
     /// The right that the account lacks, where the database says which.
     Right(String),
     /// A schema that the account may not look into.
@@ -178,6 +180,10 @@ fn refused(kind: DatabaseErrorKind, said: &(dyn DatabaseErrorInformation + Send 
             .or_else(|| said.constraint_name().map(|name| Subject::Check(name.to_owned())))
             .or_else(|| read.and_then(|(_, subject)| subject)),
         ErrorKind::Denied => read.and_then(|(_, subject)| subject),
+        ErrorKind::Unique => said
+            .constraint_name()
+            .map(|name| Subject::Unique(name.to_owned()))
+            .or_else(|| read.and_then(|(_, subject)| subject)),
         _ => None,
     };
     let placed = said.statement_position().is_some();

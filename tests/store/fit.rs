@@ -397,7 +397,15 @@ async fn board(engine: Engine) {
         members: Some("SELECT party, member FROM party_member WHERE until_at IS NULL"),
         gone: "SELECT 1 FROM member WHERE banned_at <> 0 AND nick LIKE 'Nova%'",
     };
-    Life::begin(engine, app).await.live().await;
+    let life = Life::begin(engine, app).await;
+    // A counter behind its table is nobody's name.
+    let behind = |next: u32| format!("UPDATE ids SET next_id = {next} WHERE name = 'member'");
+    life.agent.database().execute(&behind(1)).await;
+    let answer = life.client.post("/Users", &nova(&json!({}))).await;
+    let answer = answer.refused(409, "uniqueness").naming("not for its name");
+    assert!(!answer.text.contains("userName"), "{}", answer.text);
+    life.agent.database().execute(&behind(3)).await;
+    life.live().await;
 }
 
 async fn directory(engine: Engine) {

@@ -6,7 +6,7 @@
 //! name that somebody gave a column) fills a hole, so that it can't be taken for another message. An unknown text is
 //! [`ErrorKind::Other`], which is never tried again.
 
-use super::ErrorKind::{self, Conflict, Denied, Invalid, Lost, ReadOnly, Timeout};
+use super::ErrorKind::{self, Conflict, Denied, Invalid, Lost, ReadOnly, Timeout, Unique};
 use super::Subject;
 
 /// The messages of PostgreSQL 13 to 18, MariaDB 10.6 to 12, MySQL 8 and SQLite 3 in their own
@@ -69,6 +69,7 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Invalid, "Field '<column>' doesn't have a default value"),
     (Invalid, "CONSTRAINT `<check>` failed for `<>`.`<>`"),
     (Invalid, "Check constraint '<check>' is violated."),
+    (Unique, "Duplicate entry '<>' for key '<unique>'"),
     (Conflict, "Deadlock found when trying to get lock; try restarting transaction"),
     (Conflict, "Lock wait timeout exceeded; try restarting transaction"),
     (Conflict, "Record has changed since last read in table '<>'"),
@@ -92,6 +93,7 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Invalid, "NOT NULL constraint failed: <table>.<column>"),
     (Invalid, "cannot store <> value in <> column <table>.<column>"),
     (Invalid, "datatype mismatch"),
+    (Unique, "UNIQUE constraint failed: <unique>"),
     (Conflict, "database is locked"),
     (Conflict, "database table is locked"),
     (Conflict, "database table is locked: <>"),
@@ -141,6 +143,7 @@ fn subject(holes: &[(&str, &str)]) -> Option<Subject> {
     let column = || Some(Subject::Column { column: of("column")?, table: of("table") });
     column()
         .or_else(|| of("check").map(Subject::Check))
+        .or_else(|| of("unique").map(Subject::Unique))
         .or_else(|| of("right").map(Subject::Right))
         .or_else(|| of("schema").map(Subject::Schema))
         .or_else(|| of("policy").map(|_| Subject::Policy))
