@@ -187,7 +187,8 @@ impl Layout {
     pub fn key_of(&self, kind: ResourceType, text: &str) -> Option<Cell> {
         let id = text;
         match self.resource(kind).key.kind {
-            Kind::Int => {
+            // Some keep whole numbers in a decimal type.
+            Kind::Int | Kind::Number => {
                 let number: i64 = id.parse().ok()?;
                 (number.to_string() == id).then_some(Cell::Int(number))
             }

@@ -298,7 +298,10 @@ pub(super) fn is_key(database: Database, alias: &str, column: &Column, key: &Cel
 /// A sidecar text as a key of the column's type, so that the legacy table's index serves it.
 pub(super) fn text_key(database: Database, column: &Column, inner: Sql) -> Sql {
     match (database, column.kind) {
-        (Database::Mysql, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS SIGNED)"),
+        (Database::Mysql, Kind::Int | Kind::Number) => {
+            Sql::new("CAST(").append(inner).raw(" AS SIGNED)")
+        }
+        (_, Kind::Number) => Sql::new("CAST(").append(inner).raw(" AS numeric)"),
         (_, Kind::Int) => Sql::new("CAST(").append(inner).raw(" AS bigint)"),
         (Database::Postgres, Kind::Uuid) => Sql::new("CAST(").append(inner).raw(" AS uuid)"),
         (Database::Mysql, Kind::Text) => match column.collation.as_deref() {

@@ -21,7 +21,7 @@ impl Prover<'_> {
             );
             return;
         };
-        if !matches!(column.kind, Kind::Int | Kind::Uuid | Kind::Text) {
+        if !matches!(column.kind, Kind::Int | Kind::Number | Kind::Uuid | Kind::Text) {
             self.error(
                 subject.clone(),
                 format!("column `{key}` is {}", column.type_name),

@@ -69,9 +69,9 @@ impl<'a> Prover<'a> {
             Some(Notation::EpochSeconds | Notation::EpochMillis) => {
                 matches!(column.kind, Kind::Int | Kind::Number) || column.kind == Kind::Text
             }
-            Some(Notation::Iso) => column.kind == Kind::Text,
+            Some(Notation::Iso) => matches!(column.kind, Kind::Text | Kind::Binary),
             Some(Notation::Pattern(_)) => {
-                matches!(column.kind, Kind::Text | Kind::Int | Kind::Number)
+                matches!(column.kind, Kind::Text | Kind::Int | Kind::Number | Kind::Binary)
             }
         };
         if !fits {
