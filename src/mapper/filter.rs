@@ -6,9 +6,11 @@
 mod brackets;
 mod terms;
 
+use std::sync::Arc;
+
 use super::field::scim_text;
 use super::layout::Layout;
-use super::predicate::{Operand, Predicate, Subject};
+use super::predicate::{Operand, Operator, Predicate, Subject};
 use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, Condition as Asked, typed};
 use crate::scim::{AttributePath, Error, Filter, Resolved, ResourceType};
 use terms::{Condition, any, compare, field, filterable, mapped, membership, null, unknown};
@@ -38,6 +40,23 @@ pub fn matching_name(layout: &Layout, kind: ResourceType, name: &str) -> Result<
     let name_attribute = AttrPath::new(kind, kind.name_attribute());
     let value = CompValue::Str(name.to_owned());
     attribute(layout, kind, &AttrExp::Comparison(name_attribute, CompareOp::Eq, value))
+}
+
+/// The same filter to the letter, where it asks for a name by `eq` and for nothing else: a row that has the
+/// very spelling is the answer alone.
+pub fn spelled(kind: ResourceType, filter: &Filter, predicate: &Predicate) -> Option<Predicate> {
+    let Filter::Is(Asked::Attr(AttrExp::Comparison(_, CompareOp::Eq, _))) = filter else {
+        return None;
+    };
+    match predicate {
+        Predicate::Compare(Subject::Field(field), Operator::Equal, Operand::Folded(text))
+            if field.is(kind.name_attribute()) =>
+        {
+            let (subject, text) = (Subject::Field(Arc::clone(field)), text.clone());
+            Some(Predicate::Compare(subject, Operator::Equal, Operand::Exact(text)))
+        }
+        _ => None,
+    }
 }
 
 /// What a resource is sorted by.

@@ -26,7 +26,7 @@ pub use field::{
     Companion, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow, NewValue,
     RowSwitch, fit,
 };
-pub use filter::{matching_name, predicate, sort_field};
+pub use filter::{matching_name, predicate, sort_field, spelled};
 pub use layout::{
     Deletion, Derived, Layout, MemberRelation, OwnedRelation, ResourceRelation, RevokeRelation,
     Stamped, Touch,

@@ -75,6 +75,8 @@ struct Search {
     layout: Arc<Layout>,
     kind: ResourceType,
     predicate: Predicate,
+    /// The same to the letter, where it is by a name: what has that spelling is the answer alone.
+    by_letter: Option<Predicate>,
     sort: Option<(Subject, SortOrder)>,
     start: u64,
     count: u64,
@@ -157,10 +159,13 @@ fn compile(
         Some(by) => Some((mapper::sort_field(layout, kind, by)?, query.sort_order)),
         None => None,
     };
+    let filter = query.filter.as_ref();
+    let by_letter = filter.and_then(|filter| mapper::spelled(kind, filter, &predicate));
     Ok(Search {
         layout: Arc::clone(layout),
         kind,
         predicate,
+        by_letter,
         sort,
         start: query.start_index,
         count: query.count.unwrap_or(service.paging.default).min(service.paging.most),
@@ -194,8 +199,17 @@ async fn found(service: &Service, search: Search) -> Result<(Vec<Record>, Vec<Va
 
 async fn matching(tx: &mut Tx, search: &Search) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
     let Search { layout, kind, projection, base, .. } = search;
-    let records = page(tx, search).await?;
-    let total = total(tx, search, records.len() as u64).await?;
+    let (mut predicate, mut records) = (&search.predicate, Vec::new());
+    // An index of the names serves this one; the other may have to read the whole table.
+    let by_letter = search.by_letter.as_ref().filter(|_| search.start == 1);
+    if let Some(exactly) = by_letter {
+        records = page(tx, search, exactly).await?;
+    }
+    match by_letter {
+        Some(exactly) if !records.is_empty() => predicate = exactly,
+        _ => records = page(tx, search, predicate).await?,
+    }
+    let total = total(tx, search, predicate, records.len() as u64).await?;
     let edges = edges_of(tx, layout, *kind, &records, projection).await?;
     let shown =
         |record| represent(layout, *kind, record, &edges, base).projected(projection, *kind);
@@ -203,24 +217,29 @@ async fn matching(tx: &mut Tx, search: &Search) -> Result<(Vec<Record>, Vec<Valu
     Ok((records, bodies, total))
 }
 
-async fn page(tx: &mut Tx, search: &Search) -> Result<Vec<Record>, Error> {
+async fn page(tx: &mut Tx, search: &Search, predicate: &Predicate) -> Result<Vec<Record>, Error> {
     if search.count == 0 {
         return Ok(Vec::new());
     }
     let window =
         Window { sort: search.sort.clone(), offset: search.start - 1, limit: search.count };
     let beside = beside(search.kind, &search.projection);
-    let (kind, predicate) = (search.kind, &search.predicate);
+    let kind = search.kind;
     Ok(resources::find_with(tx, &search.layout, kind, predicate, &window, beside).await?)
 }
 
 /// How many there are in all: counted only where the page doesn't tell.
-async fn total(tx: &mut Tx, search: &Search, found: u64) -> Result<u64, Error> {
+async fn total(
+    tx: &mut Tx,
+    search: &Search,
+    predicate: &Predicate,
+    found: u64,
+) -> Result<u64, Error> {
     let complete = found < search.count && (found > 0 || search.start == 1);
     if complete {
         return Ok(search.start - 1 + found);
     }
-    Ok(resources::count(tx, &search.layout, search.kind, &search.predicate).await?)
+    Ok(resources::count(tx, &search.layout, search.kind, predicate).await?)
 }
 
 /// Whether a filter is how Entra looks one resource up: `eq` on a name, on externalId or on an e-mail

@@ -17,7 +17,7 @@ use crate::mapper::{
 };
 use crate::profile::catalogue::{Database, Kind};
 use crate::profile::model::{Beside as When, CallPiece, Missing, Moment};
-use crate::scim::{ResourceType, fold};
+use crate::scim::ResourceType;
 
 /// Inserts a row, with what lies beside it; its key. One statement, one for each companion and made
 /// value that needs one, and one for a table that says who is active.
@@ -424,7 +424,7 @@ async fn lookup_key(
     let find = Sql::new("SELECT ")
         .column("d", &lookup.key)
         .append(relation::from(&lookup.relation, "d", Sql::default()))
-        .append(super::dialect::same(tx.database(), of("d", &lookup.label), label))
+        .append(super::dialect::same(&lookup.label, of("d", &lookup.label), label))
         .raw(" ORDER BY ")
         .column("d", &lookup.key)
         .raw(" LIMIT 1");
@@ -434,7 +434,7 @@ async fn lookup_key(
     let guarded = tx.database() == Database::Sqlite || lookup.relation.is_unique(&[&lookup.label]);
     if lookup.missing == Missing::Create && !guarded {
         // Two writers of one label take turns where no unique key makes them.
-        lock_slot(tx, &format!("{}:{}", lookup.relation.table, fold(label))).await?;
+        lock_slot(tx, &format!("{}:", lookup.relation.table), label).await?;
         if let Some(row) = tx.query(find).await?.first() {
             return Ok(Some(row.cell(0).clone()));
         }

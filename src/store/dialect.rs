@@ -2,72 +2,132 @@
 
 use chrono::NaiveDateTime;
 
-use crate::mapper::Cell;
+use crate::mapper::{Cell, Column};
 use crate::profile::catalogue::Database;
-use crate::scim;
 
 use super::sql::Sql;
 
-/// The expression that folds `inner` (SQL text) for comparison without case.
-///
-/// MariaDB: no NFKC there, so a row stored in compatibility forms is found only by the same forms.
-/// SQLite: the agent's own function.
+/// The one rule for names: the expression in which two texts are equal that differ in case alone. It is
+/// the database's own word on case; nothing that Rust folds is ever compared with it. An accent is not
+/// case, and blanks count.
 pub(super) fn fold(database: Database, inner: Sql) -> Sql {
     match database {
-        Database::Sqlite => Sql::new("scim_fold(").append(inner).raw(")"),
-        Database::Postgres => Sql::new("lower(normalize(btrim(")
+        Database::Sqlite => Sql::new("scim_lower(").append(inner).raw(")"),
+        Database::Postgres => Sql::new("lower(").append(inner).raw("::text)"),
+        // Of one collation on both sides, whatever the column's; a blank at the end counts.
+        Database::Mysql => Sql::new("LOWER(CONVERT(")
             .append(inner)
-            .raw("::text), NFKC) COLLATE \"und-x-icu\")"),
-        Database::Mysql => Sql::new("CONVERT(LOWER(TRIM(")
-            .append(inner)
-            .raw(")) USING utf8mb4) COLLATE utf8mb4_bin"),
+            .raw(" USING utf8mb4) COLLATE utf8mb4_bin) COLLATE utf8mb4_nopad_bin"),
     }
+}
+
+/// A text that is folded to meet the folded `column`: by the column's collation.
+pub(super) fn fold_text(column: &Column, text: &str) -> Sql {
+    let bound = Sql::default().bind(text);
+    match (column.database, collation(column)) {
+        (Database::Postgres, Some(name)) => {
+            let name = name.replace('"', "\"\"");
+            Sql::new("lower(").append(bound).raw("::text COLLATE \"").raw(&name).raw("\")")
+        }
+        (database, _) => fold(database, bound),
+    }
+}
+
+/// The collation that a column of PostgreSQL's has of its own.
+fn collation(column: &Column) -> Option<&str> {
+    let named = column.collation.as_deref().filter(|name| *name != CITEXT && *name != "default")?;
+    named.split(' ').next()
+}
+
+/// What the catalogue has for the collation of a column of that type.
+const CITEXT: &str = "citext";
+
+/// The folding of SQLite's connections, whose own `lower` knows ASCII alone. One character at a time, so
+/// that a part of a text folds as it does within it; and what isn't ASCII never becomes it, so that for a
+/// text that is, `lower` says the same.
+pub(super) fn sqlite_lower(text: &str) -> String {
+    let mut lower = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() {
+            lower.push(character.to_ascii_lowercase());
+        } else if character.to_lowercase().all(|one| one.is_ascii()) {
+            lower.push(character);
+        } else {
+            lower.extend(character.to_lowercase());
+        }
+    }
+    lower
 }
 
 /// The expression over a column that an index must hold to serve [`same`]: `check` prints it. None on
 /// MariaDB, which indexes no expression.
 pub(super) fn indexed_fold(database: Database, column: Sql) -> Option<Sql> {
     match database {
-        Database::Sqlite => Some(ascii_fold(column)),
-        Database::Postgres => Some(fold(database, column)),
+        Database::Sqlite | Database::Postgres => Some(Sql::new("lower(").append(column).raw(")")),
         Database::Mysql => None,
     }
 }
 
-/// SQLite: the fold of what is plain ASCII, as nearly every name is, and NULL for the rest. An index
-/// can't hold the agent's own function, which kpifire's connections don't have.
-fn ascii_fold(inner: Sql) -> Sql {
-    Sql::new("CASE WHEN ")
-        .append(inner.clone())
-        .raw(" NOT GLOB '*[^ -~]*' THEN lower(trim(")
-        .append(inner)
-        .raw(")) END")
+/// Whether a column's `inner` and a text are the same without case. First by what an index of the
+/// install's may serve.
+pub(super) fn same(column: &Column, inner: Sql, text: &str) -> Sql {
+    let database = column.database;
+    let given = fold_text(column, text);
+    let collation = column.collation.as_deref().unwrap_or_default();
+    let equal = match database {
+        // `lower` is indexable, and says the same of ASCII.
+        Database::Sqlite if text.is_ascii() => {
+            Sql::new("lower(").append(inner.clone()).raw(") = lower(").bind(text).raw(")")
+        }
+        _ => fold(database, inner.clone()).raw(" = ").append(given),
+    };
+    let own = match database {
+        Database::Sqlite => text.is_ascii() && collation.eq_ignore_ascii_case("nocase"),
+        Database::Postgres => collation == CITEXT,
+        // A collation without case finds a superset, of ASCII for certain.
+        Database::Mysql => text.is_ascii() && collation.ends_with("_ci"),
+    };
+    if !own {
+        return equal;
+    }
+    let cast = if database == Database::Postgres { "::citext" } else { "" };
+    Sql::new("(").append(inner).raw(" = ").bind(text).raw(cast).raw(" AND ").append(equal).raw(")")
 }
 
-/// Whether `inner` and a text are the same without case.
-pub(super) fn same(database: Database, inner: Sql, text: &str) -> Sql {
-    let folded = fold(database, inner.clone());
-    let given = fold(database, Sql::default().bind(text));
+/// Whether `inner` is a text to the letter: first as the column's own index has it.
+pub(super) fn spelled(column: &Column, inner: Sql, text: &str) -> Sql {
+    let cast = match column.database {
+        Database::Postgres if column.collation.as_deref() == Some(CITEXT) => "::citext",
+        _ => "",
+    };
+    let own = Sql::new("(").append(inner.clone()).raw(" = ").bind(text).raw(cast).raw(" AND ");
+    let letters = match column.database {
+        Database::Sqlite => inner.raw(" COLLATE BINARY = ").bind(text),
+        Database::Postgres => inner.raw("::text = ").bind(text),
+        Database::Mysql => Sql::new("CONVERT(")
+            .append(inner)
+            .raw(" USING utf8mb4) COLLATE utf8mb4_nopad_bin = ")
+            .bind(text),
+    };
+    own.append(letters).raw(")")
+}
+
+/// One of 256 slots, the same for texts that are the same by [`fold`].
+pub(super) fn slot_of(database: Database, what: &str, text: &str) -> Sql {
+    let folded = fold(database, Sql::default().bind(text));
     match database {
-        // Both sides of the OR are served by one index on `ascii_fold`, and neither is ever NULL.
-        Database::Sqlite => {
-            let ascii = Sql::new("(").append(ascii_fold(inner)).raw(")");
-            Sql::new("(")
-                .append(ascii.clone())
-                .raw(" IS ")
-                .bind(scim::fold(text))
-                .raw(" OR (")
-                .append(ascii)
-                .raw(" IS NULL AND ")
-                .append(folded)
-                .raw(" = ")
-                .bind(scim::fold(text))
-                .raw("))")
-        }
-        Database::Postgres => folded.raw(" = ").append(given),
-        Database::Mysql => {
-            folded.raw(" IN (").append(given).raw(", ").bind(scim::fold(text)).raw(")")
-        }
+        // Nothing is locked there.
+        Database::Sqlite => Sql::new("0"),
+        Database::Postgres => Sql::new("('x' || substr(md5(")
+            .bind(what)
+            .raw(" || ")
+            .append(folded)
+            .raw("), 1, 2))::bit(8)::int"),
+        Database::Mysql => Sql::new("CAST(CONV(SUBSTR(MD5(CONCAT(")
+            .bind(what)
+            .raw(", ")
+            .append(folded)
+            .raw(")), 1, 2), 16, 10) AS UNSIGNED)"),
     }
 }
 

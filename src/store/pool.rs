@@ -224,8 +224,8 @@ fn bad_url(message: &str) -> Error {
 /// SQLite's `lower` and NOCASE know ASCII alone: the agent brings its own folding.
 mod function {
     diesel::define_sql_function! {
-        /// The folding that compares names ([`crate::scim::fold`]).
-        fn scim_fold(text: diesel::sql_types::Nullable<diesel::sql_types::Text>)
+        /// The folding that compares names.
+        fn scim_lower(text: diesel::sql_types::Nullable<diesel::sql_types::Text>)
             -> diesel::sql_types::Nullable<diesel::sql_types::Text>;
     }
 }
@@ -247,9 +247,9 @@ fn sqlite_setup() -> Setup<Sqlite> {
                          PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; {SQLITE_CACHE}"
                     ))
                     .map_err(setup)?;
-                function::scim_fold_utils::register_impl(
+                function::scim_lower_utils::register_impl(
                     &mut connection,
-                    |text: Option<String>| text.map(|text| crate::scim::fold(&text)),
+                    |text: Option<String>| text.map(|text| super::dialect::sqlite_lower(&text)),
                 )
                 .map_err(setup)?;
                 Ok(SyncConnectionWrapper::new(connection))

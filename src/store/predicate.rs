@@ -1,11 +1,14 @@
 //! Predicates of the mapper as WHERE clauses, and sort keys as ORDER BY.
 
-use super::dialect::{DISABLED, exact, fold, key_text, like_literal, live_group, prefixed, same};
+use super::dialect::{
+    DISABLED, exact, fold, fold_text, key_text, like_literal, live_group, prefixed, same, spelled,
+};
 use super::edges::edges;
 use super::relation::{self, is_key, of, text_key, value};
 use super::sql::Sql;
 use crate::mapper::{
-    Cell, Encoding, Field, Layout, Operand, Operator, Predicate, ResourceRelation, Stamped, Subject,
+    Cell, Column, Encoding, Field, Layout, Operand, Operator, Predicate, ResourceRelation, Stamped,
+    Subject,
 };
 use crate::profile::catalogue::{Database, Kind};
 use crate::scim::{self, ResourceType};
@@ -127,6 +130,9 @@ impl Compiler<'_> {
                         // LIKE knows no case-exactness on SQLite: compare parts instead.
                         self.exact_part(subject, operator, text)
                     }
+                    Operator::Equal if let Subject::Field(field) = subject => {
+                        spelled(shown_column(field), self.subject(subject), text)
+                    }
                     _ => left.raw(sign(operator)).bind(text.as_str()),
                 }
             }
@@ -148,36 +154,32 @@ impl Compiler<'_> {
             .raw(")")
     }
 
+    /// Only a field's text compares without case.
     fn folded(&self, subject: &Subject, operator: Operator, text: &str) -> Sql {
-        let database = self.database();
-        let left = fold(database, self.subject(subject));
+        let Subject::Field(field) = subject else { return Sql::new("1 = 0") };
+        let (database, column) = (self.database(), shown_column(field));
+        let inner = self.subject(subject);
         let pattern = match operator {
-            Operator::Contains => format!("%{}%", like_literal(&inner_fold(text))),
-            Operator::StartsWith => format!("{}%", like_literal(&inner_fold(text))),
-            Operator::EndsWith => format!("%{}", like_literal(&inner_fold(text))),
-            Operator::Equal => return self.folded_equal(subject, text),
+            Operator::Contains => format!("%{}%", like_literal(text)),
+            Operator::StartsWith => format!("{}%", like_literal(text)),
+            Operator::EndsWith => format!("%{}", like_literal(text)),
+            Operator::Equal => return same(column, inner, text),
             _ => {
-                let right = Sql::default().bind(scim::fold(text));
-                return left.raw(sign(operator)).append(right);
+                let right = fold_text(column, text);
+                return fold(database, inner).raw(sign(operator)).append(right);
             }
         };
-        left.raw(" LIKE ").bind(pattern).raw(" ESCAPE '!'")
-    }
-
-    fn folded_equal(&self, subject: &Subject, text: &str) -> Sql {
-        let equal = same(self.database(), self.subject(subject), text);
-        // A case-insensitive collation finds a superset, and by the column's index.
-        if self.database() == Database::Mysql && case_insensitive(subject) {
-            return self
-                .subject(subject)
-                .raw(" IN (")
-                .bind(text)
-                .raw(", ")
-                .bind(scim::fold(text))
-                .raw(") AND ")
-                .append(equal);
+        let folded = fold(database, inner.clone())
+            .raw(" LIKE ")
+            .append(fold_text(column, &pattern))
+            .raw(" ESCAPE '!'");
+        if database != Database::Postgres {
+            return folded;
         }
-        equal
+        // A collation may fold a part otherwise than within its text, as the sigma at a word's end; the
+        // very text is found all the same.
+        let as_written = inner.raw("::text LIKE ").bind(pattern).raw(" ESCAPE '!'");
+        Sql::new("(").append(folded).raw(" OR ").append(as_written).raw(")")
     }
 
     fn exact_part(&self, subject: &Subject, operator: Operator, text: &str) -> Sql {
@@ -264,12 +266,12 @@ fn is_text(subject: &Subject) -> bool {
     }
 }
 
-/// Whether the column's own collation knows no case.
-fn case_insensitive(subject: &Subject) -> bool {
-    let Subject::Field(field) = subject else { return false };
-    let collation =
-        field.column.collation.as_deref().filter(|_| field.is_own() && !field.is_looked_up());
-    collation.is_some_and(|collation| collation.ends_with("_ci"))
+/// The column that holds the text which SCIM shows.
+fn shown_column(field: &Field) -> &Column {
+    match &field.encoding {
+        Encoding::Lookup(lookup) => &lookup.label,
+        _ => &field.column,
+    }
 }
 
 fn stamp(stamped: Option<&Stamped>, fallback: &str) -> Sql {
@@ -282,15 +284,6 @@ fn int(database: Database, number: i64) -> Sql {
         Database::Postgres => Sql::new("CAST(").append(bound).raw(" AS integer)"),
         Database::Sqlite | Database::Mysql => bound,
     }
-}
-
-/// Folds a part of a text, whose blanks at the ends count.
-fn inner_fold(text: &str) -> String {
-    let framed = scim::fold(&format!("x{text}x"));
-    let mut characters = framed.chars();
-    characters.next();
-    characters.next_back();
-    characters.collect()
 }
 
 fn sign(operator: Operator) -> &'static str {

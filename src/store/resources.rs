@@ -7,13 +7,12 @@ use super::memberships::{self, Desired};
 use super::predicate::Compiler;
 use super::relation::{self, held, is_there, of};
 use super::row::Row;
-use super::schema::scim_name_locks as slots;
 use super::sidecar::{self, Selection};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Field, Group, Groups, Layout, Predicate, Record, Stamped, Subject};
 use crate::profile::catalogue::Database;
-use crate::scim::{ResourceType, SortOrder, fold};
+use crate::scim::{ResourceType, SortOrder};
 
 /// Whether the rows are about to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,17 +151,17 @@ pub async fn by_name(
 /// Makes "is this name free, then take it" one step among all agents: locks the folded name's slot
 /// until the transaction ends. One statement; none on SQLite, whose writer is alone.
 pub async fn lock_name(tx: &mut Tx, kind: ResourceType, name: &str) -> Result<(), Error> {
-    lock_slot(tx, &format!("{}:{}", kind.as_str(), fold(name))).await
+    lock_slot(tx, &format!("{}:", kind.as_str()), name).await
 }
 
-pub(super) async fn lock_slot(tx: &mut Tx, what: &str) -> Result<(), Error> {
-    use sha2::{Digest, Sha256};
+/// Locks the slot of a text among those of its sort until the transaction ends: texts that are the same
+/// without case have one.
+pub(super) async fn lock_slot(tx: &mut Tx, sort: &str, text: &str) -> Result<(), Error> {
     if tx.database() == Database::Sqlite {
         return Ok(());
     }
-    let digest = Sha256::digest(what);
-    let slot = digest.first().copied().unwrap_or_default();
-    let sql = Sql::new("SELECT 1 FROM scim_name_locks WHERE ").append(slots::slot.is(slot));
+    let slot = super::dialect::slot_of(tx.database(), sort, text);
+    let sql = Sql::new("SELECT 1 FROM scim_name_locks WHERE slot = ").append(slot);
     tx.later(sql.raw(" FOR UPDATE")).await
 }
 

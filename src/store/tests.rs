@@ -124,7 +124,9 @@ async fn run(tx: &mut Tx, sql: &Sql) -> Result<Vec<String>, Error> {
 }
 
 fn same_email(text: &str) -> Sql {
-    let found = super::dialect::same(Database::Sqlite, Sql::new("r.email"), text);
+    let layout = layout(Database::Sqlite);
+    let column = &layout.users.name().unwrap().column;
+    let found = super::dialect::same(column, Sql::new("r.email"), text);
     Sql::new("SELECT r.email FROM users r WHERE ").append(found)
 }
 
@@ -134,8 +136,8 @@ async fn a_lookup_by_name_goes_by_the_index_on_sqlite() {
     let store = users(&folder).await;
     let sql = Sql::new("EXPLAIN QUERY PLAN ").append(same_email("Ana@plant.example"));
     let plan = store.read(sql, run).await.unwrap();
-    let by_index = plan.iter().filter(|it| it.contains("SEARCH r USING INDEX folded"));
-    assert_eq!(by_index.count(), 2, "{plan:?}");
+    let by_index = plan.iter().filter(|it| it.contains("SEARCH r USING") && it.contains("folded"));
+    assert_eq!(by_index.count(), 1, "{plan:?}");
     assert!(!plan.iter().any(|it| it.contains("SCAN")), "{plan:?}");
 }
 
@@ -174,7 +176,8 @@ async fn sqlite_finds_by_the_index_what_folds_alike() {
     for wanted in names {
         let sql = same_email(wanted);
         let mut found = store.read(sql, run).await.unwrap();
-        let alike = |name: &&&str| scim::fold(name) == scim::fold(wanted);
+        let lower = super::dialect::sqlite_lower;
+        let alike = |name: &&&str| lower(name) == lower(wanted);
         let mut meant: Vec<&str> = names.iter().filter(alike).copied().collect();
         found.sort();
         meant.sort_unstable();

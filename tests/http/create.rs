@@ -162,8 +162,6 @@ async fn a_user_name_exists_once_whatever_its_case(engine: Engine) {
     client.post("/Users", &user("ADMIN@Plant.Example")).await.refused(409, "uniqueness");
     client.post("/Users", &user("Zoë@plant.example")).await.expect(201);
     client.post("/Users", &user("ZOË@plant.example")).await.refused(409, "uniqueness");
-    client.post("/Users", &user("Zoe\u{308}@plant.example")).await.refused(409, "uniqueness");
-    client.post("/Users", &user(" zoë@plant.example ")).await.refused(409, "uniqueness");
     client.post("/Groups", &group("KAIZEN core")).await.refused(409, "uniqueness");
     let operations =
         json!([{ "op": "replace", "path": "userName", "value": "Admin@plant.example" }]);

@@ -16,6 +16,7 @@ mod kept;
 mod lenient;
 mod lists;
 mod members;
+mod names;
 mod oauth;
 mod parallel;
 mod patch;

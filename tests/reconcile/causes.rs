@@ -103,7 +103,7 @@ fn apply(plant: &Plant) -> String {
     install.stdout(&["cleanup", "apply", "--yes", "--plan", plan["hash"].as_str().unwrap()])
 }
 
-/// MariaDB doesn't fold a mathematical letter, and no database trims a tab.
+/// No database folds a mathematical letter, and none trims a tab.
 async fn names_that_only_unicode_holds_alike_are_duplicates(engine: Engine) {
     let plant = Plant::new(engine).await;
     let bold = plant.insert_user("\u{1d41f}in@plant.example").await;

@@ -99,7 +99,11 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     // PostgreSQL locks a row before it reads it.
     let row = u64::from(engine == Engine::Postgres);
 
-    assert_eq!(agent.filter(User, "userName eq \"nobody\"", &[]).await.1, 1);
+    assert_eq!(
+        agent.filter(User, "userName eq \"nobody\"", &[]).await.1,
+        2,
+        "by the spelling, then by case"
+    );
     let name = "userName eq \"quality.lead@plant.example\"";
     assert_eq!(agent.filter(User, name, &[]).await.1, 1 + 3 + row, "found for the first time");
     assert_eq!(agent.filter(User, name, &[]).await.1, 1);

@@ -10,7 +10,7 @@ use crate::mapper::{
     self, Assignment, Column, Columns, KeySource, Layout, Link, LinkState, Record, Stamp,
 };
 use crate::profile::model::{Moment, Rename};
-use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType, fold};
+use crate::scim::{self, AttributePath, MemberOp, Resource, ResourceType};
 use crate::service::guard;
 use crate::service::{Error, Reply};
 use crate::store::{Tx, changes, links, memberships};
@@ -178,7 +178,7 @@ async fn name_is_free(
     let kind = job.kind();
     let name = required_name(kind, new)?;
     let before = required_name(kind, old).unwrap_or_default();
-    if fold(&before) == fold(&name) {
+    if before == name {
         return Ok(());
     }
     let others = job.named(tx, &name).await?;
