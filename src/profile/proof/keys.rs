@@ -2,7 +2,7 @@
 
 use super::{Prover, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
-use crate::profile::model::{Companion, Delete, MemberTable, ResourceTable, Scalar, Test};
+use crate::profile::model::{Companion, Delete, MemberTable, ResourceTable, Scalar};
 
 impl Prover<'_> {
     /// The key column: of a usable type, unique, allocated by the database unless something else makes
@@ -221,19 +221,15 @@ impl Prover<'_> {
         fold: &str,
         resource: &ResourceTable,
     ) -> String {
-        let listed = resource.rows.iter().filter(|(_, test)| matches!(test, Test::OneOf(_)));
-        let fixed: Vec<&str> = listed.map(|(name, _)| name.as_str()).collect();
-        let marked = matches!(resource.delete, Delete::Mark(_));
-        if fixed.len() < resource.rows.len() || marked {
+        // An index would bind the rows outside as well.
+        if !resource.rows.is_empty() || matches!(resource.delete, Delete::Mark(_)) {
             return format!(
                 "names need be unique only among rows that count: ask kpifire's makers whether it keeps \
                  `{column}` so, and how (an index of some rows); the report lists doubles as `duplicate`"
             );
         }
         let (index, on) = self.unique_on(table, column, fold);
-        let quoted = fixed.iter().map(|it| names::quoted(self.catalogue.database, it));
-        let on: Vec<String> = quoted.chain([on]).collect();
-        names::create(self.catalogue, &table.name, &index, &on.join(", "), "UNIQUE INDEX")
+        names::create(self.catalogue, &table.name, &index, &on, "UNIQUE INDEX")
     }
 
     /// Name and expression of a unique index that ignores case.
