@@ -2,7 +2,7 @@
 //! tables, and what refuses is told with the database's own words.
 //!
 //! It does nothing by itself: requests, mending and cleanup do what they always do, one after the
-//! other ([`life`]), each in a part of the transaction that can be taken back. So it needs to know
+//! other (`life`), each in a part of the transaction that can be taken back. So it needs to know
 //! nothing of what a profile can say: whatever is written is rehearsed.
 
 mod act;
