@@ -19,14 +19,13 @@ on_every_database!(
 
 async fn a_changed_verdict_and_a_new_critical_finding_are_told_once(engine: Engine) {
     let mail = MailServer::start(Speaks::StartTls);
-    // The robot goes again, which is much for so small a plant.
-    let plant = telling(engine, &mail, "[reconcile]\nfloor = 0\n").await;
+    let plant = telling(engine, &mail, "").await;
     let database = plant.agent.database();
     plant.reconcile().assert_clean();
     assert_eq!(database.count(ALL).await, 0, "a first run that finds nothing");
     let ana = plant.hire("ana").await;
     plant.entra.disable(&ana).await;
-    plant.insert_user("robot@plant.example").await;
+    let rob = plant.drifts("rob").await;
     plant.reconcile();
     let mails = mail.until(1).await;
     assert!(header(&mails[0], "subject").contains("DRIFT (was CLEAN)"), "{:#}", mails[0]);
@@ -54,7 +53,8 @@ async fn a_changed_verdict_and_a_new_critical_finding_are_told_once(engine: Engi
 
     plant.reconcile();
     assert_eq!(database.count(ALL).await, 2, "a critical finding that persists");
-    plant.natively("DELETE FROM users WHERE email = 'robot@plant.example'").await;
+    let again = format!("UPDATE users SET phone_number = '+1 555 0199' WHERE user_id = {rob}");
+    plant.natively(&again).await;
     plant.entra.disable(&ana).await;
     plant.natively(&format!("UPDATE users SET status = 'Inactive' WHERE user_id = {ana}")).await;
     plant.reconcile().assert_clean();

@@ -42,7 +42,7 @@ async fn two_agents_send_each_notice_once(engine: Engine) {
     let plant = telling(engine, &mail, "[schedule]\nreconcile = \"* * * * * *\"\n").await;
     let second = plant.agent.install.serve().await;
     write_notices(&plant, 20, Utc::now()).await;
-    plant.insert_user("robot@plant.example").await;
+    plant.drifts("rob").await;
     until(&plant, "scim_runs WHERE verdict = 'DRIFT'", 2).await;
     until(&plant, SENT, 21).await;
     assert_eq!(plant.agent.database().count(ALL).await, 21, "twenty, and one of the verdict");
@@ -61,7 +61,7 @@ async fn a_server_that_was_down_gets_it_later_and_once(engine: Engine) {
     let plant = telling(engine, &mail, &webhook).await;
     mail.down();
     sink.answers(502);
-    plant.insert_user("robot@plant.example").await;
+    plant.drifts("rob").await;
     plant.reconcile();
     until(&plant, "scim_notices WHERE last_error IS NOT NULL", 2).await;
     // Everything else goes on meanwhile.
@@ -95,7 +95,7 @@ async fn an_agent_that_dies_before_sending_is_stood_in_for(engine: Engine) {
     let mail = MailServer::start(Speaks::StartTls);
     std::fs::write(mail.file("hold"), "").unwrap();
     let mut plant = telling(engine, &mail, "").await;
-    plant.insert_user("robot@plant.example").await;
+    plant.drifts("rob").await;
     plant.reconcile();
     until(&plant, "scim_notices WHERE attempts = 1", 1).await;
     let started = std::time::Instant::now();

@@ -74,6 +74,13 @@ impl Plant {
         self.entra.create(&Person::new(&format!("{name}@plant.example"))).await
     }
 
+    /// Somebody whom Entra creates, and whose phone number kpifire's own application changes; their id.
+    pub async fn drifts(&self, name: &str) -> String {
+        let id = self.hire(name).await;
+        self.natively(&format!("UPDATE users SET phone_number = '1' WHERE user_id = {id}")).await;
+        id
+    }
+
     /// A native edit: what kpifire's own application, or a person with a SQL client, does. Foreign
     /// keys and checks don't hold it back.
     pub async fn natively(&self, sql: &str) {
