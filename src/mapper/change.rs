@@ -237,12 +237,14 @@ pub fn replaced(layout: &Layout, kind: ResourceType, record: &Record) -> Option<
     held.then(|| record.held(field).clone())
 }
 
-/// The attributes that a resource can't be made without.
+/// The attributes that a resource can't be made without, or that can't be taken from it.
 pub(super) fn needed(layout: &Layout, kind: ResourceType) -> BTreeSet<AttributePath> {
     let now = NaiveDateTime::default();
     let fields = layout.resource(kind).fields.iter();
     fields
-        .filter(|field| field.is_writable() && absent(field, now).is_err())
+        .filter(|field| {
+            field.is_writable() && (absent(field, now).is_err() || field.cleared(now).is_err())
+        })
         .map(|field| field.path.clone())
         .collect()
 }

@@ -32,7 +32,7 @@ pub struct AdvertisedType {
     pub mapped: BTreeSet<AttributePath>,
     /// The only values that an attribute may have.
     pub canonical: BTreeMap<AttributePath, Vec<String>>,
-    /// The attributes that a resource can't be made without.
+    /// The attributes that a resource can't be made without, or that can't be taken from it.
     pub required: BTreeSet<AttributePath>,
 }
 

@@ -17,7 +17,7 @@ on_every_database!(
     bearer_twice_is_told,
     a_raw_quote_is_told,
     discovery_lists_the_services_own_schemas,
-    active_is_required_nowhere,
+    active_is_required_as_it_cant_be_taken_away,
 );
 
 async fn a_base_url_with_a_slash_and_endpoints_in_any_case(engine: Engine) {
@@ -196,7 +196,8 @@ async fn discovery_lists_the_services_own_schemas(engine: Engine) {
     }
 }
 
-async fn active_is_required_nowhere(engine: Engine) {
+/// A client that may leave it out may not remove it: only false disables.
+async fn active_is_required_as_it_cant_be_taken_away(engine: Engine) {
     let agent = Agent::start(engine).await;
     let client = agent.client();
     let schema = client.get(&format!("/Schemas/{USER}")).await.expect(200).body;
@@ -206,7 +207,9 @@ async fn active_is_required_nowhere(engine: Engine) {
         .filter(|attribute| attribute["required"] == true)
         .map(|attribute| attribute["name"].as_str().unwrap())
         .collect();
-    assert_eq!(required, ["userName"]);
+    assert_eq!(required, ["userName", "active"]);
+    let removed = json!([{ "op": "remove", "path": "active" }]);
+    client.operations("/Users/3", removed).await.refused(400, "invalidValue");
     let body = json!({ "schemas": [USER], "userName": "bare@plant.example" });
     assert_eq!(client.post("/Users", &body).await.expect(201).body["active"], true);
 }
