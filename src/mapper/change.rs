@@ -152,7 +152,7 @@ impl Derived {
 }
 
 /// Whether a derived column holds what follows from the attributes: NULL is no text.
-pub fn holds_derived(held: &Cell, wanted: &Cell) -> bool {
+pub(super) fn holds_derived(held: &Cell, wanted: &Cell) -> bool {
     held.to_text().unwrap_or_default().trim_end() == wanted.to_text().unwrap_or_default()
 }
 

@@ -19,7 +19,7 @@ mod times;
 pub use cell::Cell;
 pub use change::{
     Assignment, Changes, Columns, Stamp, active, baseline, baseline_hash, for_delete, for_insert,
-    for_update, holds_derived, kept, put_back, replaced, stamps, undelete,
+    for_update, kept, put_back, replaced, stamps, undelete,
 };
 pub use drift::{Reading, agrees, reading, reading_of, readings, recycled, underived};
 pub use field::{

@@ -2,28 +2,20 @@
 
 use std::sync::Arc;
 
-use super::relation::{self, is_there, of, text_key};
+use super::relation::{self, of, text_key, there};
 use super::sql::Sql;
 use crate::mapper::{Column, Layout, Mark, MemberRelation, ResourceRelation};
 
 /// ` FROM … alias WHERE `: kpifire's memberships between rows that are there: a condition follows.
 pub(super) fn edges(layout: &Layout, members: &MemberRelation, alias: &str) -> Sql {
     let ends = [(&members.group, &layout.groups), (&members.user, &layout.users)];
-    let there = |(end, rows): (&Arc<Column>, &ResourceRelation)| {
+    let counts = |(end, rows): (&Arc<Column>, &ResourceRelation)| {
         let all = rows.relation.conditions.is_empty() && rows.mark().is_none();
         if all { Sql::default() } else { points(end, rows, Some(alias), rows.mark()) }
     };
     relation::from(&members.relation, alias, Sql::default())
-        .append(living(members, Some(alias)))
-        .append(ends.into_iter().fold(Sql::default(), |sql, end| sql.append(there(end))))
-}
-
-/// The condition that an edge isn't marked as gone, with ` AND ` after it.
-pub(super) fn living(members: &MemberRelation, alias: Option<&str>) -> Sql {
-    match &members.remove {
-        Some(mark) => is_there(mark, alias).raw(" AND "),
-        None => Sql::default(),
-    }
+        .append(there(members.remove.as_ref(), Some(alias)))
+        .append(ends.into_iter().fold(Sql::default(), |sql, end| sql.append(counts(end))))
 }
 
 /// The condition that an edge's end is a row that counts, with ` AND ` after it.
@@ -32,18 +24,17 @@ fn points(end: &Column, rows: &ResourceRelation, alias: Option<&str>, mark: Opti
         Some(alias) => of(alias, end),
         None => relation::column(end),
     };
-    let there = mark.map_or_else(|| Sql::new("1 = 1"), |mark| is_there(mark, Some("e")));
     let keys = Sql::new(" IN (SELECT ").column("e", &rows.key);
     end.append(keys)
         .append(relation::from(&rows.relation, "e", Sql::default()))
-        .append(there)
-        .raw(") AND ")
+        .append(there(mark, Some("e")))
+        .raw("1 = 1) AND ")
 }
 
 /// What may be written of kpifire's memberships, without alias, each condition with ` AND ` after it:
 /// those that aren't marked, and whose ends count.
 pub(super) fn writable(layout: &Layout, members: &MemberRelation) -> Sql {
-    let mut sql = living(members, None);
+    let mut sql = there(members.remove.as_ref(), None);
     for (end, rows) in [(&members.group, &layout.groups), (&members.user, &layout.users)] {
         if !rows.relation.conditions.is_empty() {
             sql = sql.append(points(end, rows, None, None));

@@ -8,7 +8,7 @@ use chrono::NaiveDateTime;
 use super::calls;
 use super::dialect::{exact, text_list};
 use super::error::{Error, ErrorKind};
-use super::relation::{self, equals, is_there, of, text_key, value};
+use super::relation::{self, equals, is_there, of, text_key, there, value};
 use super::schema::scim_desired_members as desired_members;
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -240,13 +240,9 @@ pub async fn restore_user(
     let database = tx.database();
     let Some(members) = &layout.members else { return Ok(()) };
     let groups = &layout.groups;
-    let there = match groups.mark() {
-        Some(mark) => is_there(mark, Some("g")).raw(" AND "),
-        None => Sql::default(),
-    };
     let of_groups = Sql::new(" FROM scim_desired_members d")
         .append(relation::join(&groups.relation, "g"))
-        .append(there)
+        .append(there(groups.mark(), Some("g")))
         .column("g", &groups.key)
         .raw(" = ")
         .append(text_key(database, &groups.key, Sql::new("d.group_key")))

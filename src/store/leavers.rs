@@ -7,7 +7,7 @@ use super::dialect::timestamp;
 use super::edges;
 use super::error::Error;
 use super::grace::{MANAGED, deletable, until};
-use super::relation::{self, is_there, of, rows_of, text_key};
+use super::relation::{self, of, rows_of, text_key, there};
 use super::resources::{mapped, unlinked};
 use super::row::Row;
 use super::schema::{scim_holds, scim_links};
@@ -121,10 +121,6 @@ fn details(
     let users = &layout.users;
     let key = || of("r", &users.key);
     let memberships = edges::count_of(layout, key());
-    let there = match users.mark() {
-        Some(mark) => is_there(mark, Some("r")).raw(" AND "),
-        None => Sql::default(),
-    };
     let owned = owned.iter().map(|it| rows_of("COUNT(*)", &it.relation, &it.owner, key()));
     let pointing = pointing.iter().map(|it| {
         let rows = rows_of("1", &it.relation, &it.column, key());
@@ -140,7 +136,7 @@ fn details(
         .list(", ", std::iter::once(memberships).chain(owned).chain(pointing))
         .raw(" FROM scim_links l")
         .append(relation::join(&users.relation, "r"))
-        .append(there)
+        .append(there(users.mark(), Some("r")))
         .append(key())
         .raw(" = ")
         .append(of_link)

@@ -10,11 +10,11 @@ use chrono::NaiveDateTime;
 
 use super::calls;
 use super::dialect::{DISABLED, exact, for_share, json_pairs, key_text, live_group, text_list};
-use super::edges::{edges, living, writable};
+use super::edges::{edges, writable};
 use super::error::Error;
 use super::joining::called;
 pub use super::joining::{add, desire_all, restore_user};
-use super::relation::{self, equals, is_there, of, text_key, value};
+use super::relation::{self, equals, of, text_key, value};
 use super::schema::{scim_desired_members as desired_members, scim_links};
 use super::sidecar::Expression;
 use super::sql::Sql;
@@ -78,10 +78,7 @@ pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
         let pairs = json_pairs(database, key.clone(), name.clone());
         Sql::new("(SELECT ").append(pairs).raw(" FROM ")
     };
-    let there = || match groups.mark() {
-        Some(mark) => is_there(mark, Some("g")).raw(" AND "),
-        None => Sql::default(),
-    };
+    let there = || relation::there(groups.mark(), Some("g"));
     let group = || relation::join(&groups.relation, "g").append(there()).append(key.clone());
     let live = || live_group(key_text(database, key.clone())).raw(")");
     let pairs = json_pairs(database, key.clone(), name.clone());
@@ -89,7 +86,7 @@ pub(super) fn groups_columns(layout: &Layout, desired: Desired) -> [Sql; 2] {
     let held = Sql::new("(SELECT ")
         .append(pairs)
         .append(relation::from(&members.relation, "m", on_group))
-        .append(living(members, Some("m")))
+        .append(relation::there(members.remove.as_ref(), Some("m")))
         .column("m", &members.user)
         .raw(" = ")
         .append(user.clone())
@@ -131,10 +128,7 @@ pub async fn unknown_users(
     let users = &layout.users;
     let database = tx.database();
     let wanted = || text_key(database, &users.key, Sql::new("i.item"));
-    let there = || match users.mark() {
-        Some(mark) => is_there(mark, Some("r")).raw(" AND "),
-        None => Sql::default(),
-    };
+    let there = || relation::there(users.mark(), Some("r"));
     if database != Database::Sqlite {
         let lock = relation::select("1", &users.relation, "r")
             .append(there())
@@ -217,26 +211,10 @@ pub async fn remove(
     let mut wrote = false;
     for chunk in ids.chunks(CHUNK) {
         let keys = padded(chunk);
-        let named = keys.iter().map(|id| {
-            let key = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
-            value(&members.user, key)
-        });
-        let which = Sql::default()
-            .append(equals(&members.group, group))
-            .raw(" AND ")
-            .name(&members.user)
-            .raw(" IN (")
-            .list(", ", named)
-            .raw(")");
-        let ended = end(tx, layout, members, which, now).await?;
+        let ended = end(tx, layout, members, pairs(layout, members, group, &keys), now).await?;
         called(tx, layout, members, Moment::AfterRemove, group, &ended).await?;
         removed.extend(ended);
-        let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ")
-            .bind(group.to_text())
-            .raw(" AND user_key IN (")
-            .list(", ", keys.iter().map(|id| Sql::default().bind(id.as_str())))
-            .raw(")");
-        wrote |= tx.execute(sql).await? > 0;
+        wrote |= tx.execute(forgetting(group, &keys)).await? > 0;
     }
     wrote |= !removed.is_empty();
     Ok((removed, wrote))
@@ -276,7 +254,7 @@ pub async fn remove_others(
     Ok((removed, wrote))
 }
 
-/// Removes memberships that point at nothing, whatever their ends: deleted or marked. One statement.
+/// Removes memberships that point at nothing, whatever their ends: the rows go. Two statements.
 pub async fn purge(
     tx: &mut Tx,
     layout: &Layout,
@@ -284,29 +262,28 @@ pub async fn purge(
     ids: &[String],
 ) -> Result<(), Error> {
     let Some(members) = &layout.members else { return Ok(()) };
-    let named = ids.iter().map(|id| {
+    let which = pairs(layout, members, group, ids);
+    tx.execute(relation::delete(&members.relation).append(which)).await?;
+    tx.later(forgetting(group, ids)).await
+}
+
+/// The condition that an edge is one of a group's to these users.
+fn pairs(layout: &Layout, members: &MemberRelation, group: &Cell, users: &[String]) -> Sql {
+    let named = users.iter().map(|id| {
         let key = layout.key(ResourceType::User, id).unwrap_or(Cell::Null);
         value(&members.user, key)
     });
-    let sql = relation::delete(&members.relation)
-        .append(equals(&members.group, group))
-        .raw(" AND ")
-        .name(&members.user)
-        .raw(" IN (")
-        .list(", ", named)
-        .raw(")");
-    tx.execute(sql).await?;
-    forget_pairs(tx, group, ids).await
+    let of_group = equals(&members.group, group).raw(" AND ").name(&members.user);
+    of_group.raw(" IN (").list(", ", named).raw(")")
 }
 
-/// Forgets desired memberships of a group. One statement.
-async fn forget_pairs(tx: &mut Tx, group: &Cell, ids: &[String]) -> Result<(), Error> {
-    let sql = Sql::new("DELETE FROM scim_desired_members WHERE group_key = ")
+/// Forgets that clients put these users into a group.
+fn forgetting(group: &Cell, users: &[String]) -> Sql {
+    Sql::new("DELETE FROM scim_desired_members WHERE group_key = ")
         .bind(group.to_text())
         .raw(" AND user_key IN (")
-        .list(", ", ids.iter().map(|id| Sql::default().bind(id.as_str())))
-        .raw(")");
-    tx.later(sql).await
+        .list(", ", users.iter().map(|id| Sql::default().bind(id.as_str())))
+        .raw(")")
 }
 
 /// Ends the memberships that satisfy a condition (without alias): they are deleted, or marked as gone.
@@ -448,7 +425,7 @@ pub async fn exists(
     let Some(members) = &layout.members else { return Ok((false, false)) };
     let key = layout.key(ResourceType::User, user).unwrap_or(Cell::Null);
     let legacy = relation::select("1", &members.relation, "m")
-        .append(living(members, Some("m")))
+        .append(relation::there(members.remove.as_ref(), Some("m")))
         .append(equals(&members.group, group))
         .raw(" AND ")
         .append(equals(&members.user, &key));

@@ -162,6 +162,11 @@ pub(super) fn is_there(mark: &Mark, alias: Option<&str>) -> Sql {
     }
 }
 
+/// The condition that a row isn't marked as gone, with ` AND ` after it; nothing where rows aren't marked.
+pub(super) fn there(mark: Option<&Mark>, alias: Option<&str>) -> Sql {
+    mark.map_or_else(Sql::default, |mark| is_there(mark, alias).raw(" AND "))
+}
+
 fn named(alias: Option<&str>, column: &Column) -> Sql {
     match alias {
         Some(alias) => of(alias, column),

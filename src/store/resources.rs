@@ -167,11 +167,8 @@ pub(super) async fn lock_slot(tx: &mut Tx, sort: &str, text: &str) -> Result<(),
 
 /// That a row is neither a tombstone's nor marked as gone, with ` AND ` after it.
 pub(super) fn live(layout: &Layout, kind: ResourceType) -> Sql {
-    let sql = Sql::new("(l.state IS NULL OR l.state <> 'deleted') AND ");
-    match layout.resource(kind).mark() {
-        Some(mark) => sql.append(is_there(mark, Some("r"))).raw(" AND "),
-        None => sql,
-    }
+    let there = relation::there(layout.resource(kind).mark(), Some("r"));
+    Sql::new("(l.state IS NULL OR l.state <> 'deleted') AND ").append(there)
 }
 
 /// Makes a SELECT lock the rows of `condition` before it reads them.

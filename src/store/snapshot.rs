@@ -9,11 +9,11 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::dialect::{fold, key_text, text_list};
-use super::edges::{edges, living};
+use super::edges::edges;
 use super::error::{Error, ErrorKind};
 use super::links::Joined;
 use super::pages::Pages;
-use super::relation::{self, is_there, of, text_key};
+use super::relation::{self, of, text_key, there};
 use super::resources::{columns, from, live, record};
 use super::row::Row;
 use super::schema::{
@@ -53,11 +53,8 @@ impl Everything {
             ResourceType::User => "scim_users",
             ResourceType::Group => "scim_groups",
         };
-        let marked = match layout.resource(kind).mark() {
-            Some(mark) => is_there(mark, Some("r")),
-            None => Sql::new("1 = 1"),
-        };
-        Self { kind, pages: Pages::new(cursor, select(layout, kind).append(marked)) }
+        let there = there(layout.resource(kind).mark(), Some("r")).raw("1 = 1");
+        Self { kind, pages: Pages::new(cursor, select(layout, kind).append(there)) }
     }
 
     /// The next rows; none at the end.
@@ -169,10 +166,7 @@ fn without_rows(database: Database, layout: &Layout, kind: ResourceType) -> Sql 
         .bind(kind.as_str())
         .raw(" AND l.state <> 'deleted' AND NOT EXISTS (")
         .append(relation::select("1", &rows.relation, "r"))
-        .append(match rows.mark() {
-            Some(mark) => is_there(mark, Some("r")).raw(" AND "),
-            None => Sql::default(),
-        })
+        .append(there(rows.mark(), Some("r")))
         .column("r", &rows.key)
         .raw(" = ")
         .append(text_key(database, &rows.key, Sql::new("l.legacy_key")))
@@ -302,7 +296,7 @@ pub async fn orphan_edges(
     // Rows that don't count are there all the same.
     let sql = memberships(members)
         .append(relation::from(&members.relation, "m", Sql::default()))
-        .append(living(members, Some("m")))
+        .append(there(members.remove.as_ref(), Some("m")))
         .column("m", column)
         .raw(" IS NOT NULL AND NOT EXISTS (")
         .append(relation::select("1", &rows.relation.whole(), "r"))

@@ -57,8 +57,8 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     if record.deleted() {
         return lock_again(tx, hand, finding, &record).await;
     }
-    if let Some(derived) = layout.resource(kind).derived.iter().find(|it| it.column.name == name) {
-        return derive_again(tx, hand, finding, &record, derived).await;
+    if layout.resource(kind).derived.iter().any(|it| it.column.name == name) {
+        return derive_again(tx, hand, finding, &record).await;
     }
     let Some(wanted) = asserted(&record, name) else {
         return Ok(Mended::no_longer("Entra asserts nothing of it any more"));
@@ -124,16 +124,13 @@ async fn derive_again(
     hand: &Hand,
     finding: &Finding,
     record: &Record,
-    derived: &Derived,
 ) -> Result<Mended, Error> {
     let (layout, kind) = (&hand.layout, finding.resource.unwrap_or(ResourceType::User));
-    let id = record.key_text();
-    let wanted = derived.value(&mapper::attributes(layout, kind, record), &id);
-    let at = layout.resource(kind).derived.iter().position(|it| it.column == derived.column);
-    let held = at.and_then(|at| record.derived.get(at)).cloned().unwrap_or(Cell::Null);
-    if mapper::holds_derived(&held, &wanted) {
+    let mut differing = mapper::underived(layout, kind, record).into_iter();
+    let of_finding = |it: &Derived| finding.attribute.as_ref() == Some(&it.column.name);
+    let Some((derived, wanted, held)) = differing.find(|(it, ..)| of_finding(it)) else {
         return Ok(Mended::no_longer("the column has what follows from the attributes"));
-    }
+    };
     let own = vec![(Arc::clone(&derived.column), wanted.clone())];
     write(tx, hand, kind, record, Changes { own, ..Changes::default() }).await?;
     let name = &derived.column.name;
