@@ -2,7 +2,7 @@
 //! `kpifire-scim` and real databases.
 //!
 //! A test that touches a database is written once and run three times, as `NAME::sqlite`,
-//! `NAME::postgres` and `NAME::mysql` (see [`support`]). A server that is not there fails the test;
+//! `NAME::postgres` and `NAME::mariadb` (see [`support`]). A server that is not there fails the test;
 //! nothing is skipped.
 
 #![allow(

@@ -111,7 +111,7 @@ impl Member {
 async fn a_killed_node_loses_no_acknowledged_write() {
     let mut cluster = Cluster::start().await;
     let ports = cluster.ports();
-    let database = Database::reference_on(Engine::Mysql, &url(&ports[0])).await;
+    let database = Database::reference_on(Engine::Mariadb, &url(&ports[0])).await;
     let front = Balancer::over(Order::FirstUp, ports.clone()).await;
     let through = database.url_through(front.address);
     let pair = Pair::on(database, &through).await;
@@ -123,7 +123,7 @@ async fn a_killed_node_loses_no_acknowledged_write() {
 async fn agents_at_two_nodes_lose_nothing_of_each_other() {
     let mut cluster = Cluster::start().await;
     let ports = cluster.ports();
-    let database = Database::reference_on(Engine::Mysql, &url(&ports[0])).await;
+    let database = Database::reference_on(Engine::Mariadb, &url(&ports[0])).await;
     let front = Balancer::over(Order::InTurn, ports.clone()).await;
     let through = database.url_through(front.address);
     let pair = Pair::on(database, &through).await;

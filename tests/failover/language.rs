@@ -44,7 +44,7 @@ async fn german(folder: &Path) -> (Node, String) {
 async fn a_server_that_speaks_german_is_asked_for_english() {
     let folder = node::folder();
     let (_node, url) = german(folder.path()).await;
-    let database = Database::reference_on(Engine::Mysql, &url).await;
+    let database = Database::reference_on(Engine::Mariadb, &url).await;
     let said = database.try_execute("SELECT * FROM nowhere").await.unwrap_err();
     assert!(said.contains("existiert nicht"), "{said}");
     // Longer than the type lets it be, which the catalogue doesn't tell.

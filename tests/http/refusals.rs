@@ -38,7 +38,7 @@ async fn a_check_of_kpifires_names_the_attribute(engine: Engine) {
     let agent = titled(engine, "VARCHAR(100) NULL CHECK (title <> 'Forbidden')").await;
     refuses_the_title(&agent, "Forbidden").await;
     let agent = titled(engine, "VARCHAR(100) NULL CONSTRAINT ck_users_title CHECK (title <> 'No')");
-    if engine != Engine::Mysql {
+    if engine != Engine::Mariadb {
         refuses_the_title(&agent.await, "No").await;
     }
 }
@@ -59,7 +59,7 @@ const FAILURES: [&str; 8] = [
 async fn numbered(engine: Engine, column: &str, declared: &str) -> Agent {
     let title = "title         VARCHAR(100) NULL";
     let quoted =
-        if engine == Engine::Mysql { format!("`{column}`") } else { format!("\"{column}\"") };
+        if engine == Engine::Mariadb { format!("`{column}`") } else { format!("\"{column}\"") };
     let and = format!("{title}, {quoted} {declared}");
     let database = Database::reference_but(engine, title, &and).await;
     let built_in = include_str!("../../config/profiles/kpifire.toml");
@@ -85,7 +85,7 @@ async fn a_number_in_the_words_of_a_failure(engine: Engine) {
     // SQLite takes any text into a column that is declared INT.
     let declared = match engine {
         Engine::Sqlite => "INT NULL CHECK (typeof(employee_number) <> 'text')",
-        Engine::Postgres | Engine::Mysql => "INT NULL",
+        Engine::Postgres | Engine::Mariadb => "INT NULL",
     };
     let agent = numbered(engine, "employee_number", declared).await;
     for value in FAILURES {
@@ -100,7 +100,7 @@ async fn a_number_in_the_words_of_a_failure(engine: Engine) {
 async fn a_uuid_in_the_words_of_a_failure(engine: Engine) {
     let declared = match engine {
         Engine::Sqlite => "UUID NULL CHECK (length(employee_number) = 36)",
-        Engine::Postgres | Engine::Mysql => "UUID NULL",
+        Engine::Postgres | Engine::Mariadb => "UUID NULL",
     };
     let agent = numbered(engine, "employee_number", declared).await;
     for value in FAILURES {
@@ -113,12 +113,12 @@ async fn names_in_the_words_of_a_failure(engine: Engine) {
     for column in ["deadlock detected", "Connection was killed", "database is locked"] {
         let name = match engine {
             // It names a column's CHECK after the column.
-            Engine::Mysql => "",
+            Engine::Mariadb => "",
             Engine::Sqlite | Engine::Postgres => {
                 "CONSTRAINT \"terminating connection due to administrator command\""
             }
         };
-        let quote = if engine == Engine::Mysql { '`' } else { '"' };
+        let quote = if engine == Engine::Mariadb { '`' } else { '"' };
         let check = format!("CHECK ({quote}{column}{quote} <> 'Forbidden')");
         let agent = numbered(engine, column, &format!("VARCHAR(60) NULL {name} {check}")).await;
         refuses_the_number(&agent, "Forbidden").await;
@@ -128,13 +128,13 @@ async fn names_in_the_words_of_a_failure(engine: Engine) {
 /// MariaDB gives the column with database and table before it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_character_that_mariadb_has_no_place_for() {
-    let agent = titled(Engine::Mysql, "VARCHAR(100) CHARACTER SET latin1 NULL").await;
+    let agent = titled(Engine::Mariadb, "VARCHAR(100) CHARACTER SET latin1 NULL").await;
     refuses_the_title(&agent, "Lead 💥").await;
 }
 
 /// A type without a length of its own: the catalogue has none to check before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_too_long_for_mariadb() {
-    let agent = titled(Engine::Mysql, "TINYTEXT NULL").await;
+    let agent = titled(Engine::Mariadb, "TINYTEXT NULL").await;
     refuses_the_title(&agent, &"x".repeat(300)).await;
 }

@@ -52,7 +52,7 @@ impl Plant {
     /// kpifire has.
     pub async fn crowd(&self, rows: usize, asserted: &str, title: &str) {
         let (more, text) = match self.agent.database().engine {
-            Engine::Mysql => ("SET max_recursive_iterations = 1000000;", "CHAR"),
+            Engine::Mariadb => ("SET max_recursive_iterations = 1000000;", "CHAR"),
             _ => ("", "VARCHAR(20)"),
         };
         self.natively(&format!(
@@ -92,7 +92,7 @@ impl Plant {
                  ALTER TABLE team_members DROP CONSTRAINT IF EXISTS team_members_team_id_fkey; \
                  ALTER TABLE users DROP CONSTRAINT IF EXISTS users_status_check;"
             }
-            Engine::Mysql => "SET foreign_key_checks = 0, check_constraint_checks = 0;",
+            Engine::Mariadb => "SET foreign_key_checks = 0, check_constraint_checks = 0;",
         };
         database.execute(&format!("{unchecked} {sql}")).await;
     }

@@ -45,7 +45,7 @@ async fn a_unique_column_is_filled_anew_for_each_row(engine: Engine) {
     let tables = match engine {
         Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
         Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
-        Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
+        Engine::Mariadb => include_str!("../fixtures/legacy/mysql.sql"),
     };
     database.execute(&tables.replacen("  locale ", badge, 1)).await;
     database.execute("INSERT INTO departments (name) VALUES ('Unassigned')").await;
@@ -71,7 +71,7 @@ async fn a_unique_column_is_filled_anew_for_each_row(engine: Engine) {
 
 async fn a_computed_column_is_read_and_never_written(engine: Engine) {
     let whole = match engine {
-        Engine::Mysql => "concat(first_name, ' ', last_name)",
+        Engine::Mariadb => "concat(first_name, ' ', last_name)",
         _ => "first_name || ' ' || last_name",
     };
     let column =
@@ -147,7 +147,7 @@ async fn users_through_a_view(engine: Engine) {
 
 /// A unique index of living rows only.
 async fn an_index_of_some_rows_is_no_false_alarm(engine: Engine) {
-    if engine == Engine::Mysql {
+    if engine == Engine::Mariadb {
         return; // it has none
     }
     let from = "email         VARCHAR(191) NOT NULL";
@@ -171,7 +171,7 @@ async fn an_index_of_some_rows_is_no_false_alarm(engine: Engine) {
 /// What is stored without transactions isn't written; what it takes to mend is printed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn storage_without_transactions_on_mariadb() {
-    let install = Install::new(Database::ready(Engine::Mysql).await);
+    let install = Install::new(Database::ready(Engine::Mariadb).await);
     let database = &install.database;
     database.execute("ALTER TABLE user_sessions DROP FOREIGN KEY user_sessions_ibfk_1").await;
     database.execute("ALTER TABLE user_sessions ENGINE=MyISAM").await;
@@ -189,7 +189,7 @@ async fn a_collation_is_changed_and_nothing_else_on_mariadb() {
     let declared = "email         VARCHAR(191) NOT NULL UNIQUE";
     let kept = "email VARCHAR(191) COLLATE utf8mb4_bin NOT NULL DEFAULT 'nobody''s' \
                 COMMENT 'who it''s' UNIQUE CHECK (email <> 'x')";
-    let install = Install::new(Database::reference_but(Engine::Mysql, declared, kept).await);
+    let install = Install::new(Database::reference_but(Engine::Mariadb, declared, kept).await);
     install.migrate();
     let (said, _) = check(&install);
     let column = "SELECT concat_ws('|', COLUMN_TYPE, COLUMN_DEFAULT, IS_NULLABLE, COLUMN_COMMENT) \
@@ -209,7 +209,7 @@ async fn a_collation_is_changed_and_nothing_else_on_mariadb() {
 /// MariaDB shows an account no table that it may do nothing with.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hidden_table_comes_with_its_grant_on_mariadb() {
-    let mut install = Install::new(Database::ready(Engine::Mysql).await);
+    let mut install = Install::new(Database::ready(Engine::Mariadb).await);
     let account = crate::support::account::Account::new(&install.database).await;
     account.grant(&install.database, "SELECT, INSERT, UPDATE, DELETE").await;
     let revoke = "REVOKE SELECT, INSERT, UPDATE, DELETE ON team_members FROM";

@@ -84,7 +84,7 @@ async fn what_is_exported_comes_back_the_same(engine: Engine) {
 async fn an_export_goes_into_any_other_database(engine: Engine) {
     let (agent, _) = lived(engine).await;
     let exported = lines(&export(&agent.install));
-    for other in [Engine::Sqlite, Engine::Postgres, Engine::Mysql] {
+    for other in [Engine::Sqlite, Engine::Postgres, Engine::Mariadb] {
         let there = Install::new(Database::reference(other).await);
         there.migrate();
         let file = agent.database().folder().join("export.ndjson");

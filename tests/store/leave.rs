@@ -24,7 +24,7 @@ async fn dump(database: &Database) -> Vec<String> {
         .collect();
     tables.sort();
     for table in tables {
-        if database.engine == Engine::Mysql {
+        if database.engine == Engine::Mariadb {
             let rows = database.rows(&format!("SHOW CREATE TABLE \"{table}\"")).await;
             text.extend(rows.iter().map(|row| format!("{row:?}")));
         }
@@ -92,7 +92,7 @@ async fn leaving_twice_is_no_error(engine: Engine) {
 /// MariaDB commits each statement of DDL: whatever was dropped before the cut stays dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_leave_goes_on() {
-    let install = Install::new(Database::reference(Engine::Mysql).await);
+    let install = Install::new(Database::reference(Engine::Mariadb).await);
     let before = dump(&install.database).await;
     install.migrate();
     install.database.execute("DROP TABLE scim_guard").await;

@@ -52,7 +52,7 @@ async fn a_sequence_behind_its_table_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sequence_behind_its_table_on_mariadb() {
-    let engine = Engine::Mysql;
+    let engine = Engine::Mariadb;
     let auto = "team_id     INTEGER AUTO_INCREMENT PRIMARY KEY";
     let numbered = "team_id INTEGER NOT NULL DEFAULT (NEXT VALUE FOR team_numbers) PRIMARY KEY";
     let database = Database::empty(engine).await;
@@ -151,7 +151,7 @@ async fn autovacuum_switched_off() {
 /// The agent's own tables on `MyISAM`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sidecar_without_transactions() {
-    let install = Install::new(Database::ready(Engine::Mysql).await);
+    let install = Install::new(Database::ready(Engine::Mariadb).await);
     install.database.execute("ALTER TABLE scim_guard ENGINE=MyISAM").await;
     let (said, sound) = check(&install);
     let what = "`scim_guard` is stored by MyISAM";

@@ -14,7 +14,7 @@ on_every_database!(
 );
 
 // The others make it in one transaction.
-on_these_databases!([mysql Mysql]
+on_these_databases!([mariadb Mariadb]
     a_migration_that_was_cut_off_is_run_again
     what_was_cut_off_is_taken_back
     the_documented_grants_suffice

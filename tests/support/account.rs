@@ -20,10 +20,10 @@ impl Account {
         let grantee = match engine {
             Engine::Sqlite => unreachable!("SQLite has no accounts"),
             Engine::Postgres => format!("\"{name}\""),
-            Engine::Mysql => format!("'{name}'@'%'"),
+            Engine::Mariadb => format!("'{name}'@'%'"),
         };
         let create = match engine {
-            Engine::Mysql => format!("CREATE USER {grantee} IDENTIFIED BY 'x'"),
+            Engine::Mariadb => format!("CREATE USER {grantee} IDENTIFIED BY 'x'"),
             _ => format!("CREATE ROLE {grantee} LOGIN PASSWORD 'x'"),
         };
         database.execute(&create).await;

@@ -17,8 +17,8 @@ pub enum Engine {
     Sqlite,
     /// PostgreSQL.
     Postgres,
-    /// MariaDB or MySQL.
-    Mysql,
+    /// MariaDB.
+    Mariadb,
 }
 
 impl Engine {
@@ -27,7 +27,7 @@ impl Engine {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
+            Self::Mariadb => "mysql",
         }
     }
 
@@ -37,7 +37,7 @@ impl Engine {
         let variable = match self {
             Self::Sqlite => return None,
             Self::Postgres => "KPIFIRE_TEST_POSTGRES_URL",
-            Self::Mysql => "KPIFIRE_TEST_MYSQL_URL",
+            Self::Mariadb => "KPIFIRE_TEST_MYSQL_URL",
         };
         Some(std::env::var(variable).unwrap_or_else(|_| {
             panic!(
@@ -241,7 +241,7 @@ pub(super) fn reference_tables(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
         Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
-        Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
+        Engine::Mariadb => include_str!("../fixtures/legacy/mysql.sql"),
     }
 }
 

@@ -49,7 +49,7 @@ async fn databases_go_with_their_tests() {
     if std::env::var_os(VARIABLE).is_some() {
         return until_the_suite_is_gone().await;
     }
-    for engine in [Engine::Postgres, Engine::Mysql] {
+    for engine in [Engine::Postgres, Engine::Mariadb] {
         let name = Database::empty(engine).await.name.clone();
         let started = Instant::now();
         while exists(engine, &name).await {
@@ -87,7 +87,7 @@ async fn remove(database: &str) {
     let (engine, name) = database.split_once(' ').unwrap();
     let (engine, how) = match engine {
         "postgres" => (Engine::Postgres, " WITH (FORCE)"),
-        _ => (Engine::Mysql, ""),
+        _ => (Engine::Mariadb, ""),
     };
     let server = engine.server().unwrap();
     let dropped =

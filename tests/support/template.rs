@@ -53,7 +53,7 @@ impl Template {
         let source = match database.engine {
             Engine::Sqlite => Source::File(std::fs::read(database.path()).unwrap()),
             Engine::Postgres => Source::Clause(clause(database).await),
-            Engine::Mysql => Source::Statements(dump(&database).await),
+            Engine::Mariadb => Source::Statements(dump(&database).await),
         };
         Self { source, token }
     }
