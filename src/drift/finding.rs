@@ -55,6 +55,8 @@ pub enum Kind {
     InvalidValue,
     /// A disabled user past its grace that wasn't cleaned up.
     OverdueCleanup,
+    /// A deleted user's row was brought back under another externalId.
+    Reused,
     /// A user that Entra provisioned and the export doesn't have.
     SourceExtra,
     /// An attribute that differs from the export.
@@ -123,6 +125,7 @@ impl Kind {
             | Self::OrphanMember
             | Self::InvalidValue
             | Self::OverdueCleanup
+            | Self::Reused
             | Self::SourceExtra
             | Self::SourceAttribute => Severity::Warning,
             Self::Unmanaged => Severity::Info,
@@ -148,6 +151,9 @@ impl Kind {
             Self::OrphanMember => "a membership of a user or team that does not exist",
             Self::InvalidValue => "a value that the profile can't read",
             Self::OverdueCleanup => "a disabled user past its grace, not cleaned up",
+            Self::Reused => {
+                "a deleted user's row was brought back under another externalId: perhaps another person"
+            }
             Self::SourceExtra => "an active user that the export of Entra doesn't have",
             Self::SourceAttribute => "a value differs from the export of Entra",
             Self::Unmanaged => "a user row that Entra neither matched nor wrote",
@@ -167,7 +173,7 @@ impl Kind {
             | Self::TeamMissing
             | Self::OrphanMember => "restore",
             // The row is somebody else's: the link lets go of it, and Entra finds its user anew.
-            Self::Recycled => "adopt",
+            Self::Recycled | Self::Reused => "adopt",
             Self::Unmanaged => "ignore",
             Self::Duplicate
             | Self::Ambiguous

@@ -54,6 +54,8 @@ pub struct Link {
     pub deleted_at: Option<NaiveDateTime>,
     /// What the column of `active` held before the agent disabled the user.
     pub replaced: Option<Cell>,
+    /// The externalId of the deleted user whose row this was, while nobody has said whose it is now.
+    pub reused_from: Option<String>,
 }
 
 /// A legacy row with its link.

@@ -150,6 +150,8 @@ pub struct ResourceTable {
     pub touch: Touch,
     /// What DELETE does.
     pub delete: Delete,
+    /// What becomes of a deleted user's row under another externalId.
+    pub rehire: Rehire,
     /// Statements of the application's to call.
     pub calls: Calls,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::model::{
-    Beside, Companion, Delete, MemberTable, Profile, ResourceTable, Scalar, Teams, Timed,
+    Beside, Companion, Delete, MemberTable, Profile, Rehire, ResourceTable, Scalar, Teams, Timed,
 };
 use super::other_tables::{anonymise, ownerships, protect, revokes};
 use super::read::{self, Item, Reader, Section, Words};
@@ -30,6 +30,8 @@ const RESOURCE_KEYS: &[&str] = &[
     "delete",
     "call",
 ];
+/// What `[users]` has beside them.
+const USER_KEYS: &[&str] = &["rehire"];
 const MEMBER_KEYS: &[&str] =
     &["table", "where", "group", "user", "insert", "touch", "remove", "call"];
 
@@ -142,8 +144,20 @@ fn resource(
         Some(item) => delete(reader, kind, item),
         None => default_delete(reader, kind, &section),
     };
+    let rehire = match (section.take("rehire"), kind) {
+        (Some(item), ResourceType::User) => {
+            let words = [(Rehire::Revive, "revive"), (Rehire::Refuse, "refuse")];
+            shapes::word(reader, &item, &words)
+        }
+        (Some(item), ResourceType::Group) => {
+            reader.problem(item.path, item.line, "is for [users]");
+            None
+        }
+        (None, _) => Some(Rehire::Revive),
+    };
     let calls = shapes::calls(reader, Caller::Resource(kind), section.take("call"));
-    reader.finish(&section, RESOURCE_KEYS);
+    let of_users = if kind == ResourceType::User { USER_KEYS } else { &[] };
+    reader.finish(&section, &[RESOURCE_KEYS, of_users].concat());
     let at = section.line;
     let table = ResourceTable {
         table: table?,
@@ -155,6 +169,7 @@ fn resource(
         derive,
         touch,
         delete: delete?,
+        rehire: rehire?,
         calls,
     };
     // A mapping that couldn't be read has its own message; "not mapped" on top would be wrong.

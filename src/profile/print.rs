@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use super::model::{
     Beside, CallPiece, Calls, Companion, Counter, Delete, Derived, Encoding, Form, Holds, Insert,
     Key, KeySource, Lookup, Made, Mapping, Mark, MarkedBy, Missing, Notation, Other, Piece,
-    Presence, Profile, Rename, ResourceTable, RevokeAction, RowSwitch, Scalar, TableName, Test,
-    TimeColumn, TimeForm, TimeSwitch, Timed, Touch, Where,
+    Presence, Profile, Rehire, Rename, ResourceTable, RevokeAction, RowSwitch, Scalar, TableName,
+    Test, TimeColumn, TimeForm, TimeSwitch, Timed, Touch, Where,
 };
 use super::read::{toml_key, toml_text};
 use super::shapes::{NOT_NULL, NULL};
@@ -113,6 +113,13 @@ impl Printer {
         self.entry("table", &table(&resource.table));
         self.rows(&resource.rows);
         self.entry("key", &key(&resource.key, name));
+        if name == "users" {
+            let rehire = match resource.rehire {
+                Rehire::Revive => "revive",
+                Rehire::Refuse => "refuse",
+            };
+            self.entry("rehire", &toml_text(rehire));
+        }
         for companion in &resource.companions {
             self.companion(name, companion);
         }

@@ -139,6 +139,16 @@ pub enum Rename {
     Cascade,
 }
 
+/// What becomes of the row of a deleted user whose userName comes back under another externalId: perhaps
+/// another person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehire {
+    /// It is brought back, and a finding says so.
+    Revive,
+    /// The request is refused: 409 `uniqueness`.
+    Refuse,
+}
+
 /// How a column holds a time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimeForm {

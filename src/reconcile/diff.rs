@@ -370,6 +370,17 @@ impl<'l> Subject<'l> {
     }
 }
 
+/// A user whose row was a deleted user's of another externalId.
+pub fn reused(layout: &Layout, record: &Record) -> Option<Finding> {
+    let link = record.link.as_ref().filter(|_| !record.deleted())?;
+    let former = link.reused_from.as_deref()?;
+    let subject = Subject::of(layout, ResourceType::User, record, &Map::new());
+    let why = "Entra deleted the user of this row, and its userName came back under another externalId: \
+               perhaps another person";
+    let now = link.external_id.clone().into();
+    Some(subject.finding(Kind::Reused, Some("externalId"), former.into(), now, why.to_owned()))
+}
+
 /// A user row that Entra neither matched nor wrote.
 pub fn unmanaged(layout: &Layout, record: &Record) -> Finding {
     let subject = Subject::of(layout, ResourceType::User, record, &Map::new());

@@ -73,7 +73,9 @@ pub async fn take(
     let mut comparison = export.map(|export| Comparison::new(export, layout));
     let mut names = Names::default();
     let user_name = layout.users.name();
+    let mut reused: Vec<Finding> = Vec::new();
     let mut visit = |record: &Record| {
+        reused.extend(diff::reused(layout, record));
         if let Some(name) = user_name.and_then(|field| record.shown(field).to_text()) {
             names.see(&name);
         }
@@ -85,6 +87,7 @@ pub async fn take(
     let users = stream(tx, settings, kind, progress, &mut findings, &mut visit).await?;
     let kind = ResourceType::Group;
     let teams = stream(tx, settings, kind, progress, &mut findings, &mut |_| ()).await?;
+    findings.list.extend(with_holdings(tx, layout, reused).await?);
     let compared = comparison.map(Comparison::finish).unwrap_or_default();
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
@@ -222,6 +225,30 @@ impl Streamed {
         }
         Ok(suspects)
     }
+}
+
+/// Findings of rows that were brought back, each with what hangs on its row.
+async fn with_holdings(
+    tx: &mut Tx,
+    layout: &Layout,
+    mut reused: Vec<Finding>,
+) -> Result<Vec<Finding>, Error> {
+    let ids: Vec<String> = reused.iter().filter_map(|it| it.scim_id.clone()).collect();
+    let holdings = rows::holdings(tx, layout, &ids).await?;
+    for finding in &mut reused {
+        let of_row = finding.scim_id.as_ref().and_then(|id| holdings.get(id));
+        let of_row = of_row.cloned().unwrap_or_default();
+        let owned = layout.ownership.iter().zip(of_row.owned);
+        let owned = owned.map(|(it, rows)| (it.relation.table.to_string(), rows));
+        let all = owned.chain([("memberships".to_owned(), of_row.memberships)]);
+        let held: Vec<String> = all
+            .filter(|(_, rows)| *rows > 0)
+            .map(|(what, rows)| format!("{what}: {rows}"))
+            .collect();
+        let held = if held.is_empty() { "nothing".to_owned() } else { held.join(", ") };
+        finding.why.push_str(&format!("; what hangs on the row: {held}"));
+    }
+    Ok(reused)
 }
 
 /// The rows, each once, whose names more than one row may have, or a link without a row asserts.

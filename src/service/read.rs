@@ -317,6 +317,7 @@ async fn adopt_in(
         disabled_at: None,
         deleted_at: None,
         replaced: None,
+        reused_from: None,
     };
     links::put(tx, kind, &key, &link).await?;
     let mut after = mapper::attributes(layout, kind, &record);

@@ -13,7 +13,7 @@ use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
 /// The columns that a write of a link sets, but for its key.
-const WRITTEN: [&str; 11] = [
+const WRITTEN: [&str; 12] = [
     link::external_id.name,
     link::state.name,
     link::baseline.name,
@@ -25,6 +25,7 @@ const WRITTEN: [&str; 11] = [
     link::disabled_at.name,
     link::deleted_at.name,
     link::replaced.name,
+    link::reused_from.name,
 ];
 
 /// Writes a link over whatever the key's link was. One statement.
@@ -46,6 +47,7 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, it: &Link) -> Resul
             link::disabled_at.to(it.disabled_at),
             link::deleted_at.to(it.deleted_at),
             link::replaced.set(&it.replaced),
+            link::reused_from.set(&it.reused_from),
         ])
         .raw(&or_update(tx.database()));
     tx.later(sql).await
@@ -87,7 +89,7 @@ pub(super) enum Joined {
 }
 
 /// How many columns that is.
-const JOINED: usize = 10;
+const JOINED: usize = 11;
 
 impl Selection for Joined {
     type Row = Option<Link>;
@@ -106,6 +108,7 @@ impl Selection for Joined {
             link::disabled_at.name,
             link::deleted_at.name,
             link::replaced.name,
+            link::reused_from.name,
         ];
         rest.into_iter().fold(sql, |sql, name| sql.raw(", l.").raw(name))
     }
@@ -126,6 +129,7 @@ impl Selection for Joined {
             disabled_at: cells.take(link::disabled_at)?,
             deleted_at: cells.take(link::deleted_at)?,
             replaced: cells.take(link::replaced)?,
+            reused_from: cells.take(link::reused_from)?,
         }))
     }
 

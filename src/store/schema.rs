@@ -56,6 +56,7 @@ tables! {
         deleted_at: Option<NaiveDateTime>,
         cleanup_stage: Option<String>,
         replaced: Option<Cell>,
+        reused_from: Option<String>,
     }
 
     /// The memberships that clients asserted.

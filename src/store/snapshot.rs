@@ -9,11 +9,11 @@ use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
 use super::dialect::{fold, key_text, text_list};
-use super::edges::edges;
+use super::edges::{count_of, edges};
 use super::error::{Error, ErrorKind};
 use super::links::Joined;
 use super::pages::Pages;
-use super::relation::{self, of, text_key, there};
+use super::relation::{self, of, rows_of, text_key, there};
 use super::resources::{columns, from, live, record};
 use super::row::Row;
 use super::schema::{
@@ -366,6 +366,50 @@ pub async fn labels(
             let external_id = Cells::of(cells).take(external_id);
             let external_id = external_id.map_err(|it| it.of_row(&id))?;
             found.insert(id, Label { name: row.text(1), external_id });
+        }
+    }
+    Ok(found)
+}
+
+/// What hangs on a user's row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Memberships in kpifire.
+    pub memberships: u64,
+    /// Rows owned, in the order of `[ownership]`.
+    pub owned: Vec<u64>,
+}
+
+/// What hangs on these users' rows, by id. One statement per 1,000.
+pub async fn holdings(
+    tx: &mut Tx,
+    layout: &Layout,
+    ids: &[String],
+) -> Result<BTreeMap<String, Holdings>, Error> {
+    let (database, users) = (tx.database(), &layout.users);
+    let key = || of("r", &users.key);
+    let mut found = BTreeMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        let owned = layout.ownership.iter();
+        let owned = owned.map(|it| rows_of("COUNT(*)", &it.relation, &it.owner, key()));
+        let sql = Sql::new("SELECT ")
+            .append(key())
+            .raw(", ")
+            .list(", ", std::iter::once(count_of(layout, key())).chain(owned))
+            .append(relation::from(&users.relation, "r", Sql::default()))
+            .append(key())
+            .raw(" IN (SELECT ")
+            .append(text_key(database, &users.key, Sql::new("i.item")))
+            .raw(" FROM ")
+            .append(text_list(database, chunk))
+            .raw(" i)");
+        for row in tx.query(sql).await? {
+            let Some(id) = row.text(0) else { continue };
+            let mut cells = Cells::of(row.0.get(1..).unwrap_or_default());
+            let mut next = || count().read(&mut cells).map_err(|it| it.of_row(&id));
+            let memberships = next()?;
+            let owned = layout.ownership.iter().map(|_| next()).collect::<Result<_, _>>()?;
+            found.insert(id.clone(), Holdings { memberships, owned });
         }
     }
     Ok(found)

@@ -16,5 +16,6 @@ mod many;
 mod mend;
 pub mod plant;
 mod races;
+mod rehire;
 mod schedule;
 mod source;

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS scim_links (
   cleanup_stage VARCHAR(16) NULL,
   -- What the column of `active` held before the user was disabled.
   replaced      LONGTEXT NULL,
+  -- The externalId that the row was another's under, until an operator says whose it is.
+  reused_from   VARCHAR(255) NULL,
   PRIMARY KEY (resource_type, legacy_key)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE INDEX IF NOT EXISTS scim_links_external ON scim_links (resource_type, external_id);

@@ -16,6 +16,8 @@ CREATE TABLE scim_links (
   cleanup_stage VARCHAR(16) NULL,
   -- What the column of `active` held before the user was disabled.
   replaced      TEXT NULL,
+  -- The externalId that the row was another's under, until an operator says whose it is.
+  reused_from   VARCHAR(255) NULL,
   PRIMARY KEY (resource_type, legacy_key)
 );
 CREATE INDEX scim_links_external ON scim_links (resource_type, external_id);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::model::{
     Beside, CallPiece, Calls, Companion, Counter, Delete, Derived, Encoding, Form, Holds, Insert,
     Key, KeySource, Lookup, Made, Mapping, Mark, MarkedBy, MemberTable, Missing, Moment, Notation,
-    Other, Ownership, Piece, Presence, Profile, Protect, Rename, ResourceTable, Revoke,
+    Other, Ownership, Piece, Presence, Profile, Protect, Rehire, Rename, ResourceTable, Revoke,
     RevokeAction, RowSwitch, Scalar, TableName, Teams, Test, TimeColumn, TimeForm, TimeSwitch,
     Timed, Touch, Where,
 };
@@ -26,6 +26,7 @@ fn the_builtin_as_printed() {
 [users]
 table = "users"
 key = "user_id"
+rehire = "revive"
 
 [users.attributes]
 active = { column = "status", values = { true = "Active", false = "Inactive" }, other = "reject" }
@@ -358,6 +359,7 @@ fn resource(kind: ResourceType) -> BoxedStrategy<ResourceTable> {
                 let delete =
                     if deactivates { Delete::Delete { cascade: Vec::new() } } else { delete };
                 let derive = if kind == ResourceType::User { derive } else { BTreeMap::new() };
+                let rehire = if derive.is_empty() { Rehire::Revive } else { Rehire::Refuse };
                 let mut companions = companions;
                 if kind == ResourceType::Group {
                     for companion in &mut companions {
@@ -376,6 +378,7 @@ fn resource(kind: ResourceType) -> BoxedStrategy<ResourceTable> {
                     derive,
                     touch,
                     delete,
+                    rehire,
                     calls,
                 }
             },

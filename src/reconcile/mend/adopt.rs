@@ -27,6 +27,7 @@ pub async fn adopt(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
             }
             forget(tx, hand, finding).await
         }
+        Kind::Reused => keep(tx, hand, finding).await,
         Kind::MemberExtra => add_member(tx, hand, finding).await,
         Kind::MemberMissing => remove_member(tx, hand, finding).await,
         Kind::OrphanMember => Ok(Mended::refused(
@@ -112,6 +113,23 @@ async fn forget(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, E
     before.insert("baseline".to_owned(), link.baseline.map_or(Value::Null, Value::Object));
     note(tx, hand, "forget", finding, before, Map::new()).await?;
     Ok(Mended::done("Entra's link to it is forgotten"))
+}
+
+/// The row is the user's, as it is.
+async fn keep(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
+    let (kind, id) = (ResourceType::User, finding.key().unwrap_or_default());
+    let found = locked(tx, hand, finding).await?.filter(|record| !record.deleted());
+    let Some(mut link) = found.and_then(|record| record.link) else {
+        return Ok(Mended::no_longer("no link points at the row"));
+    };
+    let Some(former) = link.reused_from.take() else {
+        return Ok(Mended::no_longer("the row is taken to be the user's"));
+    };
+    links::put(tx, kind, id, &link).await?;
+    let (before, after) =
+        (only("externalId", &former.into()), only("externalId", &link.external_id.into()));
+    note(tx, hand, "adopt", finding, before, after).await?;
+    Ok(Mended::done("the row, with what it owns, is taken to be the user's"))
 }
 
 async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {

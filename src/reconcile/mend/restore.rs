@@ -27,6 +27,10 @@ pub async fn restore(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mend
         Kind::Recycled => Ok(Mended::refused(
             "the row is another one now: `drift adopt` lets Entra's link go of it",
         )),
+        Kind::Reused => Ok(Mended::refused(
+            "who the row belongs to is a person's to say: take from it in kpifire what isn't theirs, then \
+             `drift adopt`",
+        )),
         Kind::InvalidValue => Ok(Mended::refused(
             "correct the value in kpifire, or give it a meaning in the profile's `values`",
         )),

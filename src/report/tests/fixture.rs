@@ -184,6 +184,13 @@ fn story(
             json!("Z"),
             "The profile reads status `Z` as neither active nor inactive. Correct it in kpifire.",
         ),
+        Kind::Reused => (
+            user,
+            at("externalId"),
+            json!("5d2e-old"),
+            json!("91aa-new"),
+            "The deleted user's row was brought back under another externalId: perhaps another person. It still owns projects 2; memberships 1.",
+        ),
         Kind::OverdueCleanup => (
             user,
             at("active"),

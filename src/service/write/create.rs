@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::job::{Done, Job, external_id, refuse_without_active, required_name, taken};
+use super::job::{
+    Done, Job, external_id, names_are_unique, refuse_without_active, required_name, taken,
+};
 use super::members;
-use crate::mapper::{self, Cell, Link, LinkState, Record, Stamp};
-use crate::profile::model::Moment;
-use crate::scim::{Asserted, Resource, ResourceType};
+use crate::mapper::{self, Cell, KeySource, Link, LinkState, Record, Stamp};
+use crate::profile::model::{Moment, Rehire};
+use crate::scim::{self, Asserted, Resource, ResourceType};
 use crate::service::Error;
-use crate::store::{Tx, changes, links};
+use crate::store::{Tx, changes, links, memberships};
 
 pub(super) async fn run(
     tx: &mut Tx,
@@ -25,11 +27,17 @@ pub(super) async fn run(
     }
     refuse_without_active(&job.layout, kind, resource)?;
     // A row that the application marked as gone is in the way only where names are unique.
-    let rows = &job.layout.resource(kind);
-    let unique = rows.name().is_some_and(|it| rows.relation.is_unique(&[&it.column]));
+    let unique = names_are_unique(&job.layout, kind);
     let tombstone = same_name.into_iter().find(|record| record.tombstone() || unique);
     let revived = tombstone.is_some();
     let key = if let Some(record) = &tombstone {
+        let link = record.link.as_ref();
+        refuse_rehired(
+            job,
+            &name,
+            &record.key_text(),
+            another(kind, link, external_id.as_deref()),
+        )?;
         revive(tx, job, record, resource).await?
     } else {
         let layout = &job.layout;
@@ -38,6 +46,18 @@ pub(super) async fn run(
         changes::insert(tx, layout, kind, changes, job.now()).await?
     };
     let key_text = key.to_text().unwrap_or_default();
+    let mut former = tombstone.and_then(|record| record.link);
+    if matches!(job.layout.resource(kind).source, KeySource::Name(_)) && !revived {
+        // The row is gone, and what pointed at it by its name points at the new one.
+        former = links::find(tx, kind, &key_text).await?;
+        let other = another(kind, former.as_ref(), external_id.as_deref());
+        refuse_rehired(job, &name, &key_text, other)?;
+    }
+    let reused_from = another(kind, former.as_ref(), external_id.as_deref()).map(str::to_owned);
+    if reused_from.is_some() {
+        // What clients said of the membership of a deleted user, they said of somebody else.
+        memberships::forget(tx, kind, &key_text).await?;
+    }
     let operations: Vec<_> = match kind {
         ResourceType::Group => members::of_resource(resource).into_iter().collect(),
         ResourceType::User => Vec::new(),
@@ -50,23 +70,47 @@ pub(super) async fn run(
             asserted.covers(path)
         })),
         kept: mapper::kept(&job.layout, kind, resource),
-        version: tombstone.and_then(|record| record.link).map_or(1, |link| link.version + 1),
+        version: former.as_ref().map_or(1, |link| link.version + 1),
         created: job.now(),
         modified: job.now(),
         disabled_at: (kind == ResourceType::User && mapper::active(resource) == Some(false))
             .then(|| job.now()),
         deleted_at: None,
         replaced: None,
+        reused_from: reused_from
+            .clone()
+            .or_else(|| former.as_ref().and_then(|link| link.reused_from.clone())),
     };
     links::put(tx, kind, &key_text, &link).await?;
     let record = job.reread(tx, &key).await?;
     let mut before: Map<String, Value> = Map::new();
+    before.extend(reused_from.map(|id| ("externalId".to_owned(), id.into())));
     let mut after = mapper::attributes(&job.layout, kind, &record);
     changes.note(&mut before, &mut after);
     let operation = if revived { "revive" } else { "create" };
     job.audit(tx, operation, &kind.id(&key_text), &before, &after).await?;
     let reply = job.reply(tx, &record, 201).await?;
     Ok(Done { reply, absent: changes.into_absent() })
+}
+
+/// The externalId under which the user was somebody else's before, perhaps: one that is known and isn't the
+/// new one. Only users are persons.
+fn another<'l>(kind: ResourceType, former: Option<&'l Link>, now: Option<&str>) -> Option<&'l str> {
+    let known = former?.external_id.as_deref()?;
+    (kind == ResourceType::User && Some(known) != now).then_some(known)
+}
+
+/// Where the profile has it so, the row of a deleted user isn't given to another externalId.
+fn refuse_rehired(job: &Job, name: &str, key: &str, another: Option<&str>) -> Result<(), Error> {
+    if another.is_none() || job.layout.profile.users.rehire == Rehire::Revive {
+        return Ok(());
+    }
+    Err(scim::Error::uniqueness(format!(
+        "userName: `{name}` is held by the row of the deleted user `{key}`, who had another externalId: \
+         perhaps another person. Rename that row in kpifire, or take another userName (the profile has \
+         rehire = \"refuse\")"
+    ))
+    .into())
 }
 
 /// Makes a tombstone's row what the request says, under the same key.

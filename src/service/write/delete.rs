@@ -63,6 +63,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
             .or((kind == ResourceType::User).then(|| job.now())),
         deleted_at: Some(job.now()),
         replaced: None,
+        reused_from: previous.and_then(|link| link.reused_from.clone()),
     };
     links::put(tx, kind, &record.key_text(), &link).await?;
     let state = previous.map_or("unmanaged", |link| link.state.as_str());

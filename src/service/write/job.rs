@@ -222,6 +222,22 @@ pub(super) fn taken(kind: ResourceType, name: &str) -> Error {
     scim::Error::uniqueness(format!("{attribute}: `{name}` is taken by another {kind}")).into()
 }
 
+/// The name is held by a row that SCIM no longer shows: nobody finds it there.
+pub(super) fn taken_by_deleted(kind: ResourceType, name: &str, gone: &Record) -> Error {
+    let (attribute, id) = (kind.name_attribute(), kind.id(&gone.key_text()));
+    scim::Error::uniqueness(format!(
+        "{attribute}: `{name}` is held by the row of the deleted {kind} `{id}`, which is still in kpifire: \
+         rename or remove that row there, or take another name"
+    ))
+    .into()
+}
+
+/// Whether the database takes one row of a name, whoever it belongs to.
+pub(super) fn names_are_unique(layout: &Layout, kind: ResourceType) -> bool {
+    let rows = layout.resource(kind);
+    rows.name().is_some_and(|it| rows.relation.is_unique(&[&it.column]))
+}
+
 /// Whether the assignments need the database to know what the row then shows: a lookup's column
 /// holds a key, and SCIM its label; what lies in other tables may not be there.
 pub(super) fn needs_reread(assignments: &[Assignment]) -> bool {

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::job::{
-    Done, Job, Parsed, external_id, needs_reread, refuse_without_active, required_name, taken,
+    Done, Job, Parsed, external_id, names_are_unique, needs_reread, refuse_without_active,
+    required_name, taken, taken_by_deleted,
 };
 use super::members;
 use crate::mapper::{
@@ -182,10 +183,14 @@ async fn name_is_free(
         return Ok(());
     }
     let others = job.named(tx, &name).await?;
-    if others.iter().any(|other| other.key != record.key && !other.deleted()) {
-        return Err(taken(kind, &name));
+    let mut others = others.iter().filter(|other| other.key != record.key);
+    match others.next() {
+        Some(other) if !other.deleted() => Err(taken(kind, &name)),
+        Some(gone) if names_are_unique(&job.layout, kind) => {
+            Err(taken_by_deleted(kind, &name, gone))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Where the matching attribute is the key, a rename would make another resource of it.
@@ -249,6 +254,7 @@ fn linked(
             }
             _ => previous.and_then(|link| link.replaced.clone()),
         },
+        reused_from: previous.and_then(|link| link.reused_from.clone()),
     })
 }
 
