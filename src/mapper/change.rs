@@ -83,7 +83,7 @@ pub fn stamps(touch: &Touch, stamp: Stamp, now: NaiveDateTime) -> Columns {
 }
 
 /// The value of a mapped attribute that says something: absent, null and empty text don't.
-fn stated<'a>(path: &AttributePath, resource: &'a Resource) -> Option<&'a Value> {
+pub(super) fn stated<'a>(path: &AttributePath, resource: &'a Resource) -> Option<&'a Value> {
     path.get(resource).filter(|value| !value.is_null() && value.as_str() != Some(""))
 }
 
@@ -100,7 +100,12 @@ pub fn for_insert(
     let rows = layout.resource(kind);
     let mut assignments: Vec<Assignment> = Vec::with_capacity(rows.relation.columns.len());
     for field in rows.fields.iter().filter(|field| field.is_writable()) {
-        let value = match stated(&field.path, resource) {
+        let said = stated(&field.path, resource);
+        let elsewhere = |it: &Arc<Field>| said.is_none() && stated(&it.path, resource).is_some();
+        if sets_column(&assignments, field) || rows.beside(field).any(elsewhere) {
+            continue;
+        }
+        let value = match said {
             Some(value) => field.to_legacy(value)?,
             None => None,
         };
@@ -125,6 +130,13 @@ pub fn for_insert(
         }
     }
     Ok(assignments)
+}
+
+/// Whether another attribute has set the column already: both say the same.
+fn sets_column(assignments: &[Assignment], field: &Field) -> bool {
+    assignments
+        .iter()
+        .any(|it| matches!(it, Assignment::Attribute(other, _) if other.shares_column(field)))
 }
 
 impl Derived {
@@ -200,6 +212,9 @@ pub fn for_update(
     let mut assignments = Vec::new();
     let rows = layout.resource(kind);
     for field in rows.fields.iter().filter(|field| field.is_writable()) {
+        if sets_column(&assignments, field) {
+            continue;
+        }
         let value = match (stated(&field.path, old), stated(&field.path, new)) {
             (before, after) if before == after => None,
             (_, Some(value)) => field.to_legacy(value)?,
@@ -272,8 +287,10 @@ pub fn baseline(
     asserted: &dyn Fn(&AttributePath) -> bool,
 ) -> Map<String, Value> {
     let mut baseline = before.and_then(|link| link.baseline.clone()).unwrap_or_default();
-    for field in &layout.resource(kind).fields {
-        if asserted(&field.path) {
+    let rows = layout.resource(kind);
+    for field in &rows.fields {
+        // What is said of one attribute is said of the others in its column.
+        if asserted(&field.path) || rows.beside(field).any(|it| asserted(&it.path)) {
             let value = stated(&field.path, resource).cloned().unwrap_or(Value::Null);
             baseline.insert(field.name.clone(), value);
         }

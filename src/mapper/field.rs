@@ -218,6 +218,13 @@ pub enum NewValue {
 }
 
 impl Field {
+    /// Whether both lie in one column.
+    pub fn shares_column(&self, other: &Self) -> bool {
+        let place = |it: &Self| it.within.as_ref().map(|within| within.name.clone());
+        let row = |it: &Self| matches!(it.encoding, Encoding::Row(_));
+        self.column == other.column && place(self) == place(other) && !row(self) && !row(other)
+    }
+
     /// Whether the value is another table's.
     pub fn is_looked_up(&self) -> bool {
         matches!(self.encoding, Encoding::Lookup(_))

@@ -1,7 +1,8 @@
 //! Filters (RFC 7644 §3.4.2.2) as predicates over legacy columns.
 //!
-//! What no column carries can't be asked of the database, and nothing is filtered in memory: such
-//! an attribute is 400 `invalidFilter`, which lists those that can be asked for.
+//! What no column carries is kept in the link, and asked of the agent's own table by `eq` and `ne`; other
+//! operators have nothing to ask there, and nothing is filtered in memory: that is 400
+//! `invalidFilter`, which lists what can be asked for.
 
 mod brackets;
 mod terms;
@@ -13,7 +14,7 @@ use super::layout::Layout;
 use super::predicate::{Operand, Operator, Predicate, Subject};
 use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, Condition as Asked, typed};
 use crate::scim::{AttributePath, Error, Filter, Resolved, ResourceType};
-use terms::{Condition, any, compare, field, filterable, mapped, membership, null, unknown};
+use terms::{Condition, any, compare, field, filterable, kept, mapped, membership, null, unknown};
 
 /// Compiles a filter for one resource type.
 ///
@@ -106,12 +107,24 @@ fn test(
         return own(layout, kind, resolved, subject, condition);
     }
     let fields = mapped(layout, kind, resolved);
-    if fields.is_empty() {
-        return brackets::of_type(layout, kind, resolved, condition);
-    }
-    let tests: Result<Vec<Predicate>, Error> =
-        fields.into_iter().map(|it| field(kind, it, condition)).collect();
-    Ok(any(tests?))
+    let whole = fields.iter().any(|field| field.path.element().is_none());
+    let in_columns = if fields.is_empty() {
+        brackets::of_type(layout, kind, resolved, condition)
+    } else {
+        let tests = fields.into_iter().map(|it| field(kind, it, condition));
+        tests.collect::<Result<_, _>>().map(any)
+    };
+    let Some((operator @ (CompareOp::Eq | CompareOp::Ne), value)) = condition.filter(|_| !whole)
+    else {
+        return in_columns;
+    };
+    let Some(kept) = kept(kind, resolved, None, value)? else { return in_columns };
+    Ok(match (operator, in_columns) {
+        (CompareOp::Eq, Ok(in_columns)) => any(vec![in_columns, kept]),
+        (CompareOp::Eq, Err(_)) => kept,
+        (_, Ok(in_columns)) => Predicate::All(vec![in_columns, Predicate::Not(Box::new(kept))]),
+        (_, Err(_)) => Predicate::Not(Box::new(kept)),
+    })
 }
 
 /// Attributes that the agent itself carries.

@@ -229,6 +229,26 @@ impl ResourceRelation {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// The attributes that lie in the column of this one, itself left out.
+    pub fn beside<'l>(&'l self, field: &'l Field) -> impl Iterator<Item = &'l Arc<Field>> {
+        let others = self.fields.iter().filter(move |it| it.path != field.path);
+        others.filter(move |it| it.shares_column(field))
+    }
+
+    /// Attributes that lie in one column, set by set.
+    pub fn shared(&self) -> Vec<Vec<&Arc<Field>>> {
+        let mut sets: Vec<Vec<&Arc<Field>>> = Vec::new();
+        for field in &self.fields {
+            let set = sets.iter_mut().find(|set| set.iter().any(|it| it.shares_column(field)));
+            match set {
+                Some(set) => set.push(field),
+                None => sets.push(vec![field]),
+            }
+        }
+        sets.retain(|set| set.len() > 1);
+        sets
+    }
+
     /// How many cells of a row carry attributes: one a field, and one more where the column holds
     /// something else than SCIM shows.
     pub fn width(&self) -> usize {

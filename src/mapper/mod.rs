@@ -7,6 +7,7 @@ mod change;
 mod drift;
 mod field;
 mod filter;
+mod kept_values;
 mod layout;
 mod predicate;
 mod protect;
@@ -14,6 +15,7 @@ mod record;
 mod relation;
 mod render;
 mod resolve;
+mod shared;
 mod times;
 
 pub use cell::Cell;
@@ -27,6 +29,7 @@ pub use field::{
     RowSwitch, fit,
 };
 pub use filter::{matching_name, predicate, sort_field, spelled};
+pub use kept_values::{Token, tokens};
 pub use layout::{
     Deletion, Derived, Layout, MemberRelation, OwnedRelation, ResourceRelation, RevokeRelation,
     Stamped, Touch,
@@ -37,4 +40,5 @@ pub use record::{Group, Groups, Link, LinkState, Record};
 pub use relation::{Column, Condition, Reference, Relation};
 pub use render::{advertised, attributes, modified, render};
 pub use resolve::LayoutError;
+pub use shared::{unite, unite_stated};
 pub use times::{Mark, MarkedBy, Switch, Times, whole_second};

@@ -9,6 +9,7 @@ use chrono::NaiveDateTime;
 
 use super::cell::Cell;
 use super::field::Field;
+use super::kept_values::Token;
 
 /// What a comparison reads.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +79,8 @@ pub enum Predicate {
     Present(Subject),
     /// The field's column holds one of these legacy values.
     OneOf(Arc<Field>, Vec<Cell>),
+    /// The link keeps this value.
+    Kept(Token),
     /// The resource is the one with this key.
     IsKey(Cell),
     /// A group that has this user as a member (`None`: any member).

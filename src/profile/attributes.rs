@@ -49,8 +49,15 @@ struct Attributes<'c> {
     kind: ResourceType,
     companions: &'c [Companion],
     mapped: BTreeMap<AttributePath, Mapping>,
-    /// companion and column → the key that maps it
-    columns: BTreeMap<(Option<String>, String), String>,
+    /// companion and column → what maps it first
+    columns: BTreeMap<(Option<String>, String), Carried>,
+}
+
+/// What a column carries.
+struct Carried {
+    key: String,
+    kind: AttributeKind,
+    encoding: Encoding,
 }
 
 impl Attributes<'_> {
@@ -90,19 +97,26 @@ impl Attributes<'_> {
         let place = (mapping.within.clone(), mapping.column.clone());
         // A row switch has a table of its own.
         let own = !matches!(mapping.encoding, Encoding::Row(_));
-        if let Some(other) = self.columns.get(&place).filter(|_| own) {
-            reader.problem(
-                &key,
-                line,
-                format!(
-                    "column `{}` is mapped already by `{other}`; a column carries one attribute",
-                    mapping.column
-                ),
-            );
-            return;
+        if let Some(carried) = self.columns.get(&place).filter(|_| own) {
+            // Read and written alike, they are one value.
+            let alike =
+                path.definition().kind == carried.kind && mapping.encoding == carried.encoding;
+            if !alike {
+                reader.problem(
+                    &key,
+                    line,
+                    format!(
+                        "column `{}` is mapped already by `{}`, in another way: attributes of one \
+                         column have one type and lie in it alike",
+                        mapping.column, carried.key
+                    ),
+                );
+                return;
+            }
         }
         if own {
-            self.columns.insert(place, key.clone());
+            let (kind, encoding) = (path.definition().kind, mapping.encoding.clone());
+            self.columns.entry(place).or_insert(Carried { key: key.clone(), kind, encoding });
         }
         if self.mapped.insert(path, mapping).is_some() {
             reader.problem(key, line, "this attribute is mapped twice; keep one of the two keys");

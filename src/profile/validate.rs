@@ -75,7 +75,7 @@ pub(super) fn resource_columns(
                 reader.problem(key, line, message);
             }
         } else if mapping.within.is_none() && !matches!(mapping.encoding, Encoding::Row(_)) {
-            claim(reader, &mut uses, &mapping.column, key, line);
+            claim_attribute(reader, &mut uses, &mapping.column, key, line);
         }
     }
     for (section, columns) in [
@@ -135,7 +135,7 @@ fn companion_columns(
     for (path, mapping) in &table.attributes {
         if mapping.within.as_ref() == Some(&companion.name) {
             let key = format!("{name}.attributes.{}", toml_key(&path.to_string()));
-            claim(reader, &mut uses, &mapping.column, key, line);
+            claim_attribute(reader, &mut uses, &mapping.column, key, line);
         }
     }
     for column in companion.rows.keys() {
@@ -207,6 +207,19 @@ fn stamps(
         for column in columns {
             claim(reader, uses, column, format!("{name}.touch.{stamp}"), line);
         }
+    }
+}
+
+/// A column may carry several attributes.
+fn claim_attribute(
+    reader: &mut Reader,
+    uses: &mut BTreeMap<String, String>,
+    column: &str,
+    key: String,
+    line: usize,
+) {
+    if !uses.get(column).is_some_and(|other| other.contains(".attributes.")) {
+        claim(reader, uses, column, key, line);
     }
 }
 

@@ -197,6 +197,13 @@ pub fn examine(
     }
     for (field, reading) in &subject.readings {
         let value = baseline.get(&field.name);
+        // A column that several attributes lie in is one cause: the name's finding, or the first's.
+        let name = kind.name_attribute();
+        let first = |it: &Arc<Field>| it.is(name) || !field.is(name) && it.path < field.path;
+        let told = |it: &Arc<Field>| first(it) && baseline.contains_key(&it.name);
+        if layout.resource(kind).beside(field).any(told) {
+            continue;
+        }
         if let Reading::Unreadable(text) = reading {
             findings.push(subject.unreadable(&field.name, value, text), tolerate);
             continue;

@@ -319,7 +319,7 @@ async fn adopt_in(
         replaced: None,
         reused_from: None,
     };
-    links::put(tx, kind, &key, &link).await?;
+    links::put(tx, kind, &key, None, &link).await?;
     let mut after = mapper::attributes(layout, kind, &record);
     after.retain(|name, _| name == "userName" || name == "displayName");
     after.insert("state".to_owned(), json!("matched"));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Caller, Error, Reply, Scope, Service, audit, guard};
+use crate::mapper;
 use crate::notify::Channels;
 use crate::scim::{self, Ignored};
 use crate::store::{Tx, audit as audit_rows};
@@ -104,13 +105,15 @@ fn prepare(service: &Service, request: Arc<Request>, operation: Operation) -> Re
     let mut ignored = Ignored::default();
     let parsed = match operation {
         Operation::Create(body) => {
-            let resource = scim::parse_resource(request.kind, &body, &mut ignored)?;
+            let mut resource = scim::parse_resource(request.kind, &body, &mut ignored)?;
             let asserted = scim::asserted_by(&resource);
+            mapper::unite_stated(&service.layout, request.kind, &mut resource)?;
             Parsed::Create(resource, asserted)
         }
         Operation::Replace(body) => {
-            let resource = scim::parse_resource(request.kind, &body, &mut ignored)?;
+            let mut resource = scim::parse_resource(request.kind, &body, &mut ignored)?;
             let asserted = scim::asserted_by(&resource);
+            mapper::unite_stated(&service.layout, request.kind, &mut resource)?;
             Parsed::Replace(resource, asserted)
         }
         Operation::Patch(body) => {

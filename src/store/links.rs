@@ -1,6 +1,7 @@
 //! `scim_links`: what ties a resource to Entra.
 
 use super::error::Error;
+use super::kept_values;
 use super::schema::{
     scim_cleanup_journal as journal, scim_desired_members as desired, scim_holds,
     scim_links as link,
@@ -8,7 +9,7 @@ use super::schema::{
 use super::sidecar::{Cells, Object, Selection, Unreadable, count};
 use super::sql::Sql;
 use super::transaction::Tx;
-use crate::mapper::{Cell, Link, LinkState, baseline_hash};
+use crate::mapper::{Cell, Link, LinkState, baseline_hash, tokens};
 use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
@@ -28,8 +29,15 @@ const WRITTEN: [&str; 12] = [
     link::reused_from.name,
 ];
 
-/// Writes a link over whatever the key's link was. One statement.
-pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, it: &Link) -> Result<(), Error> {
+/// Writes a link over what the key's link was. One statement, and where kept attributes differ one for those
+/// that go and one for those that come.
+pub async fn put(
+    tx: &mut Tx,
+    kind: ResourceType,
+    key: &str,
+    was: Option<&Link>,
+    it: &Link,
+) -> Result<(), Error> {
     let baseline = it.baseline.as_ref().map(Object::text);
     let hash = baseline.as_deref().map(baseline_hash);
     let sql = link::TABLE
@@ -50,7 +58,8 @@ pub async fn put(tx: &mut Tx, kind: ResourceType, key: &str, it: &Link) -> Resul
             link::reused_from.set(&it.reused_from),
         ])
         .raw(&or_update(tx.database()));
-    tx.later(sql).await
+    tx.later(sql).await?;
+    kept_values::follow(tx, kind, key, &tokens(kind, was), &tokens(kind, Some(it))).await
 }
 
 /// The link of a resource, whether or not its row is there; locked. One statement.
@@ -144,10 +153,11 @@ pub(super) fn joined(cells: &[Cell], key: &Cell) -> Result<Option<Link>, Error> 
     read.map_err(|unreadable| unreadable.of_row(&key.to_text().unwrap_or_default()))
 }
 
-/// Removes a link. One statement.
+/// Removes a link. Two statements.
 pub async fn remove(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<(), Error> {
     let is_of = link::resource_type.is(kind).raw(" AND ").append(link::legacy_key.is(key));
-    tx.execute(link::TABLE.delete(is_of)).await.map(|_| ())
+    tx.execute(link::TABLE.delete(is_of)).await?;
+    kept_values::forget(tx, kind, key).await
 }
 
 /// Sets the columns; who is enabled again is no longer on the way out.
@@ -169,13 +179,14 @@ fn or_update(database: Database) -> String {
     }
 }
 
-/// A resource goes by another key from now on: its link and what hangs on it follow. Four statements.
+/// A resource goes by another key from now on: its link and what hangs on it follow. Seven statements at most.
 pub async fn rekey(tx: &mut Tx, kind: ResourceType, old: &str, new: &str) -> Result<(), Error> {
     // A tombstone of the name that is taken is over.
     remove(tx, kind, new).await?;
     let is_of = link::resource_type.is(kind).raw(" AND ").append(link::legacy_key.is(old));
     let sql = link::TABLE.update([link::legacy_key.to(new)]).raw(" WHERE ").append(is_of);
     tx.execute(sql).await?;
+    kept_values::rekey(tx, kind, old, new).await?;
     let moved =
         |table: super::sidecar::Table, set, is| table.update([set]).raw(" WHERE ").append(is);
     let (user, group) = (desired::user_key, desired::group_key);

@@ -33,6 +33,7 @@ pub mod grace;
 pub mod guard;
 mod joining;
 pub mod journal;
+mod kept_values;
 pub mod lease;
 pub mod leavers;
 pub mod links;

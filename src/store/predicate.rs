@@ -45,6 +45,7 @@ impl Compiler<'_> {
             }
             Predicate::Present(subject) => self.present(subject),
             Predicate::OneOf(field, cells) => one_of(field, cells),
+            Predicate::Kept(token) => self.linked("scim_kept_values x", "x.token", token.as_str()),
             Predicate::IsKey(key) => is_key(self.database(), "r", &self.rows().key, key),
             Predicate::HasMember(other) | Predicate::InGroup(other) => {
                 self.membership(other.as_ref())
@@ -119,7 +120,7 @@ impl Compiler<'_> {
         if let (Subject::ExternalId, Operator::Equal, Operand::Exact(text)) =
             (subject, operator, operand)
         {
-            return self.external_id(text);
+            return self.linked("scim_links x", "x.external_id", text);
         }
         let tested = match operand {
             Operand::Folded(text) => self.folded(subject, operator, text),
@@ -142,14 +143,18 @@ impl Compiler<'_> {
         Sql::new("(").append(self.subject(subject)).raw(" IS NOT NULL AND ").append(tested).raw(")")
     }
 
-    /// By the link's index first: the join's own condition would walk the whole legacy table.
-    fn external_id(&self, text: &str) -> Sql {
+    /// By the index of the agent's table first: the join's own condition would walk the whole legacy table.
+    fn linked(&self, table: &'static str, column: &'static str, text: &str) -> Sql {
         self.key()
             .raw(" IN (SELECT ")
             .append(text_key(self.database(), &self.rows().key, Sql::new("x.legacy_key")))
-            .raw(" FROM scim_links x WHERE x.resource_type = '")
+            .raw(" FROM ")
+            .raw(table)
+            .raw(" WHERE x.resource_type = '")
             .raw(self.kind.as_str())
-            .raw("' AND x.external_id = ")
+            .raw("' AND ")
+            .raw(column)
+            .raw(" = ")
             .bind(text)
             .raw(")")
     }

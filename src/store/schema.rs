@@ -59,6 +59,9 @@ tables! {
         reused_from: Option<String>,
     }
 
+    /// By what kept attributes are found.
+    scim_kept_values(resource_type: ResourceType, legacy_key: String, token: String) {}
+
     /// The memberships that clients asserted.
     scim_desired_members(group_key: String, user_key: String) {
         created: NaiveDateTime,

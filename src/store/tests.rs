@@ -253,6 +253,8 @@ async fn a_value_filter_means_in_sql_what_it_means_of_an_element() {
          active SMALLINT NOT NULL DEFAULT 1, work TEXT, label TEXT, mobile TEXT)",
         "CREATE TABLE teams (team_id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
         "CREATE TABLE edges (team_id INTEGER NOT NULL, user_id INTEGER NOT NULL)",
+        // Nothing is kept beside the columns.
+        "CREATE TABLE scim_kept_values (resource_type TEXT, legacy_key TEXT, token TEXT)",
     ] {
         store.write(Sql::new(sql), run).await.unwrap();
     }

@@ -15,6 +15,7 @@ mod ids;
 mod kept;
 mod lenient;
 mod lists;
+mod mail;
 mod members;
 mod names;
 mod oauth;

@@ -89,12 +89,12 @@ async fn what_no_column_carries_is_400_with_a_list(engine: Engine) {
         ("phoneNumbers[noSuch eq \"x\"]", "noSuch"),
         ("noSuch[value eq \"x\"]", "noSuch"),
         ("userName[value eq \"x\"]", "userName"),
-        ("phoneNumbers[display eq \"x\"]", "display"),
-        ("phoneNumbers[type eq \"home\" and value eq \"x\"]", "home"),
-        ("phoneNumbers.type eq \"home\"", "home"),
-        ("emails[type eq \"work\"].value eq \"x\"", "emails"),
-        ("emails[value eq \"x\"]", "emails"),
-        ("name[formatted eq \"x\"]", "formatted"),
+        ("phoneNumbers[display co \"x\"]", "display"),
+        ("phoneNumbers[type eq \"home\" and value sw \"x\"]", "home"),
+        ("phoneNumbers.type sw \"home\" and emails.type sw \"h\"", "emails"),
+        ("emails[type eq \"work\"].value ne \"x\"", "emails"),
+        ("emails[value eq null]", "emails"),
+        ("name[formatted pr]", "formatted"),
         ("groups[display eq \"x\"]", "groups"),
     ] {
         let answer = agent.client().query("/Users", &[("filter", filter)]).await;

@@ -51,6 +51,7 @@ async fn up_down_up(engine: Engine) {
     assert!(ours.iter().all(|name| name.starts_with("scim_")), "{ours:?}");
     for name in [
         "scim_links",
+        "scim_kept_values",
         "scim_desired_members",
         "scim_tokens",
         "scim_audit",

@@ -119,7 +119,17 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     assert_eq!(agent.patch(User, &ana, off).await, 1 + row, "nothing changes");
     assert_eq!(agent.patch(User, &ana, on).await, 4 + row + 1, "desired edges come back");
     let title = json!([{ "op": "replace", "path": "title", "value": "Boss" }]);
-    assert_eq!(agent.patch(User, &ana, title).await, 4 + row);
+    assert_eq!(agent.patch(User, &ana, title.clone()).await, 4 + row);
+
+    // What no column carries is found by tokens: those that come, and those that go.
+    let mut body = user("kept@plant.example");
+    body["nickName"] = json!("k");
+    let (kept, sent) = agent.create(User, body).await;
+    assert_eq!(sent, 5 + lock + row + 1, "a kept attribute");
+    let nick = |value: &str| json!([{ "op": "replace", "path": "nickName", "value": value }]);
+    assert_eq!(agent.patch(User, &kept, nick("other")).await, 4 + row + 2, "another");
+    assert_eq!(agent.patch(User, &kept, title.clone()).await, 4 + row, "the same kept attributes");
+    assert_eq!(agent.filter(User, "nickName eq \"other\"", &[]).await.1, 1);
 
     // A group of three and one of three thousand cost the same.
     crowd(&install.database).await;

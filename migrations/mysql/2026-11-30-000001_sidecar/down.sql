@@ -12,5 +12,6 @@ DROP TABLE IF EXISTS scim_access_tokens;
 DROP TABLE IF EXISTS scim_clients;
 DROP TABLE IF EXISTS scim_tokens;
 DROP TABLE IF EXISTS scim_desired_members;
+DROP TABLE IF EXISTS scim_kept_values;
 DROP TABLE IF EXISTS scim_links;
 DROP TABLE IF EXISTS scim_migrations;

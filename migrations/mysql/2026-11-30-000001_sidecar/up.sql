@@ -26,6 +26,15 @@ CREATE INDEX IF NOT EXISTS scim_links_state ON scim_links (resource_type, state)
 -- Users disabled since a time: an index on the time alone isn't chosen beside one on the type.
 CREATE INDEX IF NOT EXISTS scim_links_disabled_users ON scim_links (resource_type, disabled_at);
 
+-- By what kept attributes are found: a token stands for an attribute and its value.
+CREATE TABLE IF NOT EXISTS scim_kept_values (
+  resource_type VARCHAR(16) NOT NULL,
+  legacy_key    VARCHAR(191) NOT NULL,
+  token         VARCHAR(32) NOT NULL,
+  PRIMARY KEY (resource_type, legacy_key, token)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE INDEX IF NOT EXISTS scim_kept_values_token ON scim_kept_values (resource_type, token);
+
 CREATE TABLE IF NOT EXISTS scim_desired_members (
   group_key VARCHAR(191) NOT NULL,
   user_key  VARCHAR(191) NOT NULL,

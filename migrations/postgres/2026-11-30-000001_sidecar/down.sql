@@ -12,5 +12,6 @@ DROP TABLE scim_access_tokens;
 DROP TABLE scim_clients;
 DROP TABLE scim_tokens;
 DROP TABLE scim_desired_members;
+DROP TABLE scim_kept_values;
 DROP TABLE scim_links;
 DROP TABLE IF EXISTS scim_migrations;

@@ -25,6 +25,15 @@ CREATE INDEX scim_links_state ON scim_links (resource_type, state);
 -- Users disabled since a time: an index on the time alone isn't chosen beside one on the type.
 CREATE INDEX scim_links_disabled_users ON scim_links (resource_type, disabled_at);
 
+-- By what kept attributes are found: a token stands for an attribute and its value.
+CREATE TABLE scim_kept_values (
+  resource_type VARCHAR(16) NOT NULL,
+  legacy_key    VARCHAR(191) NOT NULL,
+  token         VARCHAR(32) NOT NULL,
+  PRIMARY KEY (resource_type, legacy_key, token)
+);
+CREATE INDEX scim_kept_values_token ON scim_kept_values (resource_type, token);
+
 CREATE TABLE scim_desired_members (
   group_key VARCHAR(191) NOT NULL,
   user_key  VARCHAR(191) NOT NULL,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::terms::{Condition, any, field, mapped, membership, unknown, unmapped};
+use super::terms::{Condition, any, field, kept, mapped, membership, unknown, unmapped};
 use crate::mapper::field::Field;
 use crate::mapper::layout::Layout;
 use crate::mapper::predicate::Predicate;
@@ -32,7 +32,70 @@ pub(super) fn value_path(
     ) {
         return memberships(layout, kind, whole, &it.filter);
     }
-    satisfying(layout, kind, whole, &it.filter)
+    anywhere(layout, kind, whole, &it.filter)
+}
+
+/// An element that satisfies the filter, in columns or kept.
+fn anywhere(
+    layout: &Layout,
+    kind: ResourceType,
+    whole: Resolved,
+    filter: &ValFilter,
+) -> Result<Predicate, Error> {
+    if let ValFilter::Or(items) = filter {
+        let found: Result<_, _> =
+            items.iter().map(|item| anywhere(layout, kind, whole, item)).collect();
+        return Ok(any(found?));
+    }
+    let in_columns = satisfying(layout, kind, whole, filter);
+    match (in_columns, element_kept(layout, kind, filter)?) {
+        (in_columns, None) => in_columns,
+        (Ok(in_columns), Some(kept)) => Ok(any(vec![in_columns, kept])),
+        (Err(_), Some(kept)) => Ok(kept),
+    }
+}
+
+/// What the link can be asked of its elements: one part, alone or of the element of one `type`. An
+/// element that columns carry is asked there alone.
+fn element_kept(
+    layout: &Layout,
+    kind: ResourceType,
+    filter: &ValFilter,
+) -> Result<Option<Predicate>, Error> {
+    let equal = |term: &ValFilter| match term {
+        ValFilter::Is(AttrExp::Comparison(path, CompareOp::Eq, value)) => {
+            Some((path.resolved(), value.clone()))
+        }
+        _ => None,
+    };
+    let is_type =
+        |it: &Resolved| it.attribute.multi_valued && it.sub.is_some_and(|it| it.name == "type");
+    let (of_type, (part, value)) = match filter {
+        ValFilter::And(items) => {
+            let [one, other] = items.as_slice() else { return Ok(None) };
+            let (Some(one), Some(other)) = (equal(one), equal(other)) else { return Ok(None) };
+            let (one, other) = ((one.0?, one.1), (other.0?, other.1));
+            match (is_type(&one.0), is_type(&other.0)) {
+                (true, false) => (Some(one.1), other),
+                (false, true) => (Some(other.1), one),
+                _ => return Ok(None),
+            }
+        }
+        term => {
+            let Some((part, value)) = equal(term) else { return Ok(None) };
+            (None, (part?, value))
+        }
+    };
+    let of_type = match of_type {
+        Some(CompValue::Str(text)) => Some(text),
+        Some(_) => return Ok(None),
+        None => None,
+    };
+    let carried = mapped(layout, kind, part).into_iter().any(|field| {
+        field.path.element().is_none()
+            || field.path.element().map(fold) == of_type.as_deref().map(fold)
+    });
+    if carried { Ok(None) } else { kept(kind, part, of_type.as_deref(), &value) }
 }
 
 /// `emails.type eq "work"`: of all parts of an element, the one that no column holds.
@@ -90,8 +153,8 @@ fn satisfying(
     Ok(any(found?))
 }
 
-/// What no column carries is kept in the link, where nothing can be asked for: a part that no
-/// element maps, an element of a type that isn't mapped.
+/// What no column carries can't be asked of columns: a part that no element maps, an element of a type
+/// that isn't mapped.
 fn can_be_asked(
     layout: &Layout,
     kind: ResourceType,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::mapper::cell::Cell;
 use crate::mapper::field::{Encoding, Field, formed, scim_text};
+use crate::mapper::kept_values::{Token, can_be_kept};
 use crate::mapper::layout::Layout;
 use crate::mapper::predicate::{Operand, Operator, Predicate, Subject};
 use crate::mapper::times::Times;
@@ -61,6 +62,23 @@ pub(super) fn membership(
 pub(super) fn mapped(layout: &Layout, kind: ResourceType, resolved: Resolved) -> Vec<&Arc<Field>> {
     let fields = layout.resource(kind).fields.iter();
     fields.filter(|field| field.path.resolved() == resolved).collect()
+}
+
+/// That the link keeps this value of an attribute; `None` where it keeps no such attribute.
+pub(super) fn kept(
+    kind: ResourceType,
+    resolved: Resolved,
+    element: Option<&str>,
+    value: &CompValue,
+) -> Result<Option<Predicate>, Error> {
+    if !can_be_kept(kind, resolved) {
+        return Ok(None);
+    }
+    let value = typed(resolved, value)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    Ok(Some(Predicate::Kept(Token::of(resolved, element, &value))))
 }
 
 pub(super) fn field(
@@ -252,7 +270,7 @@ pub(super) fn unknown(layout: &Layout, kind: ResourceType, error: &Error) -> Err
 
 pub(super) fn unmapped(layout: &Layout, kind: ResourceType, resolved: Resolved) -> Error {
     Error::invalid_filter(format!(
-        "`{resolved}` can't be filtered by here; {} can",
+        "`{resolved}` can't be filtered by here; {} can, and what no column carries by `eq` and `ne`",
         filterable(layout, kind)
     ))
 }

@@ -107,11 +107,11 @@ profile plant.toml: 1 problem
 #[test]
 fn columns_used_twice() {
     let text = minimal("[users.touch]\ncreated = [\"at\"]\nmodified = [\"at\"]\n[users.insert]\nat = 1\nid = 2\nenabled = true\n")
-        .replace("active =", "title = \"email\", nickName = \"id\", active =")
+        .replace("active =", "title = { column = \"email\", as = \"lower\" }, nickName = \"id\", active =")
         .replace("user = \"user_id\"", "user = \"team_id\"");
     insta::assert_snapshot!(message(&text), @r#"
 profile plant.toml: 6 problems
-  line 5: `users.attributes.title` column `email` is mapped already by `users.attributes.userName`; a column carries one attribute
+  line 5: `users.attributes.title` column `email` is mapped already by `users.attributes.userName`, in another way: attributes of one column have one type and lie in it alike
   line 5: `users.attributes.nickName` column `id` is set by `users.key` already
   line 14: `members.user` column `team_id` is set by `members.group` already
   line 17: `users.touch.modified` column `at` is set by `users.touch.created` already

@@ -249,7 +249,7 @@ async fn anonymise(
         "kept": link.kept,
         "deletedAt": link.deleted_at,
     }));
-    Ok(links::put(tx, ResourceType::User, &id, &tombstone(link, hand.now)).await?)
+    Ok(links::put(tx, ResourceType::User, &id, Some(link), &tombstone(link, hand.now)).await?)
 }
 
 /// What is left of a user whose personal data or row went.
@@ -296,7 +296,7 @@ async fn delete(
     if let Some(link) = record.link.as_ref().filter(|link| link.state == LinkState::Managed) {
         memberships::forget(tx, ResourceType::User, &record.key_text()).await?;
         let tombstone = tombstone(link, hand.now);
-        links::put(tx, ResourceType::User, &record.key_text(), &tombstone).await?;
+        links::put(tx, ResourceType::User, &record.key_text(), Some(link), &tombstone).await?;
     }
     Ok(Ok(()))
 }

@@ -256,13 +256,14 @@ async fn identity_back(tx: &mut Tx, hand: &Hand, id: &str, entry: &Entry) -> Res
         return Err(because("Entra made the user anew in the meantime"));
     }
     let object = |name: &str| was.get(name).and_then(Value::as_object).cloned();
+    let was = link.clone();
     link.state = LinkState::Managed;
     link.baseline = object("baseline");
     link.kept = object("kept").unwrap_or_else(Map::new);
     link.deleted_at = None;
     link.version += 1;
     link.modified = stamp(hand.now);
-    links::put(tx, kind, id, &link).await?;
+    links::put(tx, kind, id, Some(&was), &link).await?;
     memberships::desire(tx, &entry.before.desired, id, stamp(hand.now)).await?;
     Ok(())
 }

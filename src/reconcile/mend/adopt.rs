@@ -79,6 +79,12 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     };
     let mut baseline = link.baseline.unwrap_or_default();
     let before = baseline.insert(name.to_owned(), value.clone()).unwrap_or_default();
+    let rows = layout.resource(kind);
+    for other in rows.named(name).into_iter().flat_map(|field| rows.beside(field)) {
+        if let Some(asserted) = baseline.get_mut(&other.name) {
+            asserted.clone_from(&value);
+        }
+    }
     link.baseline = Some(baseline);
     if finding.kind == Kind::Reactivated {
         link.disabled_at = None;
@@ -86,7 +92,7 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     }
     link.version += 1;
     link.modified = hand.stamp();
-    links::put(tx, kind, &record_key, &link).await?;
+    links::put(tx, kind, &record_key, Some(&link), &link).await?;
     note(tx, hand, "adopt", finding, only(name, &before), only(name, &value)).await?;
     Ok(Mended::done(format!("{name}: {value} is now what Entra is taken to have asserted")))
 }
@@ -125,7 +131,7 @@ async fn keep(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Err
     let Some(former) = link.reused_from.take() else {
         return Ok(Mended::no_longer("the row is taken to be the user's"));
     };
-    links::put(tx, kind, id, &link).await?;
+    links::put(tx, kind, id, Some(&link), &link).await?;
     let (before, after) =
         (only("externalId", &former.into()), only("externalId", &link.external_id.into()));
     note(tx, hand, "adopt", finding, before, after).await?;

@@ -118,8 +118,8 @@ async fn remember(tx: &mut Tx, hand: &Hand, record: &Record) -> Result<(), Error
     let kind = ResourceType::User;
     let Some(link) = &record.link else { return Ok(()) };
     let replaced = mapper::replaced(&hand.layout, kind, record);
-    let link = Link { replaced, ..link.clone() };
-    Ok(links::put(tx, kind, &record.key_text(), &link).await?)
+    let with = Link { replaced, ..link.clone() };
+    Ok(links::put(tx, kind, &record.key_text(), Some(link), &with).await?)
 }
 
 /// Writes a derived column anew.
@@ -301,7 +301,7 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
     link.created = now;
     link.modified = now;
     link.version += 1;
-    links::put(tx, kind, id, &link).await?;
+    links::put(tx, kind, id, Some(&link), &link).await?;
     match kind {
         ResourceType::User if link.disabled_at.is_none() => {
             memberships::restore_user(tx, layout, &key, now).await?;

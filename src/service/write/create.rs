@@ -81,7 +81,7 @@ pub(super) async fn run(
             .clone()
             .or_else(|| former.as_ref().and_then(|link| link.reused_from.clone())),
     };
-    links::put(tx, kind, &key_text, &link).await?;
+    links::put(tx, kind, &key_text, former.as_ref(), &link).await?;
     let record = job.reread(tx, &key).await?;
     let mut before: Map<String, Value> = Map::new();
     before.extend(reused_from.map(|id| ("externalId".to_owned(), id.into())));

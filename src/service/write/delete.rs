@@ -65,7 +65,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
         replaced: None,
         reused_from: previous.and_then(|link| link.reused_from.clone()),
     };
-    links::put(tx, kind, &record.key_text(), &link).await?;
+    links::put(tx, kind, &record.key_text(), previous, &link).await?;
     let state = previous.map_or("unmanaged", |link| link.state.as_str());
     before.insert("state".to_owned(), json!(state));
     let mut after = Map::new();

@@ -99,7 +99,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
         memberships::restore_user(tx, layout, &key, job.now()).await?;
         changes::call(tx, layout, kind, Moment::AfterEnable, &key).await?;
     }
-    links::put(tx, kind, &record.key_text(), &link).await?;
+    links::put(tx, kind, &record.key_text(), record.link.as_ref(), &link).await?;
     let before_state = record.link.as_ref().map(|link| link.state);
     let mut before = old;
     let mut updated =
@@ -125,6 +125,7 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
         Parsed::Patch(patch) => {
             let mut resource = old.clone();
             let asserted = patch.apply(&mut resource)?;
+            mapper::unite(layout, kind, &mut resource, &|path, _| asserted.covers(path))?;
             required_name(kind, &resource)?;
             let covers = |path: &AttributePath| asserted.covers(path);
             let active = layout.resource(kind).active();
