@@ -21,6 +21,12 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
+/// Whether a text is as [`fold`] has it but for case: in NFKC, no blank at an end.
+pub fn is_plain(text: &str) -> bool {
+    let trimmed = text.trim() == text;
+    trimmed && (text.is_ascii() || ComposingNormalizer::new_nfkc().normalize(text) == text)
+}
+
 fn fold_once(text: &str) -> String {
     // Plain ASCII is what nearly every userName is, and is already in NFKC.
     if text.is_ascii() {

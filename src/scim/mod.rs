@@ -37,7 +37,7 @@ pub use asserted::{Asserted, asserted_by};
 pub use discovery::Advertised;
 pub use error::{Error, ScimType};
 pub use filter::Filter;
-pub use fold::fold;
+pub use fold::{fold, is_plain};
 pub use grammar::{FilterLimits, parse_filter};
 pub use ignored::Ignored;
 pub use members::{MemberOp, of_users};

@@ -3,6 +3,7 @@
 
 pub(super) mod account;
 mod grants;
+mod names;
 mod numbers;
 mod proven;
 mod rows;
@@ -48,6 +49,7 @@ impl Store {
         let asked = Asked {
             wanted: grants::wanted(profile, catalogue),
             numbered: numbers::wanted(profile, catalogue),
+            named: names::wanted(profile, catalogue),
             peculiar: rows::wanted(profile, catalogue),
             stored: stored(catalogue),
             icu: self.fold_expression("x").is_some_and(|it| it.contains("icu")),
@@ -75,34 +77,40 @@ impl Store {
     }
 
     async fn proved(&self, asked: Asked) -> Result<Proved, Error> {
-        self.read(asked, async |tx, Asked { wanted, numbered, peculiar, stored, icu, now }| {
-            let sidecar = match sidecar(tx).await {
-                Ok(finding) => Some(finding),
-                // Which grant is missing is told below.
-                Err(error) if grants::denied(&error) => None,
-                Err(error) => return Err(error),
-            };
-            let migrated = sidecar.as_ref().map(|it| it.severity == Severity::Ok);
-            let mut usable = migrated == Some(true);
-            let mut findings: Vec<Finding> = sidecar.into_iter().collect();
-            findings.extend(clock(tx, *now).await?);
-            findings.extend(language(tx).await?);
-            for it in wanted.iter().filter(|it| migrated != Some(false) || !it.is_sidecar()) {
-                let proved = grants::prove(tx, it).await;
-                let barred = proved.iter().any(|it| it.severity == Severity::Error);
-                usable &= !(it.is_sidecar() && barred);
-                findings.extend(proved);
-            }
-            findings.extend(session::prove(tx, *icu).await?);
-            for it in numbered {
-                findings.extend(numbers::prove(tx, it).await);
-            }
-            for it in peculiar {
-                findings.extend(rows::prove(tx, it).await?);
-            }
-            findings.extend(stored.iter().cloned());
-            Ok(Proved { findings, sidecar: usable })
-        })
+        self.read(
+            asked,
+            async |tx, Asked { wanted, numbered, named, peculiar, stored, icu, now }| {
+                let sidecar = match sidecar(tx).await {
+                    Ok(finding) => Some(finding),
+                    // Which grant is missing is told below.
+                    Err(error) if grants::denied(&error) => None,
+                    Err(error) => return Err(error),
+                };
+                let migrated = sidecar.as_ref().map(|it| it.severity == Severity::Ok);
+                let mut usable = migrated == Some(true);
+                let mut findings: Vec<Finding> = sidecar.into_iter().collect();
+                findings.extend(clock(tx, *now).await?);
+                findings.extend(language(tx).await?);
+                for it in wanted.iter().filter(|it| migrated != Some(false) || !it.is_sidecar()) {
+                    let proved = grants::prove(tx, it).await;
+                    let barred = proved.iter().any(|it| it.severity == Severity::Error);
+                    usable &= !(it.is_sidecar() && barred);
+                    findings.extend(proved);
+                }
+                findings.extend(session::prove(tx, *icu).await?);
+                for it in numbered {
+                    findings.extend(numbers::prove(tx, it).await);
+                }
+                for it in named {
+                    findings.extend(names::prove(tx, it).await?);
+                }
+                for it in peculiar {
+                    findings.extend(rows::prove(tx, it).await?);
+                }
+                findings.extend(stored.iter().cloned());
+                Ok(Proved { findings, sidecar: usable })
+            },
+        )
         .await
     }
 }
@@ -136,6 +144,7 @@ impl Store {
 struct Asked {
     wanted: Vec<grants::Wanted>,
     numbered: Vec<numbers::Numbered>,
+    named: Vec<names::Named>,
     peculiar: Vec<rows::Peculiar>,
     stored: Vec<Finding>,
     icu: bool,

@@ -13,6 +13,7 @@ mod lease;
 mod leave;
 mod links;
 mod live;
+mod matching;
 mod migrations;
 mod notices;
 mod proposal;

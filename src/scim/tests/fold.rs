@@ -1,6 +1,6 @@
 //! Folding: case and compatibility forms go, accents stay.
 
-use crate::scim::fold;
+use crate::scim::{fold, is_plain};
 
 #[test]
 fn case_goes_and_accents_stay() {
@@ -29,5 +29,15 @@ fn folding_any_character_again_changes_nothing() {
         let text = format!("x{c}\u{301}");
         let once = fold(&text);
         assert_eq!(fold(&once), once, "U+{:04X}", u32::from(c));
+    }
+}
+
+#[test]
+fn plain_names_differ_from_what_they_fold_to_by_case_alone() {
+    for plain in ["ana@plant.example", "ANA", "Zoë", "ΟΔΟΣ", "straße", "a b", ""] {
+        assert!(is_plain(plain), "{plain:?}");
+    }
+    for other in ["ana ", "\tana", "ana\u{a0}", "ﬁn", "ｆｉｎ", "\u{212a}elvin", "e\u{301}"] {
+        assert!(!is_plain(other), "{other:?}");
     }
 }
