@@ -2,6 +2,7 @@
 
 mod admin;
 mod bad_input;
+mod captures;
 mod create;
 mod delete;
 mod discovery;
