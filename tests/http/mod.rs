@@ -23,6 +23,7 @@ mod oauth;
 mod parallel;
 mod patch;
 mod projection;
+mod random;
 mod refusals;
 mod reload;
 mod replace;

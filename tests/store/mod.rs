@@ -18,6 +18,7 @@ mod migrations;
 mod notices;
 mod proposal;
 mod protect;
+mod random_profiles;
 mod rehearsal;
 mod revoke;
 mod session;

@@ -14,6 +14,7 @@ pub mod jwt;
 pub mod mail;
 pub mod proposals;
 pub mod proxy;
+pub mod random;
 mod reaper;
 pub mod sink;
 pub mod sql;

@@ -11,6 +11,7 @@ mod entra;
 mod filter;
 mod fold;
 mod members;
+mod model;
 mod patch;
 mod patch_refusals;
 mod path;
