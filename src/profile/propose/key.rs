@@ -44,18 +44,34 @@ fn makes_keys(column: &Column) -> bool {
 
 /// A key that is another table's as well: the row there is made first.
 fn shared(looked: &Looked<'_>, column: &Column, parent: &Table, name: &str) -> Open {
-    let target = looked.view().look(parent);
-    let key = target.key().map_or("…", |key| key.name.as_str());
     let section = if name == "userName" { "users" } else { "groups" };
-    Open::new(format!(
+    let open = Open::new(format!(
         "{} is a key of {} too: a row must be made there first, and gives its key",
         toml_text(&column.name),
-        target.name()
-    ))
-    .or(format!("[{section}.parent]    # below this section"))
-    .or(format!("table = {}", toml_text(&target.name())))
-    .or(format!("key = {}", toml_text(key)))
-    .or("insert = { }    # what such a row needs")
+        looked.view().name(parent)
+    ));
+    parented(open, looked, parent, section, None)
+}
+
+/// Adds the section of a parent to uncomment. `held_in` is the column that points at it, where that isn't the key.
+pub(super) fn parented(
+    open: Open,
+    looked: &Looked<'_>,
+    parent: &Table,
+    section: &str,
+    held_in: Option<&str>,
+) -> Open {
+    let target = looked.view().look(parent);
+    let key = target.key().map_or("…", |key| key.name.as_str());
+    let open = open
+        .or(format!("[{section}.parent]    # below this section"))
+        .or(format!("table = {}", toml_text(&target.name())))
+        .or(format!("key = {}", toml_text(key)));
+    let open = match held_in {
+        Some(column) => open.or(format!("held_in = {}", toml_text(column))),
+        None => open,
+    };
+    open.or("insert = { }    # what such a row needs")
 }
 
 /// Nothing in the database makes the key: by what the rows hold, the agent could.

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::draft::{Draft, Line, Open};
-use super::key::{is_plain_uuid, is_uuid};
+use super::key::{self, is_plain_uuid, is_uuid};
 use super::view::{
     Looked, is_copy, is_count, is_password, is_text, is_textual, is_time, must_fill, shortened,
 };
 use super::words;
-use crate::profile::catalogue::{Column, Kind};
+use crate::profile::catalogue::{Column, Kind, Table};
 use crate::profile::evidence::Seen;
 use crate::profile::read::{toml_key, toml_text};
 
@@ -215,14 +215,14 @@ fn inserts(draft: &mut Draft, rows: Rows, looked: &Looked<'_>, filled: &mut BTre
         if must_fill(column) {
             filled.insert(column.name.clone());
             draft.line(if unique {
-                unique_value(looked, column)
+                unique_value(rows, looked, column)
             } else {
                 needed(rows, looked, column)
             });
         } else if unique && constant && !column.nullable && column.kind != Kind::Uuid {
             // The second row with the default is refused.
             filled.insert(column.name.clone());
-            draft.line(unique_value(looked, column));
+            draft.line(unique_value(rows, looked, column));
         } else if rows == Rows::Users && looked.is(column, words::CONFIRMED) {
             draft.line_if(confirmed(looked, column));
         }
@@ -230,7 +230,10 @@ fn inserts(draft: &mut Draft, rows: Rows, looked: &Looked<'_>, filled: &mut BTre
 }
 
 /// What is unique gets a value of its own: never a constant.
-fn unique_value(looked: &Looked<'_>, column: &Column) -> Line {
+fn unique_value(rows: Rows, looked: &Looked<'_>, column: &Column) -> Line {
+    if let Some(target) = looked.points_at(&column.name).filter(|_| rows != Rows::Members) {
+        return pointing(rows, looked, column, target);
+    }
     let key = toml_key(&column.name);
     let seen = looked.seen(column);
     let uuid = seen.is_some_and(|seen| seen.mostly(is_uuid)) || column.kind == Kind::Uuid;
@@ -257,6 +260,18 @@ fn unique_value(looked: &Looked<'_>, column: &Column) -> Line {
     Line::question(&column.name, open)
 }
 
+/// Each row has a row of its own in another table.
+fn pointing(rows: Rows, looked: &Looked<'_>, column: &Column, target: &Table) -> Line {
+    let key = toml_key(&column.name);
+    let open = Open::new(format!(
+        "{key} points at {}, and no two rows at the same one: shall a new row get one of its own there, which is made first? {}",
+        looked.view().name(target),
+        looked.data(column)
+    ));
+    let open = key::parented(open, looked, target, rows.section(), Some(&column.name));
+    Line::question(&column.name, open.or(format!("{key} = …")))
+}
+
 fn needed(rows: Rows, looked: &Looked<'_>, column: &Column) -> Line {
     let key = &column.name;
     let seen = looked.seen(column);
@@ -269,7 +284,13 @@ fn needed(rows: Rows, looked: &Looked<'_>, column: &Column) -> Line {
     }
     let common = seen.map(|seen| seen.counts()).unwrap_or_default();
     let common = common.first().copied();
-    let target = looked.points_at(key).map(|target| looked.view().name(target));
+    let points_at = looked.points_at(&column.name);
+    // A row of the other table for each: none of them is a new user's.
+    let each = rows != Rows::Members && seen.is_some_and(Seen::all_different);
+    if let Some(target) = points_at.filter(|_| each) {
+        return pointing(rows, looked, column, target);
+    }
+    let target = points_at.map(|target| looked.view().name(target));
     let what = match &target {
         Some(target) => format!("a key of {target}"),
         None => column.type_name.to_lowercase(),
@@ -287,10 +308,6 @@ fn needed(rows: Rows, looked: &Looked<'_>, column: &Column) -> Line {
     if looked.is(column, words::PRIVILEGE) {
         let none = if column.kind == Kind::Bool { "false" } else { "0" };
         return Line::new(key, none, "no privileges for a new user").open(open);
-    }
-    // A row of the other table for each: none of them is a new user's.
-    if target.is_some() && seen.is_some_and(Seen::all_different) {
-        return Line::question(key, open.or(format!("{} = …", toml_key(key))));
     }
     let value = match (column.kind, common, column.enum_values.first()) {
         (Kind::Timestamp | Kind::Date, ..) => Some("\"now\"".to_owned()),
