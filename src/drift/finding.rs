@@ -1,6 +1,7 @@
 //! A finding: one place where kpifire's tables and what Entra asserted have drifted apart, with the
 //! fingerprint that names it from run to run. Pure; how findings are found is `diff`'s.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -20,8 +21,11 @@ use crate::scim::ResourceType;
     EnumString,
     IntoStaticStr,
     VariantArray,
+    Serialize,
+    Deserialize,
 )]
 #[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Entra disabled (or deleted) the user, kpifire enabled it again natively.
     Reactivated,
@@ -189,7 +193,8 @@ impl Kind {
 }
 
 /// One finding.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// What is wrong.
     pub kind: Kind,

@@ -26,7 +26,8 @@ pub struct Report {
     /// By kind, in the order of [`Kind::ALL`]: kinds that are there now, were before, or were
     /// resolved by this run.
     pub counts: Vec<Count>,
-    /// Open findings that are neither ignored nor tolerated, sorted by [`sort`].
+    /// Open findings that are neither ignored nor tolerated, sorted by [`sort`]. Those of an incomplete run are
+    /// unconfirmed: what it saw in tables that it doesn't believe.
     pub findings: Vec<Item>,
     /// Earlier complete runs of the last 90 days, this one included, oldest first.
     pub trend: Vec<TrendPoint>,
@@ -163,7 +164,7 @@ pub struct Count {
 }
 
 /// A finding with its life.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// Its fingerprint: what the `drift` commands take.
     pub id: String,
@@ -173,6 +174,9 @@ pub struct Item {
     pub first_seen: DateTime<Utc>,
     /// Whether this run is the first that saw it.
     pub new: bool,
+    /// Whether a complete run saw it. What only an incomplete one saw is kept with that run alone: it isn't open,
+    /// and nothing can be done about it.
+    pub confirmed: bool,
     /// The command that mends it, ready to paste; `None`: see `why`.
     pub command: Option<String>,
 }

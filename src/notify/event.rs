@@ -116,10 +116,9 @@ impl Event {
     pub fn of_run(report: &Report, before: Option<&str>) -> Option<Self> {
         // A first run that finds nothing is what everybody expects.
         let expected = before.unwrap_or(Verdict::Clean.as_str());
-        let critical = report
-            .findings
-            .iter()
-            .any(|item| item.new && item.finding.kind.severity() == Severity::Critical);
+        let critical = report.findings.iter().any(|item| {
+            item.new && item.confirmed && item.finding.kind.severity() == Severity::Critical
+        });
         let causes: Vec<Cause> = [
             (Cause::VerdictChanged, report.verdict.as_str() != expected),
             (Cause::NewCritical, critical),

@@ -10,6 +10,7 @@ use crate::drift::{
     report,
 };
 use crate::store::Error;
+use crate::store::findings::Stored;
 
 /// What a run came to, before it is written.
 #[derive(Debug, Default)]
@@ -53,15 +54,37 @@ impl Outcome {
         }
     }
 
+    /// What an incomplete run found, beside the findings that are open, and how many of it an operator ignores.
+    pub fn unconfirmed(&self, open: &BTreeMap<String, Stored>) -> (Vec<Item>, u64) {
+        let started = self.run.started;
+        let mut items = Vec::new();
+        let mut ignored = 0;
+        for (id, finding) in &self.found {
+            let known = open.get(id);
+            if known.is_some_and(|known| known.ignored.is_some()) {
+                ignored += 1;
+                continue;
+            }
+            items.push(Item {
+                id: id.clone(),
+                finding: finding.clone(),
+                first_seen: known.map_or(started, |known| known.first_seen.and_utc()),
+                new: known.is_none(),
+                confirmed: false,
+                command: None,
+            });
+        }
+        (items, ignored)
+    }
+
     pub fn report(&self, mut items: Vec<Item>, past: Past) -> Report {
         report::sort(&mut items);
         let complete = self.is_complete();
         let mut coverage = self.coverage;
         coverage.change = past.percent.map(|before| coverage.percent - before);
         let mut trend = past.trend;
-        let mut counts = Vec::new();
+        let counts = report::counts(&items, &past.counts, &past.resolved);
         if complete {
-            counts = report::counts(&items, &past.counts, &past.resolved);
             let now = counts.iter().filter(|count| count.now > 0);
             let now = now.map(|count| (count.kind, count.now)).collect();
             trend.push(TrendPoint { at: self.run.finished, counts: now });

@@ -1,10 +1,9 @@
 //! One run, from the first row read to the report: snapshot → findings → `reconcile.auto` → their
 //! lives and the run's row, in one transaction → report.
 //!
-//! A run that can't read everything, or can't believe what it read, is `INCOMPLETE`: it lists
-//! nothing, ends no finding and writes nothing but its own row.
+//! A run that can't read everything, or can't believe what it read, is `INCOMPLETE`: it shows what it
+//! found as unconfirmed, opens and ends no finding, and writes nothing but its own row.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
@@ -176,14 +175,10 @@ async fn weigh(
         }
         Counts::Accepted => Vec::new(),
     };
-    let mut found = BTreeMap::new();
-    if incomplete.is_empty() {
-        let heard = seen.scope.last_contact.is_some();
-        let limit = settings.reconcile.stale_after;
-        let silence = judge::silence(seen.silent_since, heard, now, limit);
-        let all = seen.findings.into_iter().chain(silence);
-        found = all.map(|finding| (finding.fingerprint(), finding)).collect();
-    }
+    let heard = seen.scope.last_contact.is_some();
+    let silence = judge::silence(seen.silent_since, heard, now, reconcile.stale_after);
+    let all = seen.findings.into_iter().chain(silence);
+    let found = all.map(|finding| (finding.fingerprint(), finding)).collect();
     let Seen { scope, coverage, grace, cleanup, .. } = seen;
     Outcome { scope, coverage, grace, cleanup, found, incomplete, ..Outcome::default() }
 }
@@ -215,6 +210,9 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
                 items.push(reports::item(open, started));
             }
         }
+    } else {
+        let open = findings::open(tx).await?.into_iter().map(|open| (open.id.clone(), open));
+        (items, ignored) = outcome.unconfirmed(&open.collect());
     }
     let past = past(tx, outcome).await?;
     let mut report = outcome.report(items, past);

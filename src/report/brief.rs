@@ -33,7 +33,11 @@ pub fn headline(report: &Report) -> Vec<String> {
         lines.extend(marks.zip(reason).map(|(mark, line)| format!("{mark}{line}")));
     }
     if report.verdict == Verdict::Incomplete {
-        lines.extend(wrapped(words::no_findings(report), COLUMNS, 4));
+        let seen = match report.findings.len() as u64 {
+            0 => words::no_findings(report).to_owned(),
+            n => format!("{} in the report. {}", words::plural(n, "finding"), words::UNCONFIRMED),
+        };
+        lines.extend(wrapped(&seen, COLUMNS, 4));
     }
     lines
 }

@@ -77,6 +77,8 @@ struct Page {
     reasons: Vec<Vec<String>>,
     /// Said instead of a list of findings.
     no_findings: &'static str,
+    /// Said of a list that no complete run confirms.
+    unconfirmed: &'static str,
     finished: String,
     took: String,
     tiles: Vec<Tile>,
@@ -162,8 +164,7 @@ struct Deferred {
 impl Page {
     fn of(report: &Report) -> Self {
         let incomplete = report.verdict == Verdict::Incomplete;
-        let listed: &[Item] = if incomplete { &[] } else { &report.findings };
-        let counts: &[Count] = if incomplete { &[] } else { &report.counts };
+        let Report { findings: listed, counts, .. } = report;
         let mut bars = Vec::new();
         if !listed.is_empty() {
             bars.extend([charts::kinds(report), charts::ages(report)]);
@@ -181,8 +182,13 @@ impl Page {
             verdict,
             class: class(report.verdict),
             headline: words::headline(report),
-            summary: if incomplete { String::new() } else { words::summary(report) },
+            summary: if incomplete && listed.is_empty() {
+                String::new()
+            } else {
+                words::summary(report)
+            },
             reasons: report.reasons.iter().map(|reason| pieces(reason)).collect(),
+            unconfirmed: if incomplete && !listed.is_empty() { words::UNCONFIRMED } else { "" },
             no_findings: if listed.is_empty() { words::no_findings(report) } else { "" },
             finished: words::when(report.run.finished, report.zone),
             took: words::took(&report.run),

@@ -87,6 +87,7 @@ struct FindingKeys<'a> {
     actual: &'a Value,
     first_seen: String,
     new: bool,
+    confirmed: bool,
     why: &'a str,
     command: Option<&'a str>,
 }
@@ -155,6 +156,7 @@ impl<'a> FindingKeys<'a> {
             actual: &finding.actual,
             first_seen: rfc3339(item.first_seen),
             new: item.new,
+            confirmed: item.confirmed,
             why: &finding.why,
             command: item.command.as_deref(),
         }

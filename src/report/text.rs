@@ -45,7 +45,7 @@ fn verdict(report: &Report) -> Vec<String> {
     if report.reasons.len() > REASONS {
         lines.push(format!("  - and {} more reasons", report.reasons.len() - REASONS));
     }
-    if report.verdict == Verdict::Incomplete {
+    if report.findings.is_empty() && report.verdict == Verdict::Incomplete {
         lines.extend(wrapped(words::no_findings(report), COLUMNS, 3));
         return lines;
     }
@@ -90,7 +90,7 @@ fn labelled_lines(label: &str, text: &str) -> Vec<String> {
 }
 
 fn counts(report: &Report) -> Vec<String> {
-    if report.counts.is_empty() || report.verdict == Verdict::Incomplete {
+    if report.counts.is_empty() {
         return Vec::new();
     }
     let head = ["Kind", "Severity", "New", "Persisting", "Now", "Before", "Resolved", "Oldest"];
@@ -144,7 +144,7 @@ enum Detail {
 }
 
 fn findings(report: &Report, room: usize) -> Vec<String> {
-    if report.verdict == Verdict::Incomplete {
+    if report.findings.is_empty() && report.verdict == Verdict::Incomplete {
         return Vec::new();
     }
     if report.findings.is_empty() {
@@ -152,7 +152,7 @@ fn findings(report: &Report, room: usize) -> Vec<String> {
     }
     let title = "Findings: age, name, attribute, expected → actual, why, what mends it";
     let mut lines = vec![String::new(), title.to_owned()];
-    let legend = wrapped(words::LEGEND, COLUMNS, 3);
+    let legend = wrapped(words::legend(report), COLUMNS, 3);
     // What is kept back: the legend, and the two lines that say how many more there are.
     let room = room.saturating_sub(lines.len() + legend.len() + 2);
 

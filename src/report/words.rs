@@ -20,6 +20,11 @@ pub(super) const NOTHING: &str = "nothing";
 pub(super) const LEGEND: &str = "`restore` writes Entra's value to kpifire; `adopt` keeps \
     kpifire's until Entra next changes it; `ignore` takes a finding off the list.";
 
+/// What is said of the findings of an incomplete run.
+pub(super) const UNCONFIRMED: &str = "Unconfirmed: what this run saw in tables that it doesn't \
+    believe. None of it is open or can be mended before a complete run sees it too; findings of \
+    earlier runs stay open.";
+
 /// The sentence that stands beside the verdict.
 pub(super) fn headline(report: &Report) -> String {
     // Not the list's length: a page may hold a part of the list.
@@ -47,12 +52,17 @@ pub(super) fn headline(report: &Report) -> String {
     }
 }
 
+/// What stands below a list of findings.
+pub(super) fn legend(report: &Report) -> &'static str {
+    if report.verdict == Verdict::Incomplete { UNCONFIRMED } else { LEGEND }
+}
+
 /// What the operator is told instead of the findings, where there are none to list.
 pub(super) fn no_findings(report: &Report) -> &'static str {
     match report.verdict {
         Verdict::Incomplete => {
-            "No findings are listed: what an incomplete run found can't be trusted. This does not \
-             mean that there are none. Findings of earlier runs stay open."
+            "This run lists no findings. This does not mean that there are none. Findings of earlier \
+             runs stay open."
         }
         Verdict::Clean | Verdict::Drift | Verdict::Blocked => "There are no open findings.",
     }

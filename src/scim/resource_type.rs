@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// `urn:ietf:params:scim:schemas:core:2.0:User`
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// `urn:ietf:params:scim:schemas:core:2.0:Group`
 pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
 /// The resource types this service provides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ResourceType {
     /// RFC 7643 §4.1, with the enterprise extension of §4.3.
     User,

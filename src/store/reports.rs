@@ -36,10 +36,27 @@ pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> Run
             "now": by_kind(|count| count.now),
             "before": by_kind(|count| count.before),
             "resolved": by_kind(|count| count.resolved),
+            "unconfirmed": unconfirmed(report),
         }),
         job: slot.map(|(job, _)| (*job).to_owned()),
         slot: slot.map(|(_, at)| stamp(*at)),
     }
+}
+
+/// Of the findings that only the run's own row keeps, how many of a kind.
+const UNCONFIRMED: usize = 100;
+
+/// What an incomplete run found, in the report's order: the first of each kind.
+fn unconfirmed(report: &Report) -> Vec<&Item> {
+    let mut kept = BTreeMap::<Kind, usize>::new();
+    let unconfirmed = report.findings.iter().filter(|item| !item.confirmed);
+    unconfirmed
+        .filter(|item| {
+            let of_kind = kept.entry(item.finding.kind).or_default();
+            *of_kind += 1;
+            *of_kind <= UNCONFIRMED
+        })
+        .collect()
 }
 
 /// What the run looked at.
@@ -94,6 +111,7 @@ pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
     Item {
         command: stored.finding.kind.command(&stored.id),
         new: stored.first_seen == started,
+        confirmed: true,
         first_seen: stored.first_seen.and_utc(),
         finding: stored.finding,
         id: stored.id,
@@ -103,7 +121,7 @@ pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
 /// The report of a run that is kept: verdict, counts and reasons as they were then, the findings that
 /// were open then, each as a run last saw it.
 pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error> {
-    let mut items = Vec::new();
+    let mut items: Vec<Item> = part(run, "unconfirmed");
     if run.verdict != Verdict::Incomplete.as_str() {
         let unseen = unseen(&scope(run));
         for open in findings::open_at(tx, run.started).await? {

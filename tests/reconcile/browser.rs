@@ -186,7 +186,12 @@ async fn readable_without_script() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn light_and_dark_have_contrast_and_print_is_light() {
-    for report in [fixture::every_kind(), fixture::incomplete(), fixture::clean_first()] {
+    for report in [
+        fixture::every_kind(),
+        fixture::incomplete(),
+        fixture::unconfirmed(),
+        fixture::clean_first(),
+    ] {
         let page = Page::open(&report).await;
         let browser = &page.browser;
         let mut backgrounds = Vec::new();

@@ -181,7 +181,27 @@ async fn an_empty_or_fallen_table_is_incomplete(engine: Engine) {
     assert_eq!((fallen.code, fallen.report["verdict"].as_str()), (3, Some("INCOMPLETE")));
     let reason = fallen.report["reasons"][0].as_str().unwrap();
     assert!(reason.contains("from 9 rows to 7") && reason.contains("reconcile.floor"), "{reason}");
-    assert_eq!(fallen.list().len(), 0);
+    // What it saw is shown as unconfirmed, and nothing can be done about it.
+    let seen = |at: &str| fallen.list().iter().map(|it| it[at].to_string()).collect::<Vec<_>>();
+    assert_eq!(
+        seen("kind"),
+        ["\"missing\"", "\"missing\"", "\"attribute\""],
+        "{:#}",
+        fallen.report
+    );
+    assert_eq!(seen("new"), ["true", "true", "false"]);
+    assert_eq!(seen("confirmed"), ["false"; 3]);
+    assert_eq!(seen("command"), ["null"; 3]);
+    assert_eq!(fallen.list()[2]["firstSeen"], before.list()[0]["firstSeen"]);
+    let kept = plant.agent.install.stdout(&["report", "latest", "--format", "json"]);
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept["findings"], fallen.report["findings"]);
+    assert_eq!(kept["counts"], fallen.report["counts"]);
+    let text = plant.agent.install.stdout(&["report", "latest"]);
+    assert!(text.contains("Unconfirmed: ") && !text.contains("drift restore"), "{text}");
+    let missing = fallen.list()[0]["id"].as_str().unwrap();
+    let refused = plant.agent.install.run(&["drift", "restore", missing]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     // Nothing ended with it.
     let open: serde_json::Value =
         serde_json::from_str(&plant.agent.install.stdout(&["drift", "list", "--format", "json"]))

@@ -12,7 +12,7 @@ use super::kpifire_scim::drift::finding::member_field;
 use super::kpifire_scim::drift::plan::{
     Cause, Deferral, Limit, Readiness, Reason, Stage, Threshold,
 };
-use super::kpifire_scim::drift::report::sort;
+use super::kpifire_scim::drift::report::{self, sort};
 use super::kpifire_scim::drift::{
     CleanupPlan, Count, Coverage, Finding, Grace, Item, Kind, Report, Rows, Run, Scope,
     SourceScope, TrendPoint, Verdict,
@@ -66,7 +66,7 @@ pub fn item(kind: Kind, number: usize) -> Item {
     let hours = i64::try_from(13 * (number % 200)).unwrap();
     let age = if new { Duration::zero() } else { Duration::hours(hours) };
     let command = kind.command(&id);
-    Item { id, finding, first_seen: finished() - age, new, command }
+    Item { id, finding, first_seen: finished() - age, new, confirmed: true, command }
 }
 
 #[expect(clippy::too_many_lines, reason = "a table with a line for each kind")]
@@ -407,6 +407,17 @@ pub fn incomplete() -> Report {
     // Only complete runs are in the trend.
     report.trend.pop();
     report.cleanup = report.cleanup.blocked("this run is incomplete");
+    report
+}
+
+/// The same, with what the run found in spite of it.
+pub fn unconfirmed() -> Report {
+    let mut report = incomplete();
+    report.findings = [item(Kind::Missing, 0), item(Kind::Attribute, 1)]
+        .into_iter()
+        .map(|item| Item { confirmed: false, command: None, ..item })
+        .collect();
+    report.counts = report::counts(&report.findings, &BTreeMap::new(), &BTreeMap::new());
     report
 }
 

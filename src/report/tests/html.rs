@@ -60,10 +60,21 @@ fn the_policy_names_the_style_and_the_script_and_nothing_else() {
 #[test]
 fn an_incomplete_report_never_looks_clean() {
     let html = render(&fixture::incomplete(), Format::Html);
-    for said in ["INCOMPLETE", "6,022 user rows", "No findings are listed", "not known"] {
+    for said in ["INCOMPLETE", "6,022 user rows", "This run lists no findings", "not known"] {
         assert!(html.contains(said), "{said}");
     }
     for unsaid in ["agree.", "100 %", "There are no open findings", ">Coverage</h2>"] {
+        assert!(!html.contains(unsaid), "{unsaid}");
+    }
+}
+
+#[test]
+fn what_an_incomplete_run_found_is_unconfirmed() {
+    let html = render(&fixture::unconfirmed(), Format::Html);
+    for said in ["INCOMPLETE", "Unconfirmed: what this run saw", "not known", "user1@<wbr>"] {
+        assert!(html.contains(said), "{said}");
+    }
+    for unsaid in ["agree.", "There are no open findings", "drift restore", "takes a finding off"] {
         assert!(!html.contains(unsaid), "{unsaid}");
     }
 }

@@ -36,6 +36,11 @@ fn incomplete() {
 }
 
 #[test]
+fn unconfirmed() {
+    insta::assert_snapshot!(rendered(&fixture::unconfirmed()));
+}
+
+#[test]
 fn blocked() {
     insta::assert_snapshot!(rendered(&fixture::blocked()));
 }
