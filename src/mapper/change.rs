@@ -12,7 +12,7 @@ use super::field::{Companion, Encoding, Field, NewValue, RowSwitch, formed};
 use super::layout::{Deletion, Derived, Layout, Touch};
 use super::record::{Link, Record};
 use super::relation::Column;
-use super::times::whole_second;
+
 use crate::profile::model::{Beside, Piece};
 use crate::scim::{self, AttributePath, Error, Resource, ResourceType};
 
@@ -115,11 +115,8 @@ pub fn for_insert(
         };
         assignments.extend(value.map(|value| Assignment::Attribute(Arc::clone(field), value)));
     }
-    let constants = rows
-        .insert
-        .constants
-        .iter()
-        .map(|(column, scalar)| (Arc::clone(column), Cell::of(scalar, whole_second(now))));
+    let constants = rows.insert.constants.iter();
+    let constants = constants.map(|(column, constant)| (Arc::clone(column), constant.cell(now)));
     // What needs the key is written anew when there is one.
     let derived = rows.derived.iter();
     let derived = derived.map(|it| (Arc::clone(&it.column), it.value(resource, "")));

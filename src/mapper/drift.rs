@@ -136,7 +136,7 @@ fn same_number(kept: Option<&Value>, actual: Option<&Value>) -> bool {
 
 /// Whether the column holds the profile's `[insert]` constant, which stands for nothing.
 fn holds_constant(field: &Field, record: &Record) -> bool {
-    field.constant.as_ref().is_some_and(|constant| record.held(field).is(constant))
+    field.constant.as_ref().is_some_and(|constant| constant.is(record.held(field)))
 }
 
 /// The derived columns of a row that don't hold what follows from its attributes: each with what does, and

@@ -26,7 +26,7 @@ pub struct Field {
     /// How the value lies in it.
     pub encoding: Encoding,
     /// The profile's `[insert]` value for the column.
-    pub constant: Option<Scalar>,
+    pub constant: Option<Constant>,
     /// Where among a record's cells the value is that SCIM shows: for a lookup the label.
     pub(super) shown: usize,
     /// Where among them the value is that the column holds: for a lookup the key.
@@ -60,7 +60,31 @@ pub enum Encoding {
 }
 
 /// Columns and what the profile puts into them.
-pub type Constants = Vec<(Arc<Column>, Scalar)>;
+pub type Constants = Vec<(Arc<Column>, Constant)>;
+
+/// What the profile puts into a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Constant {
+    /// The same at all times.
+    Value(Scalar),
+    /// The time of the statement, as the column holds times.
+    Now(Times),
+}
+
+impl Constant {
+    /// What is written at a time, UTC.
+    pub fn cell(&self, now: NaiveDateTime) -> Cell {
+        match self {
+            Self::Value(scalar) => Cell::of(scalar, now),
+            Self::Now(times) => times.write(now),
+        }
+    }
+
+    /// Whether a column holds it.
+    pub fn is(&self, held: &Cell) -> bool {
+        matches!(self, Self::Value(scalar) if held.is(scalar))
+    }
+}
 
 /// What a new row gets beside what SCIM says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -126,9 +150,9 @@ pub struct Companion {
     pub name: String,
     /// The table.
     pub relation: Relation,
-    /// Its column that holds the resource's key.
+    /// Its column that holds the resource's key; of a parent its own key.
     pub user: Arc<Column>,
-    /// The key of the resource's own table.
+    /// The resource's column that holds the same: its key, or the one that points at the parent.
     pub of: Arc<Column>,
     /// What a new row gets.
     pub insert: NewRow,
@@ -411,8 +435,8 @@ impl Field {
         if self.column.nullable {
             return Ok(NewValue::Cell(Cell::Null));
         }
-        if let Some(scalar) = &self.constant {
-            return Ok(NewValue::Cell(Cell::of(scalar, whole_second(now))));
+        if let Some(constant) = &self.constant {
+            return Ok(NewValue::Cell(constant.cell(now)));
         }
         let plain = matches!(self.encoding, Encoding::Plain | Encoding::Formed(_));
         if plain && self.column.kind == Kind::Text && self.column.enum_values.is_empty() {

@@ -25,8 +25,8 @@ pub use change::{
 };
 pub use drift::{Reading, agrees, reading, reading_of, readings, recycled, underived};
 pub use field::{
-    Companion, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow, NewValue,
-    RowSwitch, fit,
+    Companion, Constant, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow,
+    NewValue, RowSwitch, fit,
 };
 pub use filter::{matching_name, predicate, sort_field, spelled};
 pub use kept_values::{Token, tokens};

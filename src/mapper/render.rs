@@ -47,7 +47,7 @@ pub(super) fn cleared_to_constant(field: &Field, record: &Record) -> bool {
     let Some(constant) = &field.constant else { return false };
     let baseline = record.link.as_ref().and_then(|link| link.baseline.as_ref());
     baseline.is_some_and(|it| it.get(&field.name) == Some(&Value::Null))
-        && record.held(field).is(constant)
+        && constant.is(record.held(field))
 }
 
 /// When the resource was last modified: by kpifire's stamp where the profile names one, which the

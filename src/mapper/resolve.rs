@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::field::{
-    Companion, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow, RowSwitch,
+    Companion, Constant, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow,
+    RowSwitch,
 };
 use super::layout::{
     Deletion, Derived, Layout, MemberRelation, OwnedRelation, ResourceRelation, RevokeRelation,
@@ -100,7 +101,8 @@ impl<'a> Resolver<'a> {
     }
 
     fn new_row(&self, relation: &Relation, insert: &model::Insert) -> Result<NewRow, LayoutError> {
-        let mut constants: Constants = relation.filled().collect();
+        let filled = relation.filled().map(|(column, value)| (column, Constant::Value(value)));
+        let mut constants: Constants = filled.collect();
         constants.extend(self.constants(relation, &insert.constants)?);
         let made = insert.made.iter();
         let made = made.map(|(name, made)| Ok((self.column(relation, name)?, self.made(made)?)));
@@ -131,15 +133,21 @@ impl<'a> Resolver<'a> {
 
     fn companion(
         &self,
-        of: &Arc<Column>,
+        resource: &Relation,
+        key: &Arc<Column>,
         it: &model::Companion,
     ) -> Result<Arc<Companion>, LayoutError> {
         let relation = self.rows(&it.table, &it.rows)?;
-        let parent = it.parent.as_ref().map(|source| self.source(source)).transpose()?;
+        let parent = it.parent.as_ref();
+        let of = match parent.and_then(|it| it.held_in.as_ref()) {
+            Some(column) => self.column(resource, column)?,
+            None => Arc::clone(key),
+        };
+        let parent = parent.map(|it| self.source(&it.source)).transpose()?;
         Ok(Arc::new(Companion {
             name: it.name.clone(),
             user: self.column(&relation, &it.user)?,
-            of: Arc::clone(of),
+            of,
             insert: self.new_row(&relation, &it.insert)?,
             missing: it.missing,
             anonymise: self.constants(&relation, &it.anonymise)?,
@@ -196,9 +204,19 @@ impl<'a> Resolver<'a> {
         relation: &Relation,
         constants: &BTreeMap<String, Scalar>,
     ) -> Result<Constants, LayoutError> {
-        let resolved =
-            |(name, scalar): (&String, &Scalar)| Ok((self.column(relation, name)?, scalar.clone()));
+        let resolved = |(name, scalar): (&String, &Scalar)| {
+            let column = self.column(relation, name)?;
+            let constant = self.constant(&column, scalar);
+            Ok((column, constant))
+        };
         constants.iter().map(resolved).collect()
+    }
+
+    fn constant(&self, column: &Column, scalar: &Scalar) -> Constant {
+        match scalar {
+            Scalar::Now => Constant::Now(self.times(column, &model::TimeForm::default())),
+            value => Constant::Value(value.clone()),
+        }
     }
 
     fn touch(&self, relation: &Relation, touch: &model::Touch) -> Result<Touch, LayoutError> {
@@ -224,23 +242,22 @@ impl<'a> Resolver<'a> {
         let Some(table) = self.profile.table(kind) else { return self.nothing(kind) };
         let relation = self.rows(&table.table, &table.rows)?;
         let key = self.column(&relation, &table.key.column)?;
-        let beside = table.companions.iter().map(|it| self.companion(&key, it));
+        let beside = table.companions.iter().map(|it| self.companion(&relation, &key, it));
         let companions = beside.collect::<Result<Vec<_>, _>>()?;
         let mut fields = Vec::with_capacity(table.attributes.len());
         let mut keys = table.attributes.len()..;
         for (shown, (path, mapping)) in table.attributes.iter().enumerate() {
             let named = |it: &&Arc<Companion>| mapping.within.as_ref() == Some(&it.name);
             let within = companions.iter().find(named).cloned();
-            let (place, constants) = match &within {
-                Some(companion) => (&companion.relation, &companion.insert.constants),
-                None => (&relation, &Vec::new()),
-            };
-            let mut constant = table.insert.constants.get(&mapping.column).cloned();
-            if within.is_some() {
-                let own = constants.iter().find(|(column, _)| column.name == mapping.column);
-                constant = own.map(|(_, scalar)| scalar.clone());
-            }
+            let place = within.as_ref().map_or(&relation, |companion| &companion.relation);
             let (column, encoding) = self.encoding(path, mapping, place, &key)?;
+            let constant = if let Some(companion) = &within {
+                let mut constants = companion.insert.constants.iter();
+                constants.find(|(it, _)| it.name == mapping.column).map(|(_, it)| it.clone())
+            } else {
+                let scalar = table.insert.constants.get(&mapping.column);
+                scalar.map(|scalar| self.constant(&column, scalar))
+            };
             let mut field = Field {
                 path: path.clone(),
                 name: path.to_string(),

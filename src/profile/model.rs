@@ -166,6 +166,17 @@ impl ResourceTable {
     pub fn parent(&self) -> Option<&Companion> {
         self.companion(Companion::PARENT)
     }
+
+    /// Whether the row's key is that of its parent.
+    pub fn takes_key_of_parent(&self) -> bool {
+        let parent = self.parent().and_then(|it| it.parent.as_ref());
+        parent.is_some_and(|it| it.held_in.is_none())
+    }
+
+    /// The column that holds the parent's key, where that isn't the row's own.
+    pub fn parent_held_in(&self) -> Option<&str> {
+        self.parent()?.parent.as_ref()?.held_in.as_deref()
+    }
 }
 
 /// The membership table.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::model::{
-    Beside, Companion, Delete, MemberTable, Profile, Rehire, ResourceTable, Scalar, Teams, Timed,
+    Beside, Companion, Delete, MemberTable, Parent, Profile, Rehire, ResourceTable, Scalar, Teams,
+    Timed,
 };
 use super::other_tables::{anonymise, ownerships, protect, revokes};
 use super::read::{self, Item, Reader, Section, Words};
@@ -180,15 +181,20 @@ fn resource(
     Some(table)
 }
 
-/// `parent`: the table whose row is made first and gives the resource's row its key.
+/// `parent`: the table whose row is made first and gives the resource's row its key, or is pointed at by it.
 fn parent(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Companion> {
     let mut section = reader.table(item)?;
     let table = reader.required_table_name(&mut section, "table = \"principal\"");
     let key = shapes::key(reader, kind, &mut section);
     let rows = shapes::rows(reader, section.take("where"));
     let insert = shapes::insert(reader, section.take("insert"));
-    reader.finish(&section, &["table", "key", "where", "insert"]);
+    let held_in = section.take("held_in").map(|item| reader.text(&item));
+    reader.finish(&section, &["table", "key", "held_in", "where", "insert"]);
     let key = key?;
+    let held_in = match held_in {
+        None => None,
+        Some(column) => Some(column?),
+    };
     Some(Companion {
         name: Companion::PARENT.to_owned(),
         table: table?,
@@ -197,7 +203,7 @@ fn parent(reader: &mut Reader, kind: ResourceType, item: Item) -> Option<Compani
         insert,
         missing: Beside::Always,
         anonymise: BTreeMap::new(),
-        parent: Some(key.source),
+        parent: Some(Parent { source: key.source, held_in }),
     })
 }
 

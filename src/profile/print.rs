@@ -161,9 +161,12 @@ impl Printer {
         self.section(&section);
         self.entry("table", &table(&companion.table));
         self.rows(&companion.rows);
-        if let Some(source) = &companion.parent {
-            let (column, source) = (companion.user.clone(), source.clone());
+        if let Some(parent) = &companion.parent {
+            let (column, source) = (companion.user.clone(), parent.source.clone());
             self.entry("key", &key(&Key { column, source }, name));
+            if let Some(column) = &parent.held_in {
+                self.entry("held_in", &toml_text(column));
+            }
         } else {
             self.entry("user", &toml_text(&companion.user));
             match companion.missing {

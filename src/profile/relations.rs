@@ -5,7 +5,7 @@
 
 use super::model::{
     Beside, Companion, Counter, Delete, Encoding, Insert, KeySource, Lookup, Made, MemberTable,
-    Missing, Profile, ResourceTable, RevokeAction, RowSwitch, TableName,
+    Missing, Parent, Profile, ResourceTable, RevokeAction, RowSwitch, TableName,
 };
 use super::read::toml_key;
 
@@ -141,13 +141,15 @@ fn resource<'p>(named: &mut Vec<Named<'p>>, section: &str, resource: &'p Resourc
     filled.extend(resource.derive.keys().map(String::as_str));
     filled.extend(resource.touch.columns());
     let key = &resource.key;
-    if key.source != KeySource::Database || resource.parent().is_some() {
+    if key.source != KeySource::Database || resource.takes_key_of_parent() {
         filled.push(&key.column);
     }
+    filled.extend(resource.parent_held_in());
     let mut columns: Vec<&str> = std::iter::once(key.column.as_str()).chain(mapped()).collect();
     columns.extend(&filled);
     let mut updated: Vec<&str> = mapped().collect();
     updated.extend(resource.derive.keys().map(String::as_str));
+    updated.extend(resource.parent_held_in());
     let mut rights = vec![Right::Select, Right::Insert, Right::Update];
     let mut cascaded = Vec::new();
     match &resource.delete {
@@ -201,7 +203,7 @@ fn beside<'p>(
 ) {
     let within = |it: &&super::model::Mapping| it.within.as_ref() == Some(&companion.name);
     let mapped = || resource.attributes.values().filter(within).map(|it| it.column.as_str());
-    let keyed = companion.parent.as_ref().is_none_or(|source| *source != KeySource::Database);
+    let keyed = companion.parent.as_ref().is_none_or(|it| it.source != KeySource::Database);
     let mut filled: Vec<&str> = Vec::new();
     filled.extend(Some(companion.user.as_str()).filter(|_| keyed));
     filled.extend(companion.rows.keys().map(String::as_str));
@@ -226,7 +228,7 @@ fn beside<'p>(
     };
     let updated = mapped().chain(pseudonyms()).collect();
     named.push(Named { key, table: &companion.table, columns, rights, filled, updated });
-    if let Some(KeySource::Made(made)) = &companion.parent {
+    if let Some(Parent { source: KeySource::Made(made), .. }) = &companion.parent {
         counters(named, &format!("{section}.parent.key.new"), [made]);
     }
     counters(named, &format!("{section}.insert"), companion.insert.made.values());

@@ -292,8 +292,17 @@ pub struct Companion {
     pub missing: Beside,
     /// What `[anonymise]` puts into its columns.
     pub anonymise: BTreeMap<String, Scalar>,
-    /// The parent: where its own key, which the resource takes, comes from.
-    pub parent: Option<KeySource>,
+    /// What makes it the parent: its row is made before the resource's.
+    pub parent: Option<Parent>,
+}
+
+/// How a resource has its parent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parent {
+    /// Where the parent's own key comes from.
+    pub source: KeySource,
+    /// The resource's column that holds it; `None`: the resource takes it as its own.
+    pub held_in: Option<String>,
 }
 
 impl Companion {

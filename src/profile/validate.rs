@@ -78,6 +78,9 @@ pub(super) fn resource_columns(
             claim_attribute(reader, &mut uses, &mapping.column, key, line);
         }
     }
+    if let Some(column) = table.parent_held_in() {
+        claim(reader, &mut uses, column, format!("{name}.parent.held_in"), line);
+    }
     for (section, columns) in [
         ("where", table.rows.keys().collect::<Vec<_>>()),
         ("derive", table.derive.keys().collect()),
@@ -103,12 +106,13 @@ pub(super) fn resource_columns(
         let (key, column) = (format!("{name}.delete.column"), &mark.column);
         reader.problem(key, line, format!("column `{column}` is set by `{other}` already"));
     }
-    if table.parent().is_some() && table.key.source != KeySource::Database {
+    if table.takes_key_of_parent() && table.key.source != KeySource::Database {
         reader.problem(
             format!("{name}.key"),
             line,
             format!(
-                "the row takes the key of its parent: say under `{name}.parent.key` who makes it"
+                "the row takes the key of its parent: say under `{name}.parent.key` who makes it; or \
+                 name the column that holds the parent's key: `{name}.parent.held_in`"
             ),
         );
     }

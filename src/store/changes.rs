@@ -13,7 +13,8 @@ use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{
     self, Assignment, Cell, Changes, Column, Columns, Companion, Encoding, Field, KeySource,
-    Layout, Lookup, Made, NewRow, NewValue, Reference, Relation, RowSwitch, Touch, whole_second,
+    Layout, Lookup, Made, NewRow, NewValue, Reference, Relation, ResourceRelation, RowSwitch,
+    Touch,
 };
 use crate::profile::catalogue::{Database, Kind};
 use crate::profile::model::{Beside as When, CallPiece, Missing, Moment};
@@ -38,7 +39,12 @@ pub async fn insert(
     };
     if let Some(parent) = rows.parent() {
         let columns = beside_of(&beside, parent);
-        key = Some(insert_parent(tx, parent, columns, key, now).await?);
+        if parent.of == rows.key {
+            key = Some(insert_parent(tx, parent, columns, key, now).await?);
+        } else {
+            let held = insert_parent(tx, parent, columns, None, now).await?;
+            own.push((Arc::clone(&parent.of), held));
+        }
     }
     if let Some(key) = &key
         && !own.iter().any(|(column, _)| *column == rows.key)
@@ -127,7 +133,7 @@ fn says_something(companion: &Companion, columns: &Columns) -> bool {
     companion.missing == When::Create && columns.iter().any(|(_, cell)| !nothing(cell))
 }
 
-/// Makes the row whose key the resource's takes; its key.
+/// Makes the row whose key the resource's takes, or holds; its key.
 async fn insert_parent(
     tx: &mut Tx,
     parent: &Companion,
@@ -170,9 +176,9 @@ async fn filled(
     key: Option<&Cell>,
     now: NaiveDateTime,
 ) -> Result<(), Error> {
-    for (column, scalar) in &insert.constants {
+    for (column, constant) in &insert.constants {
         if !columns.iter().any(|(it, _)| it == column) {
-            columns.push((Arc::clone(column), Cell::of(scalar, whole_second(now))));
+            columns.push((Arc::clone(column), constant.cell(now)));
         }
     }
     columns.extend(made::columns(tx, &insert.made, key).await?);
@@ -245,7 +251,7 @@ pub async fn update(
     let new = changes.own.iter().find(|(column, _)| *column == rows.key);
     let key = new.map_or(key, |(_, cell)| cell);
     for (companion, columns) in &changes.beside {
-        update_beside(tx, companion, key, columns, now).await?;
+        update_beside(tx, rows, companion, key, columns, now).await?;
     }
     for (switch, there) in &changes.rows {
         switch_row(tx, switch, key, *there, now).await?;
@@ -276,15 +282,43 @@ pub async fn call(
     tx.execute(sql).await.map(|_| ())
 }
 
+/// What a companion's row holds of the resource with this key; `None` where the resource points at no
+/// parent. One statement where it points, else none.
+pub async fn held_beside(
+    tx: &mut Tx,
+    rows: &ResourceRelation,
+    companion: &Companion,
+    key: &Cell,
+) -> Result<Option<Cell>, Error> {
+    if companion.of == rows.key {
+        return Ok(Some(key.clone()));
+    }
+    let sql = Sql::new("SELECT ")
+        .name(&companion.of)
+        .append(relation::from_alone(&rows.relation))
+        .append(equals(&rows.key, key));
+    let found = tx.query(sql).await?;
+    Ok(found.first().map(|row| row.cell(0).clone()).filter(|held| *held != Cell::Null))
+}
+
 /// Writes columns of a companion's row, which is made where it isn't there and there is something to say.
 async fn update_beside(
     tx: &mut Tx,
+    rows: &ResourceRelation,
     companion: &Companion,
     key: &Cell,
     columns: &Columns,
     now: NaiveDateTime,
 ) -> Result<(), Error> {
     let relation = &companion.relation;
+    let Some(held) = held_beside(tx, rows, companion, key).await? else {
+        let made = insert_parent(tx, companion, columns.clone(), None, now).await?;
+        let points = std::iter::once((&*companion.of, made));
+        return tx
+            .later(relation::update(&rows.relation, points).append(equals(&rows.key, key)))
+            .await;
+    };
+    let key = &held;
     if companion.parent.is_none() && says_something(companion, columns)
         || companion.missing == When::Always && companion.parent.is_none()
     {
@@ -308,6 +342,10 @@ pub async fn delete(
     key: &Cell,
 ) -> Result<(), Error> {
     let rows = layout.resource(kind);
+    let parent = match rows.parent() {
+        Some(parent) => held_beside(tx, rows, parent, key).await?.map(|held| (parent, held)),
+        None => None,
+    };
     for companion in rows.companions.iter().filter(|it| it.parent.is_none()) {
         tx.later(deletion(&companion.relation, &companion.user, key)).await?;
     }
@@ -318,8 +356,8 @@ pub async fn delete(
     }
     // At once: who asks may want to know what the foreign keys say.
     tx.execute(deletion(&rows.relation, &rows.key, key)).await?;
-    if let Some(parent) = rows.parent() {
-        tx.execute(deletion(&parent.relation, &parent.user, key)).await?;
+    if let Some((parent, held)) = parent {
+        tx.execute(deletion(&parent.relation, &parent.user, &held)).await?;
     }
     Ok(())
 }
@@ -345,7 +383,7 @@ pub async fn revoke(
             tx.later(deletion(&revoke.relation, &revoke.user, key)).await?;
             continue;
         };
-        let set = set.iter().map(|(column, scalar)| (&**column, Cell::of(scalar, now)));
+        let set = set.iter().map(|(column, constant)| (&**column, constant.cell(now)));
         let mut sql = relation::update(&revoke.relation, set).append(equals(&revoke.user, key));
         if let Some(column) = &revoke.where_null {
             sql = sql.raw(" AND ").append(holds(column, &Cell::Null));

@@ -289,9 +289,9 @@ fn insert(members: &MemberRelation, group: Sql, user: Sql, now: NaiveDateTime) -
 /// What a new membership gets beside its two ends.
 fn constants(members: &MemberRelation, now: NaiveDateTime) -> Columns {
     let mut constants = stamps(&members.touch, Stamp::Created, now);
-    for (column, scalar) in &members.insert.constants {
+    for (column, constant) in &members.insert.constants {
         if !constants.iter().any(|(stamped, _)| stamped == column) {
-            constants.push((Arc::clone(column), Cell::of(scalar, now)));
+            constants.push((Arc::clone(column), constant.cell(now)));
         }
     }
     constants

@@ -1,12 +1,13 @@
 //! Installs that keep users in the ways that real applications do: each lives a whole life, by the
 //! profile alone, and what doesn't belong to the agent is as it was.
 
+use chrono::{NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::support::sql::Row;
 use crate::support::{Agent, Client, Database, Dialect, ENTERPRISE, Engine, Install, installs};
 
-on_every_database!(tenants, modules, board, directory, loner, views);
+on_every_database!(tenants, modules, board, directory, contacts, loner, views);
 
 /// An application, as its administrator knows it.
 struct App {
@@ -405,7 +406,21 @@ async fn board(engine: Engine) {
     let answer = answer.refused(409, "uniqueness").naming("not for its name");
     assert!(!answer.text.contains("userName"), "{}", answer.text);
     life.agent.database().execute(&behind(3)).await;
+    ends_a_visit_in_local_time(&life).await;
     life.live().await;
+}
+
+async fn ends_a_visit_in_local_time(life: &Life) {
+    let visitor = json!({ "userName": "visitor@plant.example" });
+    let id = life.client.post("/Users", &visitor).await.expect(201).id();
+    life.execute("INSERT INTO visit (member) VALUES ({id})", &id).await;
+    life.agent.entra(Dialect::Rfc).disable(&id).await;
+    let ended = life.agent.database().rows("SELECT ended_at FROM visit").await;
+    let ended = ended[0][0].clone().expect("the visit has ended");
+    let ended = NaiveDateTime::parse_from_str(&ended, "%Y-%m-%d %H:%M:%S%.f").expect(&ended);
+    let here = Utc::now().with_timezone(&chrono_tz::Europe::Berlin).naive_local();
+    assert!((here - ended).abs() < TimeDelta::minutes(5), "{ended}, and it is {here}");
+    life.client.delete(&format!("/Users/{id}")).await.expect(204);
 }
 
 async fn directory(engine: Engine) {
@@ -427,6 +442,41 @@ async fn directory(engine: Engine) {
             WHERE c = 2",
     };
     Life::begin(engine, app).await.live().await;
+}
+
+async fn contacts(engine: Engine) {
+    let app = App {
+        name: "contacts",
+        may_sign_in: "SELECT login FROM account WHERE enabled = 1",
+        untouched: &[
+            "SELECT * FROM contact WHERE id IN (5, 6)",
+            "SELECT * FROM account WHERE id = 1",
+            "SELECT * FROM contact WHERE kind = 'firm'",
+        ],
+        person: nova(&json!({ "title": "Fitter" })),
+        changes: &[("name.familyName", "Santos"), ("title", "Welder")],
+        locks: "UPDATE account SET enabled = 0 WHERE id = {id}",
+        edits: "UPDATE contact SET last_name = 'Other' \
+            WHERE id = (SELECT contact_id FROM account WHERE id = {id})",
+        members: Some("SELECT unit_id, account_id FROM unit_account"),
+        gone: "SELECT c FROM (SELECT COUNT(*) AS c FROM contact WHERE kind = 'person') counted \
+            WHERE c = 2",
+    };
+    let life = Life::begin(engine, app).await;
+    // Who points nowhere gets a contact with the first thing that is said of it.
+    let entra = life.agent.entra(Dialect::Classic);
+    let bare = entra.match_user("bare@plant.example").await.expect("who is there");
+    let path = format!("/Users/{}", bare["id"].as_str().unwrap());
+    assert_eq!(bare.get("title"), None);
+    let says = json!([{ "op": "replace", "path": "title", "value": "Smith" }]);
+    life.client.operations(&path, says).await.expect(200);
+    let rows = "SELECT contact.position, contact.kind FROM account \
+        JOIN contact ON contact.id = account.contact_id WHERE login = 'bare@plant.example'";
+    let rows = life.agent.database().rows(rows).await;
+    assert_eq!(rows, [[Some("Smith".to_owned()), Some("person".to_owned())]]);
+    assert_eq!(life.client.get(&path).await.expect(200).body["title"], "Smith");
+    life.client.delete(&path).await.expect(204);
+    life.live().await;
 }
 
 async fn loner(engine: Engine) {

@@ -114,7 +114,7 @@ async fn every_install_lives_a_whole_life(engine: Engine) {
         let tables = installs::tables(engine, name);
         all.push((name, installs::lay(engine, name, &tables).await));
     }
-    for name in ["board", "directory", "loner", "modules", "tenants"] {
+    for name in ["board", "contacts", "directory", "loner", "modules", "tenants"] {
         all.push((name, installs::laid(engine, name).await));
     }
     for (name, install) in all {

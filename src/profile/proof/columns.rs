@@ -59,9 +59,10 @@ impl<'a> Prover<'a> {
             .and(mapped)
             .and(resource.touch.columns())
             .and(resource.derive.keys().map(String::as_str))
-            .and([resource.key.column.as_str()]);
+            .and([resource.key.column.as_str()])
+            .and(resource.parent_held_in());
         self.unfilled(name, table, &filled);
-        let made = resource.parent().is_some() || resource.key.source != KeySource::Database;
+        let made = resource.takes_key_of_parent() || resource.key.source != KeySource::Database;
         self.key(&format!("{name}.key"), table, &resource.key.column, made);
         if resource.key.source == KeySource::Name(Rename::Cascade) {
             self.follows(&format!("{name}.key.rename"), table);

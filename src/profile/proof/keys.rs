@@ -407,7 +407,7 @@ fn is_unique(table: &Table, columns: &[&str]) -> bool {
 }
 
 /// Whether these columns are unique among rows that have the others alike.
-fn is_unique_within(table: &Table, columns: &[&str], together: &[&str]) -> bool {
+pub(super) fn is_unique_within(table: &Table, columns: &[&str], together: &[&str]) -> bool {
     let within = |found: &[String]| {
         !found.is_empty()
             && found.iter().all(|it| together.contains(&it.as_str()))

@@ -3,6 +3,7 @@
 use super::columns::last;
 use super::filled::Filled;
 use super::fits::fits;
+use super::keys::is_unique_within;
 use super::{Prover, names};
 use crate::profile::catalogue::{Column, Kind, Table};
 use crate::profile::model::{
@@ -111,9 +112,12 @@ impl<'a> Prover<'a> {
             self.unfilled(&section, table, &filled);
         }
         let user = format!("{section}.user");
-        if let Some(source) = &companion.parent {
-            let made = *source != KeySource::Database;
+        if let Some(parent) = &companion.parent {
+            let made = parent.source != KeySource::Database;
             self.key(&format!("{section}.key"), table, &companion.user, made);
+            if let Some(column) = &parent.held_in {
+                self.held_in(&format!("{section}.held_in"), resource, companion, column);
+            }
         } else if let Some(found) = self.column(&user, table, &companion.user) {
             self.same_kind(&user, found, &resource.table, &resource.key.column);
             self.one_each(&user, table, companion);
@@ -127,6 +131,27 @@ impl<'a> Prover<'a> {
             }
         }
         self.all_there(&format!("{section}.table"), table, before);
+    }
+
+    /// The resource's column that points at its parent.
+    fn held_in(
+        &mut self,
+        key: &str,
+        resource: &'a ResourceTable,
+        companion: &'a Companion,
+        name: &str,
+    ) {
+        let Some(table) = self.catalogue.table(&resource.table) else { return };
+        let Some(column) = self.column(key, table, name) else { return };
+        self.same_kind(key, column, &companion.table, &companion.user);
+        if table.traits.view.is_none() && !is_unique_within(table, &[name], &[name]) {
+            self.warning(
+                key,
+                format!("nothing makes `{name}` unique"),
+                "two resources that point at one row have each other's attributes",
+                "see that each has a row of its own; a new one gets one",
+            );
+        }
     }
 
     /// A table whose rows say who is active.

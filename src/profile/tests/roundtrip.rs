@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::super::model::{
     Beside, CallPiece, Calls, Companion, Counter, Delete, Derived, Encoding, Form, Holds, Insert,
     Key, KeySource, Lookup, Made, Mapping, Mark, MarkedBy, MemberTable, Missing, Moment, Notation,
-    Other, Ownership, Piece, Presence, Profile, Protect, Rehire, Rename, ResourceTable, Revoke,
-    RevokeAction, RowSwitch, Scalar, TableName, Teams, Test, TimeColumn, TimeForm, TimeSwitch,
-    Timed, Touch, Where,
+    Other, Ownership, Parent, Piece, Presence, Profile, Protect, Rehire, Rename, ResourceTable,
+    Revoke, RevokeAction, RowSwitch, Scalar, TableName, Teams, Test, TimeColumn, TimeForm,
+    TimeSwitch, Timed, Touch, Where,
 };
 use super::{DEPARTMENT, load, parse, print, user};
 use crate::scim::{AttributePath, ResourceType};
@@ -263,8 +263,10 @@ fn companion(name: &'static str) -> BoxedStrategy<Companion> {
     let parent = name == Companion::PARENT;
     let source = prop_oneof![Just(KeySource::Database), made().prop_map(KeySource::Made)];
     let anonymise = constants(if parent { "pz" } else { "bz" });
-    (table(), rows("bw"), insert("bi", "bm"), missing, source, anonymise)
-        .prop_map(move |(table, rows, insert, missing, source, anonymise)| Companion {
+    let held_in = proptest::option::of(Just("h 1".to_owned()));
+    let parented = (source, held_in).prop_map(|(source, held_in)| Parent { source, held_in });
+    (table(), rows("bw"), insert("bi", "bm"), missing, parented, anonymise)
+        .prop_map(move |(table, rows, insert, missing, parented, anonymise)| Companion {
             name: name.to_owned(),
             table,
             user: "owner".into(),
@@ -272,7 +274,7 @@ fn companion(name: &'static str) -> BoxedStrategy<Companion> {
             insert,
             missing: if parent { Beside::Always } else { missing },
             anonymise: if parent { BTreeMap::new() } else { anonymise },
-            parent: parent.then_some(source),
+            parent: parent.then_some(parented),
         })
         .boxed()
 }
@@ -331,7 +333,9 @@ fn resource(kind: ResourceType) -> BoxedStrategy<ResourceTable> {
                 };
                 let companions: Vec<Companion> =
                     [beside.0, beside.1].into_iter().flatten().collect();
-                let parent = companions.iter().any(|it| it.parent.is_some());
+                let gives_key =
+                    |it: &Companion| it.parent.as_ref().is_some_and(|it| it.held_in.is_none());
+                let parent = companions.iter().any(gives_key);
                 let within = companions.last().map(|it| it.name.as_str());
                 let source = if parent { KeySource::Database } else { source };
                 let column = format!("k{key}");

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::read;
 use crate::clock::stamp;
 use crate::drift::plan::{Cause, Reason, Stage, Step, referenced};
-use crate::mapper::{self, Cell, Changes, Columns, Constants, Link, LinkState, Record};
+use crate::mapper::{self, Cell, Changes, Columns, Constant, Constants, Link, LinkState, Record};
 use crate::profile::model::{Moment, Scalar};
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
@@ -212,23 +212,26 @@ async fn anonymise(
     // Entra may have put the user into a team since the memberships went.
     strip(tx, hand, record, before).await?;
     let pseudonyms = |set: &Constants| -> Columns {
-        let pseudonym = |(column, scalar): &(Arc<_>, Scalar)| {
-            (Arc::clone(column), pseudonym(scalar, &id, hand.now))
+        let pseudonym = |(column, constant): &(Arc<_>, Constant)| {
+            (Arc::clone(column), pseudonym(constant, &id, hand.now))
         };
         set.iter().map(pseudonym).collect()
     };
     let mut changes = Changes { own: pseudonyms(&layout.anonymise), ..Changes::default() };
-    let mut places = vec![(users.relation.table.to_string(), &users.relation, &users.key)];
+    let own = (users.relation.table.to_string(), &users.relation, &users.key, record.key.clone());
+    let mut places = vec![own];
     for companion in users.companions.iter().filter(|it| !it.anonymise.is_empty()) {
+        let held = changes::held_beside(tx, users, companion, &record.key).await?;
+        let Some(held) = held else { continue };
         changes.beside.push((Arc::clone(companion), pseudonyms(&companion.anonymise)));
-        places.push((companion.place(), &companion.relation, &companion.user));
+        places.push((companion.place(), &companion.relation, &companion.user, held));
     }
     let columns = std::iter::once(&changes.own).chain(changes.beside.iter().map(|(_, it)| it));
-    for ((place, relation, key), columns) in places.into_iter().zip(columns) {
+    for ((place, relation, key, held), columns) in places.into_iter().zip(columns) {
         let mut kept: Vec<_> = columns.iter().map(|(column, _)| Arc::clone(column)).collect();
         kept.extend(relation.primary_key.iter().cloned());
         kept.push(Arc::clone(key));
-        let rows = cleanup::rows_of(tx, relation, key, &record.key, &kept).await?;
+        let rows = cleanup::rows_of(tx, relation, key, &held, &kept).await?;
         let set = columns.iter().map(|(it, cell)| (it.name.clone(), cell.clone())).collect();
         before.changed.insert(place.clone(), rows);
         before.set.insert(place, set);
@@ -267,10 +270,10 @@ fn tombstone(link: &Link, now: DateTime<Utc>) -> Link {
 }
 
 /// A constant of `[anonymise]`, with `{id}` replaced by the user's key.
-fn pseudonym(scalar: &Scalar, id: &str, now: DateTime<Utc>) -> Cell {
-    match scalar {
-        Scalar::Text(template) => Cell::Text(template.replace("{id}", id)),
-        other => Cell::of(other, mapper::whole_second(stamp(now))),
+fn pseudonym(constant: &Constant, id: &str, now: DateTime<Utc>) -> Cell {
+    match constant {
+        Constant::Value(Scalar::Text(template)) => Cell::Text(template.replace("{id}", id)),
+        other => other.cell(stamp(now)),
     }
 }
 
