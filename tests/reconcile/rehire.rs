@@ -200,6 +200,40 @@ async fn a_login_that_is_the_key_comes_back(engine: Engine) {
     }
 }
 
+/// SQLite gives the key of a removed last row again: to whom nothing of the old one belongs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_given_again_brings_nothing_along() {
+    const TABLES: &str = "CREATE TABLE people (id INTEGER PRIMARY KEY, login VARCHAR(100) NOT NULL UNIQUE, \
+        live INTEGER NOT NULL DEFAULT 1); \
+        CREATE TABLE crews (id INTEGER PRIMARY KEY, name VARCHAR(80) NOT NULL); \
+        CREATE TABLE seats (crew INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY (crew, person))";
+    const PROFILE: &str = "[users]\ntable = \"people\"\nkey = \"id\"\n\
+        [users.attributes]\nuserName = \"login\"\nactive = \"live\"\n\
+        [groups]\ntable = \"crews\"\nkey = \"id\"\nattributes = { displayName = \"name\" }\n\
+        delete = { mode = \"delete\", cascade = [\"seats\"] }\n\
+        [members]\ntable = \"seats\"\ngroup = \"crew\"\nuser = \"person\"\n";
+    let database = Database::empty(Engine::Sqlite).await;
+    database.execute(TABLES).await;
+    let plant = Plant::on(Install::with_profile(database, PROFILE)).await;
+    let (client, database) = (&plant.entra.client, plant.agent.database());
+    let mut body = person("first", Some("object-a"));
+    body["nickName"] = json!("the first");
+    let id = client.post("/Users", &body).await.expect(201).id();
+    let crew = plant.entra.create_group("Line 7").await;
+    plant.entra.add_members(&crew, &[&id]).await.expect(204);
+    database.execute("DELETE FROM seats; DELETE FROM people").await;
+    let second = client.post("/Users", &person("second", Some("object-b"))).await.expect(201);
+    assert_eq!(second.id(), id, "SQLite gave another key");
+    assert!(second.body.get("nickName").is_none(), "{}", second.text);
+    assert_eq!(client.ids("/Users", "nickName eq \"the first\"").await, [""; 0]);
+    assert_eq!(database.count("scim_desired_members").await, 0);
+    plant.entra.disable(&id).await;
+    plant.entra.enable(&id).await;
+    assert_eq!(database.count("seats").await, 0);
+    // Another name is another person: there is nobody to take them for.
+    assert!(plant.reconcile().list().iter().all(|it| it["severity"] == "info"));
+}
+
 async fn a_name_that_a_deleted_row_holds_is_refused_and_said(engine: Engine) {
     let plant = Plant::new(engine).await;
     let (gone, other) = (hired(&plant, Some("object-a")).await, plant.hire("other").await);

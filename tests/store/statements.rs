@@ -112,7 +112,8 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     assert_eq!(agent.get(Group, "g-1").await, 2);
 
     let (ana, sent) = agent.create(User, user("ana@plant.example")).await;
-    assert_eq!(sent, 5 + lock + row);
+    // The name's lock; on SQLite, which gives the key of a last row again, the key's former link.
+    assert_eq!(sent, 5 + 1 + row);
     let off = json!([{ "op": "Replace", "path": "active", "value": "False" }]);
     let on = json!([{ "op": "Replace", "path": "active", "value": "True" }]);
     assert_eq!(agent.patch(User, &ana, off.clone()).await, 4 + row + 2, "two tables of [revoke]");
@@ -125,7 +126,7 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     let mut body = user("kept@plant.example");
     body["nickName"] = json!("k");
     let (kept, sent) = agent.create(User, body).await;
-    assert_eq!(sent, 5 + lock + row + 1, "a kept attribute");
+    assert_eq!(sent, 5 + 1 + row + 1, "a kept attribute");
     let nick = |value: &str| json!([{ "op": "replace", "path": "nickName", "value": value }]);
     assert_eq!(agent.patch(User, &kept, nick("other")).await, 4 + row + 2, "another");
     assert_eq!(agent.patch(User, &kept, title.clone()).await, 4 + row, "the same kept attributes");
@@ -141,7 +142,7 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
         assert_eq!(agent.patch(Group, team, remove(&ana)).await, 6 + row, "team {team}");
     }
     let (_, sent) = agent.create(Group, group("New")).await;
-    assert_eq!(sent, 6 + lock + row);
+    assert_eq!(sent, 6 + 1 + row);
 
     assert_eq!(agent.delete(User, &ana).await, 6 + row + 2, "two tables of [revoke]");
 

@@ -7,6 +7,7 @@ use super::job::{
 };
 use super::members;
 use crate::mapper::{self, Cell, KeySource, Link, LinkState, Record, Stamp};
+use crate::profile::catalogue::Database;
 use crate::profile::model::{Moment, Rehire};
 use crate::scim::{self, Asserted, Resource, ResourceType};
 use crate::service::Error;
@@ -46,18 +47,24 @@ pub(super) async fn run(
         changes::insert(tx, layout, kind, changes, job.now()).await?
     };
     let key_text = key.to_text().unwrap_or_default();
+    let by_name = matches!(job.layout.resource(kind).source, KeySource::Name(_));
     let mut former = tombstone.and_then(|record| record.link);
-    if matches!(job.layout.resource(kind).source, KeySource::Name(_)) && !revived {
-        // The row is gone, and what pointed at it by its name points at the new one.
+    if !revived && (by_name || job.layout.database == Database::Sqlite) {
+        // The row that had the key is gone: one of this name or, on SQLite, which gives the last key again,
+        // of any.
         former = links::find(tx, kind, &key_text).await?;
-        let other = another(kind, former.as_ref(), external_id.as_deref());
+    }
+    let same_name = former.as_ref().filter(|_| revived || by_name);
+    let other = another(kind, same_name, external_id.as_deref());
+    if !revived {
         refuse_rehired(job, &name, &key_text, other)?;
     }
-    let reused_from = another(kind, former.as_ref(), external_id.as_deref()).map(str::to_owned);
-    if reused_from.is_some() {
-        // What clients said of the membership of a deleted user, they said of somebody else.
+    if former.is_some() && (same_name.is_none() || other.is_some()) {
+        // What clients said of the memberships of what had the key, they said of somebody else.
         memberships::forget(tx, kind, &key_text).await?;
     }
+    let reused_from = other.or_else(|| same_name.and_then(|link| link.reused_from.as_deref()));
+    let (reused_from, other) = (reused_from.map(str::to_owned), other.map(str::to_owned));
     let operations: Vec<_> = match kind {
         ResourceType::Group => members::of_resource(resource).into_iter().collect(),
         ResourceType::User => Vec::new(),
@@ -77,14 +84,12 @@ pub(super) async fn run(
             .then(|| job.now()),
         deleted_at: None,
         replaced: None,
-        reused_from: reused_from
-            .clone()
-            .or_else(|| former.as_ref().and_then(|link| link.reused_from.clone())),
+        reused_from,
     };
     links::put(tx, kind, &key_text, former.as_ref(), &link).await?;
     let record = job.reread(tx, &key).await?;
     let mut before: Map<String, Value> = Map::new();
-    before.extend(reused_from.map(|id| ("externalId".to_owned(), id.into())));
+    before.extend(other.map(|id| ("externalId".to_owned(), id.into())));
     let mut after = mapper::attributes(&job.layout, kind, &record);
     changes.note(&mut before, &mut after);
     let operation = if revived { "revive" } else { "create" };
