@@ -72,6 +72,14 @@ impl Asserted {
         });
     }
 
+    /// All of this element, if it says anything.
+    pub(super) fn insert_element_of(&mut self, of: Resolved, element: &Value) {
+        let says = |parts: &serde_json::Map<String, Value>| parts.values().any(|it| !it.is_null());
+        if element.as_object().is_some_and(says) {
+            self.insert_element(of, elements::folded_type(element));
+        }
+    }
+
     /// Every part that a value of the attribute holds.
     pub(super) fn insert_value(&mut self, of: Resolved, value: &Value) {
         match value {

@@ -68,6 +68,14 @@ pub(super) fn simple_type(filter: &ValFilter) -> Option<&str> {
     }
 }
 
+/// `x` when a filter picks nothing but elements of the type `x`, whatever else it asks.
+pub(super) fn needed_type(filter: &ValFilter) -> Option<&str> {
+    match filter {
+        ValFilter::And(all) => all.iter().find_map(needed_type),
+        _ => simple_type(filter),
+    }
+}
+
 /// Whether a filter picks by an element's label alone: `type eq "x"`, `primary eq true`, or both.
 pub(super) fn by_label(filter: &ValFilter) -> bool {
     match filter {

@@ -10,6 +10,8 @@ const ROUNDS: usize = 4;
 /// The form in which two texts are equal when they differ in case alone: NFKC, trimmed, Unicode
 /// simple case folding. An accent is not case: `zoe` and `Zoë` stay apart. Idempotent.
 pub fn fold(text: &str) -> String {
+    #[cfg(test)]
+    FOLDED.with(|folded| folded.set(folded.get() + 1));
     let mut folded = fold_once(text);
     for _ in 0..ROUNDS {
         let again = fold_once(&folded);
@@ -37,4 +39,17 @@ fn fold_once(text: &str) -> String {
     let normal = normalizer.normalize(text);
     let folded: String = normal.trim().chars().map(|c| mapper.simple_fold(c)).collect();
     normalizer.normalize(&folded).trim().to_owned()
+}
+
+#[cfg(test)]
+thread_local! {
+    static FOLDED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How often `work` folds a text: what tests of its cost count.
+#[cfg(test)]
+pub(super) fn counted(work: impl FnOnce()) -> usize {
+    let before = FOLDED.get();
+    work();
+    FOLDED.get() - before
 }

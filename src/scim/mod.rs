@@ -21,6 +21,7 @@ mod fold;
 mod grammar;
 mod ignored;
 pub mod kept;
+mod list;
 mod members;
 mod patch;
 mod patch_apply;

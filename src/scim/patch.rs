@@ -269,7 +269,12 @@ impl Reader<'_> {
                 Some(MemberOp::Replace(ids))
             }
         };
-        self.patch.members.extend(change);
+        // One after the other of one kind is one: Entra names a member in an operation each.
+        match (self.patch.members.last_mut(), change) {
+            (Some(MemberOp::Add(ids)), Some(MemberOp::Add(more)))
+            | (Some(MemberOp::Remove(ids)), Some(MemberOp::Remove(more))) => ids.extend(more),
+            (_, change) => self.patch.members.extend(change),
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::asserted::Asserted;
 use super::error::Error;
 use super::fold::fold;
+use super::list::List;
 use super::patch::{Change, Operation, Patch};
 use super::patch_path::Target;
 use super::resource::{self, Resource};
@@ -23,55 +24,51 @@ impl Patch {
     pub fn apply(&self, resource: &mut Resource) -> Result<Asserted, Error> {
         let mut changed = resource.clone();
         let mut asserted = Asserted::default();
+        let mut lists: Lists = BTreeMap::new();
         for operation in &self.operations {
-            let schema = operation.target.resolved.schema;
-            resource::in_holder(&mut changed, schema, |holder| {
-                apply_one(operation, holder, &mut asserted)
-            })?;
+            let of = operation.target.resolved;
+            if of.attribute.multi_valued {
+                let list = lists
+                    .entry((of.schema, of.attribute.name))
+                    .or_insert_with(|| (of.with_sub(None), taken(of, &mut changed)));
+                apply_to_list(operation, &mut list.1, &mut asserted)?;
+                values::refuse_many(of, list.1.len())?;
+            } else {
+                resource::in_holder(&mut changed, of.schema, |holder| {
+                    apply_to_single(of, &operation.change, holder, &mut asserted);
+                });
+            }
         }
-        // Only now: an element may get its label in one operation and its value in the next.
-        for operation in &self.operations {
-            tidy(operation.target.resolved, &mut changed);
+        for (of, list) in lists.into_values() {
+            put_back(of, list, &mut changed);
         }
         *resource = changed;
         Ok(asserted)
     }
 }
 
-fn apply_one(
-    operation: &Operation,
-    holder: &mut Map<String, Value>,
-    asserted: &mut Asserted,
-) -> Result<(), Error> {
-    let Operation { target, change } = operation;
-    let of = target.resolved;
-    if of.attribute.multi_valued {
-        let mut items = match holder.remove(of.attribute.name) {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        };
-        apply_to_list(target, change, &mut items, asserted)?;
-        if !items.is_empty() {
-            holder.insert(of.attribute.name.to_owned(), Value::Array(items));
-        }
-    } else {
-        apply_to_single(of, change, holder, asserted);
+/// The multi-valued attributes that a PATCH is at, by schema and name.
+type Lists = BTreeMap<(Option<&'static str>, &'static str), (Resolved, List)>;
+
+fn taken(of: Resolved, resource: &mut Resource) -> List {
+    let items = resource::in_holder(resource, of.schema, |holder| holder.remove(of.attribute.name));
+    match items {
+        Some(Value::Array(items)) => List::new(items),
+        _ => List::default(),
     }
-    Ok(())
 }
 
-/// Removes the elements of a multi-valued attribute of which only the label is left, and makes one of
-/// those that have become the same.
-fn tidy(of: Resolved, resource: &mut Resource) {
-    resource::in_holder(resource, of.schema, |holder| {
-        if let Some(Value::Array(items)) = holder.get_mut(of.attribute.name) {
-            items.retain(|item| !elements::is_empty(item));
-            elements::unify(items);
-            if items.is_empty() {
-                holder.remove(of.attribute.name);
-            }
-        }
-    });
+/// Without the elements of which only the label is left, and with one of those that have become the
+/// same. Only now: an element may get its label in one operation and its value in the next.
+fn put_back(of: Resolved, list: List, resource: &mut Resource) {
+    let mut items = list.into_items();
+    items.retain(|item| !elements::is_empty(item));
+    elements::unify(&mut items);
+    if !items.is_empty() {
+        resource::in_holder(resource, of.schema, |holder| {
+            holder.insert(of.attribute.name.to_owned(), Value::Array(items));
+        });
+    }
 }
 
 fn apply_to_single(
@@ -128,41 +125,43 @@ fn merge(parts: &mut Map<String, Value>, named: &Map<String, Value>) {
 }
 
 fn apply_to_list(
-    target: &Target,
-    change: &Change,
-    items: &mut Vec<Value>,
+    operation: &Operation,
+    list: &mut List,
     asserted: &mut Asserted,
 ) -> Result<(), Error> {
+    let Operation { target, change } = operation;
     let of = target.resolved;
     if target.filter.is_some() || of.sub.is_some() {
-        return apply_to_picked(target, change, items, asserted);
+        return apply_to_picked(target, change, list, asserted);
     }
     match change {
+        // Adding nothing asserts nothing.
         Change::Add(value) => {
-            // Adding nothing asserts nothing.
-            let mut places: BTreeMap<String, usize> = BTreeMap::new();
-            for (at, item) in items.iter().enumerate() {
-                places.entry(elements::identity(item)).or_insert(at);
-            }
             for item in value.as_array().into_iter().flatten() {
                 asserted.insert_value(of, &Value::Array(vec![item.clone()]));
-                add(items, &mut places, item);
+                add(list, item);
             }
         }
         Change::Replace(value) => {
             asserted.insert_resolved(of);
-            *items = value.as_array().cloned().unwrap_or_default();
+            let mut items = value.as_array().cloned().unwrap_or_default();
             items.iter_mut().for_each(strip_nulls);
+            *list = List::new(items);
         }
         Change::Remove => {
             asserted.insert_resolved(of);
-            items.clear();
+            *list = List::default();
         }
         Change::RemoveThese(named) => {
-            for item in items.iter().chain(named).filter(|item| is_one_of(of, item, named)) {
-                asserted.insert_element(of, elements::folded_type(item));
+            for wanted in named {
+                asserted.insert_element_of(of, wanted);
+                for at in list.like(wanted) {
+                    if list.get(at).is_some_and(|item| is_named(of, item, wanted)) {
+                        list.get(at).into_iter().for_each(|it| asserted.insert_element_of(of, it));
+                        list.remove(at);
+                    }
+                }
             }
-            items.retain(|item| !is_one_of(of, item, named));
         }
     }
     Ok(())
@@ -170,23 +169,19 @@ fn apply_to_list(
 
 /// Adds one element, unless it is there: the same value of the same type is one value
 /// (RFC 7643 §2.4), which gains what the new one says besides.
-fn add(items: &mut Vec<Value>, places: &mut BTreeMap<String, usize>, item: &Value) {
+fn add(list: &mut List, item: &Value) {
     let Value::Object(named) = item else { return };
-    let at = *places.entry(elements::identity(item)).or_insert(items.len());
-    if at == items.len() {
-        items.push(Value::Object(Map::new()));
-    }
-    if let Some(Value::Object(parts)) = items.get_mut(at) {
-        merge(parts, named);
-    }
+    let at = list.same_as(item).unwrap_or_else(|| list.push(Value::Object(Map::new())));
+    list.change(at, |parts| merge(parts, named));
     if values::is_primary(item) {
-        settle_primary(items, &[at]);
+        list.settle_primary(&[at]);
     }
 }
 
 /// Whether a removal names this element: by its value (and type, if given), or by all that is said.
-fn is_one_of(of: Resolved, item: &Value, named: &[Value]) -> bool {
-    let agrees = |wanted: &Map<String, Value>, name: &str| {
+fn is_named(of: Resolved, item: &Value, wanted: &Value) -> bool {
+    let Value::Object(wanted) = wanted else { return false };
+    let agrees = |name: &str| {
         let Some(value) = wanted.get(name).filter(|value| !value.is_null()) else {
             return true;
         };
@@ -197,34 +192,23 @@ fn is_one_of(of: Resolved, item: &Value, named: &[Value]) -> bool {
             (own, value, _) => own == Some(value),
         }
     };
-    named.iter().filter_map(Value::as_object).any(|wanted| {
-        if wanted.get("value").is_some_and(|value| !value.is_null()) {
-            agrees(wanted, "value") && agrees(wanted, "type")
-        } else {
-            wanted.values().any(|value| !value.is_null())
-                && wanted.keys().all(|name| agrees(wanted, name))
-        }
-    })
+    if wanted.get("value").is_some_and(|value| !value.is_null()) {
+        agrees("value") && agrees("type")
+    } else {
+        wanted.values().any(|value| !value.is_null()) && wanted.keys().all(|name| agrees(name))
+    }
 }
 
 /// A path with a filter, or with a part of every element.
 fn apply_to_picked(
     target: &Target,
     change: &Change,
-    items: &mut Vec<Value>,
+    list: &mut List,
     asserted: &mut Asserted,
 ) -> Result<(), Error> {
     let of = target.resolved;
-    let picked: Vec<usize> = items
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| match &target.filter {
-            Some(filter) => elements::matches(filter, item),
-            None => true,
-        })
-        .map(|(at, _)| at)
-        .collect();
-    assert_picked(target, items, &picked, asserted);
+    let picked = list.picked(target.filter.as_ref());
+    assert_picked(target, list, &picked, asserted);
     let value = match change {
         Change::Add(value) | Change::Replace(value) => value,
         Change::Remove | Change::RemoveThese(_) => &Value::Null,
@@ -236,32 +220,27 @@ fn apply_to_picked(
         }
         let mut created = to_create(target, change)?;
         set(target, change, value, &mut created);
-        items.push(Value::Object(created));
-        let at = items.len().saturating_sub(1);
-        assert_picked(target, items, &[at], asserted);
-        settle_primary(items, &[at]);
+        let at = list.push(Value::Object(created));
+        assert_picked(target, list, &[at], asserted);
+        list.settle_primary(&[at]);
         return Ok(());
     }
+    let removes_all_of_it =
+        value.is_null() && !matches!(change, Change::Add(_)) && of.sub.is_none();
     for at in &picked {
-        if let Some(Value::Object(parts)) = items.get_mut(*at) {
-            set(target, change, value, parts);
+        if removes_all_of_it {
+            list.remove(*at);
+        } else {
+            list.change(*at, |parts| set(target, change, value, parts));
         }
     }
     if of.sub.is_none_or(|sub| sub.name == "primary") {
-        settle_primary(items, &picked);
-    }
-    let removes_all_of_it = value.is_null() && !matches!(change, Change::Add(_));
-    if removes_all_of_it && of.sub.is_none() {
-        let mut at = 0;
-        items.retain(|_| {
-            at += 1;
-            !picked.contains(&(at - 1))
-        });
+        list.settle_primary(&picked);
     }
     Ok(())
 }
 
-fn assert_picked(target: &Target, items: &[Value], picked: &[usize], asserted: &mut Asserted) {
+fn assert_picked(target: &Target, list: &List, picked: &[usize], asserted: &mut Asserted) {
     let of = target.resolved;
     let Some(filter) = &target.filter else {
         asserted.insert_resolved(of);
@@ -275,7 +254,7 @@ fn assert_picked(target: &Target, items: &[Value], picked: &[usize], asserted: &
     if let Some(element) = elements::simple_type(filter) {
         asserted.insert_element(of, fold(element));
     }
-    for item in picked.iter().filter_map(|at| items.get(*at)) {
+    for item in picked.iter().filter_map(|at| list.get(*at)) {
         asserted.insert_element(of, elements::folded_type(item));
     }
 }
@@ -323,21 +302,5 @@ fn set(target: &Target, change: &Change, value: &Value, parts: &mut Map<String, 
 fn strip_nulls(item: &mut Value) {
     if let Value::Object(parts) = item {
         parts.retain(|_, part| !part.is_null());
-    }
-}
-
-/// When one of `touched` is primary, no other element is (RFC 7644 §3.5.2).
-fn settle_primary(items: &mut [Value], touched: &[usize]) {
-    let is_primary = |at: &&usize| items.get(**at).is_some_and(values::is_primary);
-    let Some(winner) = touched.iter().find(is_primary).copied() else {
-        return;
-    };
-    for (at, item) in items.iter_mut().enumerate() {
-        if at != winner
-            && values::is_primary(item)
-            && let Some(parts) = item.as_object_mut()
-        {
-            parts.insert("primary".to_owned(), Value::Bool(false));
-        }
     }
 }

@@ -30,6 +30,21 @@ pub(super) fn normalise(
     }
 }
 
+/// Elements of a multi-valued attribute at most; a group's members are none of these.
+const MOST: usize = 1000;
+
+/// Refuses more elements than an attribute may have.
+///
+/// # Errors
+/// 400 `invalidValue`, naming the attribute.
+pub(super) fn refuse_many(of: Resolved, count: usize) -> Result<(), Error> {
+    if count <= MOST {
+        return Ok(());
+    }
+    let of = of.with_sub(None);
+    Err(Error::invalid_value(format!("`{of}` would have {count} values; {MOST} is the limit")))
+}
+
 fn many(of: Resolved, value: &Value, ignored: &mut Ignored) -> Result<Value, Error> {
     let items = match value {
         Value::Array(items) => items.as_slice(),
@@ -37,6 +52,7 @@ fn many(of: Resolved, value: &Value, ignored: &mut Ignored) -> Result<Value, Err
         Value::Object(_) => std::slice::from_ref(value),
         _ => return Err(wrong(of, "an array of objects", value)),
     };
+    refuse_many(of, items.len())?;
     let mut kept = Vec::with_capacity(items.len());
     for item in items.iter().filter(|item| !item.is_null()) {
         let Value::Object(parts) = item else {

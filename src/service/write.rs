@@ -70,7 +70,10 @@ async fn attempt(
     request: Arc<Request>,
     operation: Operation,
 ) -> Result<Reply, Error> {
-    let job = prepare(service, request, operation)?;
+    // A body may be long: it is read where it keeps no other request waiting.
+    let preparing = service.clone();
+    let job = tokio::task::spawn_blocking(move || prepare(&preparing, request, operation)).await;
+    let job = job.map_err(|error| Error::Internal(Box::new(error)))??;
     let (kind, ignored) = (job.kind(), job.ignored.clone());
     let done = service.store.write(job, async |tx, job| perform(tx, job).await).await?;
     service.left_out.count_attributes(kind, &ignored);

@@ -10,6 +10,7 @@ mod discovery;
 mod entra;
 mod filter;
 mod fold;
+mod growth;
 mod members;
 mod model;
 mod patch;
