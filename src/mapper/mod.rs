@@ -35,7 +35,7 @@ pub use layout::{
     Stamped, Touch,
 };
 pub use predicate::{Operand, Operator, Predicate, Subject};
-pub use protect::protected;
+pub use protect::{Protection, completed, forbidden, protected};
 pub use record::{Group, Groups, Link, LinkState, Record};
 pub use relation::{Column, Condition, Reference, Relation};
 pub use render::{advertised, attributes, modified, render};

@@ -240,13 +240,15 @@ pub struct Ownership {
     pub title: Option<String>,
 }
 
-/// Accounts that cleanup never changes, and SCIM never disables or deletes.
+/// Accounts that cleanup never changes, and SCIM never disables, deletes or renames.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Protect {
     /// Keys, as text.
     pub keys: Vec<String>,
     /// userName patterns: `*` stands for any run of characters; compared folded.
     pub user_names: Vec<String>,
+    /// What SCIM doesn't change of them besides.
+    pub keep: Vec<AttributePath>,
 }
 
 /// A whole profile.

@@ -6,6 +6,7 @@ use super::constants::constants;
 use super::model::{Ownership, Protect, Revoke, RevokeAction, Scalar, TableName};
 use super::read::{Item, Node, Reader, Section, Words};
 use super::{shapes, validate};
+use crate::scim::{AttributePath, ResourceType};
 
 const REVOKE_KEYS: &[&str] = &["user", "where", "action", "set", "where_null"];
 const OWNERSHIP_KEYS: &[&str] = &["owner", "where", "title"];
@@ -145,8 +146,21 @@ pub(super) fn protect(reader: &mut Reader, item: Option<Item>) -> Protect {
     };
     let keys = section.take("keys").map(|item| keys(reader, &item)).unwrap_or_default();
     let user_names = section.take("userNames").map(|i| reader.texts(&i)).unwrap_or_default();
-    reader.finish(&section, &["keys", "userNames"]);
-    Protect { keys, user_names }
+    let keep = section.take("keep").map(|item| paths(reader, &item)).unwrap_or_default();
+    reader.finish(&section, &["keys", "userNames", "keep"]);
+    Protect { keys, user_names, keep }
+}
+
+/// Attributes of users, each one simple value.
+fn paths(reader: &mut Reader, item: &Item) -> Vec<AttributePath> {
+    let mut paths = Vec::new();
+    for text in reader.texts(item) {
+        match AttributePath::parse(ResourceType::User, &text) {
+            Ok(path) => paths.push(path),
+            Err(problem) => reader.problem(&item.path, item.line, problem),
+        }
+    }
+    paths
 }
 
 /// Keys may be written as integers or as text; the SCIM id is text.

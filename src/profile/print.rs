@@ -77,6 +77,10 @@ pub fn print(profile: &Profile) -> String {
     out.section("protect");
     out.entry("keys", &list(&profile.protect.keys));
     out.entry("userNames", &list(&profile.protect.user_names));
+    if !profile.protect.keep.is_empty() {
+        let paths: Vec<_> = profile.protect.keep.iter().map(ToString::to_string).collect();
+        out.entry("keep", &list(&paths));
+    }
     out.text
 }
 

@@ -39,8 +39,8 @@ profile plant.toml: 6 problems
   line 3: `users.tabel` unknown key; did you mean `table`? (allowed here: table, where, key, parent, beside, attributes, insert, derive, touch, delete, call, rehire)
   line 10: `groups.delete.cascades` unknown key; did you mean `cascade`? (allowed here: mode, cascade)
   line 15: `revok` unknown key; did you mean `revoke`? (allowed here: timezone, users, groups, members, revoke, ownership, anonymise, protect)
-  line 18: `protect.usernames` unknown key; did you mean `userNames`? (allowed here: keys, userNames)
-  line 19: `protect.key` unknown key; did you mean `keys`? (allowed here: keys, userNames)
+  line 18: `protect.usernames` unknown key; did you mean `userNames`? (allowed here: keys, userNames, keep)
+  line 19: `protect.key` unknown key; did you mean `keys`? (allowed here: keys, userNames, keep)
 "#);
 }
 

@@ -426,14 +426,24 @@ fn profile() -> BoxedStrategy<Profile> {
         proptest::collection::btree_map(table(), (name(), revoke(), rows("rw")), 0..3),
         proptest::collection::btree_map(table(), owned, 0..3),
     );
-    let protect =
-        (proptest::collection::vec(name(), 0..3), proptest::collection::vec(name(), 0..3));
+    let kept = prop_oneof![Just("title"), Just("emails[type eq \"work\"].value")]
+        .prop_map(|path| AttributePath::parse(ResourceType::User, path).unwrap());
+    let protect = (
+        proptest::collection::vec(name(), 0..3),
+        proptest::collection::vec(name(), 0..3),
+        proptest::collection::vec(kept, 0..3),
+    );
     let teams = proptest::option::of((resource(ResourceType::Group), members()));
     let zone = proptest::option::of(Just("America/Sao_Paulo".to_owned()));
     let general = (constants("an"), protect, zone);
     (resource(ResourceType::User), teams, tables, general)
         .prop_map(
-            |(users, teams, (revoke, ownership), (anonymise, (keys, user_names), timezone))| {
+            |(
+                users,
+                teams,
+                (revoke, ownership),
+                (anonymise, (keys, user_names, keep), timezone),
+            )| {
                 let revoke = revoke.into_iter().map(|(table, (user, action, rows))| {
                     let user = format!("u{user}");
                     Revoke { table, user, rows, action }
@@ -449,7 +459,7 @@ fn profile() -> BoxedStrategy<Profile> {
                     revoke: revoke.collect(),
                     ownership: ownership.collect(),
                     anonymise,
-                    protect: Protect { keys, user_names },
+                    protect: Protect { keys, user_names, keep },
                 }
             },
         )

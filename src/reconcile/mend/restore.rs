@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 
 use super::hand::{Hand, Mended, key, locked, membership, note, only, value_of};
 use crate::drift::{Finding, Kind};
-use crate::mapper::{self, Assignment, Cell, Changes, Derived, Link, LinkState, Record, Stamp};
+use crate::mapper::{
+    self, Assignment, Cell, Changes, Derived, Link, LinkState, Protection, Record, Stamp,
+};
 use crate::profile::model::Moment;
 use crate::scim::{AttributePath, Resource, ResourceType};
 use crate::service::Error;
@@ -160,10 +162,14 @@ async fn refused(
     if mapper::recycled(record, asserted, name.as_str()) {
         return Ok(Some(Mended::refused("the key belongs to another row now (recycled)")));
     }
-    let disables = path.is("active") && *wanted == Value::Bool(false);
-    let protect = &layout.profile.protect;
-    if disables && mapper::protected(protect, &record.key_text(), name.as_str()) {
-        return Ok(Some(Mended::refused("the profile protects the user from being disabled")));
+    if kind == ResourceType::User {
+        let old = mapper::attributes(layout, kind, record);
+        let mut new = old.clone();
+        path.set(&mut new, Some(wanted.clone()).filter(|value| !value.is_null()));
+        let protect = &layout.profile.protect;
+        if let Some(why) = mapper::forbidden(protect, &record.key_text(), &old, &new) {
+            return Ok(Some(Mended::refused(format!("the profile protects it: {why}"))));
+        }
     }
     if path.is(kind.name_attribute())
         && let Some(wanted) = wanted.as_str()
@@ -202,7 +208,7 @@ async fn lock_again(
     }
     let name = value_of(hand, kind, record, kind.name_attribute());
     if mapper::protected(&layout.profile.protect, &record.key_text(), name.as_str()) {
-        return Ok(Mended::refused("the profile protects the user from being disabled"));
+        return Ok(Mended::refused(format!("the profile protects it: {}", Protection::Disabling)));
     }
     let Some(assignments) = mapper::for_delete(layout, kind, hand.stamp())? else {
         return Ok(Mended::refused("the profile deletes rows: the row is another one now"));

@@ -3,7 +3,7 @@
 use serde_json::{Map, json};
 
 use super::job::Job;
-use crate::mapper::{self, Deletion, Link, LinkState, Stamp};
+use crate::mapper::{self, Deletion, Link, LinkState, Protection, Stamp};
 use crate::profile::model::Moment;
 use crate::scim::{self, ResourceType};
 use crate::service::{Error, Reply, guard};
@@ -18,10 +18,8 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Reply, Error> {
     if kind == ResourceType::User {
         let name = before.get("userName").and_then(serde_json::Value::as_str);
         if mapper::protected(&layout.profile.protect, id, name) {
-            return Err(scim::Error::forbidden(format!(
-                "the user `{id}` is protected by the profile and can't be deleted"
-            ))
-            .into());
+            let why = Protection::Deleting;
+            return Err(scim::Error::forbidden(format!("{id}: {why}")).into());
         }
         if record.link.as_ref().is_none_or(|link| link.disabled_at.is_none()) {
             guard::admit(tx, job.guard, job.now()).await?;

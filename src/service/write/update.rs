@@ -47,6 +47,7 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
     let key = record.key.clone();
     let old = mapper::attributes(layout, kind, &record);
     let wanted = wanted(job, &record, &old)?;
+    refuse_protected(job, id, &old, &wanted.resource)?;
     name_is_free(tx, job, &record, &old, &wanted.resource).await?;
     // kpifire may have switched the row before Entra says anything: a disabled user is whom Entra
     // disabled, whatever the row says.
@@ -55,7 +56,6 @@ pub(super) async fn run(tx: &mut Tx, job: &Job) -> Result<Done, Error> {
     let disabling = wanted.active == Some(false) && (was_active != Some(false) || !was_disabled);
     let enabling = wanted.active == Some(true) && (was_active != Some(true) || was_disabled);
     if disabling && was_active != Some(false) {
-        refuse_protected(job, id, &old)?;
         guard::admit(tx, job.guard, job.now()).await?;
     }
 
@@ -145,6 +145,12 @@ fn wanted(job: &Job, record: &Record, old: &Resource) -> Result<Wanted, Error> {
         Parsed::Replace(body, asserted) => {
             required_name(kind, body)?;
             let mut resource = body.clone();
+            let name = old.get("userName").and_then(Value::as_str);
+            let id = record.key_text();
+            if kind == ResourceType::User && mapper::protected(&layout.profile.protect, &id, name) {
+                // Silence takes nothing from an account that must go on working.
+                resource = mapper::completed(layout.resource(kind), old, resource);
+            }
             let active = mapper::active(body);
             if let (None, Some(is)) = (active, old.get("active")) {
                 resource.insert("active".to_owned(), is.clone());
@@ -213,16 +219,13 @@ fn refuse_rekeyed(
     .into())
 }
 
-fn refuse_protected(job: &Job, id: &str, old: &Resource) -> Result<(), Error> {
-    let name = old.get("userName").and_then(Value::as_str);
-    if job.kind() == ResourceType::User && mapper::protected(&job.layout.profile.protect, id, name)
-    {
-        return Err(scim::Error::forbidden(format!(
-            "the user `{id}` is protected by the profile and can't be disabled"
-        ))
-        .into());
+fn refuse_protected(job: &Job, id: &str, old: &Resource, new: &Resource) -> Result<(), Error> {
+    let protect = &job.layout.profile.protect;
+    match job.kind() {
+        ResourceType::User => mapper::forbidden(protect, id, old, new)
+            .map_or(Ok(()), |why| Err(scim::Error::forbidden(format!("{id}: {why}")).into())),
+        ResourceType::Group => Ok(()),
     }
-    Ok(())
 }
 
 fn linked(
