@@ -7,9 +7,10 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, HOST};
+use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 
+use super::base_url;
 use super::context::{AdminDoor, Context, Trace};
 use super::error::Failure;
 use super::listener::Peer;
@@ -121,12 +122,8 @@ fn credentials(headers: &HeaderMap) -> Option<(&str, &str)> {
 }
 
 fn names_this_machine(parts: &Parts) -> bool {
-    let host = match (parts.headers.get(HOST), parts.uri.authority()) {
-        (Some(host), _) => host.to_str().unwrap_or_default(),
-        (None, Some(authority)) => authority.as_str(),
-        // HTTP/1.0; no browser speaks it.
-        (None, None) => return true,
-    };
+    // Without it, it is HTTP/1.0; no browser speaks it.
+    let Some(host) = base_url::authority(parts) else { return true };
     let Ok(authority) = host.parse::<hyper::http::uri::Authority>() else { return false };
     let name = authority.host().trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
@@ -150,7 +147,7 @@ pub fn allow(scope: Scope, access: Access) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
+    use hyper::header::{HOST, HeaderValue};
 
     fn token(values: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();

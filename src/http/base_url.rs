@@ -17,18 +17,23 @@ pub fn of(parts: &Parts, settings: &Settings, peer: Peer) -> Result<String, scim
     if let Some(public) = &settings.public_url {
         return Ok(format!("{}{base_path}", public.trim_end_matches('/')));
     }
-    // HTTP/2 carries it as `:authority`, which hyper puts into the URI.
-    let authority = match (parts.headers.get(hyper::header::HOST), parts.uri.authority()) {
-        (Some(host), _) => host.to_str().unwrap_or("\0").to_owned(),
-        (None, Some(authority)) => authority.as_str().to_owned(),
-        (None, None) => peer.local.to_string(),
-    };
+    let authority = authority(parts).unwrap_or_else(|| peer.local.to_string());
     if !is_authority(&authority) {
         return Err(scim::Error::invalid_value(
             "The Host header must be a host name or address, optionally with a port.",
         ));
     }
     Ok(format!("{}://{authority}{base_path}", peer.scheme.as_str()))
+}
+
+/// Whom a request is for: as its target says (RFC 9112 §3.2.2; HTTP/2 has it as `:authority`), else its
+/// Host. `None`: it doesn't say.
+pub fn authority(parts: &Parts) -> Option<String> {
+    match (parts.uri.authority(), parts.headers.get(hyper::header::HOST)) {
+        (Some(authority), _) => Some(authority.as_str().to_owned()),
+        (None, Some(host)) => Some(host.to_str().unwrap_or("\0").to_owned()),
+        (None, None) => None,
+    }
 }
 
 fn is_authority(text: &str) -> bool {

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    LOCATION,
 };
 use hyper::{Method, StatusCode};
 use serde_json::Value;
@@ -58,6 +59,12 @@ pub fn from_reply(reply: Reply) -> Response {
             response
         }
     }
+}
+
+/// Says that the connection closes behind this answer (RFC 9112 §9.6).
+pub fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Adds `Allow`.

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::head::{self, Head, Watched};
+use super::head::{self, Head, Watched, Wrong};
 use super::open::{Activity, Running};
 use super::peer::{Peer, Phase, Place, Wire};
 use crate::config::Limits;
@@ -163,8 +163,8 @@ where
 {
     move |request| {
         if let Err(why) = head.judge(request.version()) {
-            tracing::debug!(why, "a request was refused");
-            return Box::pin(std::future::ready(Ok(refusal())));
+            tracing::debug!(?why, "a request was refused");
+            return Box::pin(std::future::ready(Ok(refusal(why))));
         }
         let running = Running::begin(&activity);
         let (answer, head) = (handler(request, peer), head.clone());
@@ -177,11 +177,9 @@ where
     }
 }
 
-/// 400 as hyper itself says it of a head that it can't read: nothing more, and the end.
-fn refusal() -> Response {
-    let mut response = response::empty(400);
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
+/// The status alone, as hyper itself says it of a head that it can't read, and the end.
+fn refusal(why: Wrong) -> Response {
+    response::closing(response::empty(why.status()))
 }
 
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {

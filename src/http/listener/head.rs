@@ -1,6 +1,6 @@
 //! A request's head as it came, for what hyper forgives and a proxy in front may read otherwise: two
-//! lengths, a length beside a transfer coding, a line that ends in LF alone, and a request that was
-//! sent before the last one was answered. Two readers that disagree on where a request ends are how
+//! lengths, a length beside a transfer coding, no Host or two, a line that ends in LF alone, and a
+//! request that was sent before the last one was answered. Two readers that disagree on where a request ends are how
 //! one is smuggled in (RFC 9112 §11.2), so none of these is answered but with 400.
 //!
 //! Parses nothing else: what it lets pass, hyper judges. What hyper can't read it answers by itself, with
@@ -42,12 +42,31 @@ enum Stage {
     Frames,
 }
 
+/// What is wrong with a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// Two readers could read it differently.
+    Malformed(&'static str),
+    /// Its body is in a coding that isn't understood (RFC 9112 §6.1).
+    Coding,
+}
+
+impl Wrong {
+    /// The status that answers it.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed(_) => 400,
+            Self::Coding => 501,
+        }
+    }
+}
+
 impl Head {
     /// Whether the request that hyper has just read may be answered.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn judge(&self, version: Version) -> Result<(), &'static str> {
+    pub fn judge(&self, version: Version) -> Result<(), Wrong> {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if version >= Version::HTTP_2 {
             *reading = Reading { bytes: Vec::new(), stage: Stage::Frames, asked: true };
@@ -55,10 +74,10 @@ impl Head {
         }
         reading.asked = true;
         if reading.stage != Stage::Whole {
-            return Err("it was sent before the last one was answered");
+            return Err(Wrong::Malformed("it was sent before the last one was answered"));
         }
         // Given back at once: a connection that is kept open holds no head.
-        check(&std::mem::take(&mut reading.bytes))
+        check(&std::mem::take(&mut reading.bytes), version)
     }
 
     /// The request is answered: what comes now is the next one's head.
@@ -96,6 +115,9 @@ impl Head {
         if reading.asked || reading.stage == Stage::Frames {
             return None;
         }
+        if check_coding(&reading.bytes) {
+            return Some(answer(Wrong::Coding.status(), CODING));
+        }
         let line = reading.bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let raw = line.iter().any(|byte| matches!(byte, b'"' | b'<' | b'>') || !byte.is_ascii());
         let detail = if raw {
@@ -105,14 +127,40 @@ impl Head {
             "The request can't be read as HTTP: its first line or one of its headers is malformed."
         };
         tracing::info!(detail, "a request that can't be read was answered 400");
-        let body = scim::Error::invalid_syntax(detail).to_body().to_string();
-        let length = body.len();
-        let answer = format!(
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/scim+json\r\n\
-             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        );
-        Some(answer.into_bytes())
+        Some(answer(400, detail))
     }
+}
+
+const CODING: &str =
+    "The request's body is in a transfer coding that is not supported: send it plain or chunked.";
+
+/// Of what hyper refuses by itself: a coding that is known to everybody but isn't read here, where
+/// nothing else says how long the body is.
+fn check_coding(head: &[u8]) -> bool {
+    let known = |name: &[u8]| {
+        ["gzip", "x-gzip", "deflate", "compress", "x-compress"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    let mut lines = head.split(|byte| *byte == b'\n').filter_map(field);
+    let codings = lines.find(|(name, _)| name.eq_ignore_ascii_case(b"transfer-encoding"));
+    codings.is_some_and(|(_, value)| {
+        value.split(|byte| *byte == b',').any(|name| known(name.trim_ascii()))
+    })
+}
+
+/// An answer in place of hyper's, and the end of the connection.
+fn answer(status: u16, detail: &str) -> Vec<u8> {
+    let error = scim::Error { status, scim_type: None, detail: detail.to_owned() };
+    let error = if status == 400 { scim::Error::invalid_syntax(detail) } else { error };
+    let body = error.to_body().to_string();
+    let reason = if status == 400 { "Bad Request" } else { "Not Implemented" };
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} {reason}\r\ncontent-type: application/scim+json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// Where the empty line ends that ends the head; `from` is how far it has been looked for.
@@ -132,8 +180,10 @@ fn end(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-fn check(head: &[u8]) -> Result<(), &'static str> {
-    let (mut lines_with_text, mut lengths, mut codings) = (0, 0, 0);
+fn check(head: &[u8], version: Version) -> Result<(), Wrong> {
+    let malformed = |why| Err(Wrong::Malformed(why));
+    let (mut lines_with_text, mut lengths, mut codings, mut hosts) = (0, 0, 0, 0);
+    let mut coded = false;
     let mut lines = head.split(|byte| *byte == b'\n').peekable();
     while let Some(line) = lines.next() {
         // Behind the last LF there is nothing.
@@ -141,26 +191,52 @@ fn check(head: &[u8]) -> Result<(), &'static str> {
             break;
         }
         let Some(line) = line.strip_suffix(b"\r") else {
-            return Err("a line ends in LF alone");
+            return malformed("a line ends in LF alone");
         };
         if line.contains(&b'\r') {
-            return Err("a line has a CR in it");
+            return malformed("a line has a CR in it");
         }
         lines_with_text += usize::from(!line.is_empty());
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        let Some((name, value)) = field(line) else { continue };
         lengths += usize::from(name.eq_ignore_ascii_case(b"content-length"));
-        codings += usize::from(name.eq_ignore_ascii_case(b"transfer-encoding"));
+        hosts += usize::from(name.eq_ignore_ascii_case(b"host"));
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            codings += 1;
+            coded |= is_coded(value);
+        }
     }
     // hyper skips empty lines in front, and what comes behind them hasn't been looked at.
     if lines_with_text == 0 {
-        return Err("it begins with empty lines");
+        return malformed("it begins with empty lines");
     }
     match (lengths, codings) {
-        (0, 0 | 1) | (1, 0) => Ok(()),
-        (0, _) => Err("it has two Transfer-Encodings"),
-        (_, 0) => Err("it has two Content-Lengths"),
-        _ => Err("it has a Content-Length beside a Transfer-Encoding"),
+        (0, 0 | 1) | (1, 0) => {}
+        (0, _) => return malformed("it has two Transfer-Encodings"),
+        (_, 0) => return malformed("it has two Content-Lengths"),
+        _ => return malformed("it has a Content-Length beside a Transfer-Encoding"),
     }
+    if coded {
+        return Err(Wrong::Coding);
+    }
+    // RFC 9112 §3.2. HTTP/1.0 knows no Host.
+    match hosts {
+        1 => Ok(()),
+        0 if version < Version::HTTP_11 => Ok(()),
+        0 => malformed("it has no Host"),
+        _ => malformed("it has two Hosts"),
+    }
+}
+
+/// A header's name and value.
+fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    Some((line.get(..colon)?, line.get(colon + 1..)?))
+}
+
+/// Whether a Transfer-Encoding names a coding besides `chunked`.
+fn is_coded(value: &[u8]) -> bool {
+    let mut names = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    names.any(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"chunked"))
 }
 
 /// A stream whose reader is looked over the shoulder.
@@ -254,7 +330,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 mod tests {
     use super::*;
 
-    fn judged(pieces: &[&[u8]]) -> Result<(), &'static str> {
+    fn judged(pieces: &[&[u8]]) -> Result<(), Wrong> {
         let head = Head::default();
         for piece in pieces {
             head.saw(piece);
@@ -270,7 +346,10 @@ mod tests {
             // Hyper asks only once it has the whole head.
             assert_eq!(judged(&[one, two]), Ok(()), "{cut}");
         }
-        assert_eq!(judged(&[b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"]), Ok(()));
+        assert_eq!(
+            judged(&[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"]),
+            Ok(())
+        );
         assert_eq!(judged(&[b"\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n"]), Ok(()));
     }
 
@@ -291,13 +370,27 @@ mod tests {
     }
 
     #[test]
+    fn one_host_and_no_coding_but_chunked() {
+        let of = |headers: &str| judged(&[format!("POST / HTTP/1.1\r\n{headers}\r\n").as_bytes()]);
+        assert_eq!(of("Host: a\r\n"), Ok(()));
+        for hosts in ["", "Host: a\r\nhost: a\r\n"] {
+            assert!(matches!(of(hosts), Err(Wrong::Malformed(_))), "{hosts}");
+        }
+        assert_eq!(of("Host: a\r\nTransfer-Encoding: CHUNKED\r\n"), Ok(()));
+        assert_eq!(of("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n"), Err(Wrong::Coding));
+        let old = Head::default();
+        old.saw(b"GET / HTTP/1.0\r\n\r\n");
+        assert_eq!(old.judge(Version::HTTP_10), Ok(()));
+    }
+
+    #[test]
     fn a_request_that_came_too_early_has_no_head() {
         let head = Head::default();
-        head.saw(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+        head.saw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n");
         assert_eq!(head.judge(Version::HTTP_11), Ok(()));
         head.next();
         assert!(head.judge(Version::HTTP_11).is_err());
-        head.saw(b"GET / HTTP/1.1\r\n\r\n");
+        head.saw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(head.judge(Version::HTTP_11), Ok(()));
     }
 
