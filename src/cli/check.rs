@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::notify::Outlet;
 use crate::profile::proof::{Finding, Severity, prove};
 use crate::rehearsal::rehearse;
+use crate::report::visible_lines;
 use crate::service::auth;
 
 /// `check`
@@ -74,7 +75,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         }
         Ok(findings)
     })?;
-    output::print(&findings.iter().map(render).collect::<String>())?;
+    let told: String = findings.iter().map(render).collect();
+    output::print(&visible_lines(&told))?;
     let errors = count(&findings, Severity::Error);
     let warnings = count(&findings, Severity::Warning);
     if errors == 0 {

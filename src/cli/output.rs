@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::error::Error;
 use crate::report::columns::Columns;
+use crate::report::visible_lines;
 
 /// Writes a result to stdout.
 ///
@@ -28,12 +29,12 @@ pub fn write(make: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<
     Ok(())
 }
 
-/// Writes a result and a line break to stdout.
+/// Writes a result and a line break to stdout, made harmless for a terminal.
 ///
 /// # Errors
 /// As [`print()`].
 pub fn line(text: &str) -> Result<(), Error> {
-    print(&format!("{text}\n"))
+    print(&format!("{}\n", visible_lines(text)))
 }
 
 /// Writes a file as a whole: whoever reads it sees the old content or the new, never half of one.
@@ -45,9 +46,10 @@ pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
         .map_err(|error| Error::failed(format!("can't write {}", file.display()), error))
 }
 
-/// Writes a remark to stderr. That nobody reads it is no reason to fail.
+/// Writes a remark to stderr, made harmless for a terminal: it may quote a file. That nobody reads it is
+/// no reason to fail.
 pub fn remark(text: &str) {
-    drop(writeln!(io::stderr(), "{text}"));
+    drop(writeln!(io::stderr(), "{}", visible_lines(text)));
 }
 
 /// Asks on a terminal, where the answer is no unless it is yes; whoever has none must say `--yes`.
@@ -58,7 +60,7 @@ pub fn confirm(question: &str, what: &str) -> Result<bool, Error> {
     if !io::stdin().is_terminal() {
         return Err(Error::usage(format!("nobody can be asked here: add --yes to {what}")));
     }
-    drop(write!(io::stderr(), "{question} [y/N] "));
+    drop(write!(io::stderr(), "{} [y/N] ", visible_lines(question)));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -390,6 +390,15 @@ impl Field {
 
     /// Lengths and enum values are proved here, on every database alike: SQLite would take anything.
     fn fits(&self, column: &Column, text: &str) -> Result<(), Error> {
+        if self.is_name()
+            && let Some(odd) =
+                text.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+        {
+            return Err(self.invalid(&format!(
+                "it contains the control character U+{:04X}, which no name has",
+                u32::from(odd)
+            )));
+        }
         let length = text.chars().count() as u64;
         if let Some(most) = column.max_length.filter(|most| length > *most) {
             return Err(self.invalid(&format!(
@@ -409,6 +418,12 @@ impl Field {
             return Err(self.invalid(&format!("`{text}` is no UUID, which its column takes")));
         }
         Ok(())
+    }
+
+    /// Whether people are called by it.
+    fn is_name(&self) -> bool {
+        let of = self.path.resolved();
+        matches!(of.attribute.name, "userName" | "displayName" | "nickName" | "name")
     }
 
     /// Whether a cell says that the user is active, at a time.

@@ -27,7 +27,7 @@ use rows::RowWriter;
 
 pub use format::Format;
 pub use mask::masked;
-pub(crate) use visible::{escaped_json, visible, write_json};
+pub(crate) use visible::{escaped_json, visible, visible_lines, write_json};
 
 use crate::drift::Report;
 

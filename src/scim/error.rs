@@ -124,7 +124,7 @@ impl Error {
         let mut body = json!({
             "schemas": [ERROR_SCHEMA],
             "status": self.status.to_string(),
-            "detail": self.detail,
+            "detail": start(&self.detail, LONGEST),
         });
         if let (Some(scim_type), Some(object)) = (self.scim_type, body.as_object_mut()) {
             object.insert("scimType".to_owned(), scim_type.as_str().into());
@@ -147,9 +147,16 @@ impl std::error::Error for Error {}
 /// Characters of a text that a message quotes.
 const EXCERPT: usize = 80;
 
+/// Characters of a message: it may quote what a client sent, and that isn't sent back whole.
+const LONGEST: usize = 2000;
+
 /// The beginning of a text, for a message.
-pub(super) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(EXCERPT) {
+pub fn excerpt(text: &str) -> String {
+    start(text, EXCERPT)
+}
+
+fn start(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }

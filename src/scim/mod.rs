@@ -36,7 +36,7 @@ mod values;
 
 pub use asserted::{Asserted, asserted_by};
 pub use discovery::Advertised;
-pub use error::{Error, ScimType};
+pub use error::{Error, ScimType, excerpt};
 pub use filter::Filter;
 pub use fold::{fold, is_plain};
 pub use grammar::{FilterLimits, parse_filter};

@@ -132,12 +132,19 @@ pub(super) fn refused(caller: &Caller, refusal: &Refusal<'_>) -> AuditRow {
         token: Some(caller.token.clone()),
         operation: refusal.operation.to_owned(),
         resource_type: refusal.kind.map(|kind| kind.as_str().to_owned()),
-        resource: refusal.id.filter(|id| id.chars().count() <= 191).map(str::to_owned),
+        resource: refusal.id.map(|id| plain(id, 191)),
         before: Map::new(),
         after: Map::new(),
         outcome: format!("refused {}", refusal.error.status),
-        detail: Some(refusal.error.detail.chars().take(1000).collect()),
+        detail: Some(plain(&refusal.error.detail, 1000)),
     }
+}
+
+/// What a client sent, as any database keeps it: so long at most, and without control characters, of which
+/// PostgreSQL refuses NUL.
+fn plain(text: &str, most: usize) -> String {
+    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().take(most).map(shown).collect()
 }
 
 /// Splits two states into the values that differ, before and after.

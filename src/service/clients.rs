@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::context::Scope;
-use super::credentials::{Kind, scope_of};
+use super::credentials::{CLIENT, Kind, scope_of};
 use super::error::Error;
 use super::secret::{self, generate, hash};
 use crate::clock::stamp;
@@ -123,5 +123,5 @@ async fn granted(tx: &mut Tx, request: &Request) -> Result<Issue, Error> {
 
 /// How the log and the audit trail name a client.
 pub(super) fn caller(name: &str) -> String {
-    format!("client:{name}")
+    format!("{CLIENT}{name}")
 }

@@ -13,6 +13,9 @@ use crate::store::{ErrorKind, Store};
 
 pub use crate::store::credentials::Kind;
 
+/// What a client's name in the log and the audit trail begins with.
+pub(super) const CLIENT: &str = "client:";
+
 /// A token or a client as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
@@ -81,6 +84,12 @@ pub async fn create(
     if name.is_empty() || name.chars().count() > longest || name.chars().any(char::is_control) {
         return Err(message(&format!(
             "a {word}'s name has 1 to {longest} characters and no control characters"
+        )));
+    }
+    // In the audit trail a client is `client:NAME`, and nobody else is.
+    if kind == Kind::Token && name.starts_with(CLIENT) {
+        return Err(message(&format!(
+            "a token's name can't begin with `{CLIENT}`, by which the audit trail tells OAuth clients"
         )));
     }
     let client_id = (kind == Kind::Client).then(|| Uuid::new_v4().to_string());

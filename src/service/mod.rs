@@ -14,6 +14,7 @@ mod provider;
 mod read;
 mod representation;
 mod secret;
+mod trail;
 mod within;
 mod write;
 
@@ -141,7 +142,8 @@ impl Service {
     }
 
     /// Leaves the trace of a write that was refused before it came here: by the token's scope, for a
-    /// body that can't be read. A failure of the database is logged.
+    /// body that can't be read. Of those who may not write at all, a few a minute. A failure of the
+    /// database is logged.
     pub async fn refused(
         &self,
         caller: &Caller,
@@ -150,7 +152,14 @@ impl Service {
         id: Option<&str>,
         error: &scim::Error,
     ) {
-        write::refused(self, caller, &audit::Refusal { operation, kind, id, error }).await;
+        if caller.scope == Scope::Provision || self.traced.admits(&caller.token) {
+            write::refused(self, caller, &audit::Refusal { operation, kind, id, error }).await;
+        }
+    }
+
+    /// Whether this was accepted as a token within the last hour. Asks the database nothing.
+    pub fn knows(&self, presented: &str) -> bool {
+        self.tokens.knows(presented)
     }
 
     /// The token that was presented, when it is one and still good.

@@ -9,6 +9,7 @@ use super::auth::entra::Entra;
 use super::error::{self, Error};
 use super::left_out::LeftOut;
 use crate::config::{self, Guard};
+use super::trail::Traced;
 use crate::mapper::{self, Layout};
 use crate::notify::Channels;
 use crate::profile::model::Profile;
@@ -38,6 +39,7 @@ pub struct Service {
     pub(super) token_lifetime: Duration,
     pub(super) left_out: Arc<LeftOut>,
 }
+    pub(super) traced: Arc<Traced>,
 
 /// How long a client's token lasts where the configuration doesn't say.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
@@ -69,6 +71,7 @@ impl Service {
             token_lifetime: TOKEN_LIFETIME,
             left_out: Arc::default(),
         }
+            traced: Arc::default(),
     }
 
     /// Another service over the same database, as after a reload; tokens stay remembered, and
@@ -79,7 +82,8 @@ impl Service {
     pub async fn restarted(&self, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
         let service = Self::start(self.store.clone(), profile, paging).await?;
         let (tokens, left_out) = (Arc::clone(&self.tokens), Arc::clone(&self.left_out));
-        Ok(Self { tokens, left_out, entra: self.entra.clone(), ..service })
+        let traced = Arc::clone(&self.traced);
+        Ok(Self { tokens, left_out, traced, entra: self.entra.clone(), ..service })
     }
 
     /// The same, with limits on how many users a client may disable.

@@ -67,7 +67,7 @@ impl Wanted {
 }
 
 pub(super) fn missing(kind: ResourceType, id: &str) -> Error {
-    scim::Error::not_found(format!("there is no {kind} with the id `{id}`")).into()
+    scim::Error::not_found(format!("there is no {kind} with the id `{}`", scim::excerpt(id))).into()
 }
 
 /// What a list asks for, in the database's words.

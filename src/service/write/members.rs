@@ -215,7 +215,7 @@ async fn known_groups(
 }
 
 fn unknown(ids: &[String]) -> Error {
-    let shown: Vec<&str> = ids.iter().take(10).map(String::as_str).collect();
+    let shown: Vec<String> = ids.iter().take(10).map(|id| scim::excerpt(id)).collect();
     let more = ids.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     scim::Error::invalid_value(format!(
