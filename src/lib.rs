@@ -7,8 +7,8 @@
 //! http (listener → auth → router) → service → scim (parse, filter, patch) → mapper → store → database
 //! ```
 //!
-//! [`daemon`] composes: it joins `http`, [`admin`] and the [`scheduler`]. [`clock`] and [`drift`] (what
-//! runs find) lie below all that speak of them. Rooms and files need each other in one direction:
+//! [`daemon`] composes: it joins `http`, [`admin`] and the [`scheduler`]. [`clock`], [`share`] and [`drift`]
+//! (what runs find) lie below all that speak of them. Rooms and files need each other in one direction:
 //! `tests/architecture/circles.rs` follows every name to the file that defines it and finds no circle.
 //!
 //! Invariants, of which `tests/architecture.rs` reads the first, second, fourth, ninth and tenth off the sources:
@@ -30,6 +30,8 @@
 //! 9. Only `store/schema.rs` says which columns a sidecar table has; a row that does not decode is an
 //!    error.
 //! 10. A cause, a kind, a reason is a type until a renderer makes it words; no code reads words back.
+//! 11. A stranger costs little: nothing scarce is held for who hasn't proved who they are, and no request's
+//!     work is more than linear in its size.
 
 pub mod admin;
 pub mod backup;
@@ -53,5 +55,6 @@ pub mod report;
 pub mod scheduler;
 pub mod scim;
 pub mod service;
+pub mod share;
 pub mod store;
 pub mod systemd;

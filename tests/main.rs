@@ -23,6 +23,7 @@ mod demo;
 mod docs;
 mod failover;
 mod faults;
+mod hostile;
 mod http;
 mod notify;
 mod reconcile;

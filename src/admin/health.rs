@@ -1,7 +1,10 @@
 //! Liveness and readiness, outside the base path. Knows the service only by whether it is ready.
 
+use std::time::Instant;
+
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
+use tokio::sync::Mutex;
 
 use crate::http::error::chain;
 use crate::http::response::{self, Response};
@@ -19,20 +22,47 @@ pub fn live(method: &Method) -> Response {
     if is_read(method) { verdict(StatusCode::OK, "ok") } else { wrong_method() }
 }
 
-/// `GET /readyz`
-pub async fn ready(method: &Method, service: &Service) -> Response {
-    if !is_read(method) {
-        return wrong_method();
-    }
-    match service.ready().await {
-        Ok(()) => verdict(StatusCode::OK, "ready"),
-        Err(error) => {
-            let causes = chain(&error);
-            tracing::warn!(%causes, "not ready");
-            let mut response = verdict(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            response
+/// `GET /readyz`: asks the database once for all that ask at the same time, so that who it is that asks
+/// doesn't matter.
+#[derive(Debug, Default)]
+pub struct Readiness(Mutex<Option<Asked>>);
+
+/// What the database said, and when it was asked.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    ready: bool,
+}
+
+impl Readiness {
+    /// The answer.
+    pub async fn answer(&self, method: &Method, service: &Service) -> Response {
+        if !is_read(method) {
+            return wrong_method();
         }
+        if self.is_ready(service).await {
+            return verdict(StatusCode::OK, "ready");
+        }
+        let mut response = verdict(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        response
+    }
+
+    async fn is_ready(&self, service: &Service) -> bool {
+        let came = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some(asked) = last.filter(|asked| asked.at >= came) {
+            return asked.ready;
+        }
+        let at = Instant::now();
+        let answer = service.ready().await;
+        if let Err(error) = &answer {
+            let causes = chain(error);
+            tracing::warn!(%causes, "not ready");
+        }
+        let ready = answer.is_ok();
+        *last = Some(Asked { at, ready });
+        ready
     }
 }
 

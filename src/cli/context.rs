@@ -1,6 +1,7 @@
 //! What most commands begin with: configuration, profile, store. Reads, and decides nothing.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::error::Error;
@@ -112,12 +113,18 @@ pub fn store(config: &Config) -> Result<Store, Error> {
         .map_err(|error| Error::failed("the database can't be used", error))
 }
 
+/// Threads at least. A large answer is made on one: there are more than the answers that one client can
+/// have made at a time, so that somebody else's small one needs not wait for them.
+const WORKERS: usize = 8;
+
 /// Runs a command's asynchronous part to its end.
 ///
 /// # Errors
 /// The command's own, or 1 when the process can't have threads.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.max(WORKERS))
         .enable_all()
         .build()
         .map_err(|error| Error::failed("can't start the runtime", error))?

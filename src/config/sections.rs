@@ -50,15 +50,26 @@ pub struct Limits {
     pub body: usize,
     /// `limits.header_time`: until a request's head must be complete. Default `10s`.
     pub header_time: Duration,
+    /// `limits.body_time`: until a request's body must be complete. Default `30s`.
+    pub body_time: Duration,
+    /// `limits.stall`: how long a body may stand still: a request's on its way in, an answer's on its
+    /// way out. Default `10s`.
+    pub stall: Duration,
     /// `limits.request_time`: until a request must be answered; Entra gives up after 60 s. Default
     /// `50s`.
     pub request_time: Duration,
     /// `limits.connections`: open connections. Default 1024.
     pub connections: usize,
-    /// `limits.concurrent_requests`: requests worked on at a time; more are answered 503. Default 64.
+    /// `limits.concurrent_requests`: requests worked on at a time, until their answers are sent; more
+    /// are answered 503. Clients share them. Default 64.
     pub concurrent_requests: usize,
+    /// `limits.answers`: bytes of answers that wait to be sent; a read beyond them is answered 503.
+    /// Clients share them. Default 64 MiB.
+    pub answers: usize,
     /// `limits.filter_length`: the longest filter in bytes. Default 4096.
     pub filter_length: usize,
+    /// `limits.filter_terms`: the most conditions in a filter. Default 100.
+    pub filter_terms: usize,
     /// `limits.filter_depth`: the deepest nesting of a filter, at most the grammar's own 64. Default 16.
     pub filter_depth: usize,
     /// `limits.page_default`: resources per page when a client doesn't say. Default 100.
@@ -73,10 +84,14 @@ impl Limits {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
         let body = reader.bytes("limits.body", "1MiB", 1 << 10, 1 << 30);
         let header_time = reader.duration("limits.header_time", "10s", SECOND / 10, HOUR);
+        let body_time = reader.duration("limits.body_time", "30s", SECOND / 10, HOUR);
+        let stall = reader.duration("limits.stall", "10s", SECOND / 10, HOUR);
         let request_time = reader.duration("limits.request_time", "50s", SECOND / 10, HOUR);
         let connections = reader.size("limits.connections", 1024, 1, 1_000_000);
         let concurrent_requests = reader.size("limits.concurrent_requests", 64, 1, 1_000_000);
+        let answers = reader.bytes("limits.answers", "64MiB", 1 << 20, 1 << 40);
         let filter_length = reader.size("limits.filter_length", 4096, 64, 1 << 20);
+        let filter_terms = reader.size("limits.filter_terms", 100, 1, 10_000);
         let filter_depth = reader.size("limits.filter_depth", 16, 1, 64);
         let page_default = reader.integer("limits.page_default", 100, 1, 100_000);
         let page_max = reader.integer("limits.page_max", 1000, 1, 100_000);
@@ -90,10 +105,14 @@ impl Limits {
         Some(Self {
             body: body?,
             header_time: header_time?,
+            body_time: body_time?,
+            stall: stall?,
             request_time: request_time?,
             connections: connections?,
             concurrent_requests: concurrent_requests?,
+            answers: answers?,
             filter_length: filter_length?,
+            filter_terms: filter_terms?,
             filter_depth: filter_depth?,
             page_default: page_default?,
             page_max: page_max?,

@@ -5,24 +5,30 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use hyper::http::request::Parts;
+use hyper::{Request, Version};
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
+use crate::admin::health::{self, Readiness};
 use crate::admin::metrics::Answered;
-use crate::admin::{self, Admin, health};
+use crate::admin::{self, Admin};
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::http::body::{self, Rest};
+use crate::http::dispatch::{self, Routed};
 use crate::http::error::Failure;
 use crate::http::listener::Peer;
 use crate::http::request_id::RequestId;
 use crate::http::response::{self, Response};
-use crate::http::{Context, Settings, Surface, Trace, auth, body, dispatch, oauth};
+use crate::http::router::Access;
+use crate::http::{Context, Settings, Surface, Trace, auth, oauth};
 use crate::service::Service;
+use crate::share::{Places, Purpose};
 
 /// The handler of every request: cheap to clone, one per daemon.
 #[derive(Clone)]
@@ -33,27 +39,50 @@ pub struct App {
 struct Shared {
     context: Context,
     admin: Admin,
-    running: Arc<Semaphore>,
+    /// `limits.concurrent_requests`
+    slots: Places,
+    /// `limits.answers`, in KiB
+    answers: Places,
+    console: Arc<Semaphore>,
+    readiness: Arc<Readiness>,
 }
+
+/// How long a request waits for a place.
+const TURN: Duration = Duration::from_secs(1);
+/// Answers up to so many KiB are bounded by the places alone.
+const SMALL: usize = 64;
+/// Requests that the admin listener works on at a time.
+const CONSOLE: usize = 16;
 
 impl App {
     /// A handler that asks `service`, and `admin` on the admin listener; `admin` counts every
     /// request.
     pub fn new(service: Service, settings: Settings, clock: Clock, admin: Admin) -> Self {
-        let running = slots(&settings.limits);
+        let slots = Places::new(settings.limits.concurrent_requests);
+        let answers = Places::new(settings.limits.answers / 1024);
         let context = Context::new(service, settings, clock);
-        Self { shared: Arc::new(Shared { context, admin, running }) }
+        let console = Arc::new(Semaphore::new(CONSOLE));
+        let readiness = Arc::default();
+        Self { shared: Arc::new(Shared { context, admin, slots, answers, console, readiness }) }
     }
 
     /// The same with another service and other settings: what a reload makes. Who failed to
     /// authenticate isn't forgotten, nor who is being answered.
     #[must_use]
     pub fn reloaded(&self, service: Service, settings: Settings, admin: Admin) -> Self {
-        let (new, old) = (settings.limits.concurrent_requests, self.limits().concurrent_requests);
-        let running =
-            if new == old { Arc::clone(&self.shared.running) } else { slots(&settings.limits) };
+        let (new, old) = (&settings.limits, self.limits());
+        let same = new.concurrent_requests == old.concurrent_requests;
+        let slots =
+            if same { self.shared.slots.clone() } else { Places::new(new.concurrent_requests) };
+        let answers = if new.answers == old.answers {
+            self.shared.answers.clone()
+        } else {
+            Places::new(new.answers / 1024)
+        };
+        let console = Arc::clone(&self.shared.console);
+        let readiness = Arc::clone(&self.shared.readiness);
         let context = self.shared.context.reloaded(service, settings);
-        Self { shared: Arc::new(Shared { context, admin, running }) }
+        Self { shared: Arc::new(Shared { context, admin, slots, answers, console, readiness }) }
     }
 
     /// What the admin listener answers.
@@ -131,45 +160,79 @@ impl App {
         id: &RequestId,
         trace: &mut Trace,
     ) -> Response {
-        // Liveness answers even when every slot is taken: a busy process is not a dead one.
-        if request.uri().path() == health::LIVE {
-            trace.route = Some(health::LIVE);
-            return health::live(request.method());
-        }
-        let Ok(_slot) = self.shared.running.try_acquire() else {
-            return Failure::busy().into_response();
-        };
-        let (context, limit) = (&self.shared.context, self.limits().request_time);
+        let limit = self.limits().request_time;
         let (parts, mut body) = request.into_parts();
-        let work = async {
-            if parts.uri.path() == health::READY {
-                trace.route = Some(health::READY);
-                return Ok(health::ready(&parts.method, self.service()).await);
-            }
-            if surface == Surface::Scim && parts.uri.path() == oauth::TOKEN {
-                trace.route = Some(oauth::TOKEN);
-                return Ok(oauth::token(context, &parts, &mut body, peer, trace).await);
-            }
-            match surface {
-                Surface::Admin => {
-                    auth::enter_admin(context, &parts, peer, trace).await?;
-                    let admin = &self.shared.admin;
-                    Ok(admin::answer(admin, &parts, context.now(), &mut trace.route).await)
-                }
-                Surface::Scim => {
-                    dispatch::dispatch(context, &parts, &mut body, peer, id, trace).await
-                }
-            }
-        };
-        let Ok(answered) = tokio::time::timeout(limit, work).await else {
+        let work = self.work(&parts, &mut body, peer, surface, id, trace);
+        let answered = tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             tracing::warn!(limit = %humantime::format_duration(limit), "out of time");
-            return Failure::out_of_time().into_response();
-        };
-        body::discard(&parts.headers, body, self.limits().body).await;
-        answered.unwrap_or_else(Failure::into_response)
+            Err(Failure::out_of_time())
+        });
+        let response = answered.unwrap_or_else(Failure::into_response);
+        if body.is_end_stream() {
+            return response;
+        }
+        let rest = body::discard(&parts.headers, &mut body, self.limits().body);
+        match self.shared.context.strangers().attend(rest).await {
+            Ok(Rest::Nothing) => response,
+            Ok(Rest::Unread) | Err(_) if parts.version >= Version::HTTP_2 => response,
+            Ok(Rest::Unread) | Err(_) => response::closing(response),
+        }
     }
-}
 
-fn slots(limits: &Limits) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)))
+    /// Nothing is held for anybody before it is known who they are: no place of
+    /// `limits.concurrent_requests`, and no body.
+    async fn work(
+        &self,
+        parts: &Parts,
+        body: &mut Incoming,
+        peer: Peer,
+        surface: Surface,
+        id: &RequestId,
+        trace: &mut Trace,
+    ) -> Result<Response, Failure> {
+        let context = &self.shared.context;
+        match (surface, parts.uri.path()) {
+            (_, health::LIVE) => {
+                trace.route = Some(health::LIVE);
+                Ok(health::live(&parts.method))
+            }
+            (_, health::READY) => {
+                trace.route = Some(health::READY);
+                Ok(self.shared.readiness.answer(&parts.method, self.service()).await)
+            }
+            (Surface::Scim, oauth::TOKEN) => {
+                trace.route = Some(oauth::TOKEN);
+                Ok(oauth::token(context, parts, body, peer, trace).await)
+            }
+            (Surface::Scim, _) => {
+                let routed = dispatch::enter(context, parts, peer, id, trace).await?;
+                self.scim(routed, body).await
+            }
+            (Surface::Admin, _) => {
+                auth::enter_admin(context, parts, peer, trace).await?;
+                let _place = self.shared.console.try_acquire().map_err(|_| Failure::busy())?;
+                let admin = &self.shared.admin;
+                Ok(admin::answer(admin, parts, context.now(), &mut trace.route).await)
+            }
+        }
+    }
+
+    /// Its client's place is taken until the answer is sent, and so is the memory for a large one.
+    async fn scim(&self, routed: Routed<'_>, body: &mut Incoming) -> Result<Response, Failure> {
+        let (client, access) = (routed.client().to_owned(), routed.access());
+        let slot = self.shared.slots.take(&client, Purpose::Write, TURN).await;
+        let slot = slot.ok_or_else(Failure::busy)?;
+        let mut response = routed.answer(body).await?;
+        let large = response.body().len() / 1024;
+        if large > SMALL {
+            match self.shared.answers.try_take(&client, Purpose::Read, large) {
+                Some(memory) => response.body_mut().keep(memory),
+                // What is written is written: the client is told.
+                None if access == Access::Write => {}
+                None => return Err(Failure::busy()),
+            }
+        }
+        response.body_mut().keep(slot);
+        Ok(response)
+    }
 }

@@ -71,11 +71,22 @@ async fn proven(
     peer: Peer,
     refusal: fn() -> Failure,
 ) -> Result<Token, Failure> {
+    let (service, strangers) = (context.service(), context.strangers());
+    let asked = service.authenticate(presented, context.now());
+    // What was good of late doesn't stand in line with what strangers try.
+    if service.knows(presented) {
+        return asked.await?.ok_or_else(refusal);
+    }
     let (address, now) = (peer.remote.ip(), Instant::now());
-    let turn = context.throttle().turn(address, now).await;
-    let token = context.service().authenticate(presented, context.now()).await?;
-    drop(turn);
-    token.ok_or_else(|| match context.throttle().failed(address, now) {
+    let throttle = strangers.throttle();
+    let lookup = async {
+        let turn = throttle.turn(address, now).await;
+        let token = strangers.look_up(asked).await;
+        drop(turn);
+        token
+    };
+    let token = strangers.attend(lookup).await??;
+    token.ok_or_else(|| match throttle.failed(address, now) {
         Some(wait) => Failure::too_many_failures(wait),
         None => refusal(),
     })

@@ -2,56 +2,98 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use serde_json::Value;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::error::Failure;
 use crate::scim;
 
+/// How large a body may be, and how slow.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes at most.
+    pub size: usize,
+    /// How long nothing of it may come.
+    pub pause: Duration,
+    /// Until all of it must be there.
+    pub whole: Duration,
+}
+
+/// A body that is longer is parsed where it keeps nobody waiting.
+const LONG: usize = 32 * 1024;
+
 /// Reads and parses the body.
 ///
 /// # Errors
-/// 415 for another media type, 413 above `limit` bytes (announced or sent), 400 `invalidSyntax`
-/// for what isn't JSON (lone surrogates and nesting past 128 levels included).
+/// 415 for another media type, 413 above the bounds (announced or sent), 408 for one that stops, 400
+/// `invalidSyntax` for what isn't JSON (lone surrogates and nesting past 128 levels included).
 pub async fn json(
     headers: &HeaderMap,
     body: &mut Incoming,
-    limit: usize,
+    bounds: Bounds,
 ) -> Result<Value, Failure> {
     check_media_type(headers)?;
-    parse(&bytes(body, limit).await?).map_err(Failure::from)
+    let bytes = bytes(body, bounds).await?;
+    if bytes.len() <= LONG {
+        return parse(&bytes).map_err(Failure::from);
+    }
+    let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
+    parsed.map_err(|_| Failure::panicked())?.map_err(Failure::from)
 }
 
 /// Reads the body.
 ///
 /// # Errors
-/// 413 above `limit` bytes (announced or sent).
-pub async fn bytes(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> {
-    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
-        return Err(too_large(limit));
+/// 413 above the bounds (announced or sent), 408 for one that stops, 400 for one that breaks off.
+pub async fn bytes(body: &mut Incoming, bounds: Bounds) -> Result<Bytes, Failure> {
+    if body.size_hint().lower() > u64::try_from(bounds.size).unwrap_or(u64::MAX) {
+        return Err(too_large(bounds.size));
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Err(error) => {
-            tracing::debug!(%error, "the body broke off");
-            Err(Failure::broken_body())
+    let reading = async {
+        let mut read = BytesMut::new();
+        while let Some(frame) = timeout(bounds.pause, body.frame()).await? {
+            match frame {
+                Ok(frame) => read.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+                Err(error) => {
+                    tracing::debug!(%error, "the body broke off");
+                    return Ok(Err(Failure::broken_body()));
+                }
+            }
+            if read.len() > bounds.size {
+                return Ok(Err(too_large(bounds.size)));
+            }
         }
+        Ok::<_, Elapsed>(Ok(read.freeze()))
+    };
+    match timeout(bounds.whole, reading).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(_)) | Err(_) => Err(Failure::too_slow()),
     }
+}
+
+/// Whether all of a body has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// The connection can be used again.
+    Nothing,
+    /// It can't.
+    Unread,
 }
 
 /// Reads off what a refused request still sends, within reason, so that the client gets to read
 /// the answer instead of a reset connection.
-pub async fn discard(headers: &HeaderMap, mut body: Incoming, limit: usize) {
+pub async fn discard(headers: &HeaderMap, body: &mut Incoming, limit: usize) -> Rest {
     /// Long enough for a body in flight, short enough not to be an attack.
     const PATIENCE: Duration = Duration::from_secs(2);
     // A client that waits for `100 Continue` sends nothing, and asking for more would make it.
-    if body.is_end_stream() || headers.contains_key(EXPECT) {
-        return;
+    if headers.contains_key(EXPECT) {
+        return Rest::Unread;
     }
     let mut left = limit.saturating_mul(4);
     let reading = async {
@@ -59,12 +101,12 @@ pub async fn discard(headers: &HeaderMap, mut body: Incoming, limit: usize) {
             let length = frame.data_ref().map_or(0, Bytes::len);
             match left.checked_sub(length) {
                 Some(rest) => left = rest,
-                None => break,
+                None => return Rest::Unread,
             }
         }
+        Rest::Nothing
     };
-    // Out of patience, the connection is closed with the rest unread.
-    drop(tokio::time::timeout(PATIENCE, reading).await);
+    timeout(PATIENCE, reading).await.unwrap_or(Rest::Unread)
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, scim::Error> {

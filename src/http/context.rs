@@ -1,11 +1,11 @@
 //! What answering a request needs besides the request: the service, the settings of the wire, the
-//! time, and who failed to authenticate. Knows no route.
+//! time, and the strangers. Knows no route.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::throttle::Throttle;
+use super::strangers::Strangers;
 use super::tls::Tls;
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -58,21 +58,21 @@ pub struct Context {
     service: Service,
     settings: Settings,
     clock: Clock,
-    throttle: Arc<Throttle>,
+    strangers: Arc<Strangers>,
 }
 
 impl Context {
     /// Nobody has failed to authenticate yet.
     pub fn new(service: Service, settings: Settings, clock: Clock) -> Self {
-        Self { service, settings, clock, throttle: Arc::default() }
+        Self { service, settings, clock, strangers: Arc::default() }
     }
 
     /// The same with another service and other settings: what a reload makes. Who failed to
     /// authenticate isn't forgotten.
     #[must_use]
     pub fn reloaded(&self, service: Service, settings: Settings) -> Self {
-        let (clock, throttle) = (Arc::clone(&self.clock), Arc::clone(&self.throttle));
-        Self { service, settings, clock, throttle }
+        let (clock, strangers) = (Arc::clone(&self.clock), Arc::clone(&self.strangers));
+        Self { service, settings, clock, strangers }
     }
 
     /// What answers in the end.
@@ -85,8 +85,9 @@ impl Context {
         &self.settings
     }
 
-    pub(super) fn throttle(&self) -> &Throttle {
-        &self.throttle
+    /// Who hasn't proved who they are.
+    pub(crate) fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// What time it is.

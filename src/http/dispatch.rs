@@ -7,28 +7,28 @@ use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use serde_json::Value;
 
+use super::body::{self, Bounds};
 use super::context::{Context, Trace};
 use super::error::Failure;
 use super::listener::Peer;
 use super::request_id::RequestId;
 use super::response::{self, Response};
-use super::router::{self, Match, Operation};
-use super::{auth, base_url, body, query};
+use super::router::{self, Access, Match, Operation};
+use super::{auth, base_url, query};
 use crate::scim::{self, FilterLimits, ListQuery, Projection, ResourceType, discovery};
 use crate::service::{Caller, Conditions, EntityTags};
 
-/// Answers one request: route, authenticate, read, ask the service.
+/// Who asks for what, read off the head alone: authenticated, and with a place to go.
 ///
 /// # Errors
-/// Everything that isn't a reply of the service.
-pub(crate) async fn dispatch(
-    context: &Context,
-    parts: &Parts,
-    body: &mut Incoming,
+/// 401, 404, 405, 429; the database's.
+pub(crate) async fn enter<'a>(
+    context: &'a Context,
+    parts: &'a Parts,
     peer: Peer,
     id: &RequestId,
     trace: &mut Trace,
-) -> Result<Response, Failure> {
+) -> Result<Routed<'a>, Failure> {
     let path = router::tidy(parts.uri.path());
     let path = router::below(&path, &context.settings().base_path).ok_or_else(no_such_endpoint)?;
     // Who asks comes before what for: without a token nobody learns which paths exist.
@@ -51,9 +51,10 @@ pub(crate) async fn dispatch(
     if operation.resource().is_some_and(|kind| context.service().advertised().of(kind).is_none()) {
         return Err(no_such_endpoint().into());
     }
-    let mut request = Routed {
+    Ok(Routed {
         context,
         parts,
+        peer,
         operation,
         id: resource_id,
         caller: Caller {
@@ -63,23 +64,41 @@ pub(crate) async fn dispatch(
             base: String::new(),
             now,
         },
-    };
-    let allowed = auth::allow(token.scope, operation.access())
-        .and_then(|()| Ok(base_url::of(parts, context.settings(), peer)?));
-    request.caller.base = request.audited(allowed).await?;
-    request.run(body).await
+    })
 }
 
 /// A request that is authenticated and has a place to go.
-struct Routed<'a> {
+pub(crate) struct Routed<'a> {
     context: &'a Context,
     parts: &'a Parts,
+    peer: Peer,
     operation: Operation,
     id: String,
     caller: Caller,
 }
 
 impl Routed<'_> {
+    /// The name of its token.
+    pub(crate) fn client(&self) -> &str {
+        &self.caller.token
+    }
+
+    /// Whether it only reads.
+    pub(crate) fn access(&self) -> Access {
+        self.operation.access()
+    }
+
+    /// Reads the rest of it and asks the service.
+    ///
+    /// # Errors
+    /// Everything that isn't a reply of the service.
+    pub(crate) async fn answer(mut self, body: &mut Incoming) -> Result<Response, Failure> {
+        let allowed = auth::allow(self.caller.scope, self.operation.access())
+            .and_then(|()| Ok(base_url::of(self.parts, self.context.settings(), self.peer)?));
+        self.caller.base = self.audited(allowed).await?;
+        self.run(body).await
+    }
+
     async fn run(&self, body: &mut Incoming) -> Result<Response, Failure> {
         let service = self.context.service();
         let (caller, id) = (&self.caller, self.id.as_str());
@@ -181,7 +200,11 @@ impl Routed<'_> {
 
     fn filter_limits(&self) -> FilterLimits {
         let limits = &self.context.settings().limits;
-        FilterLimits { length: limits.filter_length, depth: limits.filter_depth }
+        FilterLimits {
+            length: limits.filter_length,
+            depth: limits.filter_depth,
+            terms: limits.filter_terms,
+        }
     }
 
     fn projection(&self, kind: ResourceType) -> Result<Projection, scim::Error> {
@@ -196,7 +219,9 @@ impl Routed<'_> {
     }
 
     async fn json(&self, body: &mut Incoming) -> Result<Value, Failure> {
-        body::json(&self.parts.headers, body, self.context.settings().limits.body).await
+        let limits = &self.context.settings().limits;
+        let bounds = Bounds { size: limits.body, pause: limits.stall, whole: limits.body_time };
+        body::json(&self.parts.headers, body, bounds).await
     }
 }
 

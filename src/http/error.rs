@@ -106,6 +106,12 @@ impl Failure {
         Self::from(scim::Error::invalid_syntax("The request body broke off."))
     }
 
+    /// The rest of the body didn't come in time (RFC 9110 §15.5.9).
+    pub fn too_slow() -> Self {
+        let detail = "The request body stopped coming, or came too slowly; send it again.";
+        Self::from(plain(408, detail.to_owned()))
+    }
+
     /// A defect of ours.
     pub fn panicked() -> Self {
         Self::from(internal())

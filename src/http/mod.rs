@@ -18,6 +18,8 @@ pub mod query;
 pub mod request_id;
 pub mod response;
 pub mod router;
+pub mod sending;
+pub mod strangers;
 pub mod throttle;
 pub mod tls;
 

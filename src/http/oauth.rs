@@ -3,7 +3,7 @@
 //! requests are forms, and errors have OAuth's own shape.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -16,7 +16,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use serde_json::json;
 
-use super::body;
+use super::body::{self, Bounds};
 use super::context::{Context, Trace};
 use super::error::Failure;
 use super::listener::Peer;
@@ -26,8 +26,9 @@ use crate::service::clients::{Credentials, Grant, Issue};
 /// Where it lies, whatever the base path is.
 pub const TOKEN: &str = "/oauth/token";
 
-/// The largest request, in bytes.
-const BODY: usize = 16 * 1024;
+/// What a stranger's request may take.
+const BODY: Bounds =
+    Bounds { size: 16 * 1024, pause: Duration::from_secs(2), whole: Duration::from_secs(5) };
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -88,7 +89,9 @@ async fn granted(
     if media_type.as_deref() != Some("application/x-www-form-urlencoded") {
         return Err(Refusal::Request("The Content-Type is application/x-www-form-urlencoded."));
     }
-    let bytes = body::bytes(body, BODY).await.map_err(Refusal::Other)?;
+    let strangers = context.strangers();
+    let read = strangers.attend(body::bytes(body, BODY)).await;
+    let bytes = read.and_then(|read| read).map_err(Refusal::Other)?;
     let form = Form::parse(&bytes)?;
     let credentials = credentials(&parts.headers, &form)?;
     match form.get("grant_type") {
@@ -98,13 +101,19 @@ async fn granted(
     }
     // Who asks comes before what for: nobody else learns which scopes there are.
     let (address, now) = (peer.remote.ip(), Instant::now());
-    let turn = context.throttle().turn(address, now).await;
-    let issued = context.service().issue(&credentials, form.get("scope"), context.now()).await;
-    drop(turn);
+    let throttle = strangers.throttle();
+    let lookup = async {
+        let turn = throttle.turn(address, now).await;
+        let issue = context.service().issue(&credentials, form.get("scope"), context.now());
+        let issued = strangers.look_up(issue).await;
+        drop(turn);
+        issued
+    };
+    let issued = strangers.attend(lookup).await.map_err(Refusal::Other)?;
     match issued.map_err(|error| Refusal::Other(Failure::from(error)))? {
         Issue::Granted(grant) => Ok(grant),
         Issue::WrongScope => Err(Refusal::Scope),
-        Issue::Unknown => Err(match context.throttle().failed(address, now) {
+        Issue::Unknown => Err(match throttle.failed(address, now) {
             Some(wait) => Refusal::Other(Failure::too_many_failures(wait)),
             None => Refusal::Client,
         }),
@@ -217,6 +226,7 @@ fn other(failure: Failure) -> Response {
             "Too many wrong secrets or tokens came from this address; a good one is still accepted.",
         ),
         413 => ("invalid_request", "The request is too long."),
+        408 => ("invalid_request", "The request didn't come in time."),
         _ => ("invalid_request", "The request can't be read."),
     };
     let mut response = answer(status, &json!({ "error": error, "error_description": description }));

@@ -1,7 +1,6 @@
 //! Builders of answers, and the headers that every answer carries. Knows no operation.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
     LOCATION,
@@ -10,17 +9,18 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::request_id::{self, RequestId};
+use super::sending::Body;
 use crate::service::Reply;
 
 /// What the listener writes out.
-pub type Response = hyper::Response<Full<Bytes>>;
+pub type Response = hyper::Response<Body>;
 
 /// The media type of every SCIM body (RFC 7644 §8.1).
 pub const SCIM: HeaderValue = HeaderValue::from_static("application/scim+json");
 
 /// A body of a media type.
 pub fn with_body(status: u16, media_type: HeaderValue, body: impl Into<Bytes>) -> Response {
-    let mut response = hyper::Response::new(Full::new(body.into()));
+    let mut response = hyper::Response::new(Body::from(body));
     *response.status_mut() = status_code(status);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
@@ -34,7 +34,7 @@ pub fn scim(status: u16, body: &Value) -> Response {
 
 /// No body, and so no media type.
 pub fn empty(status: u16) -> Response {
-    let mut response = hyper::Response::new(Full::default());
+    let mut response = hyper::Response::new(Body::default());
     *response.status_mut() = status_code(status);
     response
 }
@@ -84,11 +84,10 @@ pub fn finish(response: Response, method: &Method, id: &RequestId) -> Response {
     if method != Method::HEAD {
         return hyper::Response::from_parts(parts, body);
     }
-    let length = hyper::body::Body::size_hint(&body).lower();
-    if length > 0 {
-        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    if !body.is_empty() {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
-    hyper::Response::from_parts(parts, Full::default())
+    hyper::Response::from_parts(parts, Body::default())
 }
 
 /// Sets a header whose value is ours or a database's; one that can't be a header is left out.

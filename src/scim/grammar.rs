@@ -22,18 +22,18 @@ pub struct FilterLimits {
     pub length: usize,
     /// Levels of brackets, `not` and changes of operator; never more than 64.
     pub depth: usize,
+    /// Conditions.
+    pub terms: usize,
 }
 
 impl Default for FilterLimits {
     fn default() -> Self {
-        Self { length: 8 * 1024, depth: 16 }
+        Self { length: 8 * 1024, depth: 16, terms: 100 }
     }
 }
 
 /// What the reader's own recursion is built for, whatever the limits say.
 const DEEPEST: usize = 64;
-/// Conditions in one text.
-const MOST: usize = 1024;
 
 const EXAMPLE: &str = "a filter looks like `userName eq \"ana@corp.test\"`";
 
@@ -228,8 +228,9 @@ impl<'t> Reader<'t> {
     /// What is asked of an attribute: `pr`, or an operator and a value.
     fn test(&mut self, path: AttrPath) -> Result<AttrExp, Fault> {
         self.conditions += 1;
-        if self.conditions > MOST {
-            return self.fault(format!("it has more than {MOST} conditions, the limit"));
+        let limit = self.limits.terms;
+        if self.conditions > limit {
+            return self.fault(format!("it has more than {limit} conditions, the limit"));
         }
         let word = match self.next {
             Token::Word(word) => word,

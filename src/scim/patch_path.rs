@@ -26,7 +26,7 @@ pub(super) struct Selection {
 }
 
 /// A path may name many members, but is no place for a document.
-const LIMITS: FilterLimits = FilterLimits { length: 64 * 1024, depth: 16 };
+const LIMITS: FilterLimits = FilterLimits { length: 64 * 1024, depth: 16, terms: 1024 };
 
 /// Why a path points at nothing.
 #[derive(Debug)]

@@ -28,6 +28,8 @@ pub use token::Token;
 const REMEMBERED: Duration = Duration::from_secs(5);
 /// How exact "last used" is.
 const USED_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// How long it is known that a token was good.
+const KNOWN: Duration = Duration::from_secs(3600);
 /// More tokens than this are not remembered.
 const MOST: usize = 1024;
 
@@ -36,6 +38,8 @@ const MOST: usize = 1024;
 pub(super) struct Cache {
     /// Good tokens by their hash, and when they were read.
     tokens: Mutex<HashMap<String, (Credential, Instant)>>,
+    /// What was accepted, by its hash, and when.
+    known: Mutex<HashMap<String, Instant>>,
     /// When the use of a token of Entra's own was last noted.
     entra: Mutex<Option<Instant>>,
 }
@@ -49,6 +53,21 @@ enum Used {
 }
 
 pub(super) async fn authenticate(
+    store: &Store,
+    cache: &Cache,
+    entra: Option<&Entra>,
+    presented: &str,
+    now: NaiveDateTime,
+) -> Result<Option<Token>, Error> {
+    let token = prove_token(store, cache, entra, presented, now).await?;
+    match token {
+        Some(_) => cache.accept(hash(presented)),
+        None => cache.forget(&hash(presented)),
+    }
+    Ok(token)
+}
+
+async fn prove_token(
     store: &Store,
     cache: &Cache,
     entra: Option<&Entra>,
@@ -129,6 +148,26 @@ fn note(store: &Store, used: Used, now: NaiveDateTime) {
 }
 
 impl Cache {
+    /// Whether this was accepted of late, and so is no stranger's guess.
+    pub(super) fn knows(&self, presented: &str) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&hash(presented)).is_some_and(|accepted| accepted.elapsed() < KNOWN)
+    }
+
+    fn forget(&self, hash: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    }
+
+    fn accept(&self, hash: String) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST && !known.contains_key(&hash) {
+            known.retain(|_, accepted| accepted.elapsed() < KNOWN);
+        }
+        if known.len() < MOST || known.contains_key(&hash) {
+            known.insert(hash, Instant::now());
+        }
+    }
+
     /// Whether the use of a token of Entra's own is to be noted, which then counts as noted.
     fn is_news_of_entra(&self) -> bool {
         let mut noted = self.entra.lock().unwrap_or_else(PoisonError::into_inner);

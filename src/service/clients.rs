@@ -12,7 +12,7 @@ use super::error::Error;
 use super::secret::{self, generate, hash};
 use crate::clock::stamp;
 use crate::store::access_tokens::{self as rows, Issued};
-use crate::store::credentials::client;
+use crate::store::credentials::{Credential, client};
 use crate::store::{Store, Tx};
 
 /// How many tokens of one client work at a time; the oldest ends when another is issued.
@@ -53,7 +53,8 @@ pub enum Issue {
     Unknown,
 }
 
-/// A client's token. One transaction of five statements; one statement where none is given.
+/// A client's token. One statement where none is given, which takes no writer; else a transaction of
+/// four more.
 pub(super) async fn issue(
     store: &Store,
     credentials: &Credentials,
@@ -66,38 +67,32 @@ pub(super) async fn issue(
     if Uuid::try_parse(client_id).is_err() {
         return Ok(Issue::Unknown);
     }
-    let request = Request {
-        client_id: client_id.clone(),
-        hash: hash(client_secret),
-        scope: scope.map(str::to_owned),
-        lifetime: TimeDelta::from_std(lifetime).unwrap_or_default(),
-        now: stamp(now),
-    };
-    store.write(request, granted).await
+    let (hash, now) = (hash(client_secret), stamp(now));
+    let found = store.read(client_id.clone(), async |tx, id| client(tx, id).await).await?;
+    let Some((client, stored)) = found else { return Ok(Issue::Unknown) };
+    let right = bool::from(stored.as_bytes().ct_eq(hash.as_bytes()));
+    let over = client.expires.is_some_and(|expires| expires <= now);
+    if !right || over || client.revoked.is_some() {
+        return Ok(Issue::Unknown);
+    }
+    if scope.is_some_and(|scope| *scope != client.scope) {
+        return Ok(Issue::WrongScope);
+    }
+    let lifetime = TimeDelta::from_std(lifetime).unwrap_or_default();
+    let store = store.on_behalf_of(&caller(&client.name));
+    store.write(Proven { client, hash, lifetime, now }, granted).await
 }
 
-/// A request for a token, the secret hashed.
-struct Request {
-    client_id: String,
+/// A client whose secret was right, and for how long it is given a token.
+struct Proven {
+    client: Credential,
     hash: String,
-    scope: Option<String>,
     lifetime: TimeDelta,
     now: NaiveDateTime,
 }
 
-async fn granted(tx: &mut Tx, request: &Request) -> Result<Issue, Error> {
-    let Request { client_id, hash, scope, lifetime, now } = request;
-    let Some((client, stored)) = client(tx, client_id).await? else {
-        return Ok(Issue::Unknown);
-    };
-    let right = bool::from(stored.as_bytes().ct_eq(hash.as_bytes()));
-    let over = client.expires.is_some_and(|expires| expires <= *now);
-    if !right || over || client.revoked.is_some() {
-        return Ok(Issue::Unknown);
-    }
-    if scope.as_ref().is_some_and(|scope| *scope != client.scope) {
-        return Ok(Issue::WrongScope);
-    }
+async fn granted(tx: &mut Tx, proven: &Proven) -> Result<Issue, Error> {
+    let Proven { client, hash, lifetime, now } = proven;
     // The secret may have been replaced in between.
     if !rows::used(tx, &client.name, hash, *now).await? {
         return Ok(Issue::Unknown);
@@ -117,7 +112,7 @@ async fn granted(tx: &mut Tx, request: &Request) -> Result<Issue, Error> {
         name: caller(&client.name),
         access_token,
         expires_in: (expires - *now).to_std().unwrap_or_default(),
-        scope: scope_of(&client, Kind::Client)?,
+        scope: scope_of(client, Kind::Client)?,
     }))
 }
 

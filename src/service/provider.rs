@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::auth::Cache;
 use super::auth::entra::Entra;
+use super::context::Caller;
 use super::error::{self, Error};
 use super::left_out::LeftOut;
-use crate::config::{self, Guard};
 use super::trail::Traced;
+use crate::config::{self, Guard};
 use crate::mapper::{self, Layout};
 use crate::notify::Channels;
 use crate::profile::model::Profile;
@@ -38,8 +39,8 @@ pub struct Service {
     pub(super) entra: Option<Arc<Entra>>,
     pub(super) token_lifetime: Duration,
     pub(super) left_out: Arc<LeftOut>,
-}
     pub(super) traced: Arc<Traced>,
+}
 
 /// How long a client's token lasts where the configuration doesn't say.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
@@ -70,8 +71,8 @@ impl Service {
             entra: None,
             token_lifetime: TOKEN_LIFETIME,
             left_out: Arc::default(),
-        }
             traced: Arc::default(),
+        }
     }
 
     /// Another service over the same database, as after a reload; tokens stay remembered, and
@@ -130,6 +131,11 @@ impl Service {
     /// The database that it serves.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The database as a client has it: its share of the connections.
+    pub(super) fn store_for(&self, caller: &Caller) -> Store {
+        self.store.on_behalf_of(&caller.token)
     }
 
     /// The limits on how many users a client may disable.

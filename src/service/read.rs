@@ -31,7 +31,7 @@ pub(super) async fn get(
         base: caller.base.clone(),
     });
     let representation = service
-        .store
+        .store_for(caller)
         .read(Arc::clone(&wanted), async |tx, wanted| wanted.representation(tx).await)
         .await?
         .ok_or_else(|| missing(kind, id))?;
@@ -94,7 +94,7 @@ pub(super) async fn list(
     let by_name = query.filter.as_ref().is_some_and(|filter| asks_for_one(kind, filter));
     let search = compile(service, caller, kind, query)?;
     let start = search.start;
-    let (records, bodies, total) = found(service, search).await?;
+    let (records, bodies, total) = found(service, caller, search).await?;
     if let ([only], true, Scope::Provision) = (records.as_slice(), by_name, caller.scope)
         && only.link.is_none()
         && total == 1
@@ -130,7 +130,7 @@ pub(super) async fn search_all(
         // What earlier types hold is skipped first, and what they filled is taken off.
         search.start = start.saturating_sub(all).max(1);
         search.count = left - bodies.len() as u64;
-        let (_, found, total) = found(service, search).await?;
+        let (_, found, total) = found(service, caller, search).await?;
         bodies.extend(found);
         all += total;
     }
@@ -193,8 +193,12 @@ pub(super) async fn list_within(
     Ok(bodies)
 }
 
-async fn found(service: &Service, search: Search) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
-    service.store.read(search, async |tx, search| matching(tx, search).await).await
+async fn found(
+    service: &Service,
+    caller: &Caller,
+    search: Search,
+) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
+    service.store_for(caller).read(search, async |tx, search| matching(tx, search).await).await
 }
 
 async fn matching(tx: &mut Tx, search: &Search) -> Result<(Vec<Record>, Vec<Value>, u64), Error> {
@@ -288,7 +292,7 @@ async fn adopt(
 ) -> Result<(), Error> {
     let context = (Arc::clone(&service.layout), caller.clone(), kind, record.key.clone());
     service
-        .store
+        .store_for(caller)
         .write(context, async |tx, (layout, caller, kind, key)| {
             adopt_in(tx, layout, caller, *kind, key).await
         })

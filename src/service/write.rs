@@ -75,7 +75,8 @@ async fn attempt(
     let job = tokio::task::spawn_blocking(move || prepare(&preparing, request, operation)).await;
     let job = job.map_err(|error| Error::Internal(Box::new(error)))??;
     let (kind, ignored) = (job.kind(), job.ignored.clone());
-    let done = service.store.write(job, async |tx, job| perform(tx, job).await).await?;
+    let store = service.store_for(&job.request.caller);
+    let done = store.write(job, async |tx, job| perform(tx, job).await).await?;
     service.left_out.count_attributes(kind, &ignored);
     service.left_out.count_members(&done.absent);
     Ok(done.reply)
@@ -153,7 +154,7 @@ async fn leave_trace(
     let row = audit::refused(caller, refusal);
     let context = (row, refuser, Channels::clone(&service.channels), caller.now);
     let written = service
-        .store
+        .store_for(caller)
         .write(context, async |tx, (row, refuser, channels, now)| {
             if *refuser == Refuser::Guard {
                 let detail = row.detail.as_deref().unwrap_or_default();

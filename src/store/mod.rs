@@ -19,6 +19,7 @@ mod calls;
 mod catalogue;
 pub mod changes;
 pub mod cleanup;
+mod connections;
 pub mod console;
 pub mod credentials;
 pub mod demo;
@@ -75,6 +76,7 @@ pub use unit::{Failure, Unit};
 
 use crate::config::DatabaseUrl;
 use crate::profile::catalogue::{Catalogue, Database};
+use connections::Connections;
 use sql::Sql;
 use unit::Patience;
 
@@ -84,7 +86,7 @@ const TRIES: u32 = 6;
 /// A database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: pool::Pool,
+    connections: Connections,
     patience: Patience,
 }
 
@@ -102,17 +104,25 @@ impl Store {
         ca: Option<&Path>,
     ) -> Result<Self, Error> {
         let patience = Patience { tries: TRIES, wait };
-        Ok(Self { pool: pool::Pool::new(url, pool_size, ca)?, patience })
+        let pool = pool::Pool::new(url, pool_size, ca)?;
+        Ok(Self { connections: Connections::new(pool, pool_size), patience })
+    }
+
+    /// The same on behalf of a client: what it does takes its fair share of the connections, and no
+    /// more, while it lasts.
+    #[must_use]
+    pub fn on_behalf_of(&self, client: &str) -> Self {
+        Self { connections: self.connections.on_behalf_of(client), ..self.clone() }
     }
 
     /// Which database it is.
     pub fn database(&self) -> Database {
-        self.pool.database()
+        self.connections.pool().database()
     }
 
     /// How its pools of connections stand. Asks the database nothing.
     pub fn pools(&self) -> Vec<PoolStatus> {
-        self.pool.status()
+        self.connections.pool().status()
     }
 
     /// Runs a unit of work in one transaction, lending it `context`: commits its value, rolls back
@@ -127,7 +137,7 @@ impl Store {
         T: Send + 'static,
         E: Failure,
     {
-        unit::write(&self.pool, self.patience, context, unit).await
+        unit::write(&self.connections, self.patience, context, unit).await
     }
 
     /// The same on one connection without a transaction, each statement by itself.
@@ -140,7 +150,7 @@ impl Store {
         T: Send + 'static,
         E: Failure,
     {
-        unit::read(&self.pool, self.patience, context, unit).await
+        unit::read(&self.connections, self.patience, context, unit).await
     }
 
     /// The same on one state of the database, without writing: a run's snapshot. Not tried again.
@@ -153,7 +163,7 @@ impl Store {
         T: Send + 'static,
         E: Failure,
     {
-        unit::snapshot(&self.pool, self.patience, context, unit).await
+        unit::snapshot(&self.connections, self.patience, context, unit).await
     }
 
     /// The same in a transaction that is rolled back whatever comes of it. Not tried again.
@@ -166,7 +176,7 @@ impl Store {
         T: Send + 'static,
         E: Failure,
     {
-        unit::rehearse(&self.pool, self.patience, context, unit).await
+        unit::rehearse(&self.connections, self.patience, context, unit).await
     }
 
     /// What the live database says of its tables.

@@ -23,6 +23,7 @@ use super::error::{Error, ErrorKind};
 use super::tls::{self, Verify};
 use crate::config::DatabaseUrl;
 use crate::profile::catalogue::Database;
+use crate::share::Purpose;
 
 pub(super) type Sqlite = SyncConnectionWrapper<SqliteConnection>;
 
@@ -61,13 +62,6 @@ pub struct PoolStatus {
     pub idle: usize,
     /// Tasks that wait for one.
     pub waiting: usize,
-}
-
-/// Whether a connection is wanted to read or to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Read,
-    Write,
 }
 
 /// The pool of one database.
@@ -184,7 +178,7 @@ impl Pool {
         };
         match tokio::time::timeout(wait, taken).await {
             Ok(taken) => taken.map_err(failed),
-            Err(_) if self.is_used_up(purpose) => Err(unconnected("all of the pool are in use")),
+            Err(_) if self.is_used_up(purpose) => Err(busy()),
             Err(_) => Err(unconnected("no answer in time")),
         }
     }
@@ -198,6 +192,11 @@ impl Pool {
         };
         status.size >= status.max_size && status.available == 0
     }
+}
+
+/// The error where every connection that could be had is in use.
+pub(super) fn busy() -> Error {
+    unconnected("all of the pool are in use")
 }
 
 fn unconnected(why: &str) -> Error {

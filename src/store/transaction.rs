@@ -9,13 +9,15 @@ use diesel_async::{
     TransactionManager,
 };
 
+use super::connections::Connections;
 use super::error::{Error, ErrorKind};
 use super::pipeline::{self, Later};
-use super::pool::{Connection, Pool, Purpose};
+use super::pool::Connection;
 use super::row::Row;
 use super::sql::Sql;
 use super::stream;
 use crate::profile::catalogue::Database;
+use crate::share::{Held, Purpose};
 
 /// Statements sent since the process started, for the tests that count round trips.
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
@@ -43,6 +45,8 @@ pub struct Tx {
     state: State,
     /// Statements that go with the next one.
     later: Vec<Later>,
+    /// The client's share in the pool, given back after the connection.
+    _place: Option<Held>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,10 +59,14 @@ enum State {
 
 impl Tx {
     /// On a connection of the pool, which is waited for so long at most.
-    pub(super) async fn open(pool: &Pool, purpose: Purpose, wait: Duration) -> Result<Self, Error> {
-        let connection = pool.get(purpose, wait).await?;
-        let (database, state) = (pool.database(), State::Bare);
-        Ok(Self { connection, database, marker: None, state, later: Vec::new() })
+    pub(super) async fn open(
+        connections: &Connections,
+        purpose: Purpose,
+        wait: Duration,
+    ) -> Result<Self, Error> {
+        let (connection, place) = connections.get(purpose, wait).await?;
+        let (database, state) = (connections.pool().database(), State::Bare);
+        Ok(Self { connection, database, marker: None, state, later: Vec::new(), _place: place })
     }
 
     /// Closes the connection instead of giving it back.

@@ -10,10 +10,11 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use super::connections::Connections;
 use super::error::{Error, ErrorKind};
-use super::pool::{Pool, Purpose};
 use super::sql::Sql;
 use super::transaction::Tx;
+use crate::share::Purpose;
 
 /// An error of a unit of work that may carry a failure of the database.
 pub trait Failure: From<Error> + Send + 'static {
@@ -75,7 +76,7 @@ pub(super) struct Patience {
 /// # Errors
 /// What the unit returns, or the database's failure once the patience is at its end.
 pub(super) async fn write<C, T, E>(
-    pool: &Pool,
+    pool: &Connections,
     patience: Patience,
     context: C,
     unit: impl Unit<C, T, E>,
@@ -98,7 +99,7 @@ where
 /// # Errors
 /// As [`write`].
 pub(super) async fn read<C, T, E>(
-    pool: &Pool,
+    pool: &Connections,
     patience: Patience,
     context: C,
     unit: impl Unit<C, T, E>,
@@ -122,7 +123,7 @@ where
 /// # Errors
 /// What the unit returns, or the database's failure.
 pub(super) async fn snapshot<C, T, E>(
-    pool: &Pool,
+    pool: &Connections,
     patience: Patience,
     context: C,
     unit: impl Unit<C, T, E>,
@@ -145,7 +146,7 @@ where
 /// # Errors
 /// What the unit returns, or the database's failure.
 pub(super) async fn rehearse<C, T, E>(
-    pool: &Pool,
+    pool: &Connections,
     patience: Patience,
     context: C,
     unit: impl Unit<C, T, E>,
@@ -198,7 +199,7 @@ where
 /// Attempts it, on a connection each time, until it is done, fails for good, or the patience is at
 /// its end.
 async fn until_done<T, E, R>(
-    pool: &Pool,
+    pool: &Connections,
     purpose: Purpose,
     patience: Patience,
     attempt: impl Fn(Tx) -> R,
@@ -263,7 +264,7 @@ async fn in_snapshot<C: 'static, T, E: Failure>(
 
 async fn in_transaction<C: 'static, T, E: Failure>(
     mut tx: Tx,
-    pool: &Pool,
+    pool: &Connections,
     patience: Patience,
     context: &C,
     unit: &impl Unit<C, T, E>,
@@ -300,7 +301,7 @@ async fn in_transaction<C: 'static, T, E: Failure>(
 }
 
 /// Whether the transaction that wrote this audit row committed.
-async fn committed(pool: &Pool, patience: Patience, marker: &str) -> Result<bool, Error> {
+async fn committed(pool: &Connections, patience: Patience, marker: &str) -> Result<bool, Error> {
     // The server may still be at it: it gets a moment before the first look.
     pause(1).await;
     until_done(pool, Purpose::Read, patience, |tx| look(tx, marker)).await

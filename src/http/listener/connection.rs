@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -25,9 +24,13 @@ use super::open::{Activity, Running};
 use super::peer::{Peer, Phase, Place, Wire};
 use crate::config::Limits;
 use crate::http::response::{self, Response};
+use crate::http::sending::Sending;
 
 /// How long a drain waits for a request that may be on its way over an idle connection.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
+/// What an HTTP/2 client may send before it is read, in bytes.
+const WINDOW: u32 = 64 * 1024;
 
 /// Serves the connection to its end.
 pub(super) async fn run<H, F>(
@@ -105,10 +108,10 @@ async fn converse<S, H, F>(
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     let activity = &place.connection.activity;
-    let head = Head::default();
+    let (head, sending) = (Head::default(), Sending::default());
     let stream = TokioIo::new(Watched::new(stream, head.clone()));
     let builder = builder(limits);
-    let answer = service_fn(answers(handler, peer, head, Arc::clone(activity)));
+    let answer = service_fn(answers(handler, peer, head, Arc::clone(activity), sending.clone()));
     let mut connection = pin!(builder.serve_connection(stream, answer));
     let mut closing = Closing::Idle;
     loop {
@@ -132,6 +135,10 @@ async fn converse<S, H, F>(
                 Ok(Phase::Draining) => closing = Closing::Drain(Instant::now() + ON_ITS_WAY),
                 Ok(Phase::Over) | Err(_) => return,
             },
+            () = sending.stalled(limits.stall) => {
+                tracing::debug!("a client doesn't take its answer; the connection is closed");
+                return;
+            }
             // hyper times a request's header section, but neither the wait for the first bytes,
             // nor a client that doesn't read its answer, nor an idle HTTP/2 connection.
             () = sleep_until(wake) => match (closing, activity.idle_at(limits.header_time)) {
@@ -156,6 +163,7 @@ fn answers<H, F>(
     peer: Peer,
     head: Head,
     activity: Arc<Activity>,
+    sending: Sending,
 ) -> impl Fn(Request<Incoming>) -> futures_util::future::BoxFuture<'static, Result<Response, Infallible>>
 where
     H: Fn(Request<Incoming>, Peer) -> F + Send + 'static,
@@ -167,12 +175,13 @@ where
             return Box::pin(std::future::ready(Ok(refusal(why))));
         }
         let running = Running::begin(&activity);
-        let (answer, head) = (handler(request, peer), head.clone());
+        let (answer, head, sending) = (handler(request, peer), head.clone(), sending.clone());
         Box::pin(async move {
-            let response = answer.await;
+            let mut response = answer.await?;
             head.next();
-            drop(running);
-            response
+            // Until the answer is sent, the connection is at work.
+            response.body_mut().keep(running);
+            Ok(response.map(|body| body.watched(&sending)))
         })
     }
 }
@@ -192,6 +201,9 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        // What strangers send and nobody has asked for yet lies in these.
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .max_concurrent_streams(
             u32::try_from(limits.concurrent_requests).unwrap_or(u32::MAX).min(256),
         )

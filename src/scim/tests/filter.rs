@@ -129,14 +129,14 @@ fn messages_say_what_and_where() {
 
 #[test]
 fn limits_hold() {
-    let limits = FilterLimits { length: 100, depth: 3 };
+    let limits = FilterLimits { length: 100, depth: 3, terms: 5 };
     let long = format!("userName eq \"{}\"", "a".repeat(100));
     assert!(parse_limited(&long, limits).unwrap_err().detail.contains("100 is the limit"));
     assert!(parse_limited("not (not (title pr))", limits).is_ok());
     assert!(parse_limited("not (not (not (title pr)))", limits).is_err());
     assert!(parse_limited("((((title pr))))", limits).is_err());
     let deep = format!("{}title pr{}", "not (".repeat(50_000), ")".repeat(50_000));
-    let roomy = FilterLimits { length: usize::MAX, depth: usize::MAX };
+    let roomy = FilterLimits { length: usize::MAX, depth: usize::MAX, terms: usize::MAX };
     assert!(parse_limited(&deep, roomy).is_err());
     let wide = vec!["title pr"; 100].join(" or ");
     assert!(parse(&wide).is_ok());

@@ -12,7 +12,7 @@ use crate::scim::{
     asserted_by, fold, parse_filter, parse_patch, parse_resource, prune,
 };
 
-const LIMITS: FilterLimits = FilterLimits { length: 1 << 20, depth: 64 };
+const LIMITS: FilterLimits = FilterLimits { length: 1 << 20, depth: 64, terms: 1024 };
 
 fn any_kind() -> impl Strategy<Value = ResourceType> {
     prop_oneof![Just(ResourceType::User), Just(ResourceType::Group)]
