@@ -66,7 +66,7 @@ pub fn fixed(setup: Setup) -> watch::Receiver<Setup> {
 
 /// Serves on every listener, and runs the reconciler on its schedule, until `shutdown` resolves; then accepts nothing more, lets the requests
 /// under way finish within `limits.drain`, and returns. A run of the
-/// reconciler that is under way then has as long.
+/// reconciler that is under way then has as long. What the database is still at then is cancelled.
 pub async fn run(
     listeners: Listeners,
     setup: watch::Receiver<Setup>,
@@ -110,6 +110,7 @@ pub async fn run(
         presence::announce(&store, shutdown.clone()),
     );
     let drained = drained.0.and(drained.1);
+    store.stop().await;
     match drained {
         Drained::Clean => tracing::info!("stopped; every request under way was answered"),
         Drained::CutOff { connections } => {

@@ -20,13 +20,15 @@ pub async fn announce(store: &Store, shutdown: impl Future<Output = ()>) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        let word = async {
+            ticks.tick().await;
+            if let Err(error) = said(store, &name, true).await {
+                tracing::debug!(%error, "this agent could not say that it is there");
+            }
+        };
         tokio::select! {
             () = shutdown.as_mut() => break,
-            _ = ticks.tick() => {}
-        }
-        // Through a stop as well: a statement that is cut off would be in the way of the last.
-        if let Err(error) = said(store, &name, true).await {
-            tracing::debug!(%error, "this agent could not say that it is there");
+            () = word => {}
         }
     }
     let _ = tokio::time::timeout(FAREWELL, said(store, &name, false)).await;

@@ -279,6 +279,7 @@ fn only_the_schema_lists_the_columns_of_a_sidecar_table() {
     // the database's own catalogue.
     let by_position = [
         "store/row",
+        "store/blockers",
         "store/catalogue",
         "store/prove",
         "store/demo",

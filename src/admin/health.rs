@@ -5,6 +5,7 @@ use std::time::Instant;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use tokio::sync::Mutex;
+use serde_json::json;
 
 use crate::http::error::chain;
 use crate::http::response::{self, Response};
@@ -12,7 +13,7 @@ use crate::service::Service;
 
 /// Answers 200 while the process serves requests at all.
 pub const LIVE: &str = "/healthz";
-/// Answers 200 while the database answers, else 503.
+/// Answers 200 while requests can be served, else 503 with the reason.
 pub const READY: &str = "/readyz";
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -28,10 +29,11 @@ pub fn live(method: &Method) -> Response {
 pub struct Readiness(Mutex<Option<Asked>>);
 
 /// What the database said, and when it was asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Asked {
     at: Instant,
-    ready: bool,
+    /// Why it isn't ready, unless it is.
+    unready: Option<String>,
 }
 
 impl Readiness {
@@ -40,29 +42,30 @@ impl Readiness {
         if !is_read(method) {
             return wrong_method();
         }
-        if self.is_ready(service).await {
+        let Some(reason) = self.unready(service).await else {
             return verdict(StatusCode::OK, "ready");
-        }
-        let mut response = verdict(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+        };
+        let said = json!({ "status": "unavailable", "reason": reason });
+        let status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+        let mut response = response::with_body(status, JSON, said.to_string());
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
         response
     }
 
-    async fn is_ready(&self, service: &Service) -> bool {
+    async fn unready(&self, service: &Service) -> Option<String> {
         let came = Instant::now();
         let mut last = self.0.lock().await;
-        if let Some(asked) = last.filter(|asked| asked.at >= came) {
-            return asked.ready;
+        if let Some(asked) = last.as_ref().filter(|asked| asked.at >= came) {
+            return asked.unready.clone();
         }
         let at = Instant::now();
-        let answer = service.ready().await;
-        if let Err(error) = &answer {
-            let causes = chain(error);
+        let unready = service.ready().await.err().map(|error| {
+            let causes = chain(&error);
             tracing::warn!(%causes, "not ready");
-        }
-        let ready = answer.is_ok();
-        *last = Some(Asked { at, ready });
-        ready
+            error.reason()
+        });
+        *last = Some(Asked { at, unready: unready.clone() });
+        unready
     }
 }
 

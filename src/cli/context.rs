@@ -3,14 +3,18 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::Error;
 use super::globals::{DEFAULT_CONFIG, Globals};
 use crate::config::{self, Config, Database};
 use crate::mapper::Layout;
+use crate::profile::catalogue::Catalogue;
 use crate::profile::{self, Profile};
 use crate::reconcile::Settings;
-use crate::store::{Store, migrate};
+use crate::store::{Limits, Store, all_ended, migrate};
 
 /// A validated configuration with its profile.
 pub struct Loaded {
@@ -69,7 +73,22 @@ pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
 /// # Errors
 /// 1 when the database doesn't answer or the sidecar tables aren't up to date.
 pub async fn migrated(config: &Config) -> Result<Store, Error> {
-    let store = store(config)?;
+    up_to_date(store(config)?).await
+}
+
+/// As [`migrated`], for the daemon: requests have the time of requests, and runs that of runs.
+///
+/// # Errors
+/// As [`migrated`]; 1 when SQLite's file can't be made ready to be written while it is read.
+pub async fn serving(config: &Config) -> Result<Store, Error> {
+    let limits =
+        Limits { statement: config.limits.request_time, snapshot: config.reconcile.statement_time };
+    let store = up_to_date(with(config, limits)?).await?;
+    store.prepare().await.map_err(|error| Error::failed("the database can't be used", error))?;
+    Ok(store)
+}
+
+async fn up_to_date(store: Store) -> Result<Store, Error> {
     let pending = store
         .read((), async |tx, ()| migrate::pending(tx).await)
         .await
@@ -89,7 +108,15 @@ pub async fn layout(store: &Store, loaded: &Loaded) -> Result<Arc<Layout>, Error
         .catalogue()
         .await
         .map_err(|error| Error::failed("the database's tables can't be read", error))?;
-    Layout::new(Arc::clone(&loaded.profile), &catalogue)
+    laid_over(loaded, &catalogue)
+}
+
+/// The profile laid over what the database says of its tables.
+///
+/// # Errors
+/// 1 when it doesn't fit.
+pub fn laid_over(loaded: &Loaded, catalogue: &Catalogue) -> Result<Arc<Layout>, Error> {
+    Layout::new(Arc::clone(&loaded.profile), catalogue)
         .map(Arc::new)
         .map_err(|error| Error::failed("the profile doesn't fit the database", error))
 }
@@ -102,14 +129,18 @@ pub async fn settings(store: &Store, loaded: &Loaded) -> Result<Settings, Error>
     Ok(Settings::new(&loaded.config, layout(store, loaded).await?))
 }
 
-/// Makes ready to use the database of a configuration.
+/// Makes ready to use the database of a configuration, as a command does.
 ///
 /// # Errors
 /// Exit code 1 for a URL that the database's driver can't use.
 pub fn store(config: &Config) -> Result<Store, Error> {
+    with(config, Limits::all(config.reconcile.statement_time))
+}
+
+fn with(config: &Config, limits: Limits) -> Result<Store, Error> {
     let Database { url, pool_size, connect_timeout, ca } = &config.database;
     let size = usize::try_from(*pool_size).unwrap_or(usize::MAX);
-    Store::new(url, size, *connect_timeout, ca.as_deref())
+    Store::new(url, size, *connect_timeout, limits, ca.as_deref())
         .map_err(|error| Error::failed("the database can't be used", error))
 }
 
@@ -117,16 +148,41 @@ pub fn store(config: &Config) -> Result<Store, Error> {
 /// have made at a time, so that somebody else's small one needs not wait for them.
 const WORKERS: usize = 8;
 
-/// Runs a command's asynchronous part to its end.
+/// Runs a command's asynchronous part to its end, or until a signal ends it: what the database is at
+/// for it then is cancelled.
 ///
 /// # Errors
-/// The command's own, or 1 when the process can't have threads.
+/// The command's own, 130 or 143 for the signal, or 1 when the process can't have threads.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    to_the_end(async {
+        let signals = |error| Error::failed("can't listen for signals", error);
+        let mut term = signal(SignalKind::terminate()).map_err(signals)?;
+        let mut int = signal(SignalKind::interrupt()).map_err(signals)?;
+        let ended = tokio::select! {
+            done = work => return done,
+            _ = term.recv() => Error::signalled(143, "SIGTERM"),
+            _ = int.recv() => Error::signalled(130, "SIGINT"),
+        };
+        all_ended().await;
+        Err(ended)
+    })
+}
+
+/// How long threads that wait for a disk may keep the process alive.
+const THREADS: Duration = Duration::from_secs(5);
+
+/// Runs what sees to signals itself.
+///
+/// # Errors
+/// As [`block_on`], but for the signals.
+pub fn to_the_end<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.max(WORKERS))
         .enable_all()
         .build()
-        .map_err(|error| Error::failed("can't start the runtime", error))?
-        .block_on(work)
+        .map_err(|error| Error::failed("can't start the runtime", error))?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(THREADS);
+    done
 }

@@ -69,7 +69,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     let mut loaded = place.configure(args.listen, &globals.config)?;
     loaded.config.admin.listen.get_or_insert_with(|| console(args.listen.port()));
     logging::init(globals, Some(&log(&loaded, args)));
-    context::block_on(demo(args, &place, &loaded))
+    context::to_the_end(demo(args, &place, &loaded))
 }
 
 /// Where the console listens unless the configuration says: beside SCIM, or on a free port where
@@ -161,6 +161,8 @@ async fn prepare(store: &Store, place: &Place) -> Result<(), Error> {
     let failed = |what: &str, error: store::Error| {
         Error::failed(format!("can't {what} in {}", place.database.display()), error)
     };
+    place.make_database()?;
+    store.prepare().await.map_err(|error| failed("make the database ready", error))?;
     execute_script(store, include_str!("demo/legacy.sql"))
         .await
         .map_err(|error| failed("make kpifire's tables", error))?;

@@ -18,6 +18,8 @@ pub struct Error {
 
 /// Exit code of a command that ran and failed.
 pub const FAILED: u8 = 1;
+/// Exit code of a run that could not read what it needs.
+pub const INCOMPLETE: u8 = 3;
 /// Exit code of a command line or configuration that can't be used.
 pub const USAGE: u8 = 64;
 
@@ -44,6 +46,16 @@ impl Error {
     /// The command line, the configuration or the profile can't be used.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into(), cause: None }
+    }
+
+    /// What a run needs could not be read: as its own verdict, INCOMPLETE.
+    pub fn incomplete(message: impl Into<String>, cause: impl Into<Cause>) -> Self {
+        Self { code: INCOMPLETE, message: message.into(), cause: Some(cause.into()) }
+    }
+
+    /// A signal ended the work; the code is a shell's: 128 and the signal's number.
+    pub fn signalled(code: u8, signal: &str) -> Self {
+        Self { code, message: format!("ended by {signal}"), cause: None }
     }
 
     /// The exit code.

@@ -55,6 +55,7 @@ async fn up(store: &Store) -> Result<(), Error> {
         .write(now, async |tx, now| migrate::up(tx, *now).await)
         .await
         .map_err(|error| failed("the sidecar tables could not be brought up to date", error))?;
+    store.prepare().await.map_err(|error| failed("the database could not be made ready", error))?;
     if applied.is_empty() {
         output::remark("the sidecar tables are up to date");
     }

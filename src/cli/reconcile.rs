@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+
 use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
@@ -10,6 +12,7 @@ use super::progress::Watched;
 use super::{output, time};
 use crate::clock::system_clock;
 use crate::drift::Report;
+use crate::reconcile::Settings;
 use crate::reconcile::compare::Export;
 use crate::reconcile::run::{self, Counts, Occasion, Ran};
 use crate::reconcile::source::Source;
@@ -94,7 +97,16 @@ pub fn run(args: &Args, globals: &Globals) -> Result<u8, Error> {
 
 async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     let store = context::migrated(&loaded.config).await?;
-    let settings = Arc::new(context::settings(&store, loaded).await?);
+    let asked = run::under_way(&store).await;
+    if let Some((by, until)) = asked.map_err(|error| Error::failed("the run failed", error))? {
+        return Err(held(&by, until));
+    }
+    // A table that is locked may not even tell its columns.
+    let catalogue = store.catalogue().await.map_err(|error| {
+        Error::incomplete("INCOMPLETE: the database's tables can't be read", error)
+    })?;
+    let layout = context::laid_over(loaded, &catalogue)?;
+    let settings = Arc::new(Settings::new(&loaded.config, layout));
     let counts = if args.accept { Counts::Accepted } else { Counts::Weighed };
     let export = args.source.as_deref().map(export).transpose()?.map(Arc::new);
     let watched = Watched::new("rows");
@@ -104,12 +116,16 @@ async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     match outcome.map_err(|error| Error::failed("the run failed", error))? {
         Ran::Report(report) => Ok(*report),
         Ran::Served => Err(Error::refused("another agent ran it")),
-        Ran::Held { by, until } => Err(Error::refused(format!(
-            "a run is under way already, by {by} (its lease lasts until {} unless renewed): look at \
-             its report with `kpifire-scim report`",
-            time::show(until.and_utc())
-        ))),
+        Ran::Held { by, until } => Err(held(&by, until)),
     }
+}
+
+fn held(by: &str, until: NaiveDateTime) -> Error {
+    Error::refused(format!(
+        "a run is under way already, by {by} (its lease lasts until {} unless renewed): look at \
+         its report with `kpifire-scim report`",
+        time::show(until.and_utc())
+    ))
 }
 
 /// Reads an export of Entra; a part of one would make everybody else look lost.

@@ -1,7 +1,9 @@
 //! `serve`: the daemon. Binds, wires the rooms together, reloads, waits for its end.
 
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use futures_util::FutureExt as _;
@@ -23,6 +25,7 @@ use crate::http::{AdminDoor, Settings};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::service::{self, Paging, Service};
+use crate::store::all_ended;
 use crate::systemd::{self, Sockets};
 
 /// Serves until SIGTERM or SIGINT.
@@ -33,7 +36,7 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     let loaded = context::load(globals)?;
     logging::init(globals, Some(&loaded.config.log));
     let sockets = systemd::sockets().map_err(|error| Error::usage(error.to_string()))?;
-    context::block_on(serve(globals, &loaded, sockets))
+    context::to_the_end(serve(globals, &loaded, sockets))
 }
 
 async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(), Error> {
@@ -43,17 +46,32 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
     let stop = daemon::stop_signal().map_err(signals)?.shared();
     let hangup = daemon::reload_signal().map_err(signals)?;
     let tls = tls(config)?;
-    let service = start(loaded).await?;
+    let service = tokio::select! {
+        service = start(loaded) => service?,
+        () = stop.clone() => {
+            all_ended().await;
+            return Ok(());
+        }
+    };
     let bound = bind(config, tls.as_ref(), sockets).await?;
     let setup = setup(config, service, settings(config, bound.reach.door(), tls), None)?;
     let (setups, setup) = watch::channel(setup);
-    let reloads = Reloads { globals, started: loaded, reach: bound.reach, setups };
+    let reloads = Reloads {
+        globals,
+        started: loaded,
+        now: RefCell::new(loaded.config.clone()),
+        reach: bound.reach,
+        setups,
+        last: RefCell::default(),
+        answers: Cell::new(true),
+    };
     let liveness = Liveness::default();
     systemd::ready(&reloads.serving());
     let until_stop = async {
         tokio::select! {
             () = reloads.run(hangup) => {}
             () = reloads.show_database() => {}
+            () = reloads.follow_tables() => {}
             () = stop.clone() => systemd::stopping(),
         }
     };
@@ -70,7 +88,7 @@ async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(
 /// # Errors
 /// 1 when the database doesn't answer, lacks the sidecar tables, or doesn't fit the profile.
 pub async fn start(loaded: &Loaded) -> Result<Service, Error> {
-    let store = context::migrated(&loaded.config).await?;
+    let store = context::serving(&loaded.config).await?;
     Service::start(store, Arc::clone(&loaded.profile), paging(&loaded.config))
         .await
         .and_then(|service| wired(service, &loaded.config))
@@ -228,45 +246,95 @@ struct Reloads<'a> {
     globals: &'a Globals,
     /// What the daemon started with: some of it can't change while it runs.
     started: &'a Loaded,
+    /// The configuration as it was last taken up.
+    now: RefCell<Config>,
     reach: Reach,
     setups: watch::Sender<Setup>,
+    /// What came of the last reload, where a person has something to do.
+    last: RefCell<String>,
+    /// Whether the database answered when it was last looked at.
+    answers: Cell<bool>,
 }
 
+/// What came of a reload.
+enum Reloaded {
+    /// It is done, but for these keys, which need a restart.
+    But(Vec<String>),
+    /// It is done, but for the profile: the database, which it is laid over, is away.
+    ButTheProfile,
+}
+
+/// How long the database may take to tell its tables at a reload.
+const RELOADING: Duration = Duration::from_secs(15);
+/// How often to look at the tables while nothing was refused.
+const LOOK_AT_TABLES: Duration = Duration::from_secs(30);
+/// Between two looks at tables that don't fit, or can't be looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Between two tries of a reload that waits for the database.
+const RETRY: Duration = Duration::from_secs(3);
+
 impl Reloads<'_> {
-    /// Reloads at each signal: all of it, or with the reason in the log nothing.
+    /// Reloads at each signal: all of it, or with the reason in the log nothing. What needs the database
+    /// is put off while that is away.
     async fn run(&self, mut hangup: tokio::signal::unix::Signal) {
-        while hangup.recv().await.is_some() {
-            tracing::info!(signal = "SIGHUP", "reloading");
-            systemd::reloading();
-            match self.reload().await {
-                Ok(waiting) if waiting.is_empty() => {
-                    tracing::info!("reloaded");
-                    systemd::ready(&self.serving());
+        let mut put_off = false;
+        loop {
+            if put_off {
+                let asked = tokio::time::timeout(RETRY, hangup.recv()).await;
+                if asked.is_err() {
+                    if self.setups.borrow().app.service().ready().await.is_ok() {
+                        put_off = self.again().await;
+                    }
+                    continue;
                 }
-                Ok(waiting) => {
-                    let keys = waiting.join(", ");
-                    let why = "reloaded, but these keys have changed and need a restart";
-                    tracing::warn!(keys, "{why}");
-                    let serving = self.serving();
-                    systemd::ready(&format!("{serving}; a restart is needed for {keys}"));
-                }
-                Err(error) => {
-                    let lines: Vec<_> =
-                        error.to_string().lines().map(|it| it.trim().to_owned()).collect();
-                    let reason = lines.join("; ");
-                    tracing::error!(
-                        reason,
-                        "the reload was refused; the settings stay as they were"
-                    );
-                    let refused =
-                        format!("Reload refused, the settings stay as they were: {reason}");
-                    systemd::ready(&refused);
-                }
+            } else if hangup.recv().await.is_none() {
+                return;
             }
+            put_off = self.again().await;
         }
     }
 
-    /// What `systemctl status` shows while all is well.
+    /// Reloads; whether part of it is put off.
+    async fn again(&self) -> bool {
+        tracing::info!(signal = "SIGHUP", "reloading");
+        systemd::reloading();
+        let outcome = self.reload().await;
+        let put_off = matches!(outcome, Ok(Reloaded::ButTheProfile));
+        let last = match outcome {
+            Ok(Reloaded::But(keys)) if keys.is_empty() => {
+                tracing::info!("reloaded");
+                String::new()
+            }
+            Ok(Reloaded::But(keys)) => {
+                let keys = keys.join(", ");
+                let why = "reloaded, but these keys have changed and need a restart";
+                tracing::warn!(keys, "{why}");
+                format!("; a restart is needed for {keys}")
+            }
+            Ok(Reloaded::ButTheProfile) => {
+                let why = "the profile is laid over the database's tables when it answers again";
+                tracing::warn!("reloaded, but for the profile: {why}");
+                format!("; reloaded but for the profile: {why}")
+            }
+            Err(error) => {
+                let lines: Vec<_> =
+                    error.to_string().lines().map(|it| it.trim().to_owned()).collect();
+                let reason = lines.join("; ");
+                tracing::error!(reason, "the reload was refused; the settings stay as they were");
+                format!("; the last reload was refused, the settings stay as they were: {reason}")
+            }
+        };
+        self.last.replace(last);
+        systemd::ready(&self.status());
+        put_off
+    }
+
+    /// What `systemctl status` shows: where it serves, what a person has to do.
+    fn status(&self) -> String {
+        let away = if self.answers.get() { "" } else { "; the database doesn't answer" };
+        format!("{}{}{away}", self.serving(), self.last.borrow())
+    }
+
     fn serving(&self) -> String {
         let setup = self.setups.borrow();
         let settings = setup.app.settings();
@@ -275,24 +343,86 @@ impl Reloads<'_> {
         format!("Serving: {}", urls.join(", "))
     }
 
-    /// The keys that changed and need a restart. The rest holds from now on.
-    async fn reload(&self) -> Result<Vec<String>, Error> {
+    /// Takes the settings up.
+    async fn reload(&self) -> Result<Reloaded, Error> {
         let loaded = context::load(self.globals)?;
         let config = &loaded.config;
         self.reach.allows(config)?;
         let tls = tls(config)?;
         let old = self.setups.borrow().clone();
-        let service = old
-            .app
-            .service()
-            .restarted(Arc::clone(&loaded.profile), paging(config))
-            .await
-            .and_then(|service| wired(service, config))
-            .map_err(|error| Error::service("the profile can't be used", error))?;
+        let before = old.app.service();
+        let unusable = |error| Error::service("the profile can't be used", error);
+        let restarted = before.restarted(Arc::clone(&loaded.profile), paging(config));
+        let (service, away) = match tokio::time::timeout(RELOADING, restarted).await {
+            Err(_) | Ok(Err(service::Error::Unavailable { .. })) => {
+                (before.as_before(paging(config)), true)
+            }
+            Ok(restarted) => (restarted.map_err(unusable)?, false),
+        };
+        let service = wired(service, config).map_err(unusable)?;
         let settings = settings(config, self.reach.door(), tls);
         let setup = setup(config, service, settings, Some(&old.app))?;
         self.setups.send_replace(setup);
-        Ok(waiting(&self.started.config, config))
+        self.now.replace(config.clone());
+        if away {
+            return Ok(Reloaded::ButTheProfile);
+        }
+        Ok(Reloaded::But(waiting(&self.started.config, config)))
+    }
+
+    /// Lays the profile over the tables anew when they have changed their shape, and says so while they
+    /// don't fit it.
+    async fn follow_tables(&self) {
+        let mut unfit = String::new();
+        loop {
+            let old = self.setups.borrow().clone();
+            let service = old.app.service();
+            let _ = tokio::time::timeout(LOOK_AT_TABLES, service.store().doubted()).await;
+            match service.fits().await {
+                Ok(layout) => {
+                    if !unfit.is_empty() {
+                        tracing::info!("the database's tables fit the profile again");
+                        unfit.clear();
+                    }
+                    service.store().trust();
+                    if layout.has_shape_of(service.layout()) {
+                        // A statement may be refused for good, and not for the profile's tables.
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                        continue;
+                    }
+                    match self.over(&old, service.laid_over(layout)) {
+                        Ok(setup) => {
+                            tracing::info!(
+                                "the database's tables were altered; the agent knows them anew"
+                            );
+                            self.setups.send_replace(setup);
+                        }
+                        Err(error) => {
+                            tracing::error!(%error, "altered tables could not be taken up");
+                        }
+                    }
+                }
+                Err(error) => {
+                    // That the database is away is said by whoever needs it.
+                    if let Some(reason) = error.misfit()
+                        && unfit != reason
+                    {
+                        tracing::error!(reason, "not ready");
+                        unfit = reason;
+                        service.store().doubt();
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// The setup with another service, as the configuration is.
+    fn over(&self, old: &Setup, service: Service) -> Result<Setup, Error> {
+        let config = self.now.borrow();
+        let service = wired(service, &config)
+            .map_err(|error| Error::service("the service can't go on", error))?;
+        setup(&config, service, old.app.settings().clone(), Some(&old.app))
     }
 
     /// Shows in `systemctl status` whether the database answers.
@@ -300,16 +430,13 @@ impl Reloads<'_> {
         if !systemd::is_listening() {
             return std::future::pending().await;
         }
-        let mut answered = true;
         loop {
             tokio::time::sleep(systemd::LOOK).await;
             let service = self.setups.borrow().app.service().clone();
             let answers = tokio::time::timeout(systemd::LOOK, service.ready()).await;
             let answers = matches!(answers, Ok(Ok(())));
-            if answers != answered {
-                answered = answers;
-                let but = if answers { "" } else { "; the database doesn't answer" };
-                systemd::status(&format!("{}{but}", self.serving()));
+            if self.answers.replace(answers) != answers {
+                systemd::status(&self.status());
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Timelike as _, Utc};
 
-use super::context;
+use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
 use super::{credential, output, time};
@@ -15,9 +15,9 @@ use crate::presence;
 use crate::report::visible;
 use crate::service;
 use crate::service::credentials::{self, Credential, Kind};
-use crate::store::Status;
 use crate::store::agents::Agent;
 use crate::store::notices::Outbox;
+use crate::store::{Status, Store};
 
 /// Prints it.
 ///
@@ -26,8 +26,9 @@ use crate::store::notices::Outbox;
 pub fn run(globals: &Globals) -> Result<(), Error> {
     let now = Utc::now();
     context::block_on(async {
-        let config = context::load_config(globals)?;
-        let store = context::store(&config)?;
+        let loaded = context::load(globals)?;
+        let config = &loaded.config;
+        let store = context::store(config)?;
         let failed = |error| Error::service("the status can't be read", error);
         let status = service::status(&store, now).await.map_err(failed)?;
         let (tokens, clients) = if status.pending.is_empty() {
@@ -36,7 +37,7 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
         } else {
             Default::default()
         };
-        let mut text = render(&config, &status, &tokens, now);
+        let mut text = render(config, &status, &troubles(&store, &loaded).await, &tokens, now);
         if !clients.is_empty() {
             let _ = write!(text, "\n{}", credential::table(Kind::Client, &clients));
         }
@@ -44,7 +45,25 @@ pub fn run(globals: &Globals) -> Result<(), Error> {
     })
 }
 
-fn render(config: &Config, status: &Status, tokens: &[Credential], now: DateTime<Utc>) -> String {
+/// What keeps requests from being served although the database answers.
+async fn troubles(store: &Store, loaded: &Loaded) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    if let Err(error) = context::layout(store, loaded).await {
+        found.push(("tables", error.to_string()));
+    }
+    if let Err(error) = store.try_write().await {
+        found.push(("writes", format!("none are taken: {error}")));
+    }
+    found
+}
+
+fn render(
+    config: &Config,
+    status: &Status,
+    troubles: &[(&'static str, String)],
+    tokens: &[Credential],
+    now: DateTime<Utc>,
+) -> String {
     let database = format!("{} ({})", config.database.url, status.version);
     let mut rows = vec![("database", database)];
     if !status.pending.is_empty() {
@@ -53,6 +72,7 @@ fn render(config: &Config, status: &Status, tokens: &[Credential], now: DateTime
         return output::named(rows);
     }
     rows.push(("sidecar", "up to date".to_owned()));
+    rows.extend(troubles.iter().cloned());
     let contact = status.last_contact.map(|at| ago(at, now));
     rows.push(("last contact", contact.unwrap_or_else(|| "never".to_owned())));
     let write = status.last_write.as_ref();

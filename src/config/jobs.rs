@@ -72,6 +72,9 @@ pub struct Reconcile {
     pub floor: f64,
     /// `reconcile.floor_rows`: so many rows fewer than at the last run are never too few. Default 10.
     pub floor_rows: u64,
+    /// `reconcile.statement_time`: how long a statement of a run or a command may take, waiting for locks
+    /// included. Default `5m`.
+    pub statement_time: Duration,
     /// `reconcile.tolerate`: attributes whose drift is counted, not listed.
     pub tolerate: BTreeSet<AttributePath>,
     /// `reconcile.auto`: drift kinds restored without asking.
@@ -83,6 +86,8 @@ impl Reconcile {
         let stale_after = reader.duration("reconcile.stale_after", "48h", Duration::ZERO, CENTURY);
         let floor = reader.percent("reconcile.floor", "90");
         let floor_rows = reader.integer("reconcile.floor_rows", 10, 0, 1_000_000_000);
+        let statement_time =
+            reader.duration("reconcile.statement_time", "5m", Duration::from_secs(1), DAY);
         let mut tolerate = BTreeSet::new();
         for (text, origin) in reader.list("reconcile.tolerate")? {
             let path = AttributePath::parse(ResourceType::User, &text)
@@ -110,6 +115,7 @@ impl Reconcile {
             stale_after: stale_after?,
             floor: floor?,
             floor_rows: floor_rows?,
+            statement_time: statement_time?,
             tolerate,
             auto,
         })

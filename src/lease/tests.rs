@@ -6,14 +6,16 @@ use std::time::Duration;
 use super::{Leased, Terms, acquire, on_terms};
 use crate::config::DatabaseUrl;
 use crate::store::lease::{self, Claim, Lease};
-use crate::store::{Error, Store, migrate};
+use crate::store::{Error, Limits, Store, migrate};
 
 const SHORT: Terms =
     Terms { ttl: Duration::from_millis(400), renewed_every: Duration::from_millis(100) };
 
 async fn store(folder: &tempfile::TempDir) -> Store {
     let url = DatabaseUrl::Sqlite(folder.path().join("kpifire.db"));
-    let store = Store::new(&url, 2, Duration::from_secs(10), None).unwrap();
+    std::fs::File::create(folder.path().join("kpifire.db")).unwrap();
+    let limits = Limits::all(Duration::from_secs(30));
+    let store = Store::new(&url, 2, Duration::from_secs(10), limits, None).unwrap();
     let now = chrono::Utc::now().naive_utc();
     store.write(now, async |tx, now| migrate::up(tx, *now).await).await.unwrap();
     store

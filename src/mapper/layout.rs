@@ -152,6 +152,12 @@ pub struct OwnedRelation {
 }
 
 impl Layout {
+    /// Whether it is the same profile over tables of the same shape.
+    pub fn has_shape_of(&self, other: &Self) -> bool {
+        // All that it was made of shows in it.
+        format!("{self:?}") == format!("{other:?}")
+    }
+
     /// The rows of a resource type.
     pub fn resource(&self, kind: ResourceType) -> &ResourceRelation {
         match kind {

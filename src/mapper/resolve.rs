@@ -25,6 +25,13 @@ pub struct LayoutError {
     what: String,
 }
 
+impl LayoutError {
+    /// What isn't there, without where the profile says so.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
 impl Layout {
     /// Looks every table and column of the profile up in the catalogue.
     ///

@@ -18,7 +18,7 @@ use crate::drift::{Report, Rows, Run};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
 use crate::store::cleanup::removed_since;
-use crate::store::lease::require;
+use crate::store::lease::{self as lease_rows, require};
 use crate::store::{Error, Store, Tx, findings, reports, runs};
 
 /// The lease of runs.
@@ -86,6 +86,15 @@ pub async fn run(
         Leased::Ran(ran) => ran,
         Leased::Held { by, until } => Ran::Held { by, until },
     })
+}
+
+/// Who is at a run, and until when unless that is renewed; UTC. Asks for no table but the agent's own.
+///
+/// # Errors
+/// The database's.
+pub async fn under_way(store: &Store) -> Result<Option<(String, NaiveDateTime)>, Error> {
+    let held = store.read((), async |tx, ()| lease_rows::current(tx, LEASE).await).await?;
+    Ok(held.map(|lease| (lease.holder, lease.until)))
 }
 
 /// Whether an agent that held the lease before ran the occasion's slot, or a later one that has come.

@@ -94,12 +94,20 @@ impl Reconciler {
             notices: before(retention.runs.max(WEEK)),
             access_tokens: stamp(now),
         };
-        let forgotten =
-            self.store.write(keep, async |tx, keep| runs::forget(tx, *keep).await).await;
-        match forgotten {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "old records were removed"),
-            Err(error) => tracing::warn!(%error, "old records could not be removed"),
+        let mut removed = 0;
+        loop {
+            let some = self.store.write(keep, async |tx, keep| runs::forget(tx, *keep).await).await;
+            match some {
+                Ok(0) => break,
+                Ok(rows) => removed += rows,
+                Err(error) => {
+                    tracing::warn!(%error, "old records could not be removed");
+                    break;
+                }
+            }
+        }
+        if removed > 0 {
+            tracing::info!(rows = removed, "old records were removed");
         }
         files::forget(&self.reports, back(now, retention.runs));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -26,6 +26,9 @@ pub(super) const LEFT_OUT: &str = "membersLeftOut";
 /// Rows read at a time.
 const PAGE: i64 = 1000;
 
+/// How much earlier a row's id may have been made than the row says.
+const SLACK: TimeDelta = TimeDelta::hours(1);
+
 /// The rows, oldest first, some at a time: a trail may be longer than memory.
 pub struct Trail {
     store: Store,
@@ -37,7 +40,12 @@ impl Trail {
     /// Every row from a time on.
     pub fn since(store: &Store, since: Option<DateTime<Utc>>) -> Self {
         let filter = rows::AuditFilter { users: None, since: since.map(stamp) };
-        Self { store: store.clone(), filter, after: None }
+        // The rows lie in the order of their ids, which begin with the time at which they were made.
+        let after = since.map(|since| {
+            let millis = (since - SLACK).timestamp_millis();
+            Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80).to_string()
+        });
+        Self { store: store.clone(), filter, after }
     }
 
     /// Those of one user: of an id, or of the userName of a user whom kpifire has, or whose history

@@ -9,6 +9,14 @@ use crate::store::{self, ErrorKind, Failure, Subject};
 /// A boxed cause, for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
+/// The tables don't fit the profile any more.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the database's tables don't fit the profile any more: {0}; `kpifire-scim check` says what to do, and a \
+     reload takes another profile up"
+)]
+pub(super) struct Unfit(pub String);
+
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -50,15 +58,24 @@ impl From<scim::Error> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error.kind() {
-            ErrorKind::Lost | ErrorKind::ReadOnly | ErrorKind::Timeout => {
+            ErrorKind::Lost
+            | ErrorKind::File
+            | ErrorKind::Crowded
+            | ErrorKind::ReadOnly
+            | ErrorKind::Stale
+            | ErrorKind::Unfit
+            | ErrorKind::Timeout
+            | ErrorKind::Unwanted => {
                 Self::Unavailable { retry_after: Duration::from_secs(5), source: Box::new(error) }
             }
             ErrorKind::Conflict => {
                 Self::Unavailable { retry_after: Duration::from_secs(1), source: Box::new(error) }
             }
-            ErrorKind::Unique | ErrorKind::ForeignKey | ErrorKind::Invalid | ErrorKind::Rule => {
-                Self::Refused(error)
-            }
+            ErrorKind::Unique
+            | ErrorKind::ForeignKey
+            | ErrorKind::Invalid
+            | ErrorKind::TooBig
+            | ErrorKind::Rule => Self::Refused(error),
             ErrorKind::Denied | ErrorKind::Other => Self::Internal(Box::new(error)),
         }
     }
@@ -75,6 +92,44 @@ impl Failure for Error {
 }
 
 impl Error {
+    /// How the tables don't fit the profile, when that is it.
+    pub fn misfit(&self) -> Option<String> {
+        let Self::Unavailable { source, .. } = self else { return None };
+        source.downcast_ref::<Unfit>().map(ToString::to_string)
+    }
+
+    /// Why requests can't be served, in words that a stranger may read.
+    pub fn reason(&self) -> String {
+        let Self::Unavailable { source, .. } = self else {
+            return "the agent's log says why".to_owned();
+        };
+        if let Some(unfit) = source.downcast_ref::<Unfit>() {
+            return unfit.to_string();
+        }
+        let Some(error) = source.downcast_ref::<store::Error>() else {
+            return "the agent's log says why".to_owned();
+        };
+        match error.kind() {
+            ErrorKind::File => error.message().to_owned(),
+            ErrorKind::ReadOnly => {
+                "the database takes no writes: it is read-only, or its disk is full; \
+                                    the agent's log has its words"
+                    .to_owned()
+            }
+            ErrorKind::Crowded => {
+                "the database lets the account have no more connections".to_owned()
+            }
+            ErrorKind::Timeout | ErrorKind::Conflict => {
+                "the database is locked or busy; the agent's log says by whom".to_owned()
+            }
+            ErrorKind::Unfit => {
+                "the database's tables aren't as they were; `kpifire-scim check` says where"
+                    .to_owned()
+            }
+            _ => "the database doesn't answer; the agent's log says why".to_owned(),
+        }
+    }
+
     /// Turns a refusal of the database into what the client is told, without any SQL: a unique key
     /// is 409 `uniqueness`, a foreign key 409, anything else about the value 400 `invalidValue`.
     #[must_use]
@@ -100,6 +155,9 @@ impl Error {
             ErrorKind::Unique => scim::Error::uniqueness(taken_value(error.subject(), attributes)),
             ErrorKind::ForeignKey => scim::Error::conflict(
                 "other data of kpifire still points at this resource, or what it points at is gone",
+            ),
+            ErrorKind::TooBig => scim::Error::payload_too_large(
+                "the database doesn't take so much at once (on MariaDB `max_allowed_packet` says how much)",
             ),
             ErrorKind::Rule => scim::Error::invalid_value(
                 "a rule that kpifire keeps in its database (a trigger) refuses the change; the agent's \
@@ -185,7 +243,7 @@ fn names(text: &str, column: &str) -> bool {
 
 /// At start, a database without the sidecar tables is a thing to do, not an outage.
 pub(super) fn not_migrated(error: store::Error) -> Error {
-    if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Other) {
+    if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unfit | ErrorKind::Other) {
         Error::Internal(
             format!("the sidecar tables are missing, run `kpifire-scim migrate` first ({error})")
                 .into(),

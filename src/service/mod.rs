@@ -193,9 +193,15 @@ impl Service {
         Ok(schemes)
     }
 
-    /// Whether requests can be served: the database answers and has the sidecar tables.
+    /// Whether requests can be served: the database answers, has the sidecar tables and takes writes, and
+    /// its tables fit the profile. The last two are asked only after something was refused.
     pub async fn ready(&self) -> Result<(), Error> {
-        self.store.ping().await.map_err(Error::from)
+        self.store.ping().await?;
+        self.store.takes_writes().await?;
+        if self.store.is_doubted() {
+            self.fits().await?;
+        }
+        Ok(())
     }
 }
 

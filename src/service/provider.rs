@@ -82,9 +82,38 @@ impl Service {
     /// As [`Service::start`].
     pub async fn restarted(&self, profile: Arc<Profile>, paging: Paging) -> Result<Self, Error> {
         let service = Self::start(self.store.clone(), profile, paging).await?;
+        Ok(self.remembering(service))
+    }
+
+    /// Whether the tables still fit the profile.
+    ///
+    /// # Errors
+    /// The database's, and what doesn't fit.
+    pub async fn fits(&self) -> Result<Layout, Error> {
+        let catalogue = self.store.catalogue().await?;
+        Layout::new(Arc::clone(&self.layout.profile), &catalogue).map_err(|error| {
+            let source = Box::new(error::Unfit(error.what().to_owned()));
+            Error::Unavailable { retry_after: Duration::from_secs(5), source }
+        })
+    }
+
+    /// Another service over the same tables as they were laid out, as after a reload while the database is
+    /// away.
+    #[must_use]
+    pub fn as_before(&self, paging: Paging) -> Self {
+        self.remembering(Self::over(self.store.clone(), Arc::clone(&self.layout), paging))
+    }
+
+    /// Another service over the same tables, whose shape is another now.
+    #[must_use]
+    pub fn laid_over(&self, layout: Layout) -> Self {
+        self.remembering(Self::over(self.store.clone(), Arc::new(layout), self.paging))
+    }
+
+    fn remembering(&self, service: Self) -> Self {
         let (tokens, left_out) = (Arc::clone(&self.tokens), Arc::clone(&self.left_out));
         let traced = Arc::clone(&self.traced);
-        Ok(Self { tokens, left_out, traced, entra: self.entra.clone(), ..service })
+        Self { tokens, left_out, traced, entra: self.entra.clone(), ..service }
     }
 
     /// The same, with limits on how many users a client may disable.

@@ -13,6 +13,11 @@ use diesel::result::{
     ConnectionError, DatabaseErrorInformation, DatabaseErrorKind, Error as Diesel,
 };
 
+/// The server lets the account have no more connections for now: what a driver's error carries.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Crowded(pub String);
+
 /// The sort of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -22,14 +27,26 @@ pub enum ErrorKind {
     ForeignKey,
     /// A CHECK, length, NOT NULL or type rule refused the value.
     Invalid,
+    /// The value is more than the database takes at once.
+    TooBig,
     /// Deadlock, serialization failure or lock timeout: the transaction can be run again.
     Conflict,
     /// The connection is gone or could not be had.
     Lost,
-    /// The server takes no writes now: it changed roles under the connection, or its disk did.
+    /// SQLite's file isn't there, or it is another; in the agent's own words.
+    File,
+    /// The server lets the account have no more connections for now.
+    Crowded,
+    /// The server takes no writes now: it changed roles under the connection, or its disk is full.
     ReadOnly,
-    /// The statement took longer than the database allows; again, it would take as long.
+    /// The connection's statements are of tables as they were: altered since, or the session is another.
+    Stale,
+    /// A table or a column isn't there: the tables have another shape than the statement.
+    Unfit,
+    /// The statement took longer than it may; again, it would take as long.
     Timeout,
+    /// Nobody waits for the statement any more, or the agent stops.
+    Unwanted,
     /// The account lacks a grant.
     Denied,
     /// A rule that the application keeps in its database refused the write: a trigger's or a
@@ -91,12 +108,19 @@ impl Error {
 
     /// Whether the transaction may succeed when it is run again.
     pub fn is_transient(&self) -> bool {
-        self.kind == ErrorKind::Conflict || self.ends_connection()
+        self.kind == ErrorKind::Conflict || self.is_of_the_server()
     }
 
-    /// Whether the connection is of no more use: gone, or bound to a state of the server that is over.
+    /// Whether the connection is of no more use: gone, bound to a state of the server that is over, or
+    /// told to cancel what it was at.
     pub(super) fn ends_connection(&self) -> bool {
-        matches!(self.kind, ErrorKind::Lost | ErrorKind::ReadOnly)
+        matches!(self.kind, ErrorKind::Timeout | ErrorKind::Unwanted | ErrorKind::TooBig)
+            || self.is_of_the_server()
+    }
+
+    /// Whether the other connections of the pool are as useless.
+    pub(super) fn is_of_the_server(&self) -> bool {
+        matches!(self.kind, ErrorKind::Lost | ErrorKind::ReadOnly | ErrorKind::Stale)
     }
 
     /// The sort of the failure.
@@ -192,6 +216,12 @@ fn refused(kind: DatabaseErrorKind, said: &(dyn DatabaseErrorInformation + Send 
 
 impl From<ConnectionError> for Error {
     fn from(error: ConnectionError) -> Self {
+        if let ConnectionError::CouldntSetupConfiguration(Diesel::QueryBuilderError(own)) = &error
+            && let Some(crowded) = own.downcast_ref::<Crowded>()
+        {
+            let context = "connecting to the database";
+            return Self::new(ErrorKind::Crowded, context, crowded.to_string());
+        }
         let message = std::error::Error::source(&error)
             .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
         Self::new(ErrorKind::Lost, "connecting to the database", message)

@@ -5,6 +5,7 @@
 //! time: a broken one shows itself as [`ErrorKind::Lost`] and is thrown away.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -18,9 +19,13 @@ use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
 use futures_util::FutureExt;
 use mysql_async::DriverError;
 use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{Error, ErrorKind};
+use super::error::{Crowded, Error, ErrorKind};
+use super::interrupt;
+use super::sqlite_file::{Identity, SqliteFile};
 use super::tls::{self, Verify};
+use super::wanted::{BEYOND, Limits};
 use crate::config::DatabaseUrl;
 use crate::profile::catalogue::Database;
 use crate::share::Purpose;
@@ -67,23 +72,41 @@ pub struct PoolStatus {
 /// The pool of one database.
 #[derive(Clone)]
 pub(super) enum Pool {
-    Sqlite { writer: Deadpool<Sqlite>, readers: Deadpool<Sqlite> },
-    Postgres(Deadpool<AsyncPgConnection>),
+    Sqlite {
+        writer: Deadpool<Sqlite>,
+        readers: Deadpool<Sqlite>,
+        file: Arc<SqliteFile>,
+    },
+    Postgres {
+        pool: Deadpool<AsyncPgConnection>,
+        /// How a statement is cancelled.
+        tls: MakeRustlsConnect,
+    },
     Mysql(Deadpool<AsyncMysqlConnection>),
 }
 
 impl Pool {
-    /// Makes the pool; connects to nothing yet.
+    /// Makes the pool; connects to nothing yet. A session's own limit is a little over the longest that a
+    /// statement may take there.
     ///
     /// # Errors
     /// A URL that says something the driver can't do.
-    pub fn new(url: &DatabaseUrl, size: usize, ca: Option<&Path>) -> Result<Self, Error> {
+    pub fn new(
+        url: &DatabaseUrl,
+        size: usize,
+        limits: Limits,
+        ca: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let beyond = limits.statement + BEYOND;
         match url {
             DatabaseUrl::Sqlite(path) => {
-                let path = path.to_string_lossy().into_owned();
+                interrupt::install();
+                let file = Arc::new(SqliteFile::new(path));
+                let url = file.url();
                 Ok(Self::Sqlite {
-                    writer: build!(path.as_str(), 1, sqlite_setup())?,
-                    readers: build!(path.as_str(), size, sqlite_setup())?,
+                    writer: build!(url.as_str(), 1, sqlite_setup())?,
+                    readers: build!(url.as_str(), size, sqlite_setup())?,
+                    file,
                 })
             }
             DatabaseUrl::Postgres(url) => {
@@ -97,13 +120,16 @@ impl Pool {
                     config.application_name("kpifire-scim");
                 }
                 let url = settings.url.clone();
-                Ok(Self::Postgres(build!(
+                let tls = MakeRustlsConnect::new(client);
+                let own = tls.clone();
+                let pool = build!(
                     url.as_str(),
                     size,
                     Box::new(move |_| {
-                        postgres(config.clone(), client.clone(), settings.clone()).boxed()
+                        postgres(config.clone(), own.clone(), settings.clone(), beyond).boxed()
                     })
-                )?))
+                )?;
+                Ok(Self::Postgres { pool, tls })
             }
             DatabaseUrl::Mysql(url) => {
                 let settings = tls::from_url(url, Database::Mysql, ca)?;
@@ -112,7 +138,7 @@ impl Pool {
                 Ok(Self::Mysql(build!(
                     url.as_str(),
                     size,
-                    Box::new(move |_| mysql(options.clone(), settings.clone()).boxed())
+                    Box::new(move |_| mysql(options.clone(), settings.clone(), beyond).boxed())
                 )?))
             }
         }
@@ -122,7 +148,7 @@ impl Pool {
     pub fn database(&self) -> Database {
         match self {
             Self::Sqlite { .. } => Database::Sqlite,
-            Self::Postgres(_) => Database::Postgres,
+            Self::Postgres { .. } => Database::Postgres,
             Self::Mysql(_) => Database::Mysql,
         }
     }
@@ -137,10 +163,10 @@ impl Pool {
             waiting: status.waiting,
         };
         match self {
-            Self::Sqlite { writer, readers } => {
+            Self::Sqlite { writer, readers, .. } => {
                 vec![of("writer", writer.status()), of("readers", readers.status())]
             }
-            Self::Postgres(pool) => vec![of("all", pool.status())],
+            Self::Postgres { pool, .. } => vec![of("all", pool.status())],
             Self::Mysql(pool) => vec![of("all", pool.status())],
         }
     }
@@ -150,36 +176,72 @@ impl Pool {
     pub fn forget(&self, there: Instant) {
         match self {
             Self::Sqlite { .. } => {}
-            Self::Postgres(pool) => drop(pool.retain(|_, metrics| metrics.created > there)),
+            Self::Postgres { pool, .. } => drop(pool.retain(|_, metrics| metrics.created > there)),
             Self::Mysql(pool) => drop(pool.retain(|_, metrics| metrics.created > there)),
         }
     }
 
-    /// A connection, waited for so long at most.
+    /// Which file SQLite's connections are of.
+    pub fn file(&self) -> Option<Identity> {
+        match self {
+            Self::Sqlite { file, .. } => file.known(),
+            Self::Postgres { .. } | Self::Mysql(_) => None,
+        }
+    }
+
+    /// Which file has its name now.
+    pub fn file_now(&self) -> Option<Identity> {
+        match self {
+            Self::Sqlite { file, .. } => file.identity(),
+            Self::Postgres { .. } | Self::Mysql(_) => None,
+        }
+    }
+
+    /// A connection, waited for so long at most: for a free one of the pool, and for one more of the
+    /// server's where it lets the account have fewer than the pool would hold.
     ///
     /// # Errors
     /// [`ErrorKind::Lost`] when none can be had.
     pub async fn get(&self, purpose: Purpose, wait: Duration) -> Result<Connection, Error> {
-        let failed = |error: PoolError| match error {
-            PoolError::Backend(diesel_async::pooled_connection::PoolError::ConnectionError(
-                error,
-            )) => error.into(),
-            other => unconnected(&other.to_string()),
-        };
         let taken = async {
-            match self {
-                Self::Sqlite { writer, .. } if purpose == Purpose::Write => {
-                    writer.get().await.map(Connection::Sqlite)
+            loop {
+                match self.take(purpose).await {
+                    Err(error) if error.kind() == ErrorKind::Crowded => {
+                        tokio::time::sleep(CROWDED).await;
+                    }
+                    taken => break taken,
                 }
-                Self::Sqlite { readers, .. } => readers.get().await.map(Connection::Sqlite),
-                Self::Postgres(pool) => pool.get().await.map(Connection::Postgres),
-                Self::Mysql(pool) => pool.get().await.map(Connection::Mysql),
             }
         };
         match tokio::time::timeout(wait, taken).await {
-            Ok(taken) => taken.map_err(failed),
+            Ok(taken) => taken,
             Err(_) if self.is_used_up(purpose) => Err(busy()),
-            Err(_) => Err(unconnected("no answer in time")),
+            Err(_) => {
+                Err(unconnected("no answer in time, or the server takes no more connections"))
+            }
+        }
+    }
+
+    async fn take(&self, purpose: Purpose) -> Result<Connection, Error> {
+        match self {
+            Self::Sqlite { writer, readers, file } => {
+                let pool = if purpose == Purpose::Write { writer } else { readers };
+                file.look()?;
+                loop {
+                    let taken = pool.get().await.map_err(failed)?;
+                    // One may have waited for it.
+                    let since = file.look()?;
+                    if Object::metrics(&taken).created >= since {
+                        return Ok(Connection::Sqlite(taken));
+                    }
+                    // Of the file that had this name before.
+                    drop(Object::take(taken));
+                }
+            }
+            Self::Postgres { pool, .. } => {
+                pool.get().await.map(Connection::Postgres).map_err(failed)
+            }
+            Self::Mysql(pool) => pool.get().await.map(Connection::Mysql).map_err(failed),
         }
     }
 
@@ -187,16 +249,28 @@ impl Pool {
         let status = match self {
             Self::Sqlite { writer, .. } if purpose == Purpose::Write => writer.status(),
             Self::Sqlite { readers, .. } => readers.status(),
-            Self::Postgres(pool) => pool.status(),
+            Self::Postgres { pool, .. } => pool.status(),
             Self::Mysql(pool) => pool.status(),
         };
         status.size >= status.max_size && status.available == 0
     }
 }
 
+/// Between two tries to get one more connection of a server that takes no more.
+const CROWDED: Duration = Duration::from_millis(50);
+
 /// The error where every connection that could be had is in use.
 pub(super) fn busy() -> Error {
     unconnected("all of the pool are in use")
+}
+
+fn failed(error: PoolError) -> Error {
+    match error {
+        PoolError::Backend(diesel_async::pooled_connection::PoolError::ConnectionError(error)) => {
+            error.into()
+        }
+        other => unconnected(&other.to_string()),
+    }
 }
 
 fn unconnected(why: &str) -> Error {
@@ -242,8 +316,8 @@ fn sqlite_setup() -> Setup<Sqlite> {
                 let setup = |error| ConnectionError::CouldntSetupConfiguration(error);
                 connection
                     .batch_execute(&format!(
-                        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
-                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; {SQLITE_CACHE}"
+                        "PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL; \
+                         PRAGMA foreign_keys = ON; {SQLITE_CACHE}"
                     ))
                     .map_err(setup)?;
                 function::scim_lower_utils::register_impl(
@@ -262,8 +336,9 @@ fn sqlite_setup() -> Setup<Sqlite> {
 
 async fn postgres(
     mut config: tokio_postgres::Config,
-    tls: rustls::ClientConfig,
+    tls: MakeRustlsConnect,
     settings: tls::Settings,
+    beyond: Duration,
 ) -> diesel::ConnectionResult<AsyncPgConnection> {
     use tokio_postgres::config::SslMode;
     // libpq: `allow` and `prefer` try the other way when the server (its pg_hba.conf) refuses one.
@@ -273,7 +348,6 @@ async fn postgres(
         Verify::IfOffered => (SslMode::Prefer, Some(SslMode::Disable)),
         Verify::Nothing | Verify::Authority | Verify::Identity => (SslMode::Require, None),
     };
-    let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
     let mut answer = config.ssl_mode(first).connect(tls.clone()).await;
     if let (Err(error), Some(then)) = (&answer, then)
         && error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
@@ -281,16 +355,29 @@ async fn postgres(
     {
         answer = Ok(other);
     }
-    let (client, connection) =
-        answer.map_err(|error| ConnectionError::BadConnection(settings.explain(&chain(&error))))?;
+    let (client, connection) = answer.map_err(|error| {
+        let said = settings.explain(&chain(&error));
+        // 53300, and what a connection limit of the role or the database says: too_many_connections.
+        if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
+            return crowded(said);
+        }
+        ConnectionError::BadConnection(said)
+    })?;
     let mut connection =
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-    // Compiling the few large statements, the catalogue's and a run's, takes longer than it spares.
-    // A server before version 11 doesn't know the setting.
+    // JIT: compiling the few large statements, the catalogue's and a run's, takes longer than it spares.
+    // A server before version 11 doesn't know the setting. From 14 on a server can notice that its
+    // client is gone while it works, but not on every system.
+    let beyond = beyond.as_millis();
     setup(
         &mut connection,
-        "SET TIME ZONE 'UTC'; \
-         SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'",
+        &format!(
+            "SET TIME ZONE 'UTC'; SET statement_timeout = {beyond}; SET lock_timeout = {beyond}; \
+             SET standard_conforming_strings = on; SET DateStyle = 'ISO, YMD'; \
+             SELECT set_config(name, CASE name WHEN 'jit' THEN 'off' ELSE '5s' END, false) \
+             FROM pg_settings WHERE name = 'jit' \
+             OR (name = 'client_connection_check_interval' AND version() LIKE '%linux%')"
+        ),
     )
     .await?;
     Ok(connection)
@@ -299,6 +386,7 @@ async fn postgres(
 async fn mysql(
     options: mysql_async::Opts,
     settings: tls::Settings,
+    beyond: Duration,
 ) -> diesel::ConnectionResult<AsyncMysqlConnection> {
     let answer = match mysql_async::Conn::new(options.clone()).await {
         // The driver refuses a server without TLS once TLS is asked for.
@@ -311,20 +399,51 @@ async fn mysql(
         }
         answer => answer,
     };
-    let connection = answer
-        .map_err(|error| ConnectionError::BadConnection(settings.explain(&error.to_string())))?;
+    let connection = answer.map_err(|error| {
+        let said = settings.explain(&error.to_string());
+        match error {
+            // ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED.
+            mysql_async::Error::Server(error) if matches!(error.code, 1040 | 1203 | 1226) => {
+                crowded(said)
+            }
+            _ => ConnectionError::BadConnection(said),
+        }
+    })?;
     let mut connection = AsyncMysqlConnection::try_from(connection).await?;
     // English: failures are told apart by their texts. READ COMMITTED: a statement after a lock must
-    // see what the lock's last holder committed.
+    // see what the lock's last holder committed. The rest is what the server's defaults may have changed:
+    // a commit that isn't one, rows that are left out, statements that are refused.
+    let limits = mysql_limits(beyond);
     setup(
         &mut connection,
-        "SET time_zone = '+00:00', sql_mode = \
-         'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
-         group_concat_max_len = 4294967295, lc_messages = 'en_US'; \
-         SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        &format!(
+            "SET time_zone = '+00:00', sql_mode = \
+             'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
+             group_concat_max_len = 4294967295, lc_messages = 'en_US', \
+             autocommit = 1, completion_type = 'NO_CHAIN', sql_select_limit = DEFAULT, \
+             sql_big_selects = 1, sql_safe_updates = 0, sql_auto_is_null = 0, \
+             foreign_key_checks = 1, unique_checks = 1; {limits}; \
+             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        ),
     )
     .await?;
     Ok(connection)
+}
+
+/// How long a statement may take and wait for locks, by the server's own clock. MariaDB and MySQL each
+/// read their own comment.
+pub(super) fn mysql_limits(limit: Duration) -> String {
+    let (seconds, millis) = (limit.as_secs().max(1), limit.as_millis());
+    format!(
+        "SET lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds} \
+         /*M!, max_statement_time = {seconds} */ /*!50708 , max_execution_time = {millis} */"
+    )
+}
+
+fn crowded(said: String) -> ConnectionError {
+    // The one variant of the driver's that carries what isn't text.
+    let crowded = Box::new(Crowded(said));
+    ConnectionError::CouldntSetupConfiguration(diesel::result::Error::QueryBuilderError(crowded))
 }
 
 async fn setup<C: diesel_async::SimpleAsyncConnection>(

@@ -196,7 +196,7 @@ fn table(relation: &Relation, alias: &str) -> Sql {
     if relation.spelled.is_empty() {
         return nothing(relation).raw(" ").raw(alias);
     }
-    Sql::new(&relation.spelled).raw(" ").raw(alias)
+    Sql::default().table(&relation.spelled).raw(" ").raw(alias)
 }
 
 /// The rows of a table that isn't there: none.
@@ -224,7 +224,7 @@ pub(super) fn from(relation: &Relation, alias: &str, joined: Sql) -> Sql {
 
 /// ` FROM … WHERE `, as [`from`], under the table's own name.
 pub(super) fn from_alone(relation: &Relation) -> Sql {
-    Sql::new(" FROM ").raw(&relation.spelled).raw(" WHERE ").append(counts(relation, None))
+    Sql::new(" FROM ").table(&relation.spelled).raw(" WHERE ").append(counts(relation, None))
 }
 
 /// ` JOIN … alias ON `, and which of its rows count: a condition follows.
@@ -340,12 +340,12 @@ pub(super) fn insert<'c>(
     relation: &Relation,
     columns: impl IntoIterator<Item = &'c Column>,
 ) -> Sql {
-    Sql::new("INSERT INTO ").raw(&relation.spelled).raw(" (").names(columns).raw(")")
+    Sql::new("INSERT INTO ").table(&relation.spelled).raw(" (").names(columns).raw(")")
 }
 
 /// `INSERT INTO … DEFAULT VALUES`
 pub(super) fn insert_defaults(relation: &Relation) -> Sql {
-    Sql::new("INSERT INTO ").raw(&relation.spelled).raw(" DEFAULT VALUES")
+    Sql::new("INSERT INTO ").table(&relation.spelled).raw(" DEFAULT VALUES")
 }
 
 /// `INSERT INTO … (…) VALUES (…)`
@@ -374,7 +374,7 @@ pub(super) fn assigned(it: &Column, cell: Cell) -> Sql {
 /// As [`update`], with assignments that are SQL.
 pub(super) fn update_to(relation: &Relation, assigned: impl IntoIterator<Item = Sql>) -> Sql {
     Sql::new("UPDATE ")
-        .raw(&relation.spelled)
+        .table(&relation.spelled)
         .raw(" SET ")
         .list(", ", assigned)
         .raw(" WHERE ")
@@ -388,7 +388,7 @@ pub(super) fn one_more(it: &Column) -> Sql {
 
 /// `DELETE FROM … WHERE `, of the rows that count: a condition follows.
 pub(super) fn delete(relation: &Relation) -> Sql {
-    Sql::new("DELETE FROM ").raw(&relation.spelled).raw(" WHERE ").append(counts(relation, None))
+    Sql::new("DELETE FROM ").table(&relation.spelled).raw(" WHERE ").append(counts(relation, None))
 }
 
 /// `SELECT … FROM … alias WHERE `, of the rows that count: a condition follows.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::dialect::{like_literal, soon};
 use super::error::Error;
 use super::schema::scim_runs;
-use super::sidecar::{Fields, Selection, fields, row};
+use super::sidecar::{Expression, Fields, Selection, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 
@@ -168,19 +168,31 @@ pub struct Keep {
     pub access_tokens: NaiveDateTime,
 }
 
-/// Removes what is older; how many rows. Five statements.
+/// Rows of a table that are removed in one transaction: others that write wait no longer than that takes.
+const BATCH: i64 = 2000;
+
+/// Removes some of what is older, the oldest first; how many rows. Called until there are none. Two
+/// statements a table.
 pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
-    let deletes = [
-        ("DELETE FROM scim_audit WHERE at < ", keep.audit),
-        ("DELETE FROM scim_runs WHERE started < ", keep.runs),
-        ("DELETE FROM scim_cleanup_journal WHERE at < ", keep.journal),
-        ("DELETE FROM scim_findings WHERE resolved IS NOT NULL AND resolved < ", keep.findings),
-        ("DELETE FROM scim_notices WHERE created < ", keep.notices),
-        ("DELETE FROM scim_access_tokens WHERE expires < ", keep.access_tokens),
+    let old = [
+        ("scim_audit", "at", keep.audit),
+        ("scim_runs", "started", keep.runs),
+        ("scim_cleanup_journal", "at", keep.journal),
+        ("scim_findings", "resolved", keep.findings),
+        ("scim_notices", "created", keep.notices),
+        ("scim_access_tokens", "expires", keep.access_tokens),
     ];
     let mut gone = 0;
-    for (sql, before) in deletes {
-        gone += tx.execute(Sql::new(sql).bind(before)).await?;
+    for (table, time, before) in old {
+        let older = || Sql::new(" FROM ").raw(table).raw(" WHERE ").raw(time);
+        let next = older().raw(" < ").bind(before).raw(" ORDER BY ").raw(time);
+        let next = next.raw(" LIMIT 1 OFFSET ").bind(BATCH);
+        let next: Option<NaiveDateTime> = tx.first(Expression::new(Sql::new(time)), next).await?;
+        let rows = match next {
+            Some(last) => older().raw(" <= ").bind(last),
+            None => older().raw(" < ").bind(before),
+        };
+        gone += tx.execute(Sql::new("DELETE").append(rows)).await?;
     }
     Ok(gone)
 }

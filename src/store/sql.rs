@@ -26,6 +26,8 @@ pub(super) struct Sql {
 enum Part {
     /// So many bytes of the text are an identifier, which the dialect quotes.
     Identifier(usize),
+    /// So many bytes of the text are a table's name, quoted already.
+    Table(usize),
     /// A value.
     Bind(Cell),
 }
@@ -49,6 +51,27 @@ impl Sql {
         self.parts.push((self.text.len(), Part::Identifier(name.len())));
         self.text.push_str(name);
         self
+    }
+
+    /// Appends the name of a legacy table, quoted already.
+    #[must_use]
+    pub fn table(mut self, spelled: &str) -> Self {
+        self.parts.push((self.text.len(), Part::Table(spelled.len())));
+        self.text.push_str(spelled);
+        self
+    }
+
+    /// The legacy tables that it is about, each once, without their quotes.
+    pub fn tables(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (at, part) in &self.parts {
+            let Part::Table(length) = part else { continue };
+            let name = self.text.get(*at..at + length).unwrap_or_default().replace(['`', '"'], "");
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+        found
     }
 
     /// Appends a bound value.
@@ -89,7 +112,8 @@ impl Sql {
 
     /// The text of what has no values and no identifiers for the dialect to quote.
     pub fn into_text(self) -> String {
-        debug_assert!(self.parts.is_empty(), "{} has values", self.text);
+        let plain = self.parts.iter().all(|(_, part)| matches!(part, Part::Table(_)));
+        debug_assert!(plain, "{} has values", self.text);
         self.text
     }
 }
@@ -135,6 +159,10 @@ where
                 Part::Identifier(length) => {
                     written += length;
                     out.push_identifier(text(*at, written))?;
+                }
+                Part::Table(length) => {
+                    written += length;
+                    out.push_sql(text(*at, written));
                 }
                 Part::Bind(cell) => match cell {
                     // A literal, since a bound NULL would need the column's type.

@@ -1,12 +1,16 @@
 //! The rows of one statement as they come, however many: what is read is not held.
 
-use diesel::QueryResult;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use diesel::connection::DefaultLoadingMode;
+use diesel::{QueryResult, SqliteConnection};
 use diesel_async::RunQueryDsl;
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc;
 
 use super::error::Error;
+use super::interrupt;
 use super::pool::Connection;
 use super::row::Row;
 use super::sql::Sql;
@@ -20,12 +24,13 @@ const AHEAD: usize = 2;
 pub(super) async fn rows(
     connection: &mut Connection,
     sql: Sql,
+    end: Arc<AtomicBool>,
     take: &mut (dyn FnMut(Row) + Send),
 ) -> Result<(), Error> {
     match connection {
         Connection::Sqlite(it) => {
             let (sender, mut pages) = mpsc::channel::<Vec<Row>>(AHEAD);
-            let reading = it.spawn_blocking(move |inner| {
+            let read = move |inner: &mut SqliteConnection| {
                 let rows = diesel::RunQueryDsl::load_iter::<Row, DefaultLoadingMode>(sql, inner)?;
                 // Asked again behind the last row, SQLite would begin anew.
                 let mut rows = rows.fuse();
@@ -36,7 +41,8 @@ pub(super) async fn rows(
                         return Ok(());
                     }
                 }
-            });
+            };
+            let reading = it.spawn_blocking(move |inner| interrupt::until(end, || read(inner)));
             let taking = async {
                 while let Some(page) = pages.recv().await {
                     page.into_iter().for_each(&mut *take);

@@ -8,7 +8,7 @@ use diesel::debug_query;
 
 use super::predicate::Compiler;
 use super::sql::Sql;
-use super::{Error, Store, Tx};
+use super::{Error, Limits, Store, Tx};
 use crate::config::DatabaseUrl;
 use crate::mapper::{self, Layout};
 use crate::profile;
@@ -104,11 +104,17 @@ fn a_quote_in_a_name_stays_in_its_identifier() {
     assert!(text(Database::Mysql, &sql).starts_with("SELECT `a\"b``c`"));
 }
 
-/// A database of the test's own, with one table of the reference's names.
+/// An empty database of the test's own.
+fn store(folder: &tempfile::TempDir) -> Store {
+    let path = folder.path().join("kpifire.db");
+    std::fs::File::create(&path).unwrap();
+    let limits = Limits::all(Duration::from_secs(30));
+    Store::new(&DatabaseUrl::Sqlite(path), 2, Duration::from_secs(5), limits, None).unwrap()
+}
+
+/// The same with one table of the reference's names.
 async fn users(folder: &tempfile::TempDir) -> Store {
-    let url = format!("sqlite:{}", folder.path().join("kpifire.db").display());
-    let store =
-        Store::new(&DatabaseUrl::parse(&url).unwrap(), 2, Duration::from_secs(5), None).unwrap();
+    let store = store(folder);
     for sql in [
         "CREATE TABLE users (user_id INTEGER PRIMARY KEY, email VARCHAR(191) NOT NULL)".to_owned(),
         format!("CREATE INDEX folded ON users ({})", store.fold_expression("\"email\"").unwrap()),
@@ -245,9 +251,7 @@ async fn a_value_filter_means_in_sql_what_it_means_of_an_element() {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("kpifire.db").display());
-    let store =
-        Store::new(&DatabaseUrl::parse(&url).unwrap(), 2, Duration::from_secs(5), None).unwrap();
+    let store = store(&folder);
     for sql in [
         "CREATE TABLE users (user_id INTEGER PRIMARY KEY, email TEXT NOT NULL DEFAULT '', \
          active SMALLINT NOT NULL DEFAULT 1, work TEXT, label TEXT, mobile TEXT)",

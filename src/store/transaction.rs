@@ -9,13 +9,15 @@ use diesel_async::{
     TransactionManager,
 };
 
-use super::connections::Connections;
 use super::error::{Error, ErrorKind};
+use super::interrupt;
+use super::limit::{Guard, Terms};
 use super::pipeline::{self, Later};
-use super::pool::Connection;
+use super::pool::{Connection, mysql_limits};
 use super::row::Row;
 use super::sql::Sql;
 use super::stream;
+use super::wanted::{BEYOND, Limits};
 use crate::profile::catalogue::Database;
 use crate::share::{Held, Purpose};
 
@@ -27,16 +29,6 @@ pub fn statements_sent() -> u64 {
     AtomicU64::load(&STATEMENTS, Ordering::Relaxed)
 }
 
-macro_rules! each {
-    ($connection:expr, $it:ident => $body:expr) => {
-        match $connection {
-            Connection::Sqlite($it) => $body,
-            Connection::Postgres($it) => $body,
-            Connection::Mysql($it) => $body,
-        }
-    };
-}
-
 /// An open transaction (or, to read, a bare connection).
 pub struct Tx {
     connection: Connection,
@@ -45,6 +37,7 @@ pub struct Tx {
     state: State,
     /// Statements that go with the next one.
     later: Vec<Later>,
+    guard: Guard,
     /// The client's share in the pool, given back after the connection.
     _place: Option<Held>,
 }
@@ -60,13 +53,16 @@ enum State {
 impl Tx {
     /// On a connection of the pool, which is waited for so long at most.
     pub(super) async fn open(
-        connections: &Connections,
+        terms: &Terms,
         purpose: Purpose,
         wait: Duration,
     ) -> Result<Self, Error> {
+        let Terms { connections, patience, wanted, .. } = terms;
         let (connection, place) = connections.get(purpose, wait).await?;
-        let (database, state) = (connections.pool().database(), State::Bare);
-        Ok(Self { connection, database, marker: None, state, later: Vec::new(), _place: place })
+        let pool = connections.pool();
+        let guard = Guard::new(pool, &connection, patience.limits.statement, wanted.clone());
+        let (database, state, later) = (pool.database(), State::Bare, Vec::new());
+        Ok(Self { connection, database, marker: None, state, later, guard, _place: place })
     }
 
     /// Closes the connection instead of giving it back.
@@ -95,19 +91,25 @@ impl Tx {
     }
 
     async fn ask(&mut self, sql: Sql) -> Result<Vec<Row>, Error> {
+        let tables = sql.tables();
         if let Connection::Postgres(it) = &self.connection {
-            return pipeline::query(it, std::mem::take(&mut self.later), sql).await;
+            let sent = pipeline::query(it, std::mem::take(&mut self.later), sql);
+            return self.guard.run(&tables, sent).await;
         }
         self.catch_up().await?;
-        match &mut self.connection {
+        let Self { connection, guard, .. } = self;
+        match connection {
             // Rows become cells where they are read, which spares a copy of each value.
             Connection::Sqlite(it) => {
-                it.spawn_blocking(move |inner| diesel::RunQueryDsl::load::<Row>(sql, inner)).await
+                let end = guard.interrupt();
+                let read = it.spawn_blocking(move |inner| {
+                    interrupt::until(end, || diesel::RunQueryDsl::load::<Row>(sql, inner))
+                });
+                guard.run(&tables, read).await
             }
-            Connection::Postgres(it) => sql.load::<Row>(it).await,
-            Connection::Mysql(it) => sql.load::<Row>(it).await,
+            Connection::Postgres(it) => guard.run(&tables, sql.load::<Row>(it)).await,
+            Connection::Mysql(it) => guard.run(&tables, sql.load::<Row>(it)).await,
         }
-        .map_err(Error::from)
     }
 
     /// Runs a query of very many rows: each is handed out as it comes.
@@ -118,7 +120,9 @@ impl Tx {
     ) -> Result<(), Error> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
         self.catch_up().await?;
-        stream::rows(&mut self.connection, sql, take).await
+        let Self { connection, guard, .. } = self;
+        let tables = sql.tables();
+        guard.run(&tables, stream::rows(connection, sql, guard.interrupt(), take)).await
     }
 
     /// Runs a statement of which nothing is wanted but that it doesn't fail. In a transaction it
@@ -156,30 +160,48 @@ impl Tx {
         let Connection::Mysql(it) = &mut self.connection else { return error.of_a_rule() };
         let asked = "GET DIAGNOSTICS CONDITION 1 @kpifire_state = RETURNED_SQLSTATE, \
                      @kpifire_code = MYSQL_ERRNO";
-        if it.batch_execute(asked).await.is_err() {
+        if self.guard.run(&[], it.batch_execute(asked)).await.is_err() {
             return error;
         }
         let is_signal =
             "SELECT 1 FROM DUAL WHERE @kpifire_code = 1644 OR @kpifire_state LIKE '45%'";
-        let rows: Vec<Row> = Sql::new(is_signal).load(it).await.unwrap_or_default();
-        if rows.is_empty() { error } else { error.of_a_rule() }
+        let rows = self.guard.run(&[], Sql::new(is_signal).load::<Row>(it)).await;
+        if rows.unwrap_or_default().is_empty() { error } else { error.of_a_rule() }
     }
 
     async fn run(&mut self, sql: Sql) -> Result<usize, Error> {
         if let Connection::Postgres(it) = &self.connection {
-            return pipeline::execute(it, std::mem::take(&mut self.later), sql).await;
+            let tables = sql.tables();
+            let sent = pipeline::execute(it, std::mem::take(&mut self.later), sql);
+            return self.guard.run(&tables, sent).await;
         }
         self.catch_up().await?;
-        each!(&mut self.connection, it => sql.execute(&mut **it).await).map_err(Error::from)
+        self.alone(sql).await
     }
 
     /// Runs what was put off, one by one.
     async fn catch_up(&mut self) -> Result<(), Error> {
         for Later { sql, explain } in std::mem::take(&mut self.later) {
-            each!(&mut self.connection, it => sql.execute(&mut **it).await)
-                .map_err(|error| explain(error.into()))?;
+            self.alone(sql).await.map_err(explain)?;
         }
         Ok(())
+    }
+
+    /// Runs a statement by itself.
+    async fn alone(&mut self, sql: Sql) -> Result<usize, Error> {
+        let Self { connection, guard, .. } = self;
+        let tables = sql.tables();
+        match connection {
+            Connection::Sqlite(it) => {
+                let end = guard.interrupt();
+                let run = it.spawn_blocking(move |inner| {
+                    interrupt::until(end, || diesel::RunQueryDsl::execute(sql, inner))
+                });
+                guard.run(&tables, run).await
+            }
+            Connection::Postgres(it) => guard.run(&tables, sql.execute(&mut **it)).await,
+            Connection::Mysql(it) => guard.run(&tables, sql.execute(&mut **it)).await,
+        }
     }
 
     /// Begins a part of the transaction that can be taken back by itself.
@@ -227,7 +249,20 @@ impl Tx {
         if sql.is_empty() {
             return Ok(());
         }
-        each!(&mut self.connection, it => it.batch_execute(sql).await).map_err(Error::from)
+        let Self { connection, guard, .. } = self;
+        match connection {
+            Connection::Sqlite(it) => {
+                let (end, sql) = (guard.interrupt(), sql.to_owned());
+                let run = it.spawn_blocking(move |inner| {
+                    interrupt::until(end, || {
+                        diesel::connection::SimpleConnection::batch_execute(inner, &sql)
+                    })
+                });
+                guard.run(&[], run).await
+            }
+            Connection::Postgres(it) => guard.run(&[], it.batch_execute(sql)).await,
+            Connection::Mysql(it) => guard.run(&[], it.batch_execute(sql)).await,
+        }
     }
 
     /// Remembers the audit row that proves this transaction's commit.
@@ -242,16 +277,17 @@ impl Tx {
 
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
         self.state = State::Open;
-        match &mut self.connection {
+        let Self { connection, guard, .. } = self;
+        match connection {
             // A deferred transaction that reads first can't become a writer's under contention.
             Connection::Sqlite(it) => {
-                it.spawn_blocking(|inner| {
+                let begun = it.spawn_blocking(|inner| {
                     diesel::connection::AnsiTransactionManager::begin_transaction_sql(
                         inner,
                         "BEGIN IMMEDIATE",
                     )
-                })
-                .await
+                });
+                guard.run(&[], begun).await
             }
             Connection::Postgres(it) => {
                 // Until it is over, the pool would have to take the connection for a broken one.
@@ -260,54 +296,36 @@ impl Tx {
                 self.later.push(Later { sql, explain: std::convert::identity });
                 Ok(())
             }
-            Connection::Mysql(it) => AnsiTransactionManager::begin_transaction(&mut **it).await,
+            Connection::Mysql(it) => {
+                guard.run(&[], AnsiTransactionManager::begin_transaction(&mut **it)).await
+            }
         }
-        .map_err(Error::from)
     }
 
     pub(super) async fn begin_snapshot(&mut self) -> Result<(), Error> {
-        match &mut self.connection {
-            // The first read pins the state that all others see (WAL). Rows are looked up in another
-            // order than they lie in: a small cache forgets pages that come again.
-            Connection::Sqlite(it) => {
-                it.batch_execute("PRAGMA cache_size = -16000").await?;
-                SqliteTransactions::begin_transaction(&mut **it).await
-            }
-            Connection::Postgres(it) => {
-                AnsiTransactionManager::begin_transaction_sql(
-                    &mut **it,
-                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                )
-                .await?;
-                // A cursor is planned for its first rows otherwise; hashes of a plant's users fit in
-                // 64 MB.
-                it.batch_execute(
-                    "SET LOCAL cursor_tuple_fraction = 1.0; SET LOCAL work_mem = '64MB'",
-                )
-                .await
-            }
-            Connection::Mysql(it) => {
-                it.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
-                AnsiTransactionManager::begin_transaction_sql(
-                    &mut **it,
-                    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-                )
-                .await
-            }
-        }
-        .map_err(Error::from)
+        let Self { connection, guard, .. } = self;
+        let beyond = guard.limit() + BEYOND;
+        guard.run(&[], snapshot_begins(connection, beyond)).await
     }
 
-    /// Ends it, and gives back the memory that it was allowed.
-    pub(super) async fn end_snapshot(&mut self) -> Result<(), Error> {
+    /// Ends it, and gives back the memory and the time that it was allowed.
+    pub(super) async fn end_snapshot(&mut self, limits: Limits) -> Result<(), Error> {
         self.rollback().await?;
-        if let Connection::Sqlite(it) = &mut self.connection {
-            it.batch_execute(&format!("{}; PRAGMA shrink_memory", super::pool::SQLITE_CACHE))
-                .await?;
+        let Self { connection, guard, .. } = self;
+        match connection {
+            Connection::Sqlite(it) => {
+                let sql = format!("{}; PRAGMA shrink_memory", super::pool::SQLITE_CACHE);
+                let given_back = async { it.batch_execute(&sql).await };
+                guard.run(&[], given_back).await
+            }
+            // It was the transaction's own.
+            Connection::Postgres(_) => Ok(()),
+            Connection::Mysql(it) => {
+                let sql = mysql_limits(limits.statement + BEYOND);
+                guard.run(&[], it.batch_execute(&sql)).await
+            }
         }
-        Ok(())
     }
-
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
         match self.end().await {
             Err(error) if error.may_be_a_rule() => Err(self.told(error).await),
@@ -316,34 +334,82 @@ impl Tx {
     }
 
     async fn end(&mut self) -> Result<(), Error> {
+        self.guard.go_on()?;
         if let Connection::Postgres(it) = &mut self.connection {
             let before = std::mem::take(&mut self.later);
-            pipeline::execute(it, before, Sql::new("COMMIT")).await?;
+            self.guard.settle(pipeline::execute(it, before, Sql::new("COMMIT"))).await?;
             is_over(it);
             return Ok(());
         }
         self.catch_up().await?;
-        match &mut self.connection {
-            Connection::Sqlite(it) => SqliteTransactions::commit_transaction(&mut **it).await,
+        let Self { connection, guard, .. } = self;
+        match connection {
+            Connection::Sqlite(it) => {
+                guard.settle(SqliteTransactions::commit_transaction(&mut **it)).await
+            }
             Connection::Postgres(_) => Ok(()),
-            Connection::Mysql(it) => AnsiTransactionManager::commit_transaction(&mut **it).await,
+            Connection::Mysql(it) => {
+                guard.settle(AnsiTransactionManager::commit_transaction(&mut **it)).await
+            }
         }
-        .map_err(Error::from)
     }
 
     pub(super) async fn rollback(&mut self) -> Result<(), Error> {
         self.later.clear();
-        match &mut self.connection {
-            Connection::Sqlite(it) => SqliteTransactions::rollback_transaction(&mut **it).await,
+        let Self { connection, guard, .. } = self;
+        match connection {
+            Connection::Sqlite(it) => {
+                guard.settle(SqliteTransactions::rollback_transaction(&mut **it)).await
+            }
             Connection::Postgres(it) => {
-                let done = it.batch_execute("ROLLBACK").await;
+                let done = guard.settle(it.batch_execute("ROLLBACK")).await;
                 is_over(it);
                 done
             }
-            Connection::Mysql(it) => AnsiTransactionManager::rollback_transaction(&mut **it).await,
+            Connection::Mysql(it) => {
+                guard.settle(AnsiTransactionManager::rollback_transaction(&mut **it)).await
+            }
         }
-        .map_err(Error::from)
     }
+}
+
+/// Begins a transaction that sees one state, whose statements may take so long by the server's own
+/// clock.
+async fn snapshot_begins(connection: &mut Connection, beyond: Duration) -> Result<(), Error> {
+    match connection {
+        // The first read pins the state that all others see (WAL). Rows are looked up in another
+        // order than they lie in: a small cache forgets pages that come again.
+        Connection::Sqlite(it) => {
+            it.batch_execute("PRAGMA cache_size = -16000").await?;
+            SqliteTransactions::begin_transaction(&mut **it).await
+        }
+        Connection::Postgres(it) => {
+            AnsiTransactionManager::begin_transaction_sql(
+                &mut **it,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            )
+            .await?;
+            // A cursor is planned for its first rows otherwise; hashes of a plant's users fit in
+            // 64 MB.
+            let beyond = beyond.as_millis();
+            it.batch_execute(&format!(
+                "SET LOCAL cursor_tuple_fraction = 1.0; SET LOCAL work_mem = '64MB'; \
+                 SET LOCAL statement_timeout = {beyond}; SET LOCAL lock_timeout = {beyond}"
+            ))
+            .await
+        }
+        Connection::Mysql(it) => {
+            let limits = mysql_limits(beyond);
+            it.batch_execute(&format!("{limits}; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+                .await?;
+            AnsiTransactionManager::begin_transaction_sql(
+                &mut **it,
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+            )
+            .await
+        }
+    }
+    .map_err(Error::from)
 }
 
 /// A part that can't be ended says that the transaction it is of is over.

@@ -3,17 +3,22 @@
 //! A unit is an async closure that borrows what it works with, its context: it may run more than
 //! once, so it captures nothing and uses nothing up. Every unit runs in a task of its own, since a
 //! future dropped in the middle of a MariaDB query would leave a desynchronised connection in the
-//! pool. What failed by deadlock, serialization or a lost connection is run again, a bounded number
+//! pool; when its caller is dropped, the task cancels what it asked for and ends (`limit`). What failed by deadlock, serialization or a lost connection is run again, a bounded number
 //! of times. When the answer to COMMIT is lost, the transaction's audit row tells whether it
 //! committed.
 
 use std::future::Future;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use super::connections::Connections;
+use tokio::sync::watch;
+use tracing::Instrument as _;
+
 use super::error::{Error, ErrorKind};
+use super::limit::{Patience, Terms};
 use super::sql::Sql;
 use super::transaction::Tx;
+use super::wanted::Limits;
 use crate::share::Purpose;
 
 /// An error of a unit of work that may carry a failure of the database.
@@ -64,11 +69,37 @@ where
     }
 }
 
-/// How often a unit is tried, and how long its tries wait for connections, all together.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    pub tries: u32,
-    pub wait: Duration,
+/// The caller's end of a unit: without it nobody wants the unit any more.
+pub(super) type Caller = watch::Sender<()>;
+
+/// Units under way in this process.
+static UNDER_WAY: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
+/// How long units that nobody wants any more may take to end: to cancel, and to let go.
+const ENDING: Duration = Duration::from_secs(3);
+
+/// Returns when no unit is under way, or after [`ENDING`].
+pub(super) async fn all_ended() {
+    let mut under_way = UNDER_WAY.subscribe();
+    let ended = under_way.wait_for(|units| *units == 0);
+    if tokio::time::timeout(ENDING, ended).await.is_err() {
+        tracing::warn!("the database doesn't end what was asked of it; its connections are closed");
+    }
+}
+
+/// One of them, until it is dropped.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        UNDER_WAY.send_modify(|units| *units += 1);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.send_modify(|units| *units = units.saturating_sub(1));
+    }
 }
 
 /// Runs a unit in a transaction: commits when it returns a value, rolls back when it fails.
@@ -76,8 +107,7 @@ pub(super) struct Patience {
 /// # Errors
 /// What the unit returns, or the database's failure once the patience is at its end.
 pub(super) async fn write<C, T, E>(
-    pool: &Connections,
-    patience: Patience,
+    (caller, terms): (Caller, Terms),
     context: C,
     unit: impl Unit<C, T, E>,
 ) -> Result<T, E>
@@ -86,10 +116,9 @@ where
     T: Send + 'static,
     E: Failure,
 {
-    let pool = pool.clone();
-    detached(async move {
-        let attempt = |tx| in_transaction(tx, &pool, patience, &context, &unit);
-        until_done(&pool, Purpose::Write, patience, attempt).await
+    detached(caller, async move {
+        let attempt = |tx| in_transaction(tx, &terms, &context, &unit);
+        until_done(&terms, Purpose::Write, attempt).await
     })
     .await
 }
@@ -99,8 +128,7 @@ where
 /// # Errors
 /// As [`write`].
 pub(super) async fn read<C, T, E>(
-    pool: &Connections,
-    patience: Patience,
+    (caller, terms): (Caller, Terms),
     context: C,
     unit: impl Unit<C, T, E>,
 ) -> Result<T, E>
@@ -109,10 +137,9 @@ where
     T: Send + 'static,
     E: Failure,
 {
-    let pool = pool.clone();
-    detached(async move {
+    detached(caller, async move {
         let attempt = |tx| bare(tx, &context, &unit);
-        until_done(&pool, Purpose::Read, patience, attempt).await
+        until_done(&terms, Purpose::Read, attempt).await
     })
     .await
 }
@@ -123,8 +150,7 @@ where
 /// # Errors
 /// What the unit returns, or the database's failure.
 pub(super) async fn snapshot<C, T, E>(
-    pool: &Connections,
-    patience: Patience,
+    (caller, terms): (Caller, Terms),
     context: C,
     unit: impl Unit<C, T, E>,
 ) -> Result<T, E>
@@ -133,10 +159,10 @@ where
     T: Send + 'static,
     E: Failure,
 {
-    let (pool, once) = (pool.clone(), Patience { tries: 1, ..patience });
-    detached(async move {
-        let attempt = |tx| in_snapshot(tx, &context, &unit);
-        until_done(&pool, Purpose::Read, once, attempt).await
+    let (limits, terms) = (terms.patience.limits, terms.for_snapshot());
+    detached(caller, async move {
+        let attempt = |tx| in_snapshot(tx, limits, &context, &unit);
+        until_done(&terms, Purpose::Read, attempt).await
     })
     .await
 }
@@ -146,8 +172,7 @@ where
 /// # Errors
 /// What the unit returns, or the database's failure.
 pub(super) async fn rehearse<C, T, E>(
-    pool: &Connections,
-    patience: Patience,
+    (caller, terms): (Caller, Terms),
     context: C,
     unit: impl Unit<C, T, E>,
 ) -> Result<T, E>
@@ -156,10 +181,10 @@ where
     T: Send + 'static,
     E: Failure,
 {
-    let (pool, once) = (pool.clone(), Patience { tries: 1, ..patience });
-    detached(async move {
+    let terms = terms.once();
+    detached(caller, async move {
         let attempt = |tx| rolled_back(tx, &context, &unit);
-        until_done(&pool, Purpose::Write, once, attempt).await
+        until_done(&terms, Purpose::Write, attempt).await
     })
     .await
 }
@@ -181,16 +206,26 @@ async fn rolled_back<C: 'static, T, E: Failure>(
     outcome
 }
 
+/// In a task of its own: dropped in the middle, it ends what it asked for instead of leaving it.
 fn detached<T, E>(
+    caller: Caller,
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> impl Future<Output = Result<T, E>>
 where
     T: Send + 'static,
     E: Failure,
 {
-    let task = tokio::spawn(work);
+    let under_way = UnderWay::begin();
+    let work = async move {
+        let done = work.await;
+        drop(under_way);
+        done
+    };
+    let task = tokio::spawn(work.in_current_span());
     async {
-        task.await.unwrap_or_else(|error| {
+        let done = task.await;
+        drop(caller);
+        done.unwrap_or_else(|error| {
             Err(Error::new(ErrorKind::Other, "a unit of database work", error.to_string()).into())
         })
     }
@@ -199,20 +234,19 @@ where
 /// Attempts it, on a connection each time, until it is done, fails for good, or the patience is at
 /// its end.
 async fn until_done<T, E, R>(
-    pool: &Connections,
+    terms: &Terms,
     purpose: Purpose,
-    patience: Patience,
     attempt: impl Fn(Tx) -> R,
 ) -> Result<T, E>
 where
     E: Failure,
     R: Future<Output = Result<T, E>>,
 {
-    let Patience { tries, wait: mut left } = patience;
+    let Patience { tries, wait: mut left, .. } = terms.patience;
     let mut tried = 1;
     loop {
         let begun = Instant::now();
-        let opened = Tx::open(pool, purpose, left).await;
+        let opened = terms.open(purpose, left).await;
         left = left.saturating_sub(begun.elapsed());
         let outcome = match opened {
             Ok(tx) => attempt(tx).await,
@@ -222,15 +256,42 @@ where
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        if lost(&error) {
-            pool.forget(begun);
+        if error.database().is_some_and(Error::is_of_the_server) {
+            terms.connections.forget(begun);
         }
-        let again = error.database().is_some_and(Error::is_transient);
+        let again = error.database().is_some_and(Error::is_transient) && terms.wanted.still();
+        if let Some(error) = error.database() {
+            terms.condition.failed(error);
+        }
         if !again || tried == tries || left.is_zero() {
             return Err(error);
         }
         pause(tried).await;
         tried += 1;
+    }
+}
+
+impl Terms {
+    /// Tried once, with statements as long as a snapshot's may be.
+    fn for_snapshot(self) -> Self {
+        let limits = Limits::all(self.patience.limits.snapshot);
+        Self { patience: Patience { tries: 1, limits, ..self.patience }, ..self }
+    }
+
+    /// Tried once.
+    fn once(self) -> Self {
+        Self { patience: Patience { tries: 1, ..self.patience }, ..self }
+    }
+
+    /// A connection, unless it is no longer wanted.
+    async fn open(&self, purpose: Purpose, wait: Duration) -> Result<Tx, Error> {
+        tokio::select! {
+            biased;
+            opened = Tx::open(self, purpose, wait) => opened,
+            () = self.wanted.no_longer() => {
+                Err(Error::new(ErrorKind::Unwanted, "database", "given up before a connection was free"))
+            }
+        }
     }
 }
 
@@ -248,6 +309,7 @@ async fn bare<C: 'static, T, E: Failure>(
 
 async fn in_snapshot<C: 'static, T, E: Failure>(
     mut tx: Tx,
+    limits: Limits,
     context: &C,
     unit: &impl Unit<C, T, E>,
 ) -> Result<T, E> {
@@ -256,7 +318,7 @@ async fn in_snapshot<C: 'static, T, E: Failure>(
         return Err(error.into());
     }
     let outcome = unit.run(&mut tx, context).await;
-    if outcome.as_ref().is_err_and(lost) || tx.end_snapshot().await.is_err() {
+    if outcome.as_ref().is_err_and(lost) || tx.end_snapshot(limits).await.is_err() {
         tx.discard();
     }
     outcome
@@ -264,8 +326,7 @@ async fn in_snapshot<C: 'static, T, E: Failure>(
 
 async fn in_transaction<C: 'static, T, E: Failure>(
     mut tx: Tx,
-    pool: &Connections,
-    patience: Patience,
+    terms: &Terms,
     context: &C,
     unit: &impl Unit<C, T, E>,
 ) -> Result<T, E> {
@@ -282,10 +343,15 @@ async fn in_transaction<C: 'static, T, E: Failure>(
             return Err(error);
         }
     };
-    let Err(error) = tx.commit().await else { return Ok(value) };
+    let Err(error) = tx.commit().await else {
+        if tx.take_marker().is_some() {
+            terms.condition.wrote();
+        }
+        return Ok(value);
+    };
     if error.kind() != ErrorKind::Lost {
         // A statement that was put off failed, or the commit itself: nothing is committed.
-        if tx.rollback().await.is_err() {
+        if error.ends_connection() || tx.rollback().await.is_err() {
             tx.discard();
         }
         return Err(error.into());
@@ -293,18 +359,18 @@ async fn in_transaction<C: 'static, T, E: Failure>(
     let marker = tx.take_marker();
     // First: looking needs a connection, and this may have been the pool's last.
     tx.discard();
-    pool.forget(Instant::now());
+    terms.connections.forget(Instant::now());
     match marker {
-        Some(marker) if committed(pool, patience, &marker).await? => Ok(value),
+        Some(marker) if committed(terms, &marker).await? => Ok(value),
         _ => Err(error.into()),
     }
 }
 
 /// Whether the transaction that wrote this audit row committed.
-async fn committed(pool: &Connections, patience: Patience, marker: &str) -> Result<bool, Error> {
+async fn committed(terms: &Terms, marker: &str) -> Result<bool, Error> {
     // The server may still be at it: it gets a moment before the first look.
     pause(1).await;
-    until_done(pool, Purpose::Read, patience, |tx| look(tx, marker)).await
+    until_done(terms, Purpose::Read, |tx| look(tx, marker)).await
 }
 
 async fn look(mut tx: Tx, marker: &str) -> Result<bool, Error> {

@@ -1,6 +1,8 @@
 //! Every page and every scrape sends a number of statements that doesn't grow with the tables. Runs the
 //! reads in this process, to count.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -10,7 +12,7 @@ use kpifire_scim::console::trail::Query;
 use kpifire_scim::profile;
 use kpifire_scim::reconcile::Settings;
 use kpifire_scim::service::{Paging, Service};
-use kpifire_scim::store::{Store, statements_sent};
+use kpifire_scim::store::{Limits, Store, statements_sent};
 
 use crate::reconcile::plant::Plant;
 use crate::store::statements::COUNTING;
@@ -37,7 +39,8 @@ async fn counted(plant: &Plant) -> Vec<(&'static str, u64)> {
     let file = plant.agent.database().folder().join("config-0.toml");
     let config = config::load(&[file], Vec::<(String, String)>::new()).unwrap();
     let database = &config.database;
-    let store = Store::new(&database.url, 4, database.connect_timeout, None).unwrap();
+    let limits = Limits::all(Duration::from_secs(60));
+    let store = Store::new(&database.url, 4, database.connect_timeout, limits, None).unwrap();
     let profile = Arc::new(profile::load("kpifire").unwrap());
     let service =
         Service::start(store, profile, Paging { default: 100, most: 1000 }).await.unwrap();

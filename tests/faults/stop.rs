@@ -1,10 +1,70 @@
 //! SIGTERM: what runs is finished, then the daemon ends with 0.
 
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use crate::support::{Agent, Client, Engine, user};
+use crate::support::proxy::{Proxy, Weather};
+use crate::support::{Agent, Client, Database, Engine, Install, user};
 
 on_every_database!(it_drains_and_ends, what_was_written_is_there_after_a_restart);
+on_servers!(
+    a_hung_database_is_left,
+    a_stop_during_the_start_is_heeded,
+    a_reload_while_the_database_is_away_is_kept,
+);
+
+async fn proxied(engine: Engine) -> (Install, Proxy) {
+    let mut install = Install::new(Database::ready(engine).await);
+    let proxy = Proxy::to(install.database.server_address()).await;
+    let url = install.database.url_through(proxy.address);
+    install.configure(&format!("[database]\nurl = {url:?}\n"));
+    install.configure("");
+    (install, proxy)
+}
+
+async fn a_hung_database_is_left(engine: Engine) {
+    let (install, proxy) = proxied(engine).await;
+    let mut agent = Agent::on(install).await;
+    agent.client().get("/Users/3").await.expect(200);
+    proxy.set(Weather::Deaf);
+    // Whatever it says of itself every ten seconds may be under way.
+    agent.server.terminate();
+    let code = agent.server.exit_code(Duration::from_secs(12)).await;
+    assert_eq!(code, Some(0), "{}", agent.server.log());
+}
+
+async fn a_stop_during_the_start_is_heeded(engine: Engine) {
+    let (install, proxy) = proxied(engine).await;
+    install.prepare();
+    proxy.set(Weather::Deaf);
+    let mut command = install.command(&["serve"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let killed =
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    let asked = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(asked.elapsed() < Duration::from_secs(8), "it goes on waiting for the database");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+async fn a_reload_while_the_database_is_away_is_kept(engine: Engine) {
+    let (install, proxy) = proxied(engine).await;
+    let agent = Agent::on(install).await;
+    agent.client().get("/Users/3").await.expect(200);
+    proxy.set(Weather::Cut);
+    std::fs::write(agent.install.last_config(), "base_path = \"/elsewhere\"\n").unwrap();
+    let line = agent.server.reload().await;
+    assert!(line.contains("but for the profile"), "{line}");
+    let lines = agent.server.log().lines().count();
+    proxy.set(Weather::Fair);
+    agent.server.logged(lines, |line| line.ends_with("reloaded")).await;
+    let base = format!("http://{}/elsewhere", agent.server.address);
+    Client::new(&base, Some(&agent.token)).get("/Users/3").await.expect(200);
+}
 
 async fn it_drains_and_ends(engine: Engine) {
     let mut agent = Agent::start(engine).await;

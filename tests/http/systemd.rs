@@ -77,7 +77,7 @@ async fn systemd_is_told_how_things_stand() {
     server.signal("-HUP");
     manager.told("RELOADING=1");
     let refused = manager.told("READY=1");
-    assert!(refused.contains("Reload refused") && refused.contains("lisen"), "{refused}");
+    assert!(refused.contains("reload was refused") && refused.contains("lisen"), "{refused}");
 
     // Nothing of it runs any more, and nobody says it does.
     server.signal("-STOP");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kpifire_scim::config::DatabaseUrl;
 use kpifire_scim::lease::{Leased, holder, under_lease};
 use kpifire_scim::store::lease::{self, Claim, Lease};
-use kpifire_scim::store::{Error, ErrorKind, Store, migrate};
+use kpifire_scim::store::{Error, ErrorKind, Limits, Store, migrate};
 use tokio::sync::{MutexGuard, oneshot};
 
 use super::statements::COUNTING;
@@ -35,7 +35,8 @@ impl Leases {
         let alone = COUNTING.lock().await;
         let database = Database::empty(engine).await;
         let url = DatabaseUrl::parse(&database.url).unwrap();
-        let store = Store::new(&url, 8, Duration::from_secs(20), None).unwrap();
+        let limits = Limits::all(Duration::from_secs(60));
+        let store = Store::new(&url, 8, Duration::from_secs(20), limits, None).unwrap();
         let now = chrono::Utc::now().naive_utc();
         store.write(now, async |tx, now| migrate::up(tx, *now).await).await.unwrap();
         Self { store, database, _alone: alone }
@@ -211,5 +212,5 @@ async fn work_that_fails_or_hangs_gives_it_back_or_lets_it_expire(engine: Engine
     leases.database.execute("DROP TABLE scim_lease").await;
     let lost = under_lease(&leases.store, "job", "b", async |_| Ok::<(), Failed>(())).await;
     let Err(Failed::Database(error)) = lost else { panic!("{lost:?}") };
-    assert_eq!(error.kind(), ErrorKind::Other);
+    assert_eq!(error.kind(), ErrorKind::Unfit);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use kpifire_scim::config;
 use kpifire_scim::notify::{Channel, Channels, certificate_expires};
-use kpifire_scim::store::{Store, notices};
+use kpifire_scim::store::{Limits, Store, notices};
 
 use super::statements::COUNTING;
 use crate::support::{Database, Engine, Install};
@@ -18,7 +18,8 @@ async fn a_certificate_is_told_of_once_at_each_distance(engine: Engine) {
     let install = Install::new(Database::ready(engine).await);
     let file = install.database.folder().join("config-0.toml");
     let config = config::load(&[file], Vec::<(String, String)>::new()).unwrap();
-    let store = Store::new(&config.database.url, 4, Duration::from_secs(10), None).unwrap();
+    let limits = Limits::all(Duration::from_secs(60));
+    let store = Store::new(&config.database.url, 4, Duration::from_secs(10), limits, None).unwrap();
     let channels: Channels = [Channel::Mail, Channel::Webhook].into();
     let nobody = Channels::default();
     let until = Utc::now() + TimeDelta::days(30);

@@ -1,6 +1,8 @@
 //! Round trips: how many statements each request sends, as the docs of `service` list them, and that
 //! none of them grows with a table or a group. Runs the service in this process, to count.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -10,7 +12,7 @@ use kpifire_scim::scim::{FilterLimits, ListQuery, Projection, ResourceType};
 use kpifire_scim::service::clients::{Credentials, Issue};
 use kpifire_scim::service::credentials::{self, Kind};
 use kpifire_scim::service::{Caller, Conditions, Error, Paging, Reply, Scope, Service};
-use kpifire_scim::store::{Store, statements_sent};
+use kpifire_scim::store::{Limits, Store, statements_sent};
 use serde_json::{Value, json};
 
 use crate::support::{Database, Engine, Install, group, patch, user};
@@ -30,7 +32,8 @@ impl Counted {
         let file = install.database.folder().join("config-0.toml");
         let config = config::load(&[file], Vec::<(String, String)>::new()).unwrap();
         let database = &config.database;
-        let store = Store::new(&database.url, 4, database.connect_timeout, None).unwrap();
+        let limits = Limits::all(Duration::from_secs(60));
+        let store = Store::new(&database.url, 4, database.connect_timeout, limits, None).unwrap();
         let profile = Arc::new(profile::load("kpifire").unwrap());
         let paging = Paging { default: 100, most: 1000 };
         let caller = Caller {

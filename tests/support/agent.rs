@@ -182,13 +182,24 @@ impl Server {
 
     /// The status that a path outside SCIM answers; `None` when nothing answers.
     pub async fn status(&self, path: &str) -> Option<u16> {
+        self.answer(path).await?.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// The status and the body that a path outside SCIM answers.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.answer(path).await.expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    async fn answer(&self, path: &str) -> Option<String> {
         let mut stream = tokio::net::TcpStream::connect(&self.address).await.ok()?;
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await.ok()?;
-        String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+        Some(String::from_utf8_lossy(&answer).into_owned())
     }
 
     /// What it logged so far.

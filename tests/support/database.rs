@@ -129,8 +129,11 @@ impl Database {
         Self { engine, url, name, token: None, reaped: false, folder }
     }
 
-    /// Makes it on its server; a file makes itself.
+    /// Makes it on its server, or its file.
     async fn make(&mut self, sql: &str) {
+        if self.engine == Engine::Sqlite {
+            std::fs::File::create(self.path()).unwrap();
+        }
         if let Some(server) = self.engine.server() {
             reaper::expect(self.engine, &self.name);
             self.reaped = true;
@@ -154,7 +157,7 @@ impl Database {
     }
 
     /// SQLite's file.
-    pub(super) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.url.trim_start_matches("sqlite:")
     }
 

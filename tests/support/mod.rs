@@ -9,6 +9,7 @@ pub mod client;
 pub mod database;
 pub mod entra;
 pub mod halt;
+pub mod held;
 pub mod installs;
 pub mod jwt;
 pub mod mail;

@@ -1,6 +1,7 @@
 //! The demo's folder: its paths, its configuration file, its token's file. Opens no database.
 
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,6 +51,17 @@ impl Place {
         };
         std::fs::create_dir_all(&place.reports).map_err(|error| failed(&place.reports, error))?;
         Ok(place)
+    }
+
+    /// Makes the database's file, empty, where it isn't there yet.
+    ///
+    /// # Errors
+    /// 1 when it can't be made.
+    pub fn make_database(&self) -> Result<(), Error> {
+        let made = OpenOptions::new().append(true).create(true).open(&self.database);
+        made.map(drop).map_err(|error| {
+            Error::failed(format!("can't make {}", self.database.display()), error)
+        })
     }
 
     /// Writes `config.toml`, or puts right the keys that are the demo's in the one that is there,

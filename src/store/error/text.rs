@@ -6,7 +6,9 @@
 //! name that somebody gave a column) fills a hole, so that it can't be taken for another message. An unknown text is
 //! [`ErrorKind::Other`], which is never tried again.
 
-use super::ErrorKind::{self, Conflict, Denied, Invalid, Lost, ReadOnly, Timeout, Unique};
+use super::ErrorKind::{
+    self, Conflict, Denied, Invalid, Lost, ReadOnly, Stale, Timeout, TooBig, Unfit, Unique,
+};
 use super::Subject;
 
 /// The messages of PostgreSQL 13 to 18, MariaDB 10.6 to 12, MySQL 8 and SQLite 3 in their own
@@ -38,6 +40,7 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Conflict, "deadlock detected"),
     (Conflict, "canceling statement due to lock timeout"),
     (Timeout, "canceling statement due to statement timeout"),
+    (Timeout, "canceling statement due to user request"),
     (Lost, "terminating connection due to administrator command"),
     (Lost, "terminating connection due to conflict with recovery"),
     (Lost, "terminating connection due to idle-in-transaction timeout"),
@@ -51,6 +54,25 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Lost, "the database system is in recovery mode"),
     (Lost, "the database system is not accepting connections"),
     (Lost, "the database system is not yet accepting connections"),
+    (ReadOnly, "cannot execute <> in a read-only transaction"),
+    (ReadOnly, "cannot execute <> during recovery"),
+    (ReadOnly, "could not extend file \"<>\": <>"),
+    (ReadOnly, "could not write to file \"<>\": No space left on device"),
+    (ReadOnly, "could not write block <n> of temporary file: No space left on device"),
+    (TooBig, "row is too big: size <n>, maximum size <n>"),
+    (TooBig, "invalid memory alloc request size <n>"),
+    (Invalid, "index row size <n> exceeds <>"),
+    (Invalid, "index row requires <n> bytes, maximum size is <n>"),
+    (Stale, "cached plan must not change result type"),
+    (Stale, "prepared statement \"<>\" does not exist"),
+    (Stale, "prepared statement \"<>\" already exists"),
+    (Stale, "cache lookup failed for <>"),
+    (Stale, "could not open relation with OID <>"),
+    (Stale, "type with OID <> does not exist"),
+    (Unfit, "column <> does not exist"),
+    (Unfit, "column \"<>\" of relation \"<>\" does not exist"),
+    (Unfit, "relation \"<>\" does not exist"),
+    (Unfit, "operator does not exist: <>"),
     (Denied, "permission denied for schema <schema>"),
     (Denied, "new row violates row-level security policy<policy>"),
     (Denied, "permission denied <>"),
@@ -73,7 +95,21 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Conflict, "Deadlock found when trying to get lock; try restarting transaction"),
     (Conflict, "Lock wait timeout exceeded; try restarting transaction"),
     (Conflict, "Record has changed since last read in table '<>'"),
+    (Stale, "Prepared statement needs to be re-prepared"),
+    (Stale, "Unknown prepared statement handler (<n>) given to <>"),
+    (Stale, "Table definition has changed, please retry transaction"),
+    (Unfit, "Unknown column '<>' in '<>'"),
+    (Unfit, "Table '<>' doesn't exist"),
+    (Unfit, "Table '<>' doesn't exist in engine"),
+    (ReadOnly, "The table '<>' is full"),
+    (ReadOnly, "Disk full (<>); waiting for someone to free some space... (errno: <>)"),
+    (ReadOnly, "Disk got full writing '<>' (Errcode: <>)"),
+    (ReadOnly, "Error writing file '<>' (errno: 28 <>)"),
+    (ReadOnly, "Got error 28 <>"),
+    (ReadOnly, "Cannot execute statement in a READ ONLY transaction"),
+    (ReadOnly, "Table '<>' is read only"),
     (Timeout, "Query execution was interrupted (max_statement_time exceeded)"),
+    (Timeout, "Query execution was interrupted"),
     (Timeout, "Query execution was interrupted, maximum statement execution time exceeded"),
     (
         ReadOnly,
@@ -84,7 +120,9 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Lost, "WSREP has not yet prepared node for application use"),
     (Denied, "<right> command denied to user <>"),
     (Denied, "Access denied<>"),
+    (TooBig, "Got a packet bigger than 'max_allowed_packet' bytes"),
     // MariaDB's driver.
+    (TooBig, "Input/output error: <>packet too large"),
     (Lost, "Input/output error: <>"),
     (Lost, "Driver error: `Connection to the server is closed.'"),
     (Lost, "Driver error: `Packet out of order.'"),
@@ -98,6 +136,14 @@ const TEXTS: &[(ErrorKind, &str)] = &[
     (Conflict, "database table is locked"),
     (Conflict, "database table is locked: <>"),
     (ReadOnly, "attempt to write a readonly database"),
+    (TooBig, "string or blob too big"),
+    (ReadOnly, "database or disk is full"),
+    (ReadOnly, "unable to open database file"),
+    (Stale, "database schema has changed"),
+    (Timeout, "interrupted"),
+    (Unfit, "no such table: <>"),
+    (Unfit, "no such column: <>"),
+    (Unfit, "table <> has no column named <>"),
     (Lost, "disk I/O error"),
 ];
 

@@ -101,6 +101,15 @@ pub(super) async fn prove(tx: &mut Tx, wanted: &Wanted) -> Vec<Finding> {
             Ok(Refusal::None) => {}
             Ok(Refusal::Right) => missing.push(narrowed(tx, wanted, *right).await),
             Ok(Refusal::Schema(fix)) => return vec![no_schema(table, fix)],
+            Err(error) if error.kind() == ErrorKind::Timeout => {
+                return vec![Finding {
+                    severity: Severity::Error,
+                    subject: table.to_string(),
+                    what: "the table is locked".to_owned(),
+                    why: error.message().to_owned(),
+                    fix: "end the session that holds it, and check again".to_owned(),
+                }];
+            }
             Err(error) => findings.push(Finding {
                 severity: Severity::Warning,
                 subject: format!("grants on {table}"),

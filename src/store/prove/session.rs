@@ -1,5 +1,5 @@
-//! What a session of the agent's account is to the server: whether it may write at all, for how long, in
-//! which encoding, and whether it is one session from its first statement to its last.
+//! What a session of the agent's account is to the server: whether it may write at all, in which
+//! encoding, and whether it is one session from its first statement to its last.
 
 use super::super::error::Error;
 use super::super::sql::Sql;
@@ -8,9 +8,6 @@ use super::account::account;
 use super::proven::{ok, wrong};
 use crate::profile::catalogue::Database;
 use crate::profile::proof::{Finding, Severity};
-
-/// A limit below this is taken for one that was meant for other sessions.
-const SHORT: i64 = 60_000;
 
 /// What is wrong with the session's settings.
 pub(super) async fn prove(tx: &mut Tx, icu: bool) -> Result<Vec<Finding>, Error> {
@@ -24,8 +21,6 @@ pub(super) async fn prove(tx: &mut Tx, icu: bool) -> Result<Vec<Finding>, Error>
 async fn postgres(tx: &mut Tx, icu: bool) -> Result<Vec<Finding>, Error> {
     let sql = "SELECT current_setting('server_encoding'), \
         current_setting('transaction_read_only') = 'on', pg_is_in_recovery(), \
-        (SELECT CASE WHEN source NOT IN ('session', 'default') THEN setting::bigint ELSE 0 END \
-        FROM pg_settings WHERE name = 'statement_timeout'), \
         EXISTS (SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu'), \
         current_setting('autovacuum') = 'off'";
     let rows = tx.query(Sql::new(sql)).await?;
@@ -60,17 +55,7 @@ async fn postgres(tx: &mut Tx, icu: bool) -> Result<Vec<Finding>, Error> {
             format!("ALTER ROLE {account} SET default_transaction_read_only = off;"),
         ));
     }
-    let limit = row.int(3);
-    if limit > 0 && limit < SHORT {
-        found.push(wrong(
-            Severity::Warning,
-            "session",
-            format!("the account's statements are cut off after {limit} ms (statement_timeout)"),
-            "a run reads whole tables, and what takes longer fails each time",
-            format!("ALTER ROLE {account} SET statement_timeout = 0;"),
-        ));
-    }
-    if icu && row.int(4) == 0 {
+    if icu && row.int(3) == 0 {
         found.push(wrong(
             Severity::Error,
             "collation",
@@ -81,9 +66,9 @@ async fn postgres(tx: &mut Tx, icu: bool) -> Result<Vec<Finding>, Error> {
         ));
     }
     if found.is_empty() {
-        found.push(ok("session", "it may write, without a short limit of time, in UTF-8"));
+        found.push(ok("session", "it may write, in UTF-8"));
     }
-    if row.int(5) == 1 {
+    if row.int(4) == 1 {
         found.push(wrong(
             Severity::Warning,
             "autovacuum",
@@ -96,11 +81,9 @@ async fn postgres(tx: &mut Tx, icu: bool) -> Result<Vec<Finding>, Error> {
 }
 
 async fn mysql(tx: &mut Tx) -> Result<Vec<Finding>, Error> {
-    let sql = "SELECT @@global.read_only, @@session.tx_read_only, \
-        CAST(@@session.max_statement_time * 1000 AS SIGNED)";
+    let sql = "SELECT @@global.read_only, @@session.tx_read_only";
     let rows = tx.query(Sql::new(sql)).await?;
     let Some(row) = rows.first() else { return Ok(Vec::new()) };
-    let account = account(tx).await;
     let mut found = Vec::new();
     // An account with READ_ONLY ADMIN writes all the same: the grants say.
     if row.int(0) == 1 {
@@ -121,20 +104,8 @@ async fn mysql(tx: &mut Tx) -> Result<Vec<Finding>, Error> {
             "SET GLOBAL tx_read_only = OFF;   -- and out of the server's configuration",
         ));
     }
-    let limit = row.int(2);
-    if limit > 0 && limit < SHORT {
-        found.push(wrong(
-            Severity::Warning,
-            "session",
-            format!("the account's statements are cut off after {limit} ms (max_statement_time)"),
-            "a run reads whole tables, and what takes longer fails each time",
-            format!(
-                "ALTER USER {account} WITH MAX_STATEMENT_TIME 0;   -- or the server's own limit"
-            ),
-        ));
-    }
     if found.is_empty() {
-        found.push(ok("session", "it may write, without a short limit of time"));
+        found.push(ok("session", "it may write"));
     }
     Ok(found)
 }
