@@ -227,11 +227,12 @@ impl Config {
         &self.effective
     }
 
-    /// SHA-256 (hex) over the effective values without secrets: two equal hashes mean the same
-    /// settings, whichever layer they came from, and a rotated password doesn't change it.
-    pub fn hash(&self) -> String {
+    /// SHA-256 (hex) over what decides about cleanup, `[cleanup]` and `[reconcile]`: two equal hashes
+    /// mean the same decisions, whichever layer the settings came from, and wherever the agent listens.
+    pub fn policy(&self) -> String {
         let mut hasher = Sha256::new();
-        for (key, value) in &self.effective {
+        let decides = |key: &str| key.starts_with("cleanup.") || key.starts_with("reconcile.");
+        for (key, value) in self.effective.iter().filter(|(key, _)| decides(key)) {
             // Lengths keep `a=b` + `c` apart from `a` + `b=c`.
             hasher.update(format!("{}:{key}={}:{value}\n", key.len(), value.len()));
         }

@@ -107,7 +107,11 @@ pub async fn run(
             |setup, ended| async move { setup.sender.run(ended).await },
         ),
         warn_of_expiry(setup.clone(), clock.clone(), shutdown.clone()),
-        presence::announce(&store, shutdown.clone()),
+        presence::announce(
+            &store,
+            || setup.borrow().reconciler.settings().policy.clone(),
+            shutdown.clone(),
+        ),
     );
     let drained = drained.0.and(drained.1);
     store.stop().await;

@@ -86,6 +86,11 @@ fn render(
     let links = status.links.iter().map(|((kind, state), n)| (format!("{kind} {state}"), *n));
     rows.push(("links", counts(links)));
     rows.push(("agents", agents(&status.agents)));
+    let policies = presence::policies(&status.agents);
+    if policies.len() > 1 {
+        let listed = presence::listed(&policies);
+        rows.push(("WARNING", format!("{} ({})", presence::DISAGREE, visible(&listed))));
+    }
     rows.push(("last run", last_run(status)));
     let schedule = &config.schedule;
     rows.push(("next runs", next_times(schedule.reconcile.as_ref(), schedule, now)));
@@ -104,22 +109,30 @@ fn ago(at: NaiveDateTime, now: DateTime<Utc>) -> String {
     format!("{}, {ago} ago", time::show(at.and_utc()))
 }
 
-/// Which daemons serve the database; one that has missed two of its words may be gone.
+/// Which daemons serve the database. Of those that may be gone the newest is shown, and the rest counted.
 fn agents(agents: &[Agent]) -> String {
-    let shown: Vec<String> = agents
-        .iter()
-        .map(|agent| {
-            let since = time::show(agent.started.and_utc());
-            let silent = Duration::from_secs(agent.silent.as_secs());
-            let silent = if silent > 2 * presence::EVERY {
-                format!(", silent for {}", humantime::format_duration(silent))
-            } else {
-                String::new()
-            };
-            format!("{} ({}, since {since}{silent})", agent.name, agent.version)
-        })
-        .collect();
-    if shown.is_empty() { "none is running".to_owned() } else { shown.join(", ") }
+    let (silent, there): (Vec<_>, Vec<_>) = agents.iter().partition(|it| presence::is_silent(it));
+    let newest = silent.iter().min_by_key(|it| it.silent);
+    let mut shown: Vec<String> = there.iter().chain(newest).map(|agent| agent_of(agent)).collect();
+    if there.is_empty() {
+        shown.insert(0, "none is running".to_owned());
+    }
+    if silent.len() > 1 {
+        let more = silent.len() - 1;
+        shown.push(format!("and {more} more that ended without a word within a day"));
+    }
+    shown.join(", ")
+}
+
+fn agent_of(agent: &Agent) -> String {
+    let since = time::show(agent.started.and_utc());
+    let silent = Duration::from_secs(agent.silent.as_secs());
+    let silent = if presence::is_silent(agent) {
+        format!(", silent for {}", humantime::format_duration(silent))
+    } else {
+        String::new()
+    };
+    format!("{} ({}, since {since}{silent})", agent.name, agent.version)
 }
 
 fn last_run(status: &Status) -> String {

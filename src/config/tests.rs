@@ -316,16 +316,27 @@ configuration: 1 problem
 }
 
 #[test]
-fn the_hash_is_of_settings_and_not_of_secrets_or_layers() {
-    let hash = |text: &str, env: &[(&str, &str)]| from(text, env).unwrap().hash();
-    let base = hash("[database]\nurl = \"mysql://a:one@h/d\"\n", &[]);
-    assert_eq!(base, hash("", &[("KPIFIRE_SCIM__DATABASE__URL", "mysql://a:two@h/d")]));
-    assert_ne!(base, hash("", &[("KPIFIRE_SCIM__DATABASE__URL", "mysql://b:one@h/d")]));
-    assert_ne!(
-        base,
-        hash("[cleanup]\nmax_count = 26\n[database]\nurl = \"mysql://a:one@h/d\"\n", &[])
-    );
+fn the_policy_is_of_what_decides_about_cleanup() {
+    let policy = |text: &str| from(text, &[URL]).unwrap().policy();
+    let base = policy("");
     assert_eq!(base.len(), 64);
+    for same in [
+        "listen = \"127.0.0.1:9\"\n",
+        "[database]\npool_size = 7\n",
+        "[reports]\ndir = \"/tmp\"\n",
+        "[schedule]\ncleanup = \"1 1 * * *\"\n",
+        "[cleanup]\nmax_count = 25\n",
+    ] {
+        assert_eq!(base, policy(same), "{same}");
+    }
+    for other in [
+        "[cleanup]\nmax_count = 26\n",
+        "[cleanup]\ndelete_after = \"400d\"\n",
+        "[reconcile]\nstale_after = \"3d\"\n",
+        "[reconcile]\nauto = [\"reactivated\"]\n",
+    ] {
+        assert_ne!(base, policy(other), "{other}");
+    }
 }
 
 #[test]

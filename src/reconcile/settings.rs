@@ -33,15 +33,16 @@ pub struct Settings {
     pub channels: Channels,
     /// `schedule.timezone`
     pub zone: Tz,
-    /// Hash of configuration and profile: two equal ones mean the same behaviour.
-    pub hash: String,
+    /// Hash of what decides about cleanup: `[cleanup]`, `[reconcile]` and the profile. Agents of one
+    /// database should have the same.
+    pub policy: String,
 }
 
 impl Settings {
     /// Takes from the configuration what runs need.
     pub fn new(config: &Config, layout: Arc<Layout>) -> Self {
         let profile = crate::profile::print(&layout.profile);
-        let hash = Sha256::digest(format!("{}\n{profile}", config.hash()));
+        let hash = Sha256::digest(format!("{}\n{profile}", config.policy()));
         Self {
             reconcile: config.reconcile.clone(),
             cleanup: config.cleanup.clone(),
@@ -50,7 +51,7 @@ impl Settings {
             cleanup_schedule: config.schedule.cleanup.clone(),
             channels: notify::channels(&config.notify),
             zone: config.schedule.timezone,
-            hash: hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+            policy: hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
             layout,
         }
     }

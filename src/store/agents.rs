@@ -25,6 +25,8 @@ pub struct Agent {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// Hash of what it decides about cleanup by.
+    pub policy: String,
     /// Since when; UTC.
     pub started: NaiveDateTime,
     /// How long ago it last said that it is there.
@@ -35,16 +37,20 @@ row! {
     struct Row of scim_agents {
         agent: String = agent,
         version: String = version,
+        policy: String = policy,
         started: NaiveDateTime = started,
         seen: NaiveDateTime = seen,
     }
 }
 
-/// Notes that an agent is there; two statements at most, and one more the first time.
-pub async fn seen(tx: &mut Tx, name: &str, version: &str) -> Result<(), Error> {
+/// Notes that an agent is there, and by what it decides about cleanup; two statements at most, and one
+/// more the first time.
+pub async fn seen(tx: &mut Tx, name: &str, version: &str, policy: &str) -> Result<(), Error> {
     let database = tx.database();
     let now = || dialect::now(database);
-    let update = scim_agents::TABLE.update([scim_agents::seen.to_sql(now())]).raw(" WHERE ");
+    let update = scim_agents::TABLE
+        .update([scim_agents::policy.to(policy), scim_agents::seen.to_sql(now())]);
+    let update = update.raw(" WHERE ");
     if tx.execute(update.append(scim_agents::agent.is(name))).await? > 0 {
         return Ok(());
     }
@@ -52,6 +58,7 @@ pub async fn seen(tx: &mut Tx, name: &str, version: &str) -> Result<(), Error> {
         .insert([
             scim_agents::agent.to(name),
             scim_agents::version.to(version),
+            scim_agents::policy.to(policy),
             scim_agents::started.to_sql(now()),
             scim_agents::seen.to_sql(now()),
         ])
@@ -62,7 +69,7 @@ pub async fn seen(tx: &mut Tx, name: &str, version: &str) -> Result<(), Error> {
 
 /// Notes that Entra came with a good token of its own. Statements as [`seen`].
 pub async fn heard_of_entra(tx: &mut Tx) -> Result<(), Error> {
-    seen(tx, ENTRA, "").await
+    seen(tx, ENTRA, "", "").await
 }
 
 /// Removes those that ended without saying so, long ago.
@@ -85,6 +92,7 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<Agent>, Error> {
     let agent = |(row, now): (Row, NaiveDateTime)| Agent {
         name: row.agent,
         version: row.version,
+        policy: row.policy,
         started: row.started,
         // A clock that was set back makes nobody silent.
         silent: (now - row.seen).to_std().unwrap_or_default(),

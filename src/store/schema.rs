@@ -167,6 +167,7 @@ tables! {
     /// The daemons on this database.
     scim_agents(agent: String) {
         version: String,
+        policy: String,
         started: NaiveDateTime,
         seen: NaiveDateTime,
     }

@@ -8,6 +8,8 @@ use crate::support::Engine;
 
 on_every_database!(
     the_first_scheduled_run_only_plans,
+    agents_that_differ_in_addresses_take_turns,
+    agents_that_differ_in_what_decides_are_named,
     a_blocked_plan_is_not_applied_by_the_schedule
 );
 
@@ -64,6 +66,66 @@ async fn the_first_scheduled_run_only_plans(engine: Engine) {
     assert_eq!(yard.plant.agent.database().count(doubled).await, 0);
     // Reports are of the reconciler's runs alone.
     assert_eq!(yard.plant.agent.install.run(&["report"]).status.code(), Some(1));
+}
+
+async fn agents_that_differ_in_addresses_take_turns(engine: Engine) {
+    let mut yard = Yard::new(engine, "").await;
+    let ana = yard.leaver("ana").await;
+    yard.plant.agent.server.kill();
+    yard.plant.agent.install.configure(EVERY_SECOND);
+    let mut server = yard.plant.agent.install.serve().await;
+    verdicts(&yard, 2).await;
+    server.kill();
+    assert_eq!(yard.memberships(&ana).await, 0);
+    // Another address, other folders and limits: nothing to plan anew.
+    yard.plant.agent.install.configure(
+        "listen = \"127.0.0.2:0\"\n[reports]\ndir = \"elsewhere\"\n[limits]\ndrain = \"7s\"\n",
+    );
+    let before = verdicts(&yard, 2).await.len();
+    let other = yard.plant.agent.install.serve().await;
+    let entra = crate::support::Entra::new(
+        crate::support::Client::new(&other.base(), Some(&yard.plant.agent.token)),
+        crate::support::Dialect::Classic,
+    );
+    entra.enable(&ana).await;
+    entra.disable(&ana).await;
+    let started = Instant::now();
+    while yard.memberships(&ana).await > 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "{}", other.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let found = verdicts(&yard, before + 1).await;
+    assert!(!found[before..].contains(&"PLANNED".to_owned()), "{found:?}");
+}
+
+async fn agents_that_differ_in_what_decides_are_named(engine: Engine) {
+    let mut yard = Yard::new(engine, "").await;
+    let install = &mut yard.plant.agent.install;
+    let row = |name: &str| {
+        format!(
+            "INSERT INTO scim_agents (agent, version, started, seen) \
+             VALUES ('plant7/{name}/0001', '0.1.0', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+    };
+    for name in 0..5 {
+        install.database.execute(&row(&name.to_string())).await;
+    }
+    let status = install.stdout(&["status"]);
+    assert!(!status.contains("WARNING"), "the dead disagree with nobody: {status}");
+    assert!(status.contains("and 4 more that ended without a word"), "{status}");
+    assert_eq!(status.matches("plant7/").count(), 1, "{status}");
+
+    install.configure("[cleanup]\nmax_count = 24\n");
+    let other = install.serve().await;
+    let warns =
+        |line: &str| line.contains("agents differ in [cleanup], [reconcile] or the profile");
+    let line = other.logged(0, warns).await;
+    let names = line.matches(&format!("/{}/", other.pid())).count();
+    assert_eq!(names, 1, "{line}");
+    assert!(line.contains(&format!("/{}/", yard.plant.agent.server.pid())), "{line}");
+    let status = yard.plant.agent.install.stdout(&["status"]);
+    let warning = status.lines().find(|line| line.starts_with("WARNING")).expect(&status);
+    assert!(warning.contains(&format!("/{}/", other.pid())), "{warning}");
 }
 
 async fn a_blocked_plan_is_not_applied_by_the_schedule(engine: Engine) {

@@ -168,6 +168,7 @@ CREATE TABLE scim_lease (
 CREATE TABLE scim_agents (
   agent   VARCHAR(128) NOT NULL PRIMARY KEY,
   version VARCHAR(32) NOT NULL,
+  policy  VARCHAR(64) NOT NULL DEFAULT '',
   started TIMESTAMP(6) NOT NULL,
   seen    TIMESTAMP(6) NOT NULL
 );

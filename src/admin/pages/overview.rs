@@ -327,6 +327,11 @@ fn facts(request: &Request<'_>, figures: &Figures) -> Vec<(&'static str, String)
         );
         facts.push((label, text));
     }
+    let policies = presence::policies(&figures.agents);
+    if policies.len() > 1 {
+        let listed = presence::listed(&policies);
+        facts.push(("Warning", format!("{} ({})", presence::DISAGREE, shown(&listed))));
+    }
     for (kind, states) in &figures.links {
         let states = states.iter().map(|(state, count)| format!("{} {state}", number(*count)));
         let label = if kind == "User" { "Users" } else { "Groups" };
@@ -350,7 +355,7 @@ fn agents(request: &Request<'_>, figures: &Figures) -> Vec<Agent> {
         name: shown(&it.name),
         version: shown(&it.version),
         since: request.when(it.started.and_utc()),
-        silent: (it.silent > 2 * presence::EVERY).then(|| {
+        silent: presence::is_silent(it).then(|| {
             humantime::format_duration(Duration::from_secs(it.silent.as_secs())).to_string()
         }),
         jobs: jobs(&it.name),

@@ -123,7 +123,7 @@ pub async fn scheduled(
             return Ok(Outcome::Empty);
         }
         let plan = current(store, settings, started).await?;
-        let known = last.is_some_and(|run| run.config_hash == settings.hash);
+        let known = last.is_some_and(|run| run.config_hash == settings.policy);
         let (applied, verdict) = match plan.verdict {
             Readiness::Empty => (None, "EMPTY"),
             Readiness::Blocked => (None, "BLOCKED"),
@@ -284,7 +284,7 @@ async fn record(
         started: stamp(now),
         finished: stamp(now),
         verdict: verdict.to_owned(),
-        config_hash: settings.hash.clone(),
+        config_hash: settings.policy.clone(),
         summary: json!({
             "hash": plan.hash,
             "reasons": plan.reasons,

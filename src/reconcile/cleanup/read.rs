@@ -60,7 +60,7 @@ fn policy(settings: &Settings) -> Policy {
         delete_after: cleanup.delete_after,
         max_count: cleanup.max_count,
         max_percent: cleanup.max_percent,
-        hash: settings.hash.clone(),
+        hash: settings.policy.clone(),
     }
 }
 
