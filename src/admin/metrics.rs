@@ -1,4 +1,5 @@
-//! `GET /metrics`: what the process counts, and the database's figures, in the `OpenMetrics` text format.
+//! `GET /metrics`: what the process counts, and the database's figures, in the `OpenMetrics` text format
+//! or, for who asks for `text/plain`, in Prometheus's own.
 //!
 //! Owns the metrics' names, which alert rules and dashboards rely on: `config/prometheus/alerts.yml`
 //! and `config/grafana/dashboard.json` go with them.
@@ -7,9 +8,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use hyper::header::HeaderValue;
-use hyper::{Method, StatusCode};
-use prometheus_client::encoding::text;
+use hyper::header::{ACCEPT, HeaderValue, VARY};
+use hyper::{HeaderMap, Method, StatusCode};
+use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -21,8 +22,9 @@ use super::traffic::Traffic;
 use crate::console::Console;
 use crate::console::figures::Figures;
 use crate::drift::{Kind, Verdict};
-use crate::http::Surface;
 use crate::http::response::{self, Response};
+use crate::http::{Surface, oauth, router};
+use crate::presence;
 use crate::scim::ResourceType;
 use crate::service::{Absence, guard};
 
@@ -30,11 +32,18 @@ type Labels = Vec<(&'static str, String)>;
 /// A gauge of a fraction or a time: Unix seconds.
 type Seconds = Gauge<f64, AtomicU64>;
 
+/// The route of a request that leads nowhere, or that was refused before that was asked.
+pub const NO_ROUTE: &str = "none";
+
 /// Upper bounds in seconds: Entra gives up after 60.
 const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// Classes of status that a route's counter has from the start.
+const STATUSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
 /// What the process counts since its start.
 pub struct Metrics {
@@ -84,6 +93,7 @@ impl Metrics {
         for listener in [Surface::Scim, Surface::Admin] {
             drop(metrics.unauthorised.get_or_create_owned(&listener_label(listener)));
         }
+        metrics.begin_at_zero();
         let registry = &mut metrics.registry;
         registry.register(
             "kpifire_scim_requests",
@@ -116,6 +126,19 @@ impl Metrics {
         metrics
     }
 
+    /// Makes the series of every SCIM route. Of a series that begins with a burst, Prometheus sees no
+    /// increase: the first failures would raise no alarm.
+    fn begin_at_zero(&self) {
+        let refused = ["GET", "POST", "PUT", "PATCH", "DELETE"].map(|method| (method, NO_ROUTE));
+        let routes = router::routes().chain(refused).chain([("POST", oauth::TOKEN)]);
+        for (method, route) in routes {
+            for status in STATUSES {
+                drop(self.requests.get_or_create_owned(&request_labels(route, method, status)));
+            }
+            drop(self.durations.get_or_create_owned(&vec![("route", route.to_owned())]));
+        }
+    }
+
     /// Counts a request as under way until what is returned is dropped.
     pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
@@ -124,14 +147,11 @@ impl Metrics {
 
     /// Counts an answer.
     pub fn answered(&self, answered: &Answered<'_>) {
-        let route = ("route", answered.route.to_owned());
-        let labels = vec![
-            route.clone(),
-            ("method", method(answered.method).to_owned()),
-            ("status", format!("{}xx", answered.status.as_u16() / 100)),
-        ];
+        let status = format!("{}xx", answered.status.as_u16() / 100);
+        let labels = request_labels(answered.route, method(answered.method), &status);
         self.requests.get_or_create(&labels).inc();
-        self.durations.get_or_create(&vec![route]).observe(answered.took.as_secs_f64());
+        let route = vec![("route", answered.route.to_owned())];
+        self.durations.get_or_create(&route).observe(answered.took.as_secs_f64());
         if answered.status == StatusCode::UNAUTHORIZED {
             self.unauthorised.get_or_create(&listener_label(answered.surface)).inc();
         }
@@ -151,8 +171,14 @@ impl Metrics {
         DateTime::from_timestamp(seconds, 0).filter(|_| seconds != 0)
     }
 
-    /// `GET /metrics`: always answers, whatever the database does.
-    pub async fn render(&self, console: &Console, now: DateTime<Utc>) -> Response {
+    /// `GET /metrics`: always answers, whatever the database does, in the format that the request's
+    /// headers prefer.
+    pub async fn render(
+        &self,
+        console: &Console,
+        headers: &HeaderMap,
+        now: DateTime<Utc>,
+    ) -> Response {
         let figures = console.figures(now).await;
         let mut registry = Registry::default();
         self.of_the_process(&mut registry, console, now);
@@ -167,12 +193,25 @@ impl Metrics {
             of_the_database(&mut registry, &figures);
         }
         let mut body = String::new();
+        let format = Format::wanted(headers);
         // Writing into a String can't fail.
-        let written = text::encode_registry(&mut body, &self.registry)
-            .and_then(|()| text::encode_registry(&mut body, &registry))
-            .and_then(|()| text::encode_eof(&mut body));
+        let written = match format {
+            Format::OpenMetrics => text::encode_registry(&mut body, &self.registry)
+                .and_then(|()| text::encode_registry(&mut body, &registry))
+                .and_then(|()| text::encode_eof(&mut body)),
+            Format::Plain => prometheus_text::encode(&mut body, &self.registry)
+                .and_then(|()| prometheus_text::encode(&mut body, &registry)),
+        };
+        let media_type = match format {
+            Format::OpenMetrics => OPEN_METRICS,
+            Format::Plain => PLAIN,
+        };
         match written {
-            Ok(()) => response::with_body(200, OPEN_METRICS, body),
+            Ok(()) => {
+                let mut response = response::with_body(200, media_type, body);
+                response.headers_mut().insert(VARY, HeaderValue::from_name(ACCEPT));
+                response
+            }
             Err(_) => response::empty(500),
         }
     }
@@ -224,6 +263,49 @@ impl Metrics {
     }
 }
 
+/// What a scrape is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// `application/openmetrics-text`, version 1.0.0.
+    OpenMetrics,
+    /// `text/plain`, version 0.0.4: Prometheus's own, for tools that know no other.
+    Plain,
+}
+
+impl Format {
+    /// The one that `Accept` prefers (RFC 9110 §12.5.1); `OpenMetrics` where it doesn't say.
+    fn wanted(headers: &HeaderMap) -> Self {
+        let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let accept = accept.collect::<Vec<_>>().join(",");
+        let weight = |names: [&str; 3]| {
+            let of = |name: &&str| accept.split(',').find_map(|range| weight_of(range, name));
+            names.iter().find_map(of).unwrap_or_default()
+        };
+        let open_metrics = weight(["application/openmetrics-text", "application/*", "*/*"]);
+        if weight(["text/plain", "text/*", "*/*"]) > open_metrics {
+            Self::Plain
+        } else {
+            Self::OpenMetrics
+        }
+    }
+}
+
+/// The weight, in thousandths, of a media range of this name.
+fn weight_of(range: &str, name: &str) -> Option<u16> {
+    let mut parts = range.split(';').map(str::trim);
+    if !parts.next()?.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    let weight = parts.find_map(|it| it.strip_prefix("q=").or_else(|| it.strip_prefix("Q=")));
+    let weight: f64 = weight.map_or(Some(1.0), |it| it.parse().ok())?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 1000"
+    )]
+    Some((weight.clamp(0.0, 1.0) * 1000.0) as u16)
+}
+
 fn of_the_database(registry: &mut Registry, figures: &Figures) {
     let links = ResourceType::ALL.into_iter().flat_map(|kind| {
         ["matched", "managed", "deleted"].map(|state| {
@@ -240,26 +322,31 @@ fn of_the_database(registry: &mut Registry, figures: &Figures) {
     });
     let help = "Open findings of the reconciler that nobody ignores, by kind";
     labelled(registry, "kpifire_scim_findings_open", help, findings);
-    if let Some(run) = &figures.last_run {
-        single(
-            registry,
-            "kpifire_scim_last_run_timestamp_seconds",
-            "When the reconciler's last run was over",
-            Some(run.finished),
-        );
-        let verdicts = [Verdict::Clean, Verdict::Drift, Verdict::Incomplete, Verdict::Blocked];
-        let verdicts = verdicts.map(|verdict| {
-            let is = verdict.as_str() == run.verdict;
-            (vec![("verdict", verdict.as_str().to_owned())], f64::from(u8::from(is)))
-        });
-        let help = "The verdict of the reconciler's last run: 1 for the one it has";
-        labelled(registry, "kpifire_scim_last_run_verdict", help, verdicts);
-    }
-    single(
+    let run = figures.last_run.as_ref();
+    since(
+        registry,
+        "kpifire_scim_last_run_timestamp_seconds",
+        "When the reconciler's last run was over; 0 before the first one",
+        run.map(|run| run.finished),
+    );
+    let verdicts = [Verdict::Clean, Verdict::Drift, Verdict::Incomplete, Verdict::Blocked];
+    let verdicts = verdicts.map(|verdict| {
+        let is = run.is_some_and(|run| verdict.as_str() == run.verdict);
+        (vec![("verdict", verdict.as_str().to_owned())], f64::from(u8::from(is)))
+    });
+    let help = "The verdict of the reconciler's last run: 1 for the one it has";
+    labelled(registry, "kpifire_scim_last_run_verdict", help, verdicts);
+    since(
         registry,
         "kpifire_scim_last_contact_timestamp_seconds",
-        "When a client that provisions was last heard of, to the minute",
+        "When a client that provisions was last heard of, to the minute; 0 before the first time",
         figures.last_contact,
+    );
+    labelled(
+        registry,
+        "kpifire_scim_cleanup_policies",
+        "Different settings that the running agents decide about cleanup by: more than 1 is a mistake",
+        [(Labels::new(), count(presence::policies(&figures.agents).len()))],
     );
     let states = guard::State::VARIANTS.iter().map(|state| {
         let is = *state == figures.guard.state;
@@ -305,6 +392,17 @@ fn single(registry: &mut Registry, name: &str, help: &str, at: Option<DateTime<U
     }
 }
 
+/// A time that is there from the start: 0 while there is none.
+fn since(registry: &mut Registry, name: &str, help: &str, at: Option<DateTime<Utc>>) {
+    labelled(registry, name, help, [(Labels::new(), at.map_or(0.0, seconds))]);
+}
+
+fn request_labels(route: &str, method: &str, status: &str) -> Labels {
+    [("route", route), ("method", method), ("status", status)]
+        .map(|(name, value)| (name, value.to_owned()))
+        .to_vec()
+}
+
 fn listener_label(surface: Surface) -> Labels {
     let name = match surface {
         Surface::Scim => "scim",
@@ -340,4 +438,32 @@ fn whole(number: u64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn count(number: usize) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_plain_text_gets_it() {
+        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        for (accept, wanted) in [
+            (None, Format::OpenMetrics),
+            (Some("*/*"), Format::OpenMetrics),
+            (Some(prometheus), Format::OpenMetrics),
+            (Some("application/json"), Format::OpenMetrics),
+            (Some("text/html, */*;q=0.8"), Format::OpenMetrics),
+            (Some("text/plain"), Format::Plain),
+            (Some("text/plain;version=0.0.4"), Format::Plain),
+            (Some("TEXT/PLAIN; Q=0.9, application/openmetrics-text;q=0.2"), Format::Plain),
+            (Some("text/*, application/*;q=0.5"), Format::Plain),
+            (Some("application/openmetrics-text;q=0, */*"), Format::Plain),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            }
+            assert_eq!(Format::wanted(&headers), wanted, "{accept:?}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub(crate) async fn answer(
     let query = parts.uri.query();
     let page = pages::Request { admin, query, now };
     pages::secured(match found {
-        Route::Metrics => return admin.metrics.render(&admin.console, now).await,
+        Route::Metrics => return admin.metrics.render(&admin.console, &parts.headers, now).await,
         Route::Style => {
             let css = HeaderValue::from_static("text/css; charset=utf-8");
             response::with_body(200, css, pages::STYLE)

@@ -131,6 +131,11 @@ const ROUTES: &[Route] = &[
     route("DELETE", "/Me", Operation::Me),
 ];
 
+/// Every method and template there is.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().map(|route| (route.method, route.template))
+}
+
 /// Where a request leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {

@@ -3,6 +3,7 @@
 mod browser;
 mod metrics;
 mod pages;
+mod prometheus;
 mod statements;
 
 use std::time::{Duration, Instant};
