@@ -58,6 +58,12 @@ impl Error {
         Self { code, message: format!("ended by {signal}"), cause: None }
     }
 
+    /// Whether whoever read stdout has gone, as `| head` does: nobody is left to be told.
+    pub fn is_unread(&self) -> bool {
+        let cause = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        cause.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.code

@@ -1,12 +1,14 @@
 //! Where log lines go and what they look like. stdout is never one of the places.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
 use super::globals::{Globals, LogFormat};
+use super::journal::{self, Journal};
 use crate::config::{self, Log};
 
 /// Installs the log: `RUST_LOG` over the command line over the configuration's `[log]`.
@@ -25,17 +27,18 @@ pub fn init(globals: &Globals, configured: Option<&Log>) {
         Some(config::LogFormat::Json) => LogFormat::Json,
         Some(config::LogFormat::Journald) => LogFormat::Journald,
     });
-    let (journal, missing) = match (format == LogFormat::Journald).then(tracing_journald::layer) {
+    let (journal, missing) = match (format == LogFormat::Journald).then(open_journal) {
         Some(Ok(layer)) => (Some(layer), None),
         Some(Err(error)) => (None, Some(error)),
         None => (None, None),
     };
+    let writer = journal::Stderr { is_journal: journal::is_on_stderr() };
     let stderr = match (&journal, format) {
         (Some(_), _) => None,
-        (None, LogFormat::Json) => Some(fmt::layer().json().with_writer(std::io::stderr).boxed()),
+        (None, LogFormat::Json) => Some(fmt::layer().json().with_writer(writer).boxed()),
         (None, _) => {
             let ansi = std::io::stderr().is_terminal();
-            Some(fmt::layer().with_ansi(ansi).with_writer(std::io::stderr).boxed())
+            Some(fmt::layer().with_ansi(ansi).with_writer(writer).boxed())
         }
     };
     // A second call, as from a test, keeps the first log.
@@ -46,11 +49,15 @@ pub fn init(globals: &Globals, configured: Option<&Log>) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let payload = panic.payload();
-        let message = payload
+        let said = payload
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("a panic without a message");
-        tracing::error!(place, message, "panic");
+        tracing::error!(place, said, "panic");
     }));
+}
+
+fn open_journal() -> std::io::Result<Journal> {
+    Journal::at(Path::new(journal::SOCKET))
 }

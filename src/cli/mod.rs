@@ -15,6 +15,7 @@ pub mod generate;
 pub mod globals;
 pub mod guard;
 pub mod import;
+pub mod journal;
 pub mod logging;
 pub mod manual;
 pub mod migrate;
@@ -105,8 +106,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(arguments) {
         Ok((command, globals)) => match execute(command, &globals) {
             Ok(code) => ExitCode::from(code),
+            Err(error) if error.is_unread() => ExitCode::from(error.code()),
             Err(error) => {
-                output::remark(&format!("kpifire-scim: {error}"));
+                output::failure(&format!("kpifire-scim: {error}"));
                 ExitCode::from(error.code())
             }
         },

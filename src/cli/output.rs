@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::error::Error;
+use super::journal;
 use crate::report::columns::Columns;
 use crate::report::visible_lines;
 
@@ -50,6 +51,15 @@ pub fn replace(file: &Path, text: &str) -> Result<(), Error> {
 /// no reason to fail.
 pub fn remark(text: &str) {
     drop(writeln!(io::stderr(), "{}", visible_lines(text)));
+}
+
+/// Writes to stderr why a command failed; in the journal it is an error.
+pub fn failure(text: &str) {
+    if journal::is_on_stderr() {
+        remark(&journal::marked(tracing::Level::ERROR, text));
+    } else {
+        remark(text);
+    }
 }
 
 /// Asks on a terminal, where the answer is no unless it is yes; whoever has none must say `--yes`.

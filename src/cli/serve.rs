@@ -21,7 +21,7 @@ use crate::console::Console;
 use crate::daemon::{self, App, Listeners, Setup};
 use crate::http::listener::Liveness;
 use crate::http::tls::Tls;
-use crate::http::{AdminDoor, Settings};
+use crate::http::{AdminDoor, Settings, Surface};
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::service::{self, Paging, Service};
@@ -192,13 +192,13 @@ impl Reach {
         )))
     }
 
-    /// One line for each listener: what it serves, and its URL.
-    fn urls(&self, base_path: &str, tls: Option<&Tls>) -> Vec<(&'static str, String)> {
+    /// What each listener serves, and its URL.
+    fn urls(&self, base_path: &str, tls: Option<&Tls>) -> Vec<(Surface, String)> {
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let scim =
-            self.scim.iter().map(|at| ("listening on", format!("{scheme}://{at}{base_path}")));
+        let scim = self.scim.iter();
+        let scim = scim.map(|at| (Surface::Scim, format!("{scheme}://{at}{base_path}")));
         let scheme = if self.door() == AdminDoor::Token { "https" } else { "http" };
-        let admin = self.admin.iter().map(|at| ("admin listener on", format!("{scheme}://{at}")));
+        let admin = self.admin.iter().map(|at| (Surface::Admin, format!("{scheme}://{at}")));
         scim.chain(admin).collect()
     }
 }
@@ -213,8 +213,11 @@ pub async fn bind(config: &Config, tls: Option<&Tls>, sockets: Sockets) -> Resul
     let (admin, admin_at) = take("admin.listen", sockets.admin, config.admin.listen).await?;
     let reach = Reach { scim: scim_at, admin: admin_at };
     reach.allows(config)?;
-    for (what, url) in reach.urls(&config.base_path, tls) {
-        tracing::info!("{what} {url}");
+    for (surface, url) in reach.urls(&config.base_path, tls) {
+        match surface {
+            Surface::Scim => tracing::info!("listening on {url}"),
+            Surface::Admin => tracing::info!("admin listener on {url}"),
+        }
     }
     Ok(Bound { listeners: Listeners { scim, admin }, reach })
 }
@@ -339,8 +342,11 @@ impl Reloads<'_> {
         let setup = self.setups.borrow();
         let settings = setup.app.settings();
         let urls = self.reach.urls(&settings.base_path, settings.tls.as_ref());
-        let urls: Vec<_> = urls.into_iter().map(|(what, url)| format!("{what} {url}")).collect();
-        format!("Serving: {}", urls.join(", "))
+        let urls = urls.into_iter().map(|(surface, url)| match surface {
+            Surface::Scim => format!("SCIM on {url}"),
+            Surface::Admin => format!("admin on {url}"),
+        });
+        format!("Serving {}", urls.collect::<Vec<_>>().join(", "))
     }
 
     /// Takes the settings up.

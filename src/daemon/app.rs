@@ -12,16 +12,16 @@ use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Request, Version};
 use tokio::sync::Semaphore;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
 use crate::admin::health::{self, Readiness};
-use crate::admin::metrics::Answered;
+use crate::admin::metrics::{Answered, NO_ROUTE};
 use crate::admin::{self, Admin};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::http::body::{self, Rest};
 use crate::http::dispatch::{self, Routed};
-use crate::http::error::Failure;
+use crate::http::error::{Failure, Reason};
 use crate::http::listener::Peer;
 use crate::http::request_id::RequestId;
 use crate::http::response::{self, Response};
@@ -131,7 +131,7 @@ impl App {
             drop(in_flight);
             self.shared.admin.metrics().answered(&Answered {
                 surface,
-                route: trace.route.unwrap_or("none"),
+                route: trace.route.unwrap_or(NO_ROUTE),
                 method: &method,
                 status: response.status(),
                 took: started.elapsed(),
@@ -139,10 +139,11 @@ impl App {
             });
             tracing::info!(
                 %method,
-                route = trace.route.unwrap_or("none"),
+                route = trace.route.unwrap_or(NO_ROUTE),
                 status = response.status().as_u16(),
                 duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
                 token = trace.token.as_deref().unwrap_or("none"),
+                reason = response.extensions().get::<Reason>().map(field::display),
                 "answered"
             );
             response

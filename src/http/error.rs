@@ -3,18 +3,82 @@
 //! A client sees the context of its own mistake, and of ours only that there was one; the whole
 //! chain of causes goes to the log, once, here.
 
+use std::fmt;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::response::{self, Response};
 use crate::scim;
 use crate::service::{self, Scope};
 
+/// Why a request was refused, for the log: a kind, never what the client sent. It goes with the answer
+/// ([`hyper::Response::extensions`]) to where the access log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// SCIM's own keyword.
+    Scim(scim::ScimType),
+    /// OAuth's own keyword (RFC 6749 §5.2).
+    OAuth(&'static str),
+    /// What the status alone says.
+    Status(u16),
+    /// No bearer token.
+    NoToken,
+    /// The token says `Bearer` itself.
+    BearerTwice,
+    /// The token is unknown, expired or revoked.
+    InvalidToken,
+    /// Too many wrong tokens from one address.
+    Throttled,
+    /// The token may not do this.
+    Scope,
+    /// All of `limits.concurrent_requests` are under way.
+    Busy,
+    /// `limits.request_time` is over.
+    OutOfTime,
+    /// The body broke off.
+    BrokenBody,
+    /// The guard's limit of disabled users.
+    Guard,
+    /// The database.
+    Database,
+    /// The keys of Entra's tokens.
+    Keys,
+    /// A defect.
+    Defect,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scim(keyword) => keyword.as_str(),
+            Self::OAuth(keyword) => keyword,
+            Self::Status(status) => StatusCode::from_u16(*status)
+                .ok()
+                .and_then(|it| it.canonical_reason())
+                .unwrap_or("refused"),
+            Self::NoToken => "no token",
+            Self::BearerTwice => "the token begins with Bearer",
+            Self::InvalidToken => "token unknown, expired or revoked",
+            Self::Throttled => "too many wrong tokens",
+            Self::Scope => "scope of the token",
+            Self::Busy => "limits.concurrent_requests",
+            Self::OutOfTime => "limits.request_time",
+            Self::BrokenBody => "body broke off",
+            Self::Guard => "guard",
+            Self::Database => "database unavailable",
+            Self::Keys => "keys unavailable",
+            Self::Defect => "internal error",
+        })
+    }
+}
+
 /// Why a request gets no reply from the service.
 #[derive(Debug)]
 pub struct Failure {
     error: scim::Error,
+    reason: Reason,
     challenge: Option<&'static str>,
     allow: Option<String>,
     retry_after: Option<Duration>,
@@ -25,6 +89,7 @@ impl Failure {
     pub fn no_token() -> Self {
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim""#),
+            reason: Reason::NoToken,
             ..Self::from(unauthorized("A bearer token is required."))
         }
     }
@@ -33,6 +98,7 @@ impl Failure {
     pub fn bearer_twice() -> Self {
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim", error="invalid_token""#),
+            reason: Reason::BearerTwice,
             ..Self::from(unauthorized(
                 "The Authorization header says `Bearer Bearer`: the client adds the word itself, so its \
                  secret (in Entra the Secret Token) must be the token alone.",
@@ -44,6 +110,7 @@ impl Failure {
     pub fn invalid_token() -> Self {
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim", error="invalid_token""#),
+            reason: Reason::InvalidToken,
             ..Self::from(unauthorized("The bearer token is unknown, expired or revoked."))
         }
     }
@@ -52,6 +119,7 @@ impl Failure {
     pub fn no_login() -> Self {
         Self {
             challenge: Some(r#"Basic realm="kpifire-scim admin", charset="UTF-8""#),
+            reason: Reason::NoToken,
             ..Self::from(unauthorized(
                 "A token of the scope admin is required: as a bearer token, or as the password.",
             ))
@@ -61,7 +129,11 @@ impl Failure {
     /// A token was presented that isn't valid, and this address has presented many (RFC 6585 §4).
     pub fn too_many_failures(wait: Duration) -> Self {
         let detail = "Too many wrong tokens came from this address; a good one is still accepted.";
-        Self { retry_after: Some(wait), ..Self::from(plain(429, detail.to_owned())) }
+        Self {
+            retry_after: Some(wait),
+            reason: Reason::Throttled,
+            ..Self::from(plain(429, detail.to_owned()))
+        }
     }
 
     /// The token is valid and may not do this.
@@ -70,6 +142,7 @@ impl Failure {
         let detail = format!("The token's scope is {has}; this request needs the scope {needs}.");
         Self {
             challenge: Some(r#"Bearer realm="kpifire-scim", error="insufficient_scope""#),
+            reason: Reason::Scope,
             ..Self::from(scim::Error::forbidden(detail))
         }
     }
@@ -93,17 +166,20 @@ impl Failure {
 
     /// As many requests as allowed are under way.
     pub fn busy() -> Self {
-        Self::unavailable("Too many requests are under way; try again.", Duration::from_secs(1))
+        let detail = "Too many requests are under way; try again.";
+        Self::unavailable(Reason::Busy, detail, Duration::from_secs(1))
     }
 
     /// The request took longer than it may.
     pub fn out_of_time() -> Self {
-        Self::unavailable("The request took too long; try again.", Duration::from_secs(5))
+        let detail = "The request took too long; try again.";
+        Self::unavailable(Reason::OutOfTime, detail, Duration::from_secs(5))
     }
 
     /// The client went away or broke off in the middle of its body.
     pub fn broken_body() -> Self {
-        Self::from(scim::Error::invalid_syntax("The request body broke off."))
+        let error = scim::Error::invalid_syntax("The request body broke off.");
+        Self { reason: Reason::BrokenBody, ..Self::from(error) }
     }
 
     /// The rest of the body didn't come in time (RFC 9110 §15.5.9).
@@ -114,11 +190,17 @@ impl Failure {
 
     /// A defect of ours.
     pub fn panicked() -> Self {
-        Self::from(internal())
+        Self::defect()
     }
 
-    fn unavailable(detail: &str, retry_after: Duration) -> Self {
-        Self { retry_after: Some(retry_after), ..Self::from(plain(503, detail.to_owned())) }
+    fn unavailable(reason: Reason, detail: &str, retry_after: Duration) -> Self {
+        let error = plain(503, detail.to_owned());
+        Self { reason, retry_after: Some(retry_after), ..Self::from(error) }
+    }
+
+    fn defect() -> Self {
+        let detail = "An internal error occurred; the server's log has it by the request id.";
+        Self { reason: Reason::Defect, ..Self::from(plain(500, detail.to_owned())) }
     }
 
     /// What the client is told.
@@ -135,6 +217,7 @@ impl Failure {
             let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
             response::set(&mut response, RETRY_AFTER, Some(&seconds));
         }
+        response.extensions_mut().insert(self.reason);
         match self.allow {
             Some(methods) => response::allowing(response, &methods),
             None => response,
@@ -144,7 +227,8 @@ impl Failure {
 
 impl From<scim::Error> for Failure {
     fn from(error: scim::Error) -> Self {
-        Self { error, challenge: None, allow: None, retry_after: None }
+        let reason = error.scim_type.map_or(Reason::Status(error.status), Reason::Scim);
+        Self { error, reason, challenge: None, allow: None, retry_after: None }
     }
 }
 
@@ -160,24 +244,26 @@ impl From<service::Error> for Failure {
                 tracing::debug!(status = error.status, detail = %error.detail, "refused");
                 // The only refusal that time mends.
                 let retry_after = Some(service::guard::RETRY_AFTER);
-                Self { retry_after, ..Self::from(error) }
+                Self { reason: Reason::Guard, retry_after, ..Self::from(error) }
             }
             service::Error::Unavailable { retry_after, source } => {
                 tracing::error!(causes = %chain(source.as_ref()), "unavailable; answered 503");
-                Self::unavailable("The database is not available; try again.", retry_after)
+                let detail = "The database is not available; try again.";
+                Self::unavailable(Reason::Database, detail, retry_after)
             }
             // The log has it from where the keys are read.
             service::Error::Keys { retry_after } => Self::unavailable(
+                Reason::Keys,
                 "The keys that Entra's tokens are verified by are not available; try again.",
                 retry_after,
             ),
             service::Error::Internal(source) => {
                 tracing::error!(causes = %chain(source.as_ref()), "internal error; answered 500");
-                Self::from(internal())
+                Self::defect()
             }
             service::Error::Refused(source) => {
                 tracing::error!(causes = %chain(&source), "internal error; answered 500");
-                Self::from(internal())
+                Self::defect()
             }
         }
     }
@@ -201,10 +287,6 @@ fn plain(status: u16, detail: String) -> scim::Error {
 
 fn unauthorized(detail: &str) -> scim::Error {
     plain(401, detail.to_owned())
-}
-
-fn internal() -> scim::Error {
-    plain(500, "An internal error occurred; the server's log has it by the request id.".to_owned())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::body::{self, Bounds};
 use super::context::{Context, Trace};
-use super::error::Failure;
+use super::error::{Failure, Reason};
 use super::listener::Peer;
 use super::response::{self, Response};
 use crate::service::clients::{Credentials, Grant, Issue};
@@ -209,6 +209,7 @@ impl Refusal {
             answer(status, &json!({ "error": error, "error_description": description }));
         let challenge = (status == 401).then_some(r#"Basic realm="kpifire-scim", charset="UTF-8""#);
         response::set(&mut response, WWW_AUTHENTICATE, challenge);
+        response.extensions_mut().insert(Reason::OAuth(error));
         response
     }
 }
@@ -232,6 +233,9 @@ fn other(failure: Failure) -> Response {
     let mut response = answer(status, &json!({ "error": error, "error_description": description }));
     if let Some(wait) = plain.headers().get(RETRY_AFTER) {
         response.headers_mut().insert(RETRY_AFTER, wait.clone());
+    }
+    if let Some(reason) = plain.extensions().get::<Reason>() {
+        response.extensions_mut().insert(*reason);
     }
     response
 }

@@ -10,7 +10,11 @@ use tokio::net::TcpStream;
 use crate::support::tls::{exchange, status};
 use crate::support::{Agent, Database, Engine, Install, user};
 
-on_every_database!(a_request_has_one_id_everywhere, a_tokens_last_use_moves_on,);
+on_every_database!(
+    a_request_has_one_id_everywhere,
+    a_tokens_last_use_moves_on,
+    the_log_says_who_asked_for_what_and_why_not,
+);
 
 async fn a_request_has_one_id_everywhere(engine: Engine) {
     let agent = Agent::start(engine).await;
@@ -48,6 +52,31 @@ async fn a_request_has_one_id_everywhere(engine: Engine) {
     // What could break a log line is replaced.
     let answer = client.send(Method::GET, "/Users/3", &[("x-request-id", "a b")], None).await;
     assert!(!answer.header("x-request-id").unwrap().contains(' '));
+}
+
+async fn the_log_says_who_asked_for_what_and_why_not(engine: Engine) {
+    let agent = Agent::start(engine).await;
+    let token = Some(agent.token.as_str());
+    let someone = user("line.one@plant.example").to_string();
+    let no_json = "{".to_owned();
+    for (method, path, token, body, said) in [
+        (Method::GET, "/Users/3", token, None, r#"route="/Users/{id}" status=200"#),
+        (Method::GET, "/Users/4711", token, None, "status=404"),
+        (Method::GET, "/Users/4711", token, None, "reason=Not Found"),
+        (Method::GET, "/Users?filter=x", token, None, "reason=invalidFilter"),
+        (Method::POST, "/Users", token, Some(someone), "reason=uniqueness"),
+        (Method::POST, "/Users", token, Some(no_json), "reason=invalidSyntax"),
+        (Method::GET, "/Users", None, None, r#"token="none" reason=no token"#),
+        (Method::GET, "/Users", Some("kps_x"), None, "reason=token unknown, expired or revoked"),
+    ] {
+        let by = agent.client_with(token);
+        let id = by.send(method, path, &[], body).await.header("x-request-id").unwrap().to_owned();
+        let line = |line: &str| line.contains(&id) && line.contains("answered");
+        let line = agent.server.logged(0, line).await;
+        assert!(line.contains(said), "{said} in {line}");
+        assert!(!line.contains("plant.example") && !line.contains("4711"), "{line}");
+        assert_eq!(line.contains("reason="), !line.contains("status=200"), "{line}");
+    }
 }
 
 async fn a_tokens_last_use_moves_on(engine: Engine) {

@@ -63,7 +63,7 @@ async fn systemd_is_told_how_things_stand() {
     let manager = Manager::new(&install);
     let mut server = manager.serve(&install).await;
     let ready = manager.told("READY=1");
-    let url = format!("STATUS=Serving: listening on {}", server.base());
+    let url = format!("STATUS=Serving SCIM on {}", server.base());
     assert!(ready.contains(&url), "{ready}");
     for _ in 0..3 {
         manager.told("WATCHDOG=1");
@@ -112,6 +112,52 @@ async fn a_database_that_is_gone_is_no_reason_to_be_restarted() {
         proxy.set(Weather::Fair);
         let status = manager.told("STATUS=");
         assert!(!status.contains("doesn't answer"), "{status}");
+    }
+}
+
+/// A command whose stderr, this file, is read by the journal.
+fn into_the_journal(install: &Install, arguments: &[&str]) -> (Command, std::path::PathBuf) {
+    use std::os::unix::fs::MetadataExt as _;
+    let path = install.database.folder().join("journal-stream");
+    let stream = std::fs::File::create(&path).unwrap();
+    let metadata = stream.metadata().unwrap();
+    let mut command = install.command(arguments);
+    command.env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino()));
+    command.stdout(Stdio::null()).stderr(Stdio::from(stream));
+    (command, path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_is_told_how_bad_it_is() {
+    let mut install = Install::new(Database::ready(Engine::Sqlite).await);
+    install.configure("");
+    for format in ["text", "json"] {
+        let serve = ["serve", "--log-format", format];
+        let (mut command, path) = into_the_journal(&install, &serve);
+        let mut server = command.spawn().unwrap();
+        let begun = Instant::now();
+        let log = loop {
+            let log = std::fs::read_to_string(&path).unwrap();
+            if log.contains("listening on") {
+                break log;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        server.kill().unwrap();
+        server.wait().unwrap();
+        assert!(log.lines().all(|line| line.starts_with("<6>")), "{log}");
+    }
+
+    // Each line of what stops it, and nothing but those.
+    std::fs::write(install.last_config(), "lisen = 1\nbase_path = 2\n").unwrap();
+    for format in ["text", "json", "journald"] {
+        let serve = ["serve", "--log-format", format];
+        let (mut command, path) = into_the_journal(&install, &serve);
+        assert_eq!(command.status().unwrap().code(), Some(64));
+        let log = std::fs::read_to_string(path).unwrap();
+        assert!(log.contains("lisen") && log.lines().count() > 1, "{log}");
+        assert!(log.lines().all(|line| line.starts_with("<3>")), "{log}");
     }
 }
 
