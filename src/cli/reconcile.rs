@@ -26,7 +26,7 @@ use crate::report::{self, Format};
 )]
 pub struct Args {
     /// An export of Entra itself to compare with: Microsoft Graph's /users as JSON, or the portal's
-    /// CSV
+    /// CSV; `-` reads it from stdin
     #[arg(long, value_name = "FILE")]
     source: Option<PathBuf>,
     /// Take the rows that are there now for right, however many fewer they are than at the last run
@@ -133,6 +133,10 @@ fn export(file: &Path) -> Result<Export, Error> {
     let named = |error: &dyn std::fmt::Display| {
         Error::refused(format!("--source {}: {error}", file.display()))
     };
+    if file.as_os_str() == "-" {
+        let source = Source::read(std::io::stdin().lock()).map_err(|error| named(&error))?;
+        return Ok(Export { file: "stdin".to_owned(), source });
+    }
     let input = std::fs::File::open(file).map_err(|error| named(&error))?;
     let source = Source::read(input).map_err(|error| named(&error))?;
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();

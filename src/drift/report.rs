@@ -107,6 +107,9 @@ pub struct Scope {
     pub config_hash: String,
     /// The export of Entra that was compared, with its number of users.
     pub source: Option<SourceScope>,
+    /// Users in the last export that was believed, this run's or one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_export: Option<u64>,
 }
 
 /// The export a run compared with.

@@ -34,6 +34,17 @@ pub struct Comparison<'a> {
     /// For each user of the export, the rows that may be theirs.
     seen: Vec<Seen>,
     found: Vec<Finding>,
+    provisioned: Provisioned,
+}
+
+/// The active users whom Entra provisioned: an export that lacks many of them isn't whole, or is another
+/// tenant's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Provisioned {
+    /// How many there are.
+    pub users: u64,
+    /// Of them, those that the export has.
+    pub exported: u64,
 }
 
 /// The rows that may be a user's.
@@ -50,6 +61,8 @@ struct Seen {
 pub struct Compared {
     /// The findings.
     pub found: Vec<Finding>,
+    /// How many of those whom it should have the export has.
+    pub provisioned: Provisioned,
     /// Folded userNames that more than one unmanaged row has, and one user of the export.
     pub ambiguous: BTreeSet<String>,
 }
@@ -58,7 +71,8 @@ impl<'a> Comparison<'a> {
     /// Begins.
     pub fn new(export: &'a Export, layout: &'a Layout) -> Self {
         let seen = vec![Seen::default(); export.source.users().len()];
-        Self { export, layout, seen, found: Vec::new() }
+        let (found, provisioned) = (Vec::new(), Provisioned::default());
+        Self { export, layout, seen, found, provisioned }
     }
 
     /// Looks at a row of kpifire's users.
@@ -69,7 +83,12 @@ impl<'a> Comparison<'a> {
         let row = Row::of(self.layout, record);
         let by_id = row.external_id.and_then(|id| self.export.source.by_id(id));
         let by_name = || row.name.as_deref().and_then(|it| self.export.source.by_user_name(it));
-        let Some(at) = by_id.or_else(by_name) else {
+        let at = by_id.or_else(by_name);
+        if row.is_provisioned() {
+            self.provisioned.users += 1;
+            self.provisioned.exported += u64::from(at.is_some());
+        }
+        let Some(at) = at else {
             self.found.extend(row.too_many());
             return;
         };
@@ -87,7 +106,8 @@ impl<'a> Comparison<'a> {
 
     /// What the rows seen leave to be said of the export's users.
     pub fn finish(self) -> Compared {
-        let mut compared = Compared { found: self.found, ..Compared::default() };
+        let Self { found, provisioned, .. } = self;
+        let mut compared = Compared { found, provisioned, ..Compared::default() };
         for (user, seen) in self.export.source.users().iter().zip(&self.seen) {
             match (seen.linked, seen.unlinked) {
                 (0, 0) if user.active() != Some(false) => compared.found.push(missing(user)),
@@ -131,12 +151,16 @@ impl<'a> Row<'a> {
         found.map(|(_, reading)| reading)
     }
 
-    /// A user whom Entra provisioned, who can sign in, and whom the export doesn't have.
-    fn too_many(&self) -> Option<Finding> {
+    /// Whether Entra provisioned the user, and they can sign in.
+    fn is_provisioned(&self) -> bool {
         let active = self.reading("active") == Some(&Reading::Value(Value::Bool(true)));
         let state = self.record.link.as_ref().map(|link| link.state);
-        let provisioned = matches!(state, Some(LinkState::Managed | LinkState::Matched));
-        (active && provisioned).then(|| {
+        active && matches!(state, Some(LinkState::Managed | LinkState::Matched))
+    }
+
+    /// A user whom Entra provisioned, who can sign in, and whom the export doesn't have.
+    fn too_many(&self) -> Option<Finding> {
+        self.is_provisioned().then(|| {
             self.finding(
                 Kind::SourceExtra,
                 None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::compare::{Export, Provisioned};
 use crate::drift::{Finding, Item, Kind, Rows, Scope, Severity, Verdict, percent};
 
 /// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
@@ -90,6 +91,55 @@ impl Table {
                 floor.percent
             )
         })
+    }
+}
+
+/// Why an export isn't whole by Entra's own count; `None` when it is, or wasn't counted.
+pub fn miscounted(export: &Export) -> Option<String> {
+    let announced = export.source.announced()?;
+    let users = export.source.users().len() as u64;
+    (announced != users).then(|| {
+        format!(
+            "the export has {users} users and says itself that there are {announced} \
+             (@odata.count): a page is missing; fetch it again"
+        )
+    })
+}
+
+/// An export, by the number of its users.
+#[derive(Debug, Clone, Copy)]
+pub struct Exported {
+    /// Users in it.
+    pub users: u64,
+    /// Users in the last one that was believed.
+    pub last_export: Option<u64>,
+}
+
+impl Exported {
+    /// Why it can't be believed: it lacks those whom Entra provisioned, or has far fewer than the last.
+    pub fn suspicion(self, provisioned: Provisioned, floor: Floor) -> Option<String> {
+        let under = |now: u64, then: u64| {
+            let nothing = now == 0 && then > 0;
+            nothing || (percent(now, then) < floor.percent && then.saturating_sub(now) > floor.rows)
+        };
+        let accept = "If that is right: kpifire-scim reconcile --source FILE --accept";
+        let Provisioned { users, exported } = provisioned;
+        if under(exported, users) {
+            return Some(format!(
+                "the export has {exported} of the {users} active users whom Entra provisioned: \
+                 {:.0} % is under reconcile.floor ({} %). Is it whole, and of this tenant? {accept}",
+                percent(exported, users),
+                floor.percent
+            ));
+        }
+        let last = self.last_export.filter(|last| under(self.users, *last))?;
+        Some(format!(
+            "the export fell from {last} users to {} since the last one: {:.0} % is under \
+             reconcile.floor ({} %). Is it whole? {accept}",
+            self.users,
+            percent(self.users, last),
+            floor.percent
+        ))
     }
 }
 
@@ -184,6 +234,26 @@ mod tests {
         assert_eq!(implausible(&cleaned, Some(&before), removed(20, 5), percent(90.0)), [""; 0]);
         assert_eq!(implausible(&cleaned, Some(&before), removed(20, 4), percent(90.0)).len(), 1);
         assert_eq!(implausible(&cleaned, Some(&before), removed(11, 5), percent(90.0)).len(), 1);
+    }
+
+    #[test]
+    fn an_export_that_lacks_many_is_not_believed() {
+        let floor = Floor { percent: 90.0, rows: 10 };
+        let doubted = |users, last_export, (all, exported)| {
+            let provisioned = Provisioned { users: all, exported };
+            Exported { users, last_export }.suspicion(provisioned, floor).is_some()
+        };
+        // A part of it; another tenant's; a handful who left.
+        assert!(doubted(100, None, (500, 100)));
+        assert!(doubted(800, None, (500, 0)));
+        assert!(doubted(800, None, (3, 0)));
+        assert!(!doubted(495, None, (500, 490)));
+        assert!(!doubted(8, None, (10, 5)));
+        assert!(!doubted(8, None, (0, 0)));
+        // Fallen since the last one, although all of kpifire's are there.
+        assert!(doubted(500, Some(1000), (100, 100)));
+        assert!(!doubted(950, Some(1000), (100, 100)));
+        assert!(!doubted(5, Some(12), (2, 2)));
     }
 
     #[test]

@@ -126,13 +126,13 @@ async fn leased(
         })
         .await;
     let mut outcome = match seen {
-        Ok(seen) => weigh(store, settings, seen, occasion.counts, started).await,
+        Ok(seen) => weigh(store, settings, seen, occasion, started).await,
         Err(error) => Outcome::unreadable(&error),
     };
     if outcome.is_complete() {
         auto::restore(store, settings, &id, &mut outcome, clock).await;
     }
-    outcome.scope.config_hash.clone_from(&settings.hash);
+    outcome.scope.config_hash.clone_from(&settings.policy);
     outcome.slot.clone_from(&occasion.slot);
     outcome.run = Run { id, started, finished: kept() };
     let outcome = Arc::new(outcome);
@@ -160,7 +160,7 @@ async fn weigh(
     store: &Store,
     settings: &Settings,
     seen: Seen,
-    counts: Counts,
+    occasion: &Occasion,
     now: DateTime<Utc>,
 ) -> Outcome {
     let before = store
@@ -176,19 +176,29 @@ async fn weigh(
         Ok(before) => before.unzip(),
         Err(error) => return Outcome::unreadable(&error),
     };
+    let (export, counts) = (occasion.export.as_deref(), occasion.counts);
     let reconcile = &settings.reconcile;
     let floor = judge::Floor { percent: reconcile.floor, rows: reconcile.floor_rows };
-    let incomplete = match counts {
+    let last_export = before.as_ref().and_then(|scope| scope.last_export);
+    let mut incomplete = match counts {
         Counts::Weighed => {
-            judge::implausible(&seen.scope, before.as_ref(), removed.unwrap_or_default(), floor)
+            let removed = removed.unwrap_or_default();
+            let mut doubts = judge::implausible(&seen.scope, before.as_ref(), removed, floor);
+            let users = seen.scope.source.as_ref().map(|source| source.users);
+            let export = users.map(|users| judge::Exported { users, last_export });
+            doubts.extend(export.and_then(|it| it.suspicion(seen.provisioned, floor)));
+            doubts
         }
         Counts::Accepted => Vec::new(),
     };
+    // What Entra itself contradicts no operator can accept.
+    incomplete.extend(export.and_then(judge::miscounted));
     let heard = seen.scope.last_contact.is_some();
     let silence = judge::silence(seen.silent_since, heard, now, reconcile.stale_after);
     let all = seen.findings.into_iter().chain(silence);
     let found = all.map(|finding| (finding.fingerprint(), finding)).collect();
-    let Seen { scope, coverage, grace, cleanup, .. } = seen;
+    let Seen { mut scope, coverage, grace, cleanup, .. } = seen;
+    scope.last_export = scope.source.as_ref().map(|source| source.users).or(last_export);
     Outcome { scope, coverage, grace, cleanup, found, incomplete, ..Outcome::default() }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Settings;
 use super::cleanup::read as cleanup;
-use super::compare::{self, Comparison, Export};
+use super::compare::{self, Comparison, Export, Provisioned};
 use super::diff::{self, Findings, Lens, Look};
 use super::members::{self, Differing, Gone, Labels};
 use super::names::Names;
@@ -58,6 +58,8 @@ pub struct Seen {
     pub findings: Vec<Finding>,
     /// When Entra was last heard of, or could first have been.
     pub silent_since: DateTime<Utc>,
+    /// How many of those whom it should have the export has; zeros without one.
+    pub provisioned: Provisioned,
 }
 
 /// Looks at everything, in a snapshot's transaction.
@@ -92,7 +94,7 @@ pub async fn take(
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
     let rows_by_name = named_rows(tx, layout, names, &stranded_users).await?;
-    let ambiguous = compared.ambiguous;
+    let (ambiguous, provisioned) = (compared.ambiguous, compared.provisioned);
     findings.list.extend(named(&stranded_users, ambiguous, rows_by_name, users.unmanaged));
     findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
     let gone = Gone {
@@ -144,6 +146,7 @@ pub async fn take(
         grace: Grace { waiting, strip_due, stripped, anonymise_due, anonymised },
         findings: findings.list,
         silent_since: contact.unwrap_or(made).and_utc(),
+        provisioned,
     })
 }
 

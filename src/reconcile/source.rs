@@ -28,6 +28,7 @@ use text::Text;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     users: Vec<SourceUser>,
+    announced: Option<u64>,
     by_id: Index,
     by_user_name: Index,
 }
@@ -40,12 +41,12 @@ impl Source {
     pub fn read(input: impl Read) -> Result<Self, Error> {
         let mut text = Text::new(input);
         let head = text.peek().map_err(|error| Error::from_io(error, 1))?;
-        let users = match head.trim_start().chars().next() {
+        let (users, announced) = match head.trim_start().chars().next() {
             None => return Err(Error::new(1, Kind::Empty)),
             Some('{' | '[') => graph::read(text)?,
             Some(_) => {
                 let delimiter = portal::delimiter(head);
-                portal::read(text, delimiter)?
+                (portal::read(text, delimiter)?, None)
             }
         };
         if users.is_empty() {
@@ -53,12 +54,17 @@ impl Source {
         }
         let by_id = Index::new(&users, SourceUser::id, "id")?;
         let by_user_name = Index::new(&users, SourceUser::user_name, "userPrincipalName")?;
-        Ok(Self { users, by_id, by_user_name })
+        Ok(Self { users, announced, by_id, by_user_name })
     }
 
     /// Every user.
     pub fn users(&self) -> &[SourceUser] {
         &self.users
+    }
+
+    /// How many users Entra itself says that there are (`@odata.count`), where it was asked.
+    pub fn announced(&self) -> Option<u64> {
+        self.announced
     }
 
     /// The position among [`Self::users`] of the user with this object id.

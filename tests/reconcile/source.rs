@@ -10,6 +10,7 @@ on_every_database!(
     an_export_shows_who_is_missing_too_many_or_different,
     a_portal_csv_serves_as_well,
     a_broken_or_partial_export_is_refused,
+    an_export_that_is_not_whole_is_not_believed,
 );
 
 /// An export's file beside the database.
@@ -130,6 +131,64 @@ async fn a_portal_csv_serves_as_well(engine: Engine) {
     let run = plant.reconcile_with(&["--source", &path]);
     run.assert_findings(&[format!("source_attribute User/{id} name.familyName")]);
     assert_eq!(run.one("source_attribute")["expected"], "Sil,va");
+}
+
+async fn an_export_that_is_not_whole_is_not_believed(engine: Engine) {
+    let plant = Plant::new(engine).await;
+    let mut users = matched();
+    for number in 0..20 {
+        let person = Person::new(&format!("p{number}@plant.example"));
+        plant.entra.create(&person).await;
+        users.push(user(&person));
+    }
+    let export = |users: &[Value], count: Option<usize>| {
+        let mut page = json!({ "value": users });
+        if let Some(count) = count {
+            page["@odata.count"] = count.into();
+        }
+        page.to_string()
+    };
+    let run = |text: &str, more: &[&str]| {
+        let path = file(&plant, "users.json", text);
+        plant.reconcile_with(&[&["--source", path.as_str()][..], more].concat())
+    };
+    let all = users.len();
+    let whole = run(&export(&users, Some(all)), &[]);
+    assert_eq!(whole.code, 0, "{}", whole.report);
+    let reason = |run: &crate::reconcile::plant::Run| run.report["reasons"].to_string();
+
+    // A page is missing: by Entra's own count, which nobody can accept …
+    for more in [&[][..], &["--accept"]] {
+        let short = run(&export(&users[..all - 1], Some(all)), more);
+        assert_eq!((short.code, &short.report["verdict"]), (3, &"INCOMPLETE".into()));
+        assert!(reason(&short).contains("@odata.count"), "{}", reason(&short));
+    }
+    // … by those whom Entra provisioned; and another tenant's has none of them.
+    let short = run(&export(&users[..all - 12], None), &[]);
+    assert_eq!(short.code, 3, "{}", short.report);
+    assert!(reason(&short).contains("the export has 11 of the 23 active"), "{}", reason(&short));
+    let foreign: Vec<Value> = (0..400)
+        .map(|n| json!({"id": format!("f{n}"), "userPrincipalName": format!("f{n}@far.example")}))
+        .collect();
+    let other = run(&export(&foreign, None), &[]);
+    assert_eq!(other.code, 3, "{}", other.report);
+    assert!(reason(&other).contains("of this tenant"), "{}", reason(&other));
+    assert_eq!(other.findings(), [""; 0], "nobody is called deleted");
+
+    // A fall since the last export that was believed, runs without one between them.
+    let mut more = users.clone();
+    more.extend(foreign.iter().take(50).map(|it| {
+        let mut disabled = it.clone();
+        disabled["accountEnabled"] = false.into();
+        disabled
+    }));
+    assert_eq!(run(&export(&more, None), &[]).code, 0);
+    assert_eq!(plant.reconcile().code, 0);
+    let fallen = run(&export(&users, None), &[]);
+    assert_eq!(fallen.code, 3, "{}", fallen.report);
+    assert!(reason(&fallen).contains("fell from 73 users to 23"), "{}", reason(&fallen));
+    assert_eq!(run(&export(&users, None), &["--accept"]).code, 0);
+    assert_eq!(run(&export(&users, None), &[]).code, 0);
 }
 
 async fn a_broken_or_partial_export_is_refused(engine: Engine) {

@@ -16,9 +16,16 @@ use super::error::{Error, Kind};
 use super::text::{Line, Text};
 use super::user::{Draft, Given, Property, SourceUser};
 
-pub(super) fn read(text: Text<impl Read>) -> Result<Vec<SourceUser>, Error> {
-    let mut export =
-        Export { users: Vec::new(), last_page: Page::Last, line: text.line(), refused: None };
+/// The users, and how many there are by Graph's own word (`@odata.count`), if it was asked for.
+pub(super) fn read(text: Text<impl Read>) -> Result<(Vec<SourceUser>, Option<u64>), Error> {
+    let mut export = Export {
+        users: Vec::new(),
+        last_page: Page::Last,
+        of_answer: None,
+        announced: Announced::default(),
+        line: text.line(),
+        refused: None,
+    };
     let mut json = serde_json::Deserializer::from_reader(text);
     loop {
         let read = Node { export: &mut export, place: Place::Top }.deserialize(&mut json);
@@ -33,7 +40,7 @@ pub(super) fn read(text: Text<impl Read>) -> Result<Vec<SourceUser>, Error> {
         }
     }
     match export.last_page {
-        Page::Last => Ok(export.users),
+        Page::Last => Ok((export.users, export.announced.sum())),
         Page::MoreFollow { line } => Err(Error::new(line, Kind::Partial)),
     }
 }
@@ -41,9 +48,27 @@ pub(super) fn read(text: Text<impl Read>) -> Result<Vec<SourceUser>, Error> {
 struct Export {
     users: Vec<SourceUser>,
     last_page: Page,
+    /// What the pages of the answer under way say how many there are in all of them.
+    of_answer: Option<u64>,
+    announced: Announced,
     line: Line,
     /// An error of ours, while one of the parser's makes its way up.
     refused: Option<Error>,
+}
+
+/// How many users the answers say that they have: each one's pages say it once or every time.
+#[derive(Default)]
+struct Announced {
+    users: u64,
+    answers: u32,
+    /// Answers that don't say.
+    silent: u32,
+}
+
+impl Announced {
+    fn sum(&self) -> Option<u64> {
+        (self.answers > 0 && self.silent == 0).then_some(self.users)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +78,21 @@ enum Page {
 }
 
 impl Export {
+    /// A page is read; the one that names no next one ends an answer.
+    fn turn(&mut self, page: Page, count: Option<u64>) {
+        self.last_page = page;
+        self.of_answer = self.of_answer.max(count);
+        if let Page::Last = page {
+            match self.of_answer.take() {
+                Some(users) => {
+                    self.announced.users = self.announced.users.saturating_add(users);
+                    self.announced.answers += 1;
+                }
+                None => self.announced.silent += 1,
+            }
+        }
+    }
+
     fn refuse<E: serde::de::Error>(&mut self, error: Error) -> E {
         self.refused = Some(error);
         E::custom("refused")
@@ -109,6 +149,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut draft = Draft::new(line);
         let mut is_page = false;
         let mut page = Page::Last;
+        let mut count = None;
         while let Some(key) = properties.next_key::<Key>()? {
             match key {
                 Key::Value if place != Place::InPage => {
@@ -121,6 +162,9 @@ impl<'de> Visitor<'de> for Node<'_> {
                         page = Page::MoreFollow { line };
                     }
                 }
+                Key::Count if place != Place::InPage => {
+                    count = properties.next_value::<Option<u64>>()?;
+                }
                 Key::Error if place != Place::InPage => {
                     let answer: Answer = properties.next_value()?;
                     let said = format!("{}: {}", answer.code, answer.message);
@@ -130,13 +174,13 @@ impl<'de> Visitor<'de> for Node<'_> {
                     let value = properties.next_value()?;
                     set(&mut draft, property, value).map_err(|error| export.refuse(error))?;
                 }
-                Key::Value | Key::NextLink | Key::Error | Key::Other => {
+                Key::Value | Key::NextLink | Key::Count | Key::Error | Key::Other => {
                     properties.next_value::<IgnoredAny>()?;
                 }
             }
         }
         if is_page {
-            export.last_page = page;
+            export.turn(page, count);
         } else if draft.is_blank() {
             return Err(export.refuse(Error::new(line, Kind::NotUsers)));
         } else {
@@ -175,6 +219,7 @@ impl<'de> Visitor<'de> for Users<'_> {
 enum Key {
     Value,
     NextLink,
+    Count,
     Error,
     Property(Property),
     Other,
@@ -194,6 +239,7 @@ impl<'de> Deserialize<'de> for Key {
                 Ok(match name {
                     "value" => Key::Value,
                     "@odata.nextLink" => Key::NextLink,
+                    "@odata.count" => Key::Count,
                     "error" => Key::Error,
                     name => Property::named(name).map_or(Key::Other, Key::Property),
                 })

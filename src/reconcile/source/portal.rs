@@ -11,16 +11,41 @@ use super::error::{Error, Kind};
 use super::text::Text;
 use super::user::{Draft, Given, Property, SourceUser};
 
-/// The delimiter that a header's line uses most.
+/// The delimiter that a first line says (`sep=;`, which Excel reads), or that the header's line uses most.
 pub(super) fn delimiter(head: &str) -> u8 {
-    let header = head.trim_start().lines().next().unwrap_or_default();
+    let mut lines = head.trim_start().lines();
+    let mut header = lines.next().unwrap_or_default();
+    if let Some(said) = separator(header) {
+        return said;
+    }
+    if is_type(header) {
+        header = lines.next().unwrap_or_default();
+    }
     let count = |delimiter: u8| header.bytes().filter(|byte| *byte == delimiter).count();
     [b'\t', b';', b','].into_iter().max_by_key(|it| count(*it)).unwrap_or(b',')
 }
 
+/// What a first line `sep=;` says.
+fn separator(line: &str) -> Option<u8> {
+    let (name, said) = line.trim_end_matches(['\r', '\n']).trim_matches('"').split_once('=')?;
+    let is_one = name.eq_ignore_ascii_case("sep") && said.len() == 1;
+    is_one.then(|| said.as_bytes().first().copied()).flatten()
+}
+
+/// Whether a first line is PowerShell's (`Export-Csv`): `#TYPE Selected.Microsoft.Graph…User`.
+fn is_type(line: &str) -> bool {
+    line.trim_matches('"').to_ascii_uppercase().starts_with("#TYPE ")
+}
+
 pub(super) fn read(text: Text<impl Read>, delimiter: u8) -> Result<Vec<SourceUser>, Error> {
     let mut rows = Rows::new(text, delimiter);
-    let Some(line) = rows.next()? else {
+    let mut first = rows.next()?;
+    // What only says how the file is written. `sep=;` is two empty fields where `=` is no quote.
+    let says = rows.fields().collect::<Vec<_>>().join(&char::from(delimiter).to_string());
+    if first.is_some() && (separator(&says).is_some() || is_type(&says)) {
+        first = rows.next()?;
+    }
+    let Some(line) = first else {
         return Err(Error::new(1, Kind::Empty));
     };
     let columns = columns(rows.fields(), line)?;

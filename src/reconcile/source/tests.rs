@@ -183,6 +183,41 @@ line 2: a@x, 1, active: None
 }
 
 #[test]
+fn lines_before_the_header_that_say_how_the_file_is_written() {
+    for before in ["sep=;\r\n", "SEP=;\n", "\"sep=;\"\n", "\u{feff}sep=;\r\n"] {
+        assert_eq!(names(&read(&format!("{before}id;userPrincipalName\r\n1;a@x\r\n"))), ["a@x"]);
+    }
+    let comma = "sep=,\nid,userPrincipalName,department\n1,a@x,\"a;b;c;d\"\n";
+    assert_eq!(names(&read(comma)), ["a@x"]);
+    let shell = "#TYPE Selected.Microsoft.Graph.PowerShell.Models.MicrosoftGraphUser\r\n\
+                 \"Id\",\"UserPrincipalName\"\r\n\"1\",\"a@x\"\r\n";
+    assert_eq!(names(&read(shell)), ["a@x"]);
+    let semicolons = "#TYPE System.Object\nid;userPrincipalName\n1;a@x\n";
+    assert_eq!(names(&read(semicolons)), ["a@x"]);
+    assert!(refusal("sep=;\n").contains("no users"));
+    assert!(refusal("sep=;;\nid;userPrincipalName\n1;a@x\n").contains("header"));
+}
+
+#[test]
+fn how_many_there_are_by_entra_s_own_count() {
+    let page = |count: &str, id: u32, next: bool| {
+        let next = if next { r#","@odata.nextLink":"https://x""# } else { "" };
+        format!(r#"{{{count}"value":[{{"id":"{id}","userPrincipalName":"{id}@x"}}]{next}}}"#)
+    };
+    let count = |n: u32| format!(r#""@odata.count":{n},"#);
+    let announced = |pages: &[String]| read(&pages.join("\n")).announced();
+    assert_eq!(announced(&[page("", 1, false)]), None);
+    assert_eq!(announced(&[page(&count(1), 1, false)]), Some(1));
+    // On the first page alone, or on each; the second of three is missing here.
+    assert_eq!(announced(&[page(&count(3), 1, true), page("", 3, false)]), Some(3));
+    assert_eq!(announced(&[page(&count(3), 1, true), page(&count(3), 3, false)]), Some(3));
+    // Two answers, members and guests.
+    assert_eq!(announced(&[page(&count(1), 1, false), page(&count(1), 2, false)]), Some(2));
+    assert_eq!(announced(&[page(&count(1), 1, false), page("", 2, false)]), None);
+    assert!(refusal(page(r#""@odata.count":"x","#, 1, false)).contains("line 1"));
+}
+
+#[test]
 fn users_are_found_by_id_and_by_name_without_case() {
     let source = read(&format!("{PAGE}{LAST_PAGE}"));
     assert_eq!(source.by_user_name("ANA.silva@plant.example "), Some(0));

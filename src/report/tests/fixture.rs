@@ -311,6 +311,7 @@ fn scope() -> Scope {
         restored: 0,
         last_contact: Some(finished() - Duration::minutes(37)),
         config_hash: "5b7c9a10e2f34d68".to_owned(),
+        last_export: None,
         source: None,
     }
 }
