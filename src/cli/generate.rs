@@ -78,7 +78,9 @@ fn man(command: &Command, path: &str, folder: &Path) -> std::io::Result<()> {
     let mut out = Vec::new();
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
-    man.render_synopsis_section(&mut out)?;
+    let mut head = Roff::default();
+    synopsis(&mut head, command);
+    head.to_writer(&mut out)?;
     man.render_description_section(&mut out)?;
     if !below.is_empty() {
         man.render_subcommands_section(&mut out)?;
@@ -96,6 +98,21 @@ fn man(command: &Command, path: &str, folder: &Path) -> std::io::Result<()> {
     see_also(&mut more, path, &below);
     more.to_writer(&mut out)?;
     std::fs::write(folder.join(man.get_filename()), out)
+}
+
+/// The command with everything that it takes; the library's own leaves out the options' values.
+fn synopsis(roff: &mut Roff, command: &Command) {
+    roff.control("SH", ["SYNOPSIS"]);
+    let mut words = vec![bold(command.get_bin_name().unwrap_or_else(|| command.get_name()))];
+    for argument in command.get_arguments().filter(|it| !it.is_hide_set()) {
+        let is_bare = argument.is_positional() || argument.is_required_set();
+        let shown = if is_bare { argument.to_string() } else { format!("[{argument}]") };
+        words.extend([roman(" "), roman(shown)]);
+    }
+    if command.has_subcommands() {
+        words.push(roman(" <COMMAND>"));
+    }
+    roff.text(words);
 }
 
 fn examples(roff: &mut Roff, page: &Page) {

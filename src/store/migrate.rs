@@ -160,10 +160,20 @@ pub async fn down(tx: &mut Tx) -> Result<Vec<&'static str>, Error> {
     Ok(done)
 }
 
-/// The SQL of pending migrations, books included, for a DBA to run.
+/// The SQL of pending migrations, for a DBA to run in one go: books and the account's grants included,
+/// all of it or nothing where the database can take tables back. Empty when nothing is pending.
 pub async fn print(tx: &mut Tx, now: NaiveDateTime) -> Result<String, Error> {
-    let mut text = String::new();
-    for migration in pending(tx).await? {
+    let pending = pending(tx).await?;
+    if pending.is_empty() {
+        return Ok(String::new());
+    }
+    let (begin, end) = match tx.database() {
+        // Its DDL commits by itself.
+        Database::Mysql => ("", ""),
+        Database::Postgres | Database::Sqlite => ("BEGIN;\n", "COMMIT;\n"),
+    };
+    let mut text = begin.to_owned();
+    for migration in pending {
         let now = Applied(now).text();
         text += &format!(
             "-- {version}\n{BOOKS};\n{up}\
@@ -174,7 +184,22 @@ pub async fn print(tx: &mut Tx, now: NaiveDateTime) -> Result<String, Error> {
             now = literal(&now),
         );
     }
-    Ok(text)
+    Ok(text + &grants(tx).await + end)
+}
+
+/// What the account that asks needs of each of the agent's tables for ever after.
+async fn grants(tx: &mut Tx) -> String {
+    let database = tx.database();
+    let schema = match database {
+        Database::Sqlite => return String::new(),
+        Database::Postgres => String::new(),
+        Database::Mysql => quoted(database, &home(tx).await) + ".",
+    };
+    let to = account(tx).await;
+    let names = TABLES.iter().map(|table| quoted(database, table.name));
+    names
+        .map(|name| format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}{name} TO {to};\n"))
+        .collect()
 }
 
 /// A text as a DBA's SQL client reads it.

@@ -89,6 +89,12 @@ async fn a_dba_runs_the_printed_sql(engine: Engine) {
     let sql = install.stdout(&["migrate", "--print"]);
     let after: Vec<_> = tables(&install.database).await;
     assert_eq!(after, before, "--print made tables");
+    // One trip: tables and grants, all or nothing where that can be.
+    let grants = sql.matches("\nGRANT SELECT, INSERT, UPDATE, DELETE ON ").count();
+    let tables = sql.matches("CREATE TABLE").count();
+    assert_eq!(grants, if engine == Engine::Sqlite { 0 } else { tables }, "{sql}");
+    let whole = sql.starts_with("BEGIN;\n") && sql.ends_with("COMMIT;\n");
+    assert_eq!(whole, !format!("{engine:?}").starts_with('M'), "{sql}");
     install.database.execute(&sql).await;
     let token = install.token("entra", &[]);
     let server = install.serve().await;
