@@ -11,7 +11,10 @@ use crate::notify::Outlet;
 use crate::profile::proof::{Finding, Severity, prove};
 use crate::rehearsal::rehearse;
 use crate::report::visible_lines;
+use crate::report::words::plural;
+use crate::service::Scope;
 use crate::service::auth;
+use crate::service::credentials::{self, Kind};
 
 /// `check`
 #[derive(Debug, clap::Args)]
@@ -49,7 +52,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     if args.offline {
         return Ok(());
     }
-    let findings = context::block_on(async {
+    let (findings, stands) = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);
         let store = context::store(&loaded.config)?;
         let catalogue = store.catalogue().await.map_err(failed)?;
@@ -66,23 +69,76 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
                 rehearsed.await.map_err(|error| Error::service("nothing was rehearsed", error))?,
             );
         }
+        let mut stands = Stands { sidecar: live.sidecar, way_in: WayIn::None };
+        if loaded.config.auth.entra.is_some() {
+            stands.way_in = WayIn::There;
+        }
         // It reads the sidecar's tables.
         if live.sidecar {
+            for kind in [Kind::Token, Kind::Client] {
+                let made = credentials::list(&store, kind).await;
+                let made = made.map_err(|error| Error::service("tokens can't be read", error))?;
+                if made.iter().any(|it| it.scope == Scope::Provision && it.is_live(Utc::now())) {
+                    stands.way_in = WayIn::There;
+                }
+            }
             let proved = auth::prove(&loaded.config.auth, &store, Utc::now()).await;
             findings.extend(proved.map_err(|error| {
                 Error::service("tokens and clients could not be examined", error)
             })?);
         }
-        Ok(findings)
+        Ok((findings, stands))
     })?;
     let told: String = findings.iter().map(render).collect();
     output::print(&visible_lines(&told))?;
     let errors = count(&findings, Severity::Error);
     let warnings = count(&findings, Severity::Warning);
+    output::remark(&next(&loaded.config, errors, args, &stands));
     if errors == 0 {
-        return output::line(&format!("{warnings} warnings, no errors"));
+        return output::line(&format!("{}, no errors", plural(warnings as u64, "warning")));
     }
-    Err(Error::refused(format!("check found {errors} errors and {warnings} warnings")))
+    let (errors, warnings) = (plural(errors as u64, "error"), plural(warnings as u64, "warning"));
+    Err(Error::refused(format!("check found {errors} and {warnings}")))
+}
+
+/// How far an install is.
+struct Stands {
+    /// Whether the sidecar tables are up to date.
+    sidecar: bool,
+    way_in: WayIn,
+}
+
+/// Whether a client could authenticate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WayIn {
+    None,
+    There,
+}
+
+/// What to do next, a step a line, as it is typed.
+fn next(config: &Config, errors: usize, args: &Args, stands: &Stands) -> String {
+    let mut steps = Vec::new();
+    // The tables that aren't there yet are one error, and a step of their own.
+    if errors > usize::from(!stands.sidecar) {
+        steps.push("mend the errors above, and check again".to_owned());
+    }
+    if !args.rehearse {
+        steps.push("kpifire-scim check --rehearse   (by doing; it is rolled back)".to_owned());
+    }
+    if !stands.sidecar {
+        steps.push("kpifire-scim migrate   (or migrate --print for a DBA)".to_owned());
+    }
+    if stands.way_in == WayIn::None {
+        steps.push("kpifire-scim token create --name entra --expires 365d".to_owned());
+    }
+    let host = config.public_url.as_deref().unwrap_or("https://THIS-SERVER");
+    steps.push(format!(
+        "in Entra, Provisioning → Admin credentials: Tenant URL {host}{}, Secret Token what token \
+         create printed; then Test Connection",
+        config.base_path
+    ));
+    let numbered = steps.iter().zip(1..).map(|(step, number)| format!("  {number}. {step}"));
+    format!("Next:\n{}", numbered.collect::<Vec<_>>().join("\n"))
 }
 
 /// Who is told, and when.

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Utc;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
 use super::context::{self, Loaded};
 use super::error::Error;
 use super::globals::Globals;
 use super::{output, time};
-use crate::drift::{Item, report};
+use crate::drift::{Item, Kind, report};
 use crate::reconcile::mend::{self, Action, Mended};
 use crate::report::json::finding;
 use crate::report::rows::RowWriter;
+use crate::report::words::plural;
 use crate::report::{Format, visible};
 use crate::store::Store;
 use crate::store::findings::{self, Stored};
@@ -43,8 +45,11 @@ pub enum Command {
     /// Count findings without listing them from now on
     Ignore {
         /// Findings
-        #[arg(required = true, value_name = "ID")]
+        #[arg(required_unless_present = "kind", value_name = "ID")]
         ids: Vec<String>,
+        /// All findings of this kind that are open now
+        #[arg(long, value_name = "KIND", conflicts_with = "ids", value_parser = kinds())]
+        kind: Option<Kind>,
         /// Why, for those who come after
         #[arg(long, value_name = "REASON")]
         reason: Option<String>,
@@ -76,11 +81,36 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
                 output::remark("Entra overwrites what was adopted when it next changes there.");
                 Ok(())
             }
-            Command::Ignore { ids, reason } => {
+            Command::Ignore { kind: Some(kind), reason, .. } => {
+                ignore_all(&store, &loaded, kind, reason).await
+            }
+            Command::Ignore { ids, reason, kind: None } => {
                 each(&store, &loaded, &Verb::Ignore(reason), ids).await
             }
         }
     })
+}
+
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    let names = Kind::ALL.iter().map(|kind| kind.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Kind>())
+}
+
+async fn ignore_all(
+    store: &Store,
+    loaded: &Loaded,
+    kind: Kind,
+    reason: Option<String>,
+) -> Result<(), Error> {
+    let layout = context::layout(store, loaded).await?;
+    let ignored = mend::ignore_kind(store, layout, kind, reason, Utc::now())
+        .await
+        .map_err(|error| Error::service("not all were ignored", error))?;
+    output::line(&format!(
+        "{} of the kind {} ignored until they end by themselves",
+        plural(ignored as u64, "finding"),
+        kind.as_str()
+    ))
 }
 
 enum Verb {

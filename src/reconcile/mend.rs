@@ -11,10 +11,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 
+use crate::drift::Kind;
 use crate::mapper::Layout;
 use crate::service::Error;
 use crate::store::findings::{self, Stored};
-use crate::store::{Store, Tx};
+use crate::store::{Store, Tx, console};
 use hand::{note, only};
 
 pub use adopt::adopt;
@@ -105,6 +106,42 @@ pub async fn ignore(
             Ok(Mended::done("ignored until it ends by itself"))
         })
         .await
+}
+
+/// Findings of a kind that one transaction marks.
+const PAGE: i64 = 500;
+
+/// Marks all open findings of a kind, as [`ignore`] does one; how many. Those that come later aren't.
+///
+/// # Errors
+/// The database's; then the pages before are written.
+pub async fn ignore_kind(
+    store: &Store,
+    layout: Arc<Layout>,
+    kind: Kind,
+    reason: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let hand = Hand::of_command(layout, By::Ignore, now);
+    let mut ignored = 0;
+    loop {
+        let context = (hand.clone(), kind, reason.clone());
+        let page = store
+            .write(context, async |tx, (hand, kind, reason)| {
+                let page = console::findings_page(tx, Some(*kind), &[], None, PAGE).await?;
+                for stored in &page {
+                    findings::ignore(tx, &stored.id, reason.as_deref(), hand.stamp()).await?;
+                    let after = only("reason", &reason.clone().into());
+                    note(tx, hand, "ignore", &stored.finding, Map::new(), after).await?;
+                }
+                Ok::<_, Error>(page.len())
+            })
+            .await?;
+        if page == 0 {
+            return Ok(ignored);
+        }
+        ignored += page;
+    }
 }
 
 /// The finding of this id, locked, while it is open.

@@ -6,6 +6,7 @@ use crate::support::Engine;
 on_every_database!(
     a_finding_lives_from_its_first_run_to_its_end,
     an_ignored_finding_is_counted_and_not_listed,
+    a_kind_is_ignored_at_once,
     tolerated_attributes_are_counted,
     reports_can_be_read_again,
     only_one_runs_at_a_time,
@@ -57,6 +58,30 @@ async fn an_ignored_finding_is_counted_and_not_listed(engine: Engine) {
     // Ignoring ended with it.
     plant.insert_user("robot@plant.example").await;
     assert_eq!(plant.reconcile().findings().len(), 1);
+}
+
+async fn a_kind_is_ignored_at_once(engine: Engine) {
+    let plant = Plant::new(engine).await;
+    for number in 0..7 {
+        plant.insert_user(&format!("robot{number}@plant.example")).await;
+    }
+    let ana = plant.hire("ana").await;
+    plant.natively(&format!("UPDATE users SET title = 'Boss' WHERE user_id = {ana}")).await;
+    assert_eq!(plant.reconcile().findings().len(), 8);
+    let install = &plant.agent.install;
+    let ignore = ["drift", "ignore", "--kind", "unmanaged", "--reason", "a pilot"];
+    assert!(install.stdout(&ignore).starts_with("7 findings of the kind unmanaged ignored"));
+    // A second time there is nothing left, and each is in the trail once.
+    assert!(install.stdout(&ignore).starts_with("0 findings"));
+    assert_eq!(plant.agent.database().count("scim_audit WHERE operation = 'ignore'").await, 7);
+    let run = plant.reconcile();
+    assert_eq!(run.report["scope"]["ignored"], 7);
+    assert_eq!(run.findings(), [format!("attribute User/{ana} title")]);
+    for wrong in [&["drift", "ignore"][..], &["drift", "ignore", "--kind", "nothing"]] {
+        assert_eq!(install.run(wrong).status.code(), Some(64), "{wrong:?}");
+    }
+    let both = ["drift", "ignore", "x", "--kind", "unmanaged"];
+    assert_eq!(install.run(&both).status.code(), Some(64));
 }
 
 async fn tolerated_attributes_are_counted(engine: Engine) {
