@@ -112,8 +112,8 @@ impl Journal {
         if self.socket.send_to(&whole, &self.address).is_ok() {
             return;
         }
-        let end = message.floor_char_boundary(SHORT);
-        let short = message.get(..end).unwrap_or_default();
+        let end = (0..=SHORT).rev().find(|at| message.is_char_boundary(*at));
+        let short = message.get(..end.unwrap_or_default()).unwrap_or_default();
         let mut record = format!("PRIORITY={}\n", priority(level)).into_bytes();
         put(&mut record, "MESSAGE", short);
         if self.socket.send_to(&record, &self.address).is_err() {

@@ -106,6 +106,9 @@ pub fn miscounted(export: &Export) -> Option<String> {
     })
 }
 
+/// So many may always be missing from an export: people leave between two.
+const A_FEW: u64 = 10;
+
 /// An export, by the number of its users.
 #[derive(Debug, Clone, Copy)]
 pub struct Exported {
@@ -120,7 +123,8 @@ impl Exported {
     pub fn suspicion(self, provisioned: Provisioned, floor: Floor) -> Option<String> {
         let under = |now: u64, then: u64| {
             let nothing = now == 0 && then > 0;
-            nothing || (percent(now, then) < floor.percent && then.saturating_sub(now) > floor.rows)
+            let some = floor.rows.max(A_FEW);
+            nothing || (percent(now, then) < floor.percent && then.saturating_sub(now) > some)
         };
         let accept = "If that is right: kpifire-scim reconcile --source FILE --accept";
         let Provisioned { users, exported } = provisioned;

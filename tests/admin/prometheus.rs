@@ -69,7 +69,7 @@ impl Series {
         }
         series.set(&format!(r#"{TOOK}_count{{route="/Users"}}"#), &bursts(calls));
         for (name, values) in [
-            (r#"up"#, "1+0x300"),
+            ("up", "1+0x300"),
             ("process_start_time_seconds", "0+0x300"),
             ("kpifire_scim_database_up", "1+0x300"),
             ("kpifire_scim_last_contact_timestamp_seconds", &told_at_bursts()),
@@ -287,7 +287,7 @@ fn a_broken_rule_is_noticed() {
             lines[number] = format!("{indent}expr: {broken}");
             // What always fires does so while all is well.
             let case = if broken == "'vector(1)'" { &cases[0] } else { case };
-            let output = tested(folder.path(), &lines.join("\n"), &[case.test.clone()]);
+            let output = tested(folder.path(), &lines.join("\n"), std::slice::from_ref(&case.test));
             // `absent` of what nobody has is as true as of what isn't there.
             let is_as_good = alert == "Absent" && broken == misspelt;
             assert_eq!(output.status.success(), is_as_good, "{broken} for {expression}");

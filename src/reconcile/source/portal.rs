@@ -34,7 +34,8 @@ fn separator(line: &str) -> Option<u8> {
 
 /// Whether a first line is PowerShell's (`Export-Csv`): `#TYPE Selected.Microsoft.Graph…User`.
 fn is_type(line: &str) -> bool {
-    line.trim_matches('"').to_ascii_uppercase().starts_with("#TYPE ")
+    let first = line.trim_matches('"').split_whitespace().next().unwrap_or_default();
+    first.eq_ignore_ascii_case("#TYPE")
 }
 
 pub(super) fn read(text: Text<impl Read>, delimiter: u8) -> Result<Vec<SourceUser>, Error> {
