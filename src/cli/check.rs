@@ -55,6 +55,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     let (findings, stands) = context::block_on(async {
         let failed = |error| Error::failed("the database could not be examined", error);
         let store = context::store(&loaded.config)?;
+        let server = context::fit(&store).await?;
+        output::line(&format!("ok     database: {server}"))?;
         let catalogue = store.catalogue().await.map_err(failed)?;
         let fold =
             |column: &str| store.fold_expression(column).unwrap_or_else(|| column.to_owned());

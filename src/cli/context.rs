@@ -14,6 +14,7 @@ use crate::mapper::Layout;
 use crate::profile::catalogue::Catalogue;
 use crate::profile::{self, Profile};
 use crate::reconcile::Settings;
+use crate::store::server::Server;
 use crate::store::{Limits, Store, all_ended, migrate};
 
 /// A validated configuration with its profile.
@@ -71,9 +72,11 @@ pub async fn open_migrated(globals: &Globals) -> Result<Store, Error> {
 /// The database of a configuration, which must have the sidecar tables.
 ///
 /// # Errors
-/// 1 when the database doesn't answer or the sidecar tables aren't up to date.
+/// As [`fit`]; 1 when the sidecar tables aren't up to date.
 pub async fn migrated(config: &Config) -> Result<Store, Error> {
-    up_to_date(store(config)?).await
+    let store = store(config)?;
+    fit(&store).await?;
+    up_to_date(store).await
 }
 
 /// As [`migrated`], for the daemon: requests have the time of requests, and runs that of runs.
@@ -83,7 +86,9 @@ pub async fn migrated(config: &Config) -> Result<Store, Error> {
 pub async fn serving(config: &Config) -> Result<Store, Error> {
     let limits =
         Limits { statement: config.limits.request_time, snapshot: config.reconcile.statement_time };
-    let store = up_to_date(with(config, limits)?).await?;
+    let store = with(config, limits)?;
+    tracing::info!("the database is {}", fit(&store).await?);
+    let store = up_to_date(store).await?;
     store.prepare().await.map_err(|error| Error::failed("the database can't be used", error))?;
     Ok(store)
 }
@@ -97,6 +102,19 @@ async fn up_to_date(store: Store) -> Result<Store, Error> {
         return Ok(store);
     }
     Err(Error::refused("the sidecar tables are missing or out of date: run `kpifire-scim migrate`"))
+}
+
+/// The server of a configuration's database, which must be one that the agent can work on.
+///
+/// # Errors
+/// 1 when the database doesn't answer, or is too old or another maker's; with what is needed.
+pub async fn fit(store: &Store) -> Result<Server, Error> {
+    let server =
+        store.server().await.map_err(|error| Error::failed("the database can't be used", error))?;
+    match server.unfit() {
+        None => Ok(server),
+        Some(why) => Err(Error::refused(format!("the database can't be used: {why}"))),
+    }
 }
 
 /// The profile laid over the live database.

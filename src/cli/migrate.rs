@@ -29,6 +29,8 @@ pub struct Args {
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     context::block_on(async {
         let store = context::open(globals)?;
+        let server = context::fit(&store).await?;
+        output::remark(&format!("the database is {server}"));
         if args.print {
             return print(&store).await;
         }

@@ -56,7 +56,7 @@ async fn asked(pool: &Pool) -> Option<String> {
             let rows: Vec<Row> = Sql::new(POSTGRES).load(&mut connection).await.ok()?;
             rows.as_slice().first().map(holder)
         }
-        Pool::Mysql(pool) => {
+        Pool::Mysql { pool, .. } => {
             let mut connection = pool.manager().create().await.ok()?;
             let rows: Vec<Row> = Sql::new(ROWS).load(&mut connection).await.unwrap_or_default();
             if let Some(row) = rows.as_slice().first() {

@@ -13,6 +13,7 @@ use source::Source;
 use super::error::Error;
 use super::prove::account::account;
 use super::row::Row;
+use super::server::Product;
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::profile::catalogue::{
@@ -22,10 +23,11 @@ use crate::profile::model::TableName;
 
 /// Every table the connection sees.
 pub(super) async fn read(tx: &mut Tx) -> Result<Catalogue, Error> {
-    let source = match tx.database() {
-        Database::Sqlite => &sqlite::SOURCE,
-        Database::Postgres => &postgres::SOURCE,
-        Database::Mysql => &mysql::SOURCE,
+    let source = match tx.product() {
+        Product::Sqlite => &sqlite::SOURCE,
+        Product::Postgres => &postgres::SOURCE,
+        Product::Mariadb => &mysql::MARIADB,
+        Product::Mysql => &mysql::MYSQL,
     };
     ask(tx, source).await.map_err(|error| error.during("reading the catalogue"))
 }

@@ -7,6 +7,7 @@ use chrono::NaiveDateTime;
 use super::calls;
 use super::error::{Error, ErrorKind};
 use super::made;
+use super::new_row;
 use super::relation::{self, equals, holds, of, value};
 use super::resources::{self, Lock, lock_slot};
 use super::sql::Sql;
@@ -16,7 +17,7 @@ use crate::mapper::{
     Layout, Lookup, Made, NewRow, NewValue, Reference, Relation, ResourceRelation, RowSwitch,
     Touch,
 };
-use crate::profile::catalogue::{Database, Kind};
+use crate::profile::catalogue::Database;
 use crate::profile::model::{Beside as When, CallPiece, Missing, Moment};
 use crate::scim::ResourceType;
 
@@ -53,7 +54,7 @@ pub async fn insert(
     }
     own.extend(made::columns(tx, &rows.insert.made, key.as_ref()).await?);
     own.extend(first_stamps(&rows.touch));
-    let made = insert_row(tx, &rows.relation, &rows.key, &own).await?;
+    let made = new_row::insert(tx, &rows.relation, &rows.key, &own).await?;
     if key.is_none() && rows.insert.made.iter().any(|(_, made)| *made == Made::Key) {
         let of_key = rows.insert.made.iter().filter(|(_, it)| *it == Made::Key);
         let set = of_key.map(|(column, _)| (&**column, made.clone()));
@@ -78,47 +79,6 @@ pub async fn insert(
     }
     call(tx, layout, kind, Moment::AfterCreate, &made).await?;
     Ok(made)
-}
-
-/// Inserts a row of a table; its key.
-async fn insert_row(
-    tx: &mut Tx,
-    relation: &Relation,
-    key: &Arc<Column>,
-    columns: &Columns,
-) -> Result<Cell, Error> {
-    // A key that is given: PostgreSQL's GENERATED ALWAYS wants it said.
-    let given = columns.iter().find(|(column, _)| column == key).map(|(_, cell)| cell);
-    let overriding = given.is_some() && key.generated && tx.database() == Database::Postgres;
-    let sql = if columns.is_empty() {
-        relation::insert_defaults(relation)
-    } else {
-        relation::insert(relation, columns.iter().map(|(column, _)| &**column))
-            .raw(if overriding { " OVERRIDING SYSTEM VALUE VALUES (" } else { " VALUES (" })
-            .list(", ", columns.iter().map(|(column, cell)| value(column, cell.clone())))
-            .raw(")")
-    };
-    let made = tx.query(sql.raw(" RETURNING ").name(key)).await?;
-    let returned = made.first().map(|row| row.cell(0).clone()).filter(|key| *key != Cell::Null);
-    if let Some(key) = returned.or_else(|| given.cloned()) {
-        return Ok(key);
-    }
-    // A trigger made the row, of a view, where RETURNING doesn't see it: the last that says the same.
-    let said = columns.iter().filter(|(column, cell)| {
-        *cell != Cell::Null && matches!(column.kind, Kind::Text | Kind::Int | Kind::Uuid)
-    });
-    let said = said.map(|(column, cell)| equals(column, cell));
-    let sql = Sql::new("SELECT ")
-        .name(key)
-        .append(relation::from_alone(relation))
-        .list(" AND ", said)
-        .raw(" ORDER BY ")
-        .name(key)
-        .raw(" DESC LIMIT 1");
-    let made = tx.query(sql).await?;
-    made.first()
-        .map(|row| row.cell(0).clone())
-        .ok_or_else(|| Error::new(ErrorKind::Other, "inserting a row", "no key came back"))
 }
 
 /// What a request says of a companion's columns.
@@ -150,7 +110,7 @@ async fn insert_parent(
         columns.push((Arc::clone(&parent.user), key.clone()));
     }
     filled(tx, &parent.insert, &mut columns, key.as_ref(), now).await?;
-    insert_row(tx, &parent.relation, &parent.user, &columns).await
+    new_row::insert(tx, &parent.relation, &parent.user, &columns).await
 }
 
 /// Makes a companion's row.
@@ -492,11 +452,8 @@ async fn create_label(
 ) -> Result<Option<Cell>, Error> {
     let mut columns: Columns = vec![(Arc::clone(&lookup.label), Cell::from(label))];
     filled(tx, &lookup.insert, &mut columns, None, now).await?;
-    let row: Vec<(&Column, Cell)> =
-        columns.iter().map(|(column, cell)| (&**column, cell.clone())).collect();
-    let sql = relation::insert_values(&lookup.relation, &row).raw(" RETURNING ").name(&lookup.key);
-    match tx.query(sql).await {
-        Ok(rows) => Ok(rows.first().map(|row| row.cell(0).clone())),
+    match new_row::insert(tx, &lookup.relation, &lookup.key, &columns).await {
+        Ok(key) => Ok(Some(key)),
         // Somebody else made it at the same time: the whole transaction runs again.
         Err(error) if error.kind() == ErrorKind::Unique => {
             Err(Error::new(ErrorKind::Conflict, "a lookup row", error.message()))

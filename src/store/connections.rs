@@ -39,7 +39,7 @@ impl Connections {
             Pool::Sqlite { .. } => {
                 Shares::Apart { reading: Places::new(most), writing: Places::new(1) }
             }
-            Pool::Postgres { .. } | Pool::Mysql(_) => {
+            Pool::Postgres { .. } | Pool::Mysql { .. } => {
                 Shares::Together(Places::of_which_reads(most, most.saturating_sub(1).max(1)))
             }
         };

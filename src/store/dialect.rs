@@ -1,10 +1,13 @@
-//! Where the three databases differ in the SQL of requests: one function per difference.
+//! Where the databases differ in the SQL of requests: one function per difference.
+//!
+//! MySQL and MariaDB speak one dialect; where they don't, [`Product`] tells them apart.
 
 use chrono::NaiveDateTime;
 
 use crate::mapper::{Cell, Column};
 use crate::profile::catalogue::Database;
 
+use super::server::Product;
 use super::sql::Sql;
 
 /// The one rule for names: the expression in which two texts are equal that differ in case alone. It is
@@ -14,10 +17,10 @@ pub(super) fn fold(database: Database, inner: Sql) -> Sql {
     match database {
         Database::Sqlite => Sql::new("scim_lower(").append(inner).raw(")"),
         Database::Postgres => Sql::new("lower(").append(inner).raw("::text)"),
-        // Of one collation on both sides, whatever the column's; a blank at the end counts.
-        Database::Mysql => Sql::new("LOWER(CONVERT(")
+        // As bytes, whatever the column's collation: a blank at the end counts.
+        Database::Mysql => Sql::new("CAST(LOWER(CONVERT(")
             .append(inner)
-            .raw(" USING utf8mb4) COLLATE utf8mb4_bin) COLLATE utf8mb4_nopad_bin"),
+            .raw(" USING utf8mb4) COLLATE utf8mb4_bin) AS BINARY)"),
     }
 }
 
@@ -104,12 +107,14 @@ pub(super) fn spelled(column: &Column, inner: Sql, text: &str) -> Sql {
     let letters = match column.database {
         Database::Sqlite => inner.raw(" COLLATE BINARY = ").bind(text),
         Database::Postgres => inner.raw("::text = ").bind(text),
-        Database::Mysql => Sql::new("CONVERT(")
-            .append(inner)
-            .raw(" USING utf8mb4) COLLATE utf8mb4_nopad_bin = ")
-            .bind(text),
+        Database::Mysql => letters(inner).raw(" = ").bind(text),
     };
     own.append(letters).raw(")")
+}
+
+/// A text of MySQL's or MariaDB's as its bytes, in which blanks at the end count.
+pub(super) fn letters(inner: Sql) -> Sql {
+    Sql::new("CAST(CONVERT(").append(inner).raw(" USING utf8mb4) AS BINARY)")
 }
 
 /// One of 256 slots, the same for texts that are the same by [`fold`].
@@ -123,11 +128,11 @@ pub(super) fn slot_of(database: Database, what: &str, text: &str) -> Sql {
             .raw(" || ")
             .append(folded)
             .raw("), 1, 2))::bit(8)::int"),
-        Database::Mysql => Sql::new("CAST(CONV(SUBSTR(MD5(CONCAT(")
+        Database::Mysql => Sql::new("CAST(CONV(SUBSTR(SHA2(CONCAT(")
             .bind(what)
             .raw(", ")
             .append(folded)
-            .raw(")), 1, 2), 16, 10) AS UNSIGNED)"),
+            .raw("), 256), 1, 2), 16, 10) AS UNSIGNED)"),
     }
 }
 
@@ -282,6 +287,36 @@ pub(super) fn soon(database: Database) -> Sql {
         Database::Postgres => "CAST(clock_timestamp() + INTERVAL '1 minute' AS timestamp)",
         Database::Mysql => "(UTC_TIMESTAMP(6) + INTERVAL 1 MINUTE)",
     })
+}
+
+/// Whether an INSERT and a DELETE answer with the rows that they made or took.
+pub(super) fn returns_rows(product: Product) -> bool {
+    product != Product::Mysql
+}
+
+/// Appended to an INSERT of a row that may be there already, which `key` tells: sets what `set` makes of
+/// the words before a column that is there, and of the words before one that was to come and after it.
+pub(super) fn or_update(
+    product: Product,
+    table: &str,
+    key: &str,
+    set: impl Fn(&str, &dyn Fn(&str) -> String) -> String,
+) -> String {
+    let there = format!("{table}.");
+    match product {
+        Product::Sqlite | Product::Postgres => {
+            let set = set(&there, &|column| format!("excluded.{column}"));
+            format!(" ON CONFLICT ({key}) DO UPDATE SET {set}")
+        }
+        Product::Mariadb => {
+            let set = set("", &|column| format!("VALUES({column})"));
+            format!(" ON DUPLICATE KEY UPDATE {set}")
+        }
+        Product::Mysql => {
+            let set = set(&there, &|column| format!("incoming.{column}"));
+            format!(" AS incoming ON DUPLICATE KEY UPDATE {set}")
+        }
+    }
 }
 
 /// Appended to an INSERT of a row that may be there already, `key` being a column of its key: then

@@ -144,6 +144,13 @@ impl Error {
         self.kind == ErrorKind::Other && !self.placed && !own::is_servers(&self.message)
     }
 
+    /// The same failure, of something that is known better.
+    #[must_use]
+    pub(super) fn about(mut self, subject: Subject) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
     /// The same failure, known to be a rule's of the application.
     #[must_use]
     pub(super) fn of_a_rule(mut self) -> Self {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use super::dialect::{for_update, text_list, timestamp};
+use super::dialect::{self, for_update, text_list, timestamp};
 use super::error::Error;
 use super::finding_detail::{Detail, Subject};
 use super::schema::scim_findings::{self, TABLE};
+use super::server::Product;
 use super::sidecar::{Set, count, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::drift::{Finding, Kind};
-use crate::profile::catalogue::Database;
 
 /// Rows written by one statement at most.
 const CHUNK: usize = 500;
@@ -114,7 +114,7 @@ pub async fn save(
     let found: Vec<_> = found.iter().filter(|(id, _)| !mended.contains(id)).collect();
     for chunk in found.chunks(CHUNK) {
         let rows = chunk.iter().map(|(id, finding)| begun(run, started, id, finding));
-        tx.execute(TABLE.insert_all(rows).raw(&go_on(tx.database()))).await?;
+        tx.execute(TABLE.insert_all(rows).raw(&go_on(tx.product()))).await?;
     }
     // A run that is read again lists what was seen up to then: nothing was seen later than now.
     let last_seen = Sql::new("CASE WHEN last_seen > ")
@@ -168,8 +168,8 @@ pub(super) fn but(kinds: &[Kind]) -> Sql {
 
 /// What a known finding keeps. MariaDB sets from left to right, and later columns see what earlier
 /// ones got: `resolved` goes last.
-fn go_on(database: Database) -> String {
-    let set = |table: &str, take: &dyn Fn(&str) -> String| {
+fn go_on(product: Product) -> String {
+    dialect::or_update(product, "scim_findings", "fingerprint", |table, take| {
         format!(
             "first_seen = CASE WHEN {table}resolved IS NULL AND {table}first_seen <= {0} \
              THEN {table}first_seen ELSE {0} END, \
@@ -181,16 +181,7 @@ fn go_on(database: Database) -> String {
             take("last_seen"),
             take("last_run"),
         )
-    };
-    match database {
-        Database::Sqlite | Database::Postgres => format!(
-            " ON CONFLICT (fingerprint) DO UPDATE SET {}",
-            set("scim_findings.", &|column| format!("excluded.{column}"))
-        ),
-        Database::Mysql => {
-            format!(" ON DUPLICATE KEY UPDATE {}", set("", &|column| format!("VALUES({column})")))
-        }
-    }
+    })
 }
 
 /// Ends findings that are open. One statement.

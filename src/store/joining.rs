@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 
 use super::calls;
-use super::dialect::{exact, text_list};
+use super::dialect::{exact, returns_rows, text_list};
 use super::error::{Error, ErrorKind};
 use super::relation::{self, equals, is_there, of, text_key, there, value};
 use super::schema::scim_desired_members as desired_members;
@@ -20,8 +20,8 @@ use crate::scim::ResourceType;
 const CHUNK: usize = 256;
 
 /// Adds memberships, kpifire's and desired; those that are there already stay as they are. The ids that
-/// were new to kpifire's table, and whether anything was written. Two statements; two more where edges
-/// are marked instead of deleted, or the agent makes their keys.
+/// were new to kpifire's table, and whether anything was written. Two statements; one more on MySQL, two
+/// where edges are marked instead of deleted, or the agent makes their keys.
 pub async fn add(
     tx: &mut Tx,
     layout: &Layout,
@@ -33,7 +33,7 @@ pub async fn add(
         return Ok((Vec::new(), false));
     };
     let database = tx.database();
-    let added = if one_by_one(members) {
+    let added = if one_by_one(members) || !returns_rows(tx.product()) {
         add_each(tx, layout, members, group, ids, now).await?
     } else {
         let user = || text_key(database, &members.user, Sql::new("i.item"));

@@ -1,16 +1,17 @@
 //! `scim_links`: what ties a resource to Entra.
 
+use super::dialect;
 use super::error::Error;
 use super::kept_values;
 use super::schema::{
     scim_cleanup_journal as journal, scim_desired_members as desired, scim_holds,
     scim_links as link,
 };
+use super::server::Product;
 use super::sidecar::{Cells, Object, Selection, Unreadable, count};
 use super::sql::Sql;
 use super::transaction::Tx;
 use crate::mapper::{Cell, Link, LinkState, baseline_hash, tokens};
-use crate::profile::catalogue::Database;
 use crate::scim::ResourceType;
 
 /// The columns that a write of a link sets, but for its key.
@@ -57,7 +58,7 @@ pub async fn put(
             link::replaced.set(&it.replaced),
             link::reused_from.set(&it.reused_from),
         ])
-        .raw(&or_update(tx.database()));
+        .raw(&or_update(tx.product()));
     tx.later(sql).await?;
     kept_values::follow(tx, kind, key, &tokens(kind, was), &tokens(kind, Some(it))).await
 }
@@ -161,22 +162,13 @@ pub async fn remove(tx: &mut Tx, kind: ResourceType, key: &str) -> Result<(), Er
 }
 
 /// Sets the columns; who is enabled again is no longer on the way out.
-fn or_update(database: Database) -> String {
-    let set = |table: &str, take: &dyn Fn(&str) -> String| {
+fn or_update(product: Product) -> String {
+    dialect::or_update(product, "scim_links", "resource_type, legacy_key", |table, take| {
         let columns = WRITTEN.map(|column| format!("{column} = {}", take(column))).join(", ");
         let disabled = take(link::disabled_at.name);
         let stage = link::cleanup_stage.name;
         format!("{columns}, {stage} = CASE WHEN {disabled} IS NOT NULL THEN {table}{stage} END")
-    };
-    match database {
-        Database::Sqlite | Database::Postgres => format!(
-            " ON CONFLICT (resource_type, legacy_key) DO UPDATE SET {}",
-            set("scim_links.", &|column| format!("excluded.{column}"))
-        ),
-        Database::Mysql => {
-            format!(" ON DUPLICATE KEY UPDATE {}", set("", &|column| format!("VALUES({column})")))
-        }
-    }
+    })
 }
 
 /// A resource goes by another key from now on: its link and what hangs on it follow. Seven statements at most.

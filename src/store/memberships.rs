@@ -9,7 +9,10 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 
 use super::calls;
-use super::dialect::{DISABLED, exact, for_share, json_pairs, key_text, live_group, text_list};
+use super::dialect::{
+    DISABLED, exact, for_share, for_update_alone, json_pairs, key_text, live_group, returns_rows,
+    text_list,
+};
 use super::edges::{edges, writable};
 use super::error::Error;
 use super::joining::called;
@@ -198,7 +201,7 @@ pub async fn groups_there(
 }
 
 /// Removes the named memberships; absent ones are passed over. The ids that kpifire's table had, and
-/// whether anything was written. Two statements per 256 ids, three where edges are marked.
+/// whether anything was written. Two statements per 256 ids, three where edges are marked, and on MySQL.
 pub async fn remove(
     tx: &mut Tx,
     layout: &Layout,
@@ -287,7 +290,7 @@ fn forgetting(group: &Cell, users: &[String]) -> Sql {
 }
 
 /// Ends the memberships that satisfy a condition (without alias): they are deleted, or marked as gone.
-/// Whose they were. One statement; two where they are marked.
+/// Whose they were. One statement; two where they are marked, and on MySQL.
 async fn end(
     tx: &mut Tx,
     layout: &Layout,
@@ -296,31 +299,29 @@ async fn end(
     now: NaiveDateTime,
 ) -> Result<Vec<String>, Error> {
     let users = |rows: Vec<super::row::Row>| rows.iter().filter_map(|row| row.text(0)).collect();
-    let Some(mark) = &members.remove else {
-        let sql = relation::delete(&members.relation)
-            .append(writable(layout, members))
-            .append(which)
-            .raw(" RETURNING ")
-            .name(&members.user);
-        return Ok(users(tx.query(sql).await?));
-    };
-    // Not every database answers an UPDATE with its rows.
+    let all = || writable(layout, members).append(which.clone());
+    if members.remove.is_none() && returns_rows(tx.product()) {
+        let sql = relation::delete(&members.relation).append(all());
+        return Ok(users(tx.query(sql.raw(" RETURNING ").name(&members.user)).await?));
+    }
+    // Not every database answers an UPDATE with its rows, nor a DELETE.
     let find = Sql::new("SELECT ")
         .name(&members.user)
         .append(relation::from_alone(&members.relation))
-        .append(writable(layout, members))
-        .append(which.clone())
-        .append(super::dialect::for_update_alone(tx.database()));
+        .append(all())
+        .append(for_update_alone(tx.database()));
     let found: Vec<String> = users(tx.query(find).await?);
     if !found.is_empty() {
-        let set = marked(members, mark, now);
-        let set = set.iter().map(|(it, cell)| (&**it, cell.clone()));
-        let sql = relation::update(&members.relation, set)
-            .append(writable(layout, members))
-            .append(which);
-        tx.later(sql).await?;
+        tx.later(ending(members, now).append(all())).await?;
     }
     Ok(found)
+}
+
+/// `DELETE FROM … WHERE `, or the UPDATE that marks the edges as gone: a condition follows.
+fn ending(members: &MemberRelation, now: NaiveDateTime) -> Sql {
+    let Some(mark) = &members.remove else { return relation::delete(&members.relation) };
+    let set = marked(members, mark, now);
+    relation::update(&members.relation, set.iter().map(|(it, cell)| (&**it, cell.clone())))
 }
 
 /// What an edge that is marked as gone gets.
@@ -360,14 +361,10 @@ pub async fn strip_user(
         let rows = tx.query(groups).await?;
         ended.extend(rows.iter().map(|row| (row.cell(0).clone(), user.clone())));
     }
-    let sql = match &members.remove {
-        None => relation::delete(&members.relation),
-        Some(mark) => {
-            let set = marked(members, mark, now);
-            relation::update(&members.relation, set.iter().map(|(it, cell)| (&**it, cell.clone())))
-        }
-    };
-    tx.later(sql.append(writable(layout, members)).append(equals(&members.user, user))).await?;
+    tx.later(
+        ending(members, now).append(writable(layout, members)).append(equals(&members.user, user)),
+    )
+    .await?;
     calls::memberships(tx, members, Moment::AfterRemove, ended).await
 }
 

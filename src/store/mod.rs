@@ -45,6 +45,7 @@ pub mod links;
 mod made;
 pub mod memberships;
 pub mod migrate;
+mod new_row;
 pub mod notices;
 mod pages;
 mod pipeline;
@@ -57,6 +58,7 @@ pub mod resources;
 mod row;
 pub mod runs;
 mod schema;
+pub mod server;
 mod sidecar;
 pub mod snapshot;
 mod sql;
@@ -89,6 +91,7 @@ use crate::profile::catalogue::{Catalogue, Database};
 use condition::Condition;
 use connections::Connections;
 use limit::Patience;
+use server::Server;
 use sql::Sql;
 
 /// So long after a write was refused none is tried to see whether it would be taken.
@@ -222,6 +225,18 @@ impl Store {
         let (caller, wanted) = wanted::Wanted::new(self.stopping.subscribe());
         let (connections, condition) = (self.connections.clone(), Arc::clone(&self.condition));
         (caller, limit::Terms { connections, patience: self.patience, wanted, condition })
+    }
+
+    /// Whose server answers, and its version.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn server(&self) -> Result<Server, Error> {
+        let database = self.database();
+        let sql = Sql::new(server::question(database));
+        let rows = self.read(sql, async |tx, sql| tx.query(sql.clone()).await).await?;
+        let said = rows.iter().find_map(|row| row.text(0)).unwrap_or_default();
+        Ok(Server::read(database, &said))
     }
 
     /// What the live database says of its tables.

@@ -5,7 +5,7 @@
 //! time: a broken one shows itself as [`ErrorKind::Lost`] and is thrown away.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -18,11 +18,13 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
 use futures_util::FutureExt;
 use mysql_async::DriverError;
+use mysql_async::prelude::Queryable as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{Crowded, Error, ErrorKind};
 use super::interrupt;
+use super::server::{self, Product, Server};
 use super::sqlite_file::{Identity, SqliteFile};
 use super::tls::{self, Verify};
 use super::wanted::{BEYOND, Limits};
@@ -82,7 +84,11 @@ pub(super) enum Pool {
         /// How a statement is cancelled.
         tls: MakeRustlsConnect,
     },
-    Mysql(Deadpool<AsyncMysqlConnection>),
+    Mysql {
+        pool: Deadpool<AsyncMysqlConnection>,
+        /// Whose server it is, which its first connection tells.
+        product: Arc<OnceLock<Product>>,
+    },
 }
 
 impl Pool {
@@ -135,11 +141,16 @@ impl Pool {
                 let settings = tls::from_url(url, Database::Mysql, ca)?;
                 let options = mysql_options(&settings)?;
                 let url = settings.url.clone();
-                Ok(Self::Mysql(build!(
+                let product = Arc::<OnceLock<Product>>::default();
+                let told = Arc::clone(&product);
+                let pool = build!(
                     url.as_str(),
                     size,
-                    Box::new(move |_| mysql(options.clone(), settings.clone(), beyond).boxed())
-                )?))
+                    Box::new(move |_| {
+                        mysql(options.clone(), settings.clone(), beyond, Arc::clone(&told)).boxed()
+                    })
+                )?;
+                Ok(Self::Mysql { pool, product })
             }
         }
     }
@@ -149,7 +160,16 @@ impl Pool {
         match self {
             Self::Sqlite { .. } => Database::Sqlite,
             Self::Postgres { .. } => Database::Postgres,
-            Self::Mysql(_) => Database::Mysql,
+            Self::Mysql { .. } => Database::Mysql,
+        }
+    }
+
+    /// Whose database it is, once there was a connection.
+    pub fn product(&self) -> Product {
+        match self {
+            Self::Sqlite { .. } => Product::Sqlite,
+            Self::Postgres { .. } => Product::Postgres,
+            Self::Mysql { product, .. } => product.get().copied().unwrap_or(Product::Mariadb),
         }
     }
 
@@ -167,7 +187,7 @@ impl Pool {
                 vec![of("writer", writer.status()), of("readers", readers.status())]
             }
             Self::Postgres { pool, .. } => vec![of("all", pool.status())],
-            Self::Mysql(pool) => vec![of("all", pool.status())],
+            Self::Mysql { pool, .. } => vec![of("all", pool.status())],
         }
     }
 
@@ -177,7 +197,7 @@ impl Pool {
         match self {
             Self::Sqlite { .. } => {}
             Self::Postgres { pool, .. } => drop(pool.retain(|_, metrics| metrics.created > there)),
-            Self::Mysql(pool) => drop(pool.retain(|_, metrics| metrics.created > there)),
+            Self::Mysql { pool, .. } => drop(pool.retain(|_, metrics| metrics.created > there)),
         }
     }
 
@@ -185,7 +205,7 @@ impl Pool {
     pub fn file(&self) -> Option<Identity> {
         match self {
             Self::Sqlite { file, .. } => file.known(),
-            Self::Postgres { .. } | Self::Mysql(_) => None,
+            Self::Postgres { .. } | Self::Mysql { .. } => None,
         }
     }
 
@@ -193,7 +213,7 @@ impl Pool {
     pub fn file_now(&self) -> Option<Identity> {
         match self {
             Self::Sqlite { file, .. } => file.identity(),
-            Self::Postgres { .. } | Self::Mysql(_) => None,
+            Self::Postgres { .. } | Self::Mysql { .. } => None,
         }
     }
 
@@ -241,7 +261,9 @@ impl Pool {
             Self::Postgres { pool, .. } => {
                 pool.get().await.map(Connection::Postgres).map_err(failed)
             }
-            Self::Mysql(pool) => pool.get().await.map(Connection::Mysql).map_err(failed),
+            Self::Mysql { pool, .. } => {
+                pool.get().await.map(Connection::Mysql).map_err(failed)
+            },
         }
     }
 
@@ -250,7 +272,7 @@ impl Pool {
             Self::Sqlite { writer, .. } if purpose == Purpose::Write => writer.status(),
             Self::Sqlite { readers, .. } => readers.status(),
             Self::Postgres { pool, .. } => pool.status(),
-            Self::Mysql(pool) => pool.status(),
+            Self::Mysql { pool, .. } => pool.status(),
         };
         status.size >= status.max_size && status.available == 0
     }
@@ -392,6 +414,7 @@ async fn mysql(
     options: mysql_async::Opts,
     settings: tls::Settings,
     beyond: Duration,
+    told: Arc<OnceLock<Product>>,
 ) -> diesel::ConnectionResult<AsyncMysqlConnection> {
     let answer = match mysql_async::Conn::new(options.clone()).await {
         // The driver refuses a server without TLS once TLS is asked for.
@@ -404,7 +427,7 @@ async fn mysql(
         }
         answer => answer,
     };
-    let connection = answer.map_err(|error| {
+    let mut connection = answer.map_err(|error| {
         let said = settings.explain(&error.to_string());
         match error {
             // ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED.
@@ -414,6 +437,14 @@ async fn mysql(
             _ => ConnectionError::BadConnection(said),
         }
     })?;
+    if told.get().is_none() {
+        // Not what the greeting says: a proxy's may be of its own making.
+        let said: Result<Option<String>, _> =
+            connection.query_first(server::question(Database::Mysql)).await;
+        let said = said.map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+        let server = Server::read(Database::Mysql, &said.unwrap_or_default());
+        told.get_or_init(|| server.product);
+    }
     let mut connection = AsyncMysqlConnection::try_from(connection).await?;
     // English: failures are told apart by their texts. READ COMMITTED: a statement after a lock must
     // see what the lock's last holder committed. The rest is what the server's defaults may have changed:

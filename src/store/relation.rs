@@ -5,7 +5,7 @@
 
 use chrono::{NaiveDateTime, Utc};
 
-use super::dialect::exact;
+use super::dialect::{exact, letters};
 use super::sql::Sql;
 use crate::mapper::{
     Cell, Column, Companion, Condition, Encoding, Field, Lookup, Mark, MarkedBy, Relation,
@@ -289,9 +289,7 @@ pub(super) fn is_key(database: Database, alias: &str, column: &Column, key: &Cel
         (Kind::Text, Cell::Text(text)) => {
             let exact = match database {
                 // Blanks at the end count too.
-                Database::Mysql => Sql::new("CONVERT(")
-                    .column(alias, column)
-                    .raw(" USING utf8mb4) COLLATE utf8mb4_nopad_bin"),
+                Database::Mysql => letters(of(alias, column)),
                 database => exact(database, of(alias, column)),
             };
             equal.raw(" AND ").append(exact).raw(" = ").bind(text.as_str())
@@ -343,9 +341,13 @@ pub(super) fn insert<'c>(
     Sql::new("INSERT INTO ").table(&relation.spelled).raw(" (").names(columns).raw(")")
 }
 
-/// `INSERT INTO … DEFAULT VALUES`
-pub(super) fn insert_defaults(relation: &Relation) -> Sql {
-    Sql::new("INSERT INTO ").table(&relation.spelled).raw(" DEFAULT VALUES")
+/// `INSERT INTO … ` of a row that has its columns' defaults alone.
+pub(super) fn insert_defaults(database: Database, relation: &Relation) -> Sql {
+    let defaults = match database {
+        Database::Sqlite | Database::Postgres => " DEFAULT VALUES",
+        Database::Mysql => " () VALUES ()",
+    };
+    Sql::new("INSERT INTO ").table(&relation.spelled).raw(defaults)
 }
 
 /// `INSERT INTO … (…) VALUES (…)`

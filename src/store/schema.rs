@@ -227,10 +227,10 @@ mod tests {
                 let key =
                     lines.iter().find_map(|it| it.strip_prefix("PRIMARY KEY (")).unwrap_or("");
                 let columns = lines.iter().filter(|it| {
-                    !["--", "PRIMARY", "UNIQUE"].iter().any(|other| it.starts_with(other))
+                    !["--", "PRIMARY", "UNIQUE", "INDEX"].iter().any(|other| it.starts_with(other))
                 });
                 let columns: Vec<_> =
-                    columns.map(|it| described(it, key.trim_end_matches(')'))).collect();
+                    columns.map(|it| described(it, key.trim_end_matches([')', ',']))).collect();
                 made.insert(head.trim_start_matches("IF NOT EXISTS ").to_owned(), columns);
             }
             let declared = TABLES.iter().filter(|it| it.name != scim_migrations::TABLE.name);

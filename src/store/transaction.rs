@@ -9,12 +9,13 @@ use diesel_async::{
     TransactionManager,
 };
 
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorKind, Subject};
 use super::interrupt;
 use super::limit::{Guard, Terms};
 use super::pipeline::{self, Later};
 use super::pool::{Connection, mysql_limits};
 use super::row::Row;
+use super::server::Product;
 use super::sql::Sql;
 use super::stream;
 use super::wanted::{BEYOND, Limits};
@@ -32,6 +33,7 @@ pub fn statements_sent() -> u64 {
 /// An open transaction (or, to read, a bare connection).
 pub struct Tx {
     connection: Connection,
+    product: Product,
     database: Database,
     marker: Option<String>,
     state: State,
@@ -61,8 +63,9 @@ impl Tx {
         let (connection, place) = connections.get(purpose, wait).await?;
         let pool = connections.pool();
         let guard = Guard::new(pool, &connection, patience.limits.statement, wanted.clone());
-        let (database, state, later) = (pool.database(), State::Bare, Vec::new());
-        Ok(Self { connection, database, marker: None, state, later, guard, _place: place })
+        let (product, database) = (pool.product(), pool.database());
+        let (state, later) = (State::Bare, Vec::new());
+        Ok(Self { connection, product, database, marker: None, state, later, guard, _place: place })
     }
 
     /// Closes the connection instead of giving it back.
@@ -75,6 +78,11 @@ impl Tx {
         self.database
     }
 
+    /// Whose database it is.
+    pub(super) fn product(&self) -> Product {
+        self.product
+    }
+
     /// Runs a statement; the number of rows it touched.
     pub(super) async fn execute(&mut self, sql: Sql) -> Result<usize, Error> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
@@ -85,7 +93,7 @@ impl Tx {
     pub(super) async fn query(&mut self, sql: Sql) -> Result<Vec<Row>, Error> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
         match self.ask(sql).await {
-            Err(error) if error.may_be_a_rule() => Err(self.told(error).await),
+            Err(error) => Err(self.told(error).await),
             answered => answered,
         }
     }
@@ -149,14 +157,25 @@ impl Tx {
 
     async fn send(&mut self, sql: Sql) -> Result<usize, Error> {
         match self.run(sql).await {
-            Err(error) if error.may_be_a_rule() => Err(self.told(error).await),
+            Err(error) => Err(self.told(error).await),
             sent => sent,
         }
     }
 
-    /// A failure that may be a rule's of the application, as what it is. MariaDB says the code of what
-    /// failed last: that of SIGNAL, or a class of states that is left to applications.
+    /// A failure, with what the server says of it when it is asked.
     async fn told(&mut self, error: Error) -> Error {
+        match error.subject() {
+            Some(Subject::Check(name)) if self.product == Product::Mysql => {
+                self.of_check(error, name).await
+            }
+            _ if error.may_be_a_rule() => self.of_a_rule(error).await,
+            _ => error,
+        }
+    }
+
+    /// A failure that may be a rule's of the application, as what it is. MySQL and MariaDB say the code of
+    /// what failed last: that of SIGNAL, or a class of states that is left to applications.
+    async fn of_a_rule(&mut self, error: Error) -> Error {
         let Connection::Mysql(it) = &mut self.connection else { return error.of_a_rule() };
         let asked = "GET DIAGNOSTICS CONDITION 1 @kpifire_state = RETURNED_SQLSTATE, \
                      @kpifire_code = MYSQL_ERRNO";
@@ -167,6 +186,21 @@ impl Tx {
             "SELECT 1 FROM DUAL WHERE @kpifire_code = 1644 OR @kpifire_state LIKE '45%'";
         let rows = self.guard.run(&[], Sql::new(is_signal).load::<Row>(it)).await;
         if rows.unwrap_or_default().is_empty() { error } else { error.of_a_rule() }
+    }
+
+    /// The refusal of a CHECK with its text beside its name: MySQL numbers those that have none of their
+    /// own.
+    async fn of_check(&mut self, error: Error, name: String) -> Error {
+        let Connection::Mysql(it) = &mut self.connection else { return error };
+        let sql = Sql::new(
+            "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS \
+             WHERE CONSTRAINT_NAME = ",
+        )
+        .bind(name.as_str())
+        .raw(" ORDER BY CONSTRAINT_SCHEMA = DATABASE() DESC LIMIT 1");
+        let rows: Vec<Row> = sql.load(it).await.unwrap_or_default();
+        let clause = rows.iter().find_map(|row| row.text(0)).unwrap_or_default();
+        error.about(Subject::Check(format!("{name} {clause}")))
     }
 
     async fn run(&mut self, sql: Sql) -> Result<usize, Error> {
@@ -227,7 +261,7 @@ impl Tx {
             (outcome, _) => outcome,
         };
         match outcome {
-            Err(error) if error.may_be_a_rule() => return Err(self.told(error).await),
+            Err(error) => return Err(self.told(error).await),
             outcome => outcome?,
         }
         self.batch("RELEASE SAVEPOINT kpifire_part").await.map_err(|error| over(&error))
@@ -328,7 +362,7 @@ impl Tx {
     }
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
         match self.end().await {
-            Err(error) if error.may_be_a_rule() => Err(self.told(error).await),
+            Err(error) => Err(self.told(error).await),
             ended => ended,
         }
     }

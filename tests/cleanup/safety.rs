@@ -163,7 +163,7 @@ async fn a_check_that_refuses_defers_its_account(engine: Engine) {
     let check = format!("CHECK (email <> 'deleted-{ana}@invalid')");
     let alter = match engine {
         Engine::Sqlite => format!("ALTER TABLE users ADD COLUMN guard INTEGER {check}"),
-        Engine::Postgres | Engine::Mariadb => {
+        Engine::Postgres | Engine::Mariadb | Engine::Mysql => {
             format!("ALTER TABLE users ADD CONSTRAINT guard {check}")
         }
     };

@@ -109,7 +109,7 @@ impl Yard {
                  RAISE EXCEPTION 'not this one'; END IF; RETURN {row}; END $$ LANGUAGE plpgsql; \
                  CREATE {before} FOR EACH ROW EXECUTE FUNCTION {name}()"
             ),
-            Engine::Mariadb => format!(
+            Engine::Mariadb | Engine::Mysql => format!(
                 "CREATE {before} FOR EACH ROW IF {whose} THEN SIGNAL SQLSTATE '45000' \
                  SET MESSAGE_TEXT = 'not this one'; END IF"
             ),

@@ -132,7 +132,7 @@ async fn cut_in_the_middle_of_writes(engine: Engine) {
         let row = format!("users WHERE email = '{name}'");
         assert_eq!(agent.database().count(&row).await, 1, "{name} is lost or twice");
     }
-    let key = if engine == Engine::Mariadb { "CHAR" } else { "VARCHAR(20)" };
+    let key = if engine.speaks_mysql() { "CHAR" } else { "VARCHAR(20)" };
     let linked = format!(
         "users u JOIN scim_links l ON l.resource_type = 'User' AND l.legacy_key = CAST(u.user_id AS {key}) \
          WHERE u.email LIKE 'cut-%'"

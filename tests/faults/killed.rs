@@ -68,7 +68,7 @@ async fn every_acknowledged_write_is_there(engine: Engine) {
     // No half transactions: a row has its link and its audit row, or none of them is there.
     let database = agent.database();
     let users = database.count("users WHERE email LIKE 'storm-%'").await;
-    let key = if engine == Engine::Mariadb {
+    let key = if engine.speaks_mysql() {
         "CAST(u.user_id AS CHAR)"
     } else {
         "CAST(u.user_id AS VARCHAR(20))"

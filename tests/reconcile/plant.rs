@@ -53,6 +53,7 @@ impl Plant {
     pub async fn crowd(&self, rows: usize, asserted: &str, title: &str) {
         let (more, text) = match self.agent.database().engine {
             Engine::Mariadb => ("SET max_recursive_iterations = 1000000;", "CHAR"),
+            Engine::Mysql => ("SET cte_max_recursion_depth = 1000000;", "CHAR"),
             _ => ("", "VARCHAR(20)"),
         };
         self.natively(&format!(
@@ -93,6 +94,10 @@ impl Plant {
                  ALTER TABLE users DROP CONSTRAINT IF EXISTS users_status_check;"
             }
             Engine::Mariadb => "SET foreign_key_checks = 0, check_constraint_checks = 0;",
+            Engine::Mysql => {
+                "SET foreign_key_checks = 0; ALTER TABLE users ALTER CHECK users_chk_1 NOT ENFORCED, \
+                 ALTER CHECK users_chk_2 NOT ENFORCED;"
+            }
         };
         database.execute(&format!("{unchecked} {sql}")).await;
     }

@@ -45,7 +45,7 @@ async fn a_unique_column_is_filled_anew_for_each_row(engine: Engine) {
     let tables = match engine {
         Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
         Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
-        Engine::Mariadb => include_str!("../fixtures/legacy/mysql.sql"),
+        Engine::Mariadb | Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
     };
     database.execute(&tables.replacen("  locale ", badge, 1)).await;
     database.execute("INSERT INTO departments (name) VALUES ('Unassigned')").await;
@@ -71,7 +71,7 @@ async fn a_unique_column_is_filled_anew_for_each_row(engine: Engine) {
 
 async fn a_computed_column_is_read_and_never_written(engine: Engine) {
     let whole = match engine {
-        Engine::Mariadb => "concat(first_name, ' ', last_name)",
+        Engine::Mariadb | Engine::Mysql => "concat(first_name, ' ', last_name)",
         _ => "first_name || ' ' || last_name",
     };
     let column =
@@ -147,7 +147,7 @@ async fn users_through_a_view(engine: Engine) {
 
 /// A unique index of living rows only.
 async fn an_index_of_some_rows_is_no_false_alarm(engine: Engine) {
-    if engine == Engine::Mariadb {
+    if engine.speaks_mysql() {
         return; // it has none
     }
     let from = "email         VARCHAR(191) NOT NULL";

@@ -24,7 +24,7 @@ async fn dump(database: &Database) -> Vec<String> {
         .collect();
     tables.sort();
     for table in tables {
-        if database.engine == Engine::Mariadb {
+        if database.engine.speaks_mysql() {
             let rows = database.rows(&format!("SHOW CREATE TABLE \"{table}\"")).await;
             text.extend(rows.iter().map(|row| format!("{row:?}")));
         }

@@ -75,8 +75,8 @@ async fn a_lookup_by_mail_matches_too(engine: Engine) {
     let tables = installs::tables(engine, "reserved");
     let agent = Agent::on(installs::lay(engine, "reserved", &tables).await).await;
     let client = agent.client();
-    let contact = if engine == Engine::Mariadb { "`Contact`" } else { "\"Contact\"" };
-    let user = if engine == Engine::Mariadb { "`User`" } else { "\"User\"" };
+    let contact = if engine.speaks_mysql() { "`Contact`" } else { "\"Contact\"" };
+    let user = if engine.speaks_mysql() { "`User`" } else { "\"User\"" };
     let sql = format!("UPDATE {user} SET {contact} = 'Hand@plant.example'");
     agent.database().execute(&sql).await;
     for (filter, matched) in [

@@ -21,6 +21,7 @@ mod protect;
 mod random_profiles;
 mod rehearsal;
 mod revoke;
+mod server;
 mod session;
 pub mod statements;
 mod tls;

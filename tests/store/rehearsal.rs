@@ -26,7 +26,7 @@ async fn everything(database: &Database) -> BTreeMap<String, Vec<String>> {
         Engine::Postgres => {
             "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
         }
-        Engine::Mariadb => {
+        Engine::Mariadb | Engine::Mysql => {
             "SELECT concat('`', table_name, '`') FROM information_schema.tables \
              WHERE table_schema = database()"
         }
@@ -62,7 +62,7 @@ fn told(said: &str, step: &str) -> String {
 
 async fn a_sound_install_lives_a_whole_life_and_nothing_stays(engine: Engine) {
     let mut install = Install::new(Database::reference(engine).await);
-    if engine == Engine::Mariadb {
+    if engine.speaks_mysql() {
         let said = install.run(&["check", "--rehearse"]);
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         assert!(said.contains("can't take a CREATE TABLE back"), "{said}");
@@ -137,7 +137,7 @@ async fn forbid_titles(database: &Database) {
              RETURN NEW; END $$; \
              CREATE TRIGGER no_titles BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION no_titles()"
         }
-        Engine::Mariadb => {
+        Engine::Mariadb | Engine::Mysql => {
             "CREATE TRIGGER no_titles BEFORE UPDATE ON users FOR EACH ROW \
              IF NEW.title <> OLD.title THEN SIGNAL SQLSTATE '45000' \
              SET MESSAGE_TEXT = 'titles are for the board'; END IF"
@@ -175,7 +175,7 @@ async fn a_request_that_a_trigger_refuses_is_answered_400(engine: Engine) {
 
 async fn a_check_that_refuses_is_told(engine: Engine) {
     let allowed = "CHECK (status IN ('Active','Inactive'))";
-    let comma = if engine == Engine::Mariadb { ", " } else { "" };
+    let comma = if engine.speaks_mysql() { ", " } else { "" };
     let rule = "CONSTRAINT nobody_leaves CHECK (status <> 'Inactive' OR title = 'Operator')";
     let checked = &format!("{comma}{rule}");
     let database = Database::reference_but(engine, allowed, checked).await;
@@ -216,7 +216,7 @@ async fn a_row_that_locks_nobody_is_told(engine: Engine) {
              NEW.status := 'Active'; RETURN NEW; END $$; \
              CREATE TRIGGER stays BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION stays()"
         }
-        Engine::Mariadb => {
+        Engine::Mariadb | Engine::Mysql => {
             "CREATE TRIGGER stays BEFORE UPDATE ON users FOR EACH ROW SET NEW.status = 'Active'"
         }
     };

@@ -101,6 +101,8 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     let lock = u64::from(engine != Engine::Sqlite);
     // PostgreSQL locks a row before it reads it.
     let row = u64::from(engine == Engine::Postgres);
+    // MySQL answers no INSERT and no DELETE with their rows.
+    let told = u64::from(engine == Engine::Mysql);
 
     assert_eq!(
         agent.filter(User, "userName eq \"nobody\"", &[]).await.1,
@@ -116,7 +118,7 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
 
     let (ana, sent) = agent.create(User, user("ana@plant.example")).await;
     // The name's lock; on SQLite, which gives the key of a last row again, the key's former link.
-    assert_eq!(sent, 5 + 1 + row);
+    assert_eq!(sent, 5 + 1 + row + told);
     let off = json!([{ "op": "Replace", "path": "active", "value": "False" }]);
     let on = json!([{ "op": "Replace", "path": "active", "value": "True" }]);
     assert_eq!(agent.patch(User, &ana, off.clone()).await, 4 + row + 2, "two tables of [revoke]");
@@ -141,11 +143,11 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     let remove =
         |id: &str| json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }]);
     for team in ["g-1", "g-2"] {
-        assert_eq!(agent.patch(Group, team, add(&ana)).await, 7 + lock + row, "team {team}");
-        assert_eq!(agent.patch(Group, team, remove(&ana)).await, 6 + row, "team {team}");
+        assert_eq!(agent.patch(Group, team, add(&ana)).await, 7 + lock + row + told, "team {team}");
+        assert_eq!(agent.patch(Group, team, remove(&ana)).await, 6 + row + told, "team {team}");
     }
     let (_, sent) = agent.create(Group, group("New")).await;
-    assert_eq!(sent, 6 + 1 + row);
+    assert_eq!(sent, 6 + 1 + row + told);
 
     assert_eq!(agent.delete(User, &ana).await, 6 + row + 2, "two tables of [revoke]");
 

@@ -190,7 +190,7 @@ impl Case {
     async fn new(engine: Engine) -> Self {
         let install = Install::new(Database::ready(engine).await);
         let encrypted_only = format!("tls_{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
-        if engine == Engine::Mariadb {
+        if engine.speaks_mysql() {
             let name = install.database.url.rsplit('/').next().unwrap();
             install
                 .database
@@ -296,7 +296,7 @@ impl Drop for Case {
     /// The account outlives the database otherwise.
     fn drop(&mut self) {
         let database = &self.install.database;
-        if database.engine != Engine::Mariadb {
+        if !database.engine.speaks_mysql() {
             return;
         }
         let (url, sql) = (database.url.clone(), format!("DROP USER {}@'%'", self.encrypted_only));

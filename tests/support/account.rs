@@ -15,15 +15,16 @@ pub struct Account {
 impl Account {
     /// An account that may connect, and nothing else.
     pub async fn new(database: &Database) -> Self {
-        let name = format!("kpifire_{}", uuid::Uuid::new_v4().simple());
+        // MySQL takes 32 characters.
+        let name = format!("kpifire_{}", &uuid::Uuid::new_v4().simple().to_string()[..24]);
         let engine = database.engine;
         let grantee = match engine {
             Engine::Sqlite => unreachable!("SQLite has no accounts"),
             Engine::Postgres => format!("\"{name}\""),
-            Engine::Mariadb => format!("'{name}'@'%'"),
+            Engine::Mariadb | Engine::Mysql => format!("'{name}'@'%'"),
         };
         let create = match engine {
-            Engine::Mariadb => format!("CREATE USER {grantee} IDENTIFIED BY 'x'"),
+            Engine::Mariadb | Engine::Mysql => format!("CREATE USER {grantee} IDENTIFIED BY 'x'"),
             _ => format!("CREATE ROLE {grantee} LOGIN PASSWORD 'x'"),
         };
         database.execute(&create).await;

@@ -1,8 +1,8 @@
-//! A throwaway database per test, on any of the three engines.
+//! A throwaway database per test, on any of the four engines.
 //!
-//! SQLite is a file in a temporary folder; PostgreSQL and MariaDB databases are created on the
-//! servers that `KPIFIRE_TEST_POSTGRES_URL` and `KPIFIRE_TEST_MYSQL_URL` name, and dropped by the
-//! reaper.
+//! SQLite is a file in a temporary folder; the others' databases are created on the servers that
+//! `KPIFIRE_TEST_POSTGRES_URL`, `KPIFIRE_TEST_MYSQL_URL` (MariaDB) and `KPIFIRE_TEST_MYSQL8_URL` (MySQL)
+//! name, and dropped by the reaper.
 
 use std::path::PathBuf;
 
@@ -19,16 +19,23 @@ pub enum Engine {
     Postgres,
     /// MariaDB.
     Mariadb,
+    /// MySQL.
+    Mysql,
 }
 
 impl Engine {
-    /// How files under `tests/fixtures` call it.
+    /// How files under `tests/fixtures` call it, and `database.url`: its dialect.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
-            Self::Mariadb => "mysql",
+            Self::Mariadb | Self::Mysql => "mysql",
         }
+    }
+
+    /// MariaDB or MySQL.
+    pub fn speaks_mysql(self) -> bool {
+        matches!(self, Self::Mariadb | Self::Mysql)
     }
 
     /// The URL of the server's maintenance database; none for a file. Not set is a failure, never a
@@ -38,6 +45,7 @@ impl Engine {
             Self::Sqlite => return None,
             Self::Postgres => "KPIFIRE_TEST_POSTGRES_URL",
             Self::Mariadb => "KPIFIRE_TEST_MYSQL_URL",
+            Self::Mysql => "KPIFIRE_TEST_MYSQL8_URL",
         };
         Some(std::env::var(variable).unwrap_or_else(|_| {
             panic!(
@@ -244,7 +252,7 @@ pub(super) fn reference_tables(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => include_str!("../fixtures/legacy/sqlite.sql"),
         Engine::Postgres => include_str!("../fixtures/legacy/postgres.sql"),
-        Engine::Mariadb => include_str!("../fixtures/legacy/mysql.sql"),
+        Engine::Mariadb | Engine::Mysql => include_str!("../fixtures/legacy/mysql.sql"),
     }
 }
 

@@ -27,17 +27,17 @@ pub use client::{Answer, Client};
 pub use database::{Database, Engine};
 pub use entra::{Dialect, Entra};
 
-/// Makes `NAME::sqlite`, `NAME::postgres` and `NAME::mariadb` of each `async fn NAME(engine: Engine)`.
+/// Makes `NAME::sqlite`, `NAME::postgres`, `NAME::mariadb` and `NAME::mysql` of each `async fn NAME(engine: Engine)`.
 macro_rules! on_every_database {
     ($($name:ident),+ $(,)?) => {
-        on_these_databases!([sqlite Sqlite, postgres Postgres, mariadb Mariadb] $($name)+);
+        on_these_databases!([sqlite Sqlite, postgres Postgres, mariadb Mariadb, mysql Mysql] $($name)+);
     };
 }
 
 /// The same without SQLite, which has no connection that could be lost.
 macro_rules! on_servers {
     ($($name:ident),+ $(,)?) => {
-        on_these_databases!([postgres Postgres, mariadb Mariadb] $($name)+);
+        on_these_databases!([postgres Postgres, mariadb Mariadb, mysql Mysql] $($name)+);
     };
 }
 

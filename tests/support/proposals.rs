@@ -52,7 +52,7 @@ fn schema(engine: Engine, path: &std::path::Path) -> Option<Schema> {
     }
     let answers: Vec<String> = told("answer");
     // What MariaDB calls a boolean is a number.
-    let booleans = if engine == Engine::Mariadb { ["1", "0"] } else { ["true", "false"] };
+    let booleans = if engine.speaks_mysql() { ["1", "0"] } else { ["true", "false"] };
     let pair = |line: &String| {
         let (key, value) = line.split_once(" = ").unwrap();
         let value = value.replace("{true}", booleans[0]).replace("{false}", booleans[1]);
@@ -67,7 +67,9 @@ fn schema(engine: Engine, path: &std::path::Path) -> Option<Schema> {
             "TRUE",
             "FALSE",
         ],
-        Engine::Mariadb => ["INTEGER AUTO_INCREMENT PRIMARY KEY", "DATETIME", "BOOLEAN", "1", "0"],
+        Engine::Mariadb | Engine::Mysql => {
+            ["INTEGER AUTO_INCREMENT PRIMARY KEY", "DATETIME", "BOOLEAN", "1", "0"]
+        }
     };
     let mut sql = text.replace("{text}", "TEXT");
     for (name, word) in ["{id}", "{ts}", "{bool}", "{true}", "{false}"].iter().zip(words) {

@@ -41,7 +41,7 @@ pub fn reap(engine: Engine, name: &str) {
 
 fn tell(what: char, engine: Engine, name: &str) {
     let mut reaper = REAPER.lock().unwrap();
-    writeln!(reaper.stdin.as_mut().unwrap(), "{what} {} {name}", engine.name()).unwrap();
+    writeln!(reaper.stdin.as_mut().unwrap(), "{what} {engine:?} {name}").unwrap();
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn databases_go_with_their_tests() {
     if std::env::var_os(VARIABLE).is_some() {
         return until_the_suite_is_gone().await;
     }
-    for engine in [Engine::Postgres, Engine::Mariadb] {
+    for engine in [Engine::Postgres, Engine::Mariadb, Engine::Mysql] {
         let name = Database::empty(engine).await.name.clone();
         let started = Instant::now();
         while exists(engine, &name).await {
@@ -86,7 +86,8 @@ async fn until_the_suite_is_gone() {
 async fn remove(database: &str) {
     let (engine, name) = database.split_once(' ').unwrap();
     let (engine, how) = match engine {
-        "postgres" => (Engine::Postgres, " WITH (FORCE)"),
+        "Postgres" => (Engine::Postgres, " WITH (FORCE)"),
+        "Mysql" => (Engine::Mysql, ""),
         _ => (Engine::Mariadb, ""),
     };
     let server = engine.server().unwrap();

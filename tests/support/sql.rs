@@ -44,7 +44,7 @@ pub async fn on_server(engine: Engine, url: &str, sql: &str) -> Result<Vec<Row>,
     match engine {
         Engine::Sqlite => unreachable!("SQLite has no server"),
         Engine::Postgres => postgres(url, sql).await,
-        Engine::Mariadb => mysql(url, sql).await,
+        Engine::Mariadb | Engine::Mysql => mysql(url, sql).await,
     }
 }
 
@@ -131,7 +131,7 @@ pub fn tables(engine: Engine) -> &'static str {
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
         }
         Engine::Postgres => "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
-        Engine::Mariadb => {
+        Engine::Mariadb | Engine::Mysql => {
             "SELECT table_name FROM information_schema.tables WHERE table_schema = database()"
         }
     }
@@ -161,7 +161,7 @@ pub fn schema(engine: Engine) -> &'static [&'static str] {
             "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1",
             "SELECT extname FROM pg_extension ORDER BY 1",
         ],
-        Engine::Mariadb => &[
+        Engine::Mariadb | Engine::Mysql => &[
             "SELECT table_name, table_type, engine, table_collation FROM information_schema.tables \
              WHERE table_schema = database() ORDER BY table_name",
             "SELECT trigger_name, event_object_table, action_statement \

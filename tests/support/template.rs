@@ -22,13 +22,13 @@ pub enum Source {
     File(Vec<u8>),
     /// What PostgreSQL's CREATE DATABASE says to copy.
     Clause(String),
-    /// Statements for MariaDB, which copies no databases.
+    /// Statements for MariaDB and MySQL, which copy no databases.
     Statements(String),
 }
 
 /// The reference install with its seed rows: `tests/fixtures/legacy`.
 pub async fn reference(engine: Engine) -> &'static Template {
-    static MADE: [OnceCell<Template>; 3] = [const { OnceCell::const_new() }; 3];
+    static MADE: [OnceCell<Template>; 4] = [const { OnceCell::const_new() }; 4];
     let make = || async {
         let database = Database::empty(engine).await;
         database.fill(reference_tables(engine)).await;
@@ -39,7 +39,7 @@ pub async fn reference(engine: Engine) -> &'static Template {
 
 /// The same, migrated and with a token, both by the program itself.
 pub async fn ready(engine: Engine) -> &'static Template {
-    static MADE: [OnceCell<Template>; 3] = [const { OnceCell::const_new() }; 3];
+    static MADE: [OnceCell<Template>; 4] = [const { OnceCell::const_new() }; 4];
     let make = || async {
         let install = Install::new(Database::reference(engine).await);
         let token = install.prepare();
@@ -53,7 +53,7 @@ impl Template {
         let source = match database.engine {
             Engine::Sqlite => Source::File(std::fs::read(database.path()).unwrap()),
             Engine::Postgres => Source::Clause(clause(database).await),
-            Engine::Mariadb => Source::Statements(dump(&database).await),
+            Engine::Mariadb | Engine::Mysql => Source::Statements(dump(&database).await),
         };
         Self { source, token }
     }

@@ -19,29 +19,29 @@ CREATE TABLE IF NOT EXISTS scim_links (
   replaced      LONGTEXT NULL,
   -- The externalId that the row was another's under, until an operator says whose it is.
   reused_from   VARCHAR(255) NULL,
-  PRIMARY KEY (resource_type, legacy_key)
+  PRIMARY KEY (resource_type, legacy_key),
+  INDEX scim_links_external (resource_type, external_id),
+  INDEX scim_links_state (resource_type, state),
+  -- Users disabled since a time: an index on the time alone isn't chosen beside one on the type.
+  INDEX scim_links_disabled_users (resource_type, disabled_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_links_external ON scim_links (resource_type, external_id);
-CREATE INDEX IF NOT EXISTS scim_links_state ON scim_links (resource_type, state);
--- Users disabled since a time: an index on the time alone isn't chosen beside one on the type.
-CREATE INDEX IF NOT EXISTS scim_links_disabled_users ON scim_links (resource_type, disabled_at);
 
 -- By what kept attributes are found: a token stands for an attribute and its value.
 CREATE TABLE IF NOT EXISTS scim_kept_values (
   resource_type VARCHAR(16) NOT NULL,
   legacy_key    VARCHAR(191) NOT NULL,
   token         VARCHAR(32) NOT NULL,
-  PRIMARY KEY (resource_type, legacy_key, token)
+  PRIMARY KEY (resource_type, legacy_key, token),
+  INDEX scim_kept_values_token (resource_type, token)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_kept_values_token ON scim_kept_values (resource_type, token);
 
 CREATE TABLE IF NOT EXISTS scim_desired_members (
   group_key VARCHAR(191) NOT NULL,
   user_key  VARCHAR(191) NOT NULL,
   created   DATETIME(6) NOT NULL,
-  PRIMARY KEY (group_key, user_key)
+  PRIMARY KEY (group_key, user_key),
+  INDEX scim_desired_members_user (user_key)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_desired_members_user ON scim_desired_members (user_key);
 
 CREATE TABLE IF NOT EXISTS scim_tokens (
   name      VARCHAR(128) NOT NULL PRIMARY KEY,
@@ -70,10 +70,10 @@ CREATE TABLE IF NOT EXISTS scim_access_tokens (
   hash    VARCHAR(64) NOT NULL PRIMARY KEY,
   client  VARCHAR(128) NOT NULL,
   created DATETIME(6) NOT NULL,
-  expires DATETIME(6) NOT NULL
+  expires DATETIME(6) NOT NULL,
+  INDEX scim_access_tokens_client (client, created),
+  INDEX scim_access_tokens_expires (expires)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_access_tokens_client ON scim_access_tokens (client, created);
-CREATE INDEX IF NOT EXISTS scim_access_tokens_expires ON scim_access_tokens (expires);
 
 CREATE TABLE IF NOT EXISTS scim_audit (
   id            VARCHAR(36) NOT NULL PRIMARY KEY,
@@ -86,10 +86,10 @@ CREATE TABLE IF NOT EXISTS scim_audit (
   before_values LONGTEXT NULL,
   after_values  LONGTEXT NULL,
   outcome       VARCHAR(32) NOT NULL,
-  detail        TEXT NULL
+  detail        TEXT NULL,
+  INDEX scim_audit_at (at),
+  INDEX scim_audit_resource (resource_type, resource)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_audit_at ON scim_audit (at);
-CREATE INDEX IF NOT EXISTS scim_audit_resource ON scim_audit (resource_type, resource);
 
 -- Row locks that make "is this name free, then take it" one step: a writer locks the slot of the
 -- folded name for its transaction.
@@ -109,9 +109,9 @@ CREATE TABLE IF NOT EXISTS scim_runs (
   summary     LONGTEXT NOT NULL,
   -- Which slot of which schedule it served, so that one of several agents runs it.
   job         VARCHAR(32) NULL,
-  slot        DATETIME(6) NULL
+  slot        DATETIME(6) NULL,
+  INDEX scim_runs_started (started)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_runs_started ON scim_runs (started);
 
 CREATE TABLE IF NOT EXISTS scim_findings (
   fingerprint    VARCHAR(64) NOT NULL PRIMARY KEY,
@@ -127,12 +127,12 @@ CREATE TABLE IF NOT EXISTS scim_findings (
   resolution     VARCHAR(32) NULL,
   -- Since when an operator ignores it.
   ignored        DATETIME(6) NULL,
-  ignored_reason VARCHAR(1000) NULL
+  ignored_reason VARCHAR(1000) NULL,
+  INDEX scim_findings_resolved (resolved),
+  -- What the operator console asks: a person's open findings, and the findings of a kind page by page.
+  INDEX scim_findings_resource (resource_type, legacy_key),
+  INDEX scim_findings_kind (kind, fingerprint)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_findings_resolved ON scim_findings (resolved);
--- What the operator console asks: a person's open findings, and the findings of a kind page by page.
-CREATE INDEX IF NOT EXISTS scim_findings_resource ON scim_findings (resource_type, legacy_key);
-CREATE INDEX IF NOT EXISTS scim_findings_kind ON scim_findings (kind, fingerprint);
 
 CREATE TABLE IF NOT EXISTS scim_cleanup_journal (
   run           VARCHAR(36) NOT NULL,
@@ -141,10 +141,10 @@ CREATE TABLE IF NOT EXISTS scim_cleanup_journal (
   at            DATETIME(6) NOT NULL,
   before_values LONGTEXT NOT NULL,
   outcome       VARCHAR(32) NOT NULL,
-  PRIMARY KEY (run, legacy_key, step)
+  PRIMARY KEY (run, legacy_key, step),
+  -- The thresholds count accounts by time.
+  INDEX scim_cleanup_journal_at (at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
--- The thresholds count accounts by time.
-CREATE INDEX IF NOT EXISTS scim_cleanup_journal_at ON scim_cleanup_journal (at);
 
 -- Accounts that cleanup leaves alone until an operator releases them.
 CREATE TABLE IF NOT EXISTS scim_holds (
@@ -191,6 +191,6 @@ CREATE TABLE IF NOT EXISTS scim_notices (
   sent       DATETIME(6) NULL,
   given_up   DATETIME(6) NULL,
   last_error VARCHAR(1000) NULL,
-  UNIQUE (occasion, channel)
+  UNIQUE (occasion, channel),
+  INDEX scim_notices_due (channel, due)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX IF NOT EXISTS scim_notices_due ON scim_notices (channel, due);

@@ -1,10 +1,13 @@
-//! MariaDB's catalogue: `information_schema`, which shows what the account may see.
+//! MariaDB's and MySQL's catalogue: `information_schema`, which shows what the account may see.
 
 use super::source::Source;
 use crate::profile::catalogue::{Column, Kind};
 use crate::store::row::Row;
 
-pub(super) const SOURCE: Source = Source {
+/// MySQL keeps a column's CHECK through a `MODIFY`, and doesn't tell which column it was written at.
+pub(super) const MYSQL: Source = Source { column: mysql_column, checks: None, ..MARIADB };
+
+pub(super) const MARIADB: Source = Source {
     columns: "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, \
         COLUMN_DEFAULT, EXTRA, CHARACTER_MAXIMUM_LENGTH, COLLATION_NAME, COLUMN_COMMENT \
         FROM information_schema.COLUMNS WHERE TABLE_SCHEMA \
@@ -72,6 +75,20 @@ fn column(row: &Row) -> Column {
         default,
         comment: row.text(10).filter(|text| !text.is_empty()),
     }
+}
+
+/// MariaDB writes a column's default as SQL; MySQL a text without its quotes, and an expression without
+/// the parentheses that a declaration wants.
+fn mysql_column(row: &Row) -> Column {
+    let column = column(row);
+    let is_expression = row.text(7).unwrap_or_default().contains("DEFAULT_GENERATED");
+    let is_number = matches!(column.kind, Kind::Int | Kind::Number);
+    let default = column.default.map(|default| match (is_expression, is_number) {
+        (true, _) => format!("({default})"),
+        (false, true) => default,
+        (false, false) => format!("'{}'", default.replace('\'', "''")),
+    });
+    Column { default, ..column }
 }
 
 fn kind(data_type: &str, type_name: &str) -> Kind {

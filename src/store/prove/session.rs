@@ -2,6 +2,7 @@
 //! encoding, and whether it is one session from its first statement to its last.
 
 use super::super::error::Error;
+use super::super::server::Product;
 use super::super::sql::Sql;
 use super::super::transaction::Tx;
 use super::account::account;
@@ -81,8 +82,12 @@ async fn postgres(tx: &mut Tx, icu: bool) -> Result<Vec<Finding>, Error> {
 }
 
 async fn mysql(tx: &mut Tx) -> Result<Vec<Finding>, Error> {
-    let sql = "SELECT @@global.read_only, @@session.tx_read_only";
-    let rows = tx.query(Sql::new(sql)).await?;
+    let read_only = match tx.product() {
+        Product::Mysql => "transaction_read_only",
+        _ => "tx_read_only",
+    };
+    let sql = format!("SELECT @@global.read_only, @@session.{read_only}");
+    let rows = tx.query(Sql::new(&sql)).await?;
     let Some(row) = rows.first() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     // An account with READ_ONLY ADMIN writes all the same: the grants say.
@@ -99,9 +104,9 @@ async fn mysql(tx: &mut Tx) -> Result<Vec<Finding>, Error> {
         found.push(wrong(
             Severity::Error,
             "session",
-            "the session's transactions are read-only (tx_read_only)".to_owned(),
+            format!("the session's transactions are read-only ({read_only})"),
             "each write would be answered 503",
-            "SET GLOBAL tx_read_only = OFF;   -- and out of the server's configuration",
+            format!("SET GLOBAL {read_only} = OFF;   -- and out of the server's configuration"),
         ));
     }
     if found.is_empty() {
