@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-pub use auth::{Auth, Entra, Jwks};
+pub use auth::{Auth, Cloud, Entra, Jwks};
 pub use cron::Cron;
 pub use error::{Error, Problem};
 pub use jobs::{Cleanup, Guard, Reconcile, Reports, Retention, Schedule};

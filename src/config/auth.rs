@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::read::Reader;
 use super::sections::non_empty;
+use crate::profile::near_miss;
 
 /// `[auth]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Entra {
     /// `auth.entra.tenant`: the tenant's UUID; the issuer must name it, as all tenants share the
     /// audience.
     pub tenant: Uuid,
+    /// `auth.entra.cloud`: the cloud that the tenant is in. Default `global`.
+    pub cloud: Cloud,
     /// `auth.entra.audience`
     pub audience: String,
     /// `auth.entra.jwks`: where the keys are. Absent: what the tenant publishes.
@@ -34,6 +37,60 @@ pub struct Entra {
     pub app: Option<Uuid>,
     /// `auth.entra.leeway`: how far clocks may differ. Default `5m`, as Microsoft's own libraries.
     pub leeway: Duration,
+}
+
+/// One of Microsoft's clouds: each has an Entra of its own, at addresses of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cloud {
+    /// The one that everybody has who was given no other.
+    Global,
+    /// Microsoft's for the government of the United States.
+    UsGovernment,
+    /// 21Vianet's in China.
+    China,
+}
+
+impl Cloud {
+    const ALL: [Self; 3] = [Self::Global, Self::UsGovernment, Self::China];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::UsGovernment => "us-government",
+            Self::China => "china",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        let names = Self::ALL.map(Self::name);
+        Self::ALL.into_iter().find(|it| it.name() == text).ok_or_else(|| {
+            let hint = near_miss::hint(text, names);
+            format!("must be {}, not `{text}`{hint}", names.join(" or "))
+        })
+    }
+
+    /// The host that people and applications sign in at: the issuer of tokens of version 2, and where the
+    /// keys of both versions are.
+    pub fn sign_in(self) -> &'static str {
+        match self {
+            Self::Global => "login.microsoftonline.com",
+            Self::UsGovernment => "login.microsoftonline.us",
+            Self::China => "login.partner.microsoftonline.cn",
+        }
+    }
+
+    /// Where a tenant's keys are.
+    fn keys(self, tenant: Uuid) -> String {
+        format!("https://{}/{tenant}/discovery/v2.0/keys", self.sign_in())
+    }
+
+    /// The issuer's host in tokens of version 1. The US government's cloud has the global one's.
+    pub fn token_service(self) -> &'static str {
+        match self {
+            Self::Global | Self::UsGovernment => "sts.windows.net",
+            Self::China => "sts.chinacloudapi.cn",
+        }
+    }
 }
 
 /// Where a JSON Web Key Set (RFC 7517 §5) is.
@@ -65,6 +122,7 @@ impl Auth {
                 format!("must be the tenant's id, a UUID such as 11111111-2222-3333-4444-555555555555, not `{text}`")
             })
         });
+        let cloud = reader.optional("auth.entra.cloud", Cloud::read).unwrap_or(Cloud::Global);
         let audience = reader.optional("auth.entra.audience", non_empty);
         let jwks = reader.optional("auth.entra.jwks", jwks);
         let app = reader.optional("auth.entra.app", |text| {
@@ -86,10 +144,8 @@ impl Auth {
         let leeway = leeway?;
         let entra = match (tenant, audience) {
             (Some(tenant), Some(audience)) => {
-                let published =
-                    || format!("https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys");
-                let jwks = jwks.unwrap_or_else(|| Jwks::Url(published()));
-                Some(Entra { tenant, audience, jwks, app, leeway })
+                let jwks = jwks.unwrap_or_else(|| Jwks::Url(cloud.keys(tenant)));
+                Some(Entra { tenant, cloud, audience, jwks, app, leeway })
             }
             _ => None,
         };
@@ -125,6 +181,21 @@ fn jwks(text: &str) -> Result<Jwks, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_cloud_has_its_own_keys() {
+        let tenant = Uuid::from_u128(0x11111111_2222_3333_4444_555555555555);
+        for (name, host) in [
+            ("global", "login.microsoftonline.com"),
+            ("us-government", "login.microsoftonline.us"),
+            ("china", "login.partner.microsoftonline.cn"),
+        ] {
+            let keys = format!("https://{host}/{tenant}/discovery/v2.0/keys");
+            assert_eq!(Cloud::read(name).map(|cloud| cloud.keys(tenant)), Ok(keys));
+        }
+        let said = Cloud::read("us-goverment").unwrap_err();
+        assert!(said.contains("did you mean `us-government`?"), "{said}");
+    }
 
     #[test]
     fn keys_come_from_a_file_or_by_https() {

@@ -79,6 +79,7 @@ fn the_commented_file_is_the_defaults() {
         "audience",
         "jwks",
         "app",
+        "cloud",
         "leeway",
         "public_url",
         "delete_after",

@@ -60,6 +60,35 @@ async fn entras_own_token_provisions(engine: Engine) {
     }
 }
 
+/// Each cloud has issuers of its own, and no other's tokens get in, whoever signed them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clouds_own_tokens_provision() {
+    const CLOUDS: [(&str, &str, &str); 3] = [
+        ("global", "sts.windows.net", "login.microsoftonline.com"),
+        ("us-government", "sts.windows.net", "login.microsoftonline.us"),
+        ("china", "sts.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
+    ];
+    for (cloud, first, second) in CLOUDS {
+        let keys = KeyServer::with(&["one"]).await;
+        let mut install = install(&keys.url()).await;
+        install.configure(&format!("[auth.entra]\ncloud = \"{cloud}\"\n"));
+        let agent = Agent::on(install).await;
+        let client = |issuer: String| {
+            agent.client_with(Some(&jwt::token("one", &but("iss", json!(issuer)))))
+        };
+        becomes(&client(format!("https://{first}/{TENANT}/")), 200, SOON).await;
+        client(format!("https://{second}/{TENANT}/v2.0")).get("/Users/3").await.expect(200);
+        for (_, other_first, other_second) in CLOUDS {
+            for (host, path) in [(other_first, "/"), (other_second, "/v2.0")] {
+                if ![first, second].contains(&host) {
+                    let other = client(format!("https://{host}/{TENANT}{path}"));
+                    other.get("/Users/3").await.expect(401);
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_other_token_gets_in_and_none_is_a_failure() {
     let keys = KeyServer::start(Serve::Body(jwt::key_set(&["one", "small"]))).await;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::keys::{Found, Keys};
 use super::token::Token;
+use crate::config::Cloud;
 use crate::service::context::Scope;
 use crate::service::error::Error;
 use crate::{config, outbound};
@@ -33,7 +34,7 @@ impl Entra {
     /// # Errors
     /// No HTTPS client.
     pub fn new(settings: config::Entra) -> Result<Self, outbound::Error> {
-        let issuers = issuers(settings.tenant);
+        let issuers = issuers(settings.tenant, settings.cloud);
         let keys = Keys::new(settings.jwks.clone(), issuers.clone())?;
         Ok(Self { settings, issuers, keys })
     }
@@ -130,10 +131,10 @@ fn times(claims: &Claims, now: NaiveDateTime, leeway: Duration) -> Result<(), St
 }
 
 /// The two forms in which Entra names a tenant as issuer: version 1 and version 2 of its tokens.
-fn issuers(tenant: Uuid) -> [String; 2] {
+fn issuers(tenant: Uuid, cloud: Cloud) -> [String; 2] {
     [
-        format!("https://sts.windows.net/{tenant}/"),
-        format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+        format!("https://{}/{tenant}/", cloud.token_service()),
+        format!("https://{}/{tenant}/v2.0", cloud.sign_in()),
     ]
 }
 

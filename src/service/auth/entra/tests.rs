@@ -26,6 +26,7 @@ fn entra(app: Option<&str>) -> (Entra, tempfile::TempDir) {
     let key = include_str!("../../../../tests/fixtures/keys/one.jwk.json");
     std::fs::write(&file, format!("{{\"keys\":[{key}]}}")).unwrap();
     let settings = config::Entra {
+        cloud: config::Cloud::Global,
         tenant: TENANT.parse().unwrap(),
         audience: AUDIENCE.to_owned(),
         jwks: config::Jwks::File(file),
