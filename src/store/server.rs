@@ -66,7 +66,7 @@ pub struct Server {
 pub(super) fn question(database: Database) -> &'static str {
     match database {
         Database::Sqlite => "SELECT sqlite_version()",
-        Database::Postgres | Database::Mysql => "SELECT version()",
+        Database::Postgres | Database::Mysql => "SELECT VERSION()",
     }
 }
 
