@@ -38,7 +38,7 @@ async fn tables_may_be_altered_under_load(engine: Engine) {
             "ALTER TABLE users ALTER COLUMN phone_number TYPE text",
             "ALTER TABLE users ADD COLUMN shoe_size integer",
         ],
-        Engine::Mariadb => &[
+        Engine::Mariadb | Engine::Mysql => &[
             "ALTER TABLE users MODIFY title VARCHAR(300) NULL",
             "ALTER TABLE users MODIFY phone_number TEXT NULL",
             "ALTER TABLE users ADD COLUMN shoe_size INTEGER",

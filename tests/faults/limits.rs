@@ -38,7 +38,7 @@ async fn slow_down(database: &Database) {
              END $$ LANGUAGE plpgsql; CREATE TRIGGER slow BEFORE UPDATE ON users FOR EACH ROW \
              WHEN (NEW.title = 'slow') EXECUTE FUNCTION slow()"
         ),
-        Engine::Mariadb => format!(
+        Engine::Mariadb | Engine::Mysql => format!(
             "CREATE TRIGGER slow BEFORE UPDATE ON users FOR EACH ROW BEGIN \
              IF NEW.title = 'slow' THEN DO SLEEP({seconds}); END IF; END"
         ),
@@ -57,7 +57,7 @@ async fn is_idle(database: &Database, within: Duration) {
                             AND pid <> pg_backend_pid() AND state = 'active'";
                 database.count(busy).await == 0
             }
-            Engine::Mariadb => {
+            Engine::Mariadb | Engine::Mysql => {
                 let busy = "information_schema.processlist WHERE db = database() \
                             AND id <> connection_id() AND command <> 'Sleep'";
                 database.count(busy).await == 0

@@ -30,7 +30,7 @@ impl Database {
                 client.batch_execute(sql).await.unwrap();
                 Box::new(client)
             }
-            Engine::Mariadb => {
+            Engine::Mariadb | Engine::Mysql => {
                 let options = mysql_async::Opts::from_url(&self.url).unwrap();
                 let mut connection = mysql_async::Conn::new(options).await.unwrap();
                 connection.query_drop(sql).await.unwrap();
@@ -45,7 +45,7 @@ impl Database {
         self.hold(match self.engine {
             Engine::Sqlite => "BEGIN EXCLUSIVE",
             Engine::Postgres => "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE",
-            Engine::Mariadb => "LOCK TABLES users WRITE",
+            Engine::Mariadb | Engine::Mysql => "LOCK TABLES users WRITE",
         })
         .await
     }
