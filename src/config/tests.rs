@@ -189,6 +189,8 @@ fn database_urls() {
         "sqlite:///var/kpi.db",
         "sqlite:",
         "sqlite::memory:",
+        "sqlite:/var/my%20kpi%3F.db",
+        "sqlite:/var/kpi.db?mode=ro",
         "postgres://app:p@ss:w/rd@db:5432/kpi?sslmode=verify-full&password=x",
         "mariadb://app:secret@db/kpi",
         "mysql://app@db/kpi",
@@ -206,6 +208,8 @@ sqlite:/var/kpi.db
 sqlite:/var/kpi.db
 names no file; write sqlite:PATH
 can't be in memory: every connection would see its own database; write sqlite:PATH
+sqlite:/var/my kpi?.db
+has the parameter `mode`: sqlite: takes none (a question mark in the file's name is written %3F)
 postgres://app:***@db:5432/kpi?sslmode=verify-full&password=***
 mysql://app:***@db/kpi
 mysql://app@db/kpi

@@ -9,7 +9,8 @@ use crate::profile::near_miss;
 /// Which database, and where.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// `sqlite:PATH`: the file, relative to the current directory or absolute.
+    /// `sqlite:PATH`: the file, relative to the current directory or absolute, percent-encoded where it
+    /// has a question mark or a percent sign.
     Sqlite(PathBuf),
     /// `postgres://…` or `postgresql://…`, verbatim; `sslmode` and `sslrootcert` as libpq has them.
     Postgres(String),
@@ -61,7 +62,17 @@ fn sqlite(rest: &str) -> Result<DatabaseUrl, String> {
                 .to_owned(),
         );
     }
-    Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    if let Some(parameter) = query.split(['&', '=']).next().filter(|it| !it.is_empty()) {
+        return Err(format!(
+            "has the parameter `{parameter}`: sqlite: takes none (a question mark in the file's name is \
+             written %3F)"
+        ));
+    }
+    match percent_encoding::percent_decode_str(path).decode_utf8() {
+        Ok(path) => Ok(DatabaseUrl::Sqlite(PathBuf::from(path.as_ref()))),
+        Err(_) => Err("names a file that isn't UTF-8 once percent-decoded".to_owned()),
+    }
 }
 
 fn server(rest: &str) -> Result<(), String> {

@@ -367,9 +367,13 @@ async fn postgres(
     settings: tls::Settings,
     beyond: Duration,
 ) -> diesel::ConnectionResult<AsyncPgConnection> {
-    use tokio_postgres::config::SslMode;
+    use tokio_postgres::config::{Host, SslMode};
+    // A socket of this machine's is never encrypted (libpq §34.19.4).
+    let hosts = config.get_hosts();
+    let local = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
     // libpq: `allow` and `prefer` try the other way when the server (its pg_hba.conf) refuses one.
     let (first, then) = match settings.verify {
+        _ if local => (SslMode::Disable, None),
         Verify::Off => (SslMode::Disable, None),
         Verify::IfRefused => (SslMode::Disable, Some(SslMode::Require)),
         Verify::IfOffered => (SslMode::Prefer, Some(SslMode::Disable)),
@@ -492,8 +496,13 @@ async fn setup<C: diesel_async::SimpleAsyncConnection>(
 fn mysql_options(settings: &tls::Settings) -> Result<mysql_async::Opts, Error> {
     let options =
         mysql_async::Opts::from_url(&settings.url).map_err(|error| bad_url(&error.to_string()))?;
+    // The URL has an address of IPv6 in brackets, the system's resolver has it without.
+    let host = options.ip_or_hostname().trim_start_matches('[').trim_end_matches(']').to_owned();
+    // The driver speaks no TLS over a socket of this machine's.
+    let tls = if options.socket().is_some() { None } else { tls::mysql(settings)? };
     Ok(mysql_async::OptsBuilder::from_opts(options)
-        .ssl_opts(tls::mysql(settings)?)
+        .ip_or_hostname(host)
+        .ssl_opts(tls)
         .client_found_rows(true)
         // The driver would leave a loopback address for the server's socket file.
         .prefer_socket(false)

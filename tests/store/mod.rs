@@ -1,6 +1,7 @@
 //! What is in the database afterwards: audit, links, revocation, protection, foreign installs,
 //! migrations, leases.
 
+mod address;
 mod audit;
 mod broken;
 mod check;

@@ -79,7 +79,8 @@ impl Place {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => TEMPLATE.to_owned(),
             Err(error) => return Err(failed("read", error)),
         };
-        let url = format!("sqlite:{}", self.database.display());
+        let path = self.database.display().to_string();
+        let url = format!("sqlite:{}", path.replace('%', "%25").replace('?', "%3F"));
         let reports = self.reports.display().to_string();
         let own = [
             ("", "listen", listen.to_string()),
