@@ -58,10 +58,14 @@ async fn counted(
     relation: &Relation,
     columns: &Columns,
 ) -> Result<Option<Cell>, Error> {
-    let sql = relation::insert(relation, columns.iter().map(|(column, _)| &**column))
-        .raw(" SELECT ")
-        .list(", ", columns.iter().map(|(column, cell)| value(column, cell.clone())))
-        .raw(" FROM DUAL WHERE LAST_INSERT_ID(0) = 0");
+    let sql = if columns.is_empty() {
+        relation::insert_defaults(tx.database(), relation)
+    } else {
+        relation::insert(relation, columns.iter().map(|(column, _)| &**column))
+            .raw(" SELECT ")
+            .list(", ", columns.iter().map(|(column, cell)| value(column, cell.clone())))
+            .raw(" FROM DUAL WHERE LAST_INSERT_ID(0) = 0")
+    };
     tx.execute(sql).await?;
     let told = tx.query(Sql::new("SELECT LAST_INSERT_ID()")).await?;
     Ok(first(&told).filter(|number| *number != Cell::Int(0)))
