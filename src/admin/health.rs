@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
-use tokio::sync::Mutex;
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use crate::http::error::chain;
 use crate::http::response::{self, Response};

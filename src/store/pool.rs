@@ -121,7 +121,7 @@ impl Pool {
                 let mut config: tokio_postgres::Config = settings
                     .url
                     .parse()
-                    .map_err(|error: tokio_postgres::Error| bad_url(&whole(&error)))?;
+                    .map_err(|error: tokio_postgres::Error| bad_url(&chain(&error)))?;
                 if config.get_application_name().is_none() {
                     config.application_name("kpifire-scim");
                 }
@@ -261,9 +261,7 @@ impl Pool {
             Self::Postgres { pool, .. } => {
                 pool.get().await.map(Connection::Postgres).map_err(failed)
             }
-            Self::Mysql { pool, .. } => {
-                pool.get().await.map(Connection::Mysql).map_err(failed)
-            },
+            Self::Mysql { pool, .. } => pool.get().await.map(Connection::Mysql).map_err(failed),
         }
     }
 
@@ -314,11 +312,6 @@ type Setup<C> = diesel_async::pooled_connection::SetupCallback<C>;
 
 fn bad_url(message: &str) -> Error {
     Error::new(ErrorKind::Other, "database.url", message)
-}
-
-/// With its cause, which names the parameter.
-fn whole(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// SQLite's `lower` and NOCASE know ASCII alone: the agent brings its own folding.
