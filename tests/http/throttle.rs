@@ -69,6 +69,10 @@ async fn wrong_tokens_are_throttled_and_good_ones_are_not(engine: Engine) {
     let body = Some("{}".to_owned());
     guesses.send(Method::POST, "/Users", &[], body).await.refused(429, "");
     let log = agent.server.log();
-    assert_eq!(log.lines().filter(|line| line.contains("wrong tokens")).count(), 1, "{log}");
+    assert_eq!(
+        log.lines().filter(|line| line.contains("presents wrong tokens")).count(),
+        1,
+        "{log}"
+    );
     assert!(!log.contains("kps_guessed"), "{log}");
 }
