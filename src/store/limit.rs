@@ -96,8 +96,9 @@ impl Guard {
         let is_wanted = tokio::select! {
             biased;
             answer = &mut statement => return answer.map_err(Into::into),
-            () = tokio::time::sleep(self.limit) => true,
+            // Before the time: a request's own is up a moment sooner, and both may be seen at once.
             () = self.wanted.no_longer() => false,
+            () = tokio::time::sleep(self.limit) => true,
         };
         let took = begun.elapsed();
         let blocked = if took >= LONG { blockers::look(&self.pool).await } else { None };

@@ -29,7 +29,7 @@ async fn a_hung_database_is_left(engine: Engine) {
     proxy.set(Weather::Deaf);
     // Whatever it says of itself every ten seconds may be under way.
     agent.server.terminate();
-    let code = agent.server.exit_code(Duration::from_secs(12)).await;
+    let code = agent.server.exit_code(Duration::from_secs(20)).await;
     assert_eq!(code, Some(0), "{}", agent.server.log());
 }
 
