@@ -84,8 +84,9 @@ pub async fn migrated(config: &Config) -> Result<Store, Error> {
 /// # Errors
 /// As [`migrated`]; 1 when SQLite's file can't be made ready to be written while it is read.
 pub async fn serving(config: &Config) -> Result<Store, Error> {
-    let limits =
-        Limits { statement: config.limits.request_time, snapshot: config.reconcile.statement_time };
+    // A little over: a request that is out of time ends its statement itself, and the log says why.
+    let statement = config.limits.request_time + Duration::from_secs(1);
+    let limits = Limits { statement, snapshot: config.reconcile.statement_time };
     let store = with(config, limits)?;
     tracing::info!("the database is {}", fit(&store).await?);
     let store = up_to_date(store).await?;

@@ -17,7 +17,7 @@ async fn proxied(engine: Engine) -> (Install, Proxy) {
     let mut install = Install::new(Database::ready(engine).await);
     let proxy = Proxy::to(install.database.server_address()).await;
     let url = install.database.url_through(proxy.address);
-    install.configure(&format!("[database]\nurl = {url:?}\n"));
+    install.configure(&format!("[database]\nurl = {url:?}\n[limits]\ndrain = \"2s\"\n"));
     install.configure("");
     (install, proxy)
 }
