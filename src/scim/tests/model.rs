@@ -227,7 +227,7 @@ proptest! {
             }
             for mut found in [at_once, one_by_one] {
                 prune(found.as_object_mut().unwrap());
-                prop_assert_eq!(found, model.document(), "{:?} {:?}", dialect, operations);
+                prop_assert_eq!(in_order(found), in_order(model.document()), "{:?} {:?}", dialect, operations);
             }
         }
     }
@@ -247,7 +247,8 @@ proptest! {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
         ], 0..7),
     ) {
-        let mut sent = grown(changes).0.document();
+        let mut document = grown(changes).0.document();
+        let sent = document.as_object_mut().unwrap();
         for list in LISTS {
             let items = sent.get_mut(list).and_then(Value::as_array_mut);
             for item in items.into_iter().flatten() {
@@ -256,19 +257,18 @@ proptest! {
                 }
             }
         }
-        let sent = sent.as_object().unwrap().clone();
         let paths: Vec<_> = mapped.into_iter().map(path).collect();
-        let mut whole = kept::without(&sent, paths.iter());
+        let mut whole = kept::without(sent, paths.iter());
         for path in &paths {
-            let value = path.get(&sent).filter(|value| !value.is_null()).cloned();
+            let value = path.get(sent).filter(|value| !value.is_null()).cloned();
             kept::fill(&mut whole, path, value);
         }
-        prop_assert_eq!(in_order(whole), in_order(sent));
+        prop_assert_eq!(in_order(Value::Object(whole)), in_order(document));
     }
 }
 
 /// The elements of lists in the order of their types: which comes first isn't said.
-fn in_order(mut document: Map<String, Value>) -> Map<String, Value> {
+fn in_order(mut document: Value) -> Value {
     for list in LISTS {
         if let Some(Value::Array(items)) = document.get_mut(list) {
             items.sort_by_key(|item| item["type"].to_string());
