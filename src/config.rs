@@ -38,6 +38,7 @@ pub use notify::{MailServer, MailTls, Notify, Smtp, Webhook, WebhookFormat};
 pub use sections::{Admin, InsecurePlainHttp, Limits, Log, LogFormat, Tls, is_loopback};
 pub use url::{DatabaseUrl, Secret};
 
+use crate::digest;
 use layers::{Layer, Layers};
 use read::{Reader, SecretKeys};
 
@@ -236,10 +237,6 @@ impl Config {
             // Lengths keep `a=b` + `c` apart from `a` + `b=c`.
             hasher.update(format!("{}:{key}={}:{value}\n", key.len(), value.len()));
         }
-        hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
-            use std::fmt::Write;
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        digest::hex(&hasher.finalize(), 32)
     }
 }

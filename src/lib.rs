@@ -40,6 +40,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod daemon;
+pub mod digest;
 pub mod drift;
 mod file;
 pub mod http;

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
+use crate::digest;
 use crate::scim::ResourceType;
 
 /// What is wrong.
@@ -226,17 +226,11 @@ impl Finding {
     /// Names the finding from run to run: kind, resource (by Entra's id where kpifire has none) and
     /// field, not the values. 16 hexadecimal digits of SHA-256.
     pub fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new();
         let resource = self.resource.map_or("", ResourceType::as_str);
         let parts = [self.kind.as_str(), resource];
         let id = self.key().or(self.external_id.as_deref());
         let optional = [id, self.attribute.as_deref()];
-        for part in parts.into_iter().chain(optional.map(Option::unwrap_or_default)) {
-            // The length keeps `a` + `bc` apart from `ab` + `c`.
-            hash.update(format!("{}:{part}\n", part.len()));
-        }
-        let digest = hash.finalize();
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest::of_parts(parts.into_iter().chain(optional.map(Option::unwrap_or_default)), 8)
     }
 }
 

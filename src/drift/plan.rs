@@ -15,6 +15,7 @@ use strum::{EnumString, IntoStaticStr};
 
 pub use self::reason::{Cause, Reason};
 use super::share::{MANY_USERS, percent};
+use crate::digest;
 
 /// A step on a disabled user's way out.
 #[derive(
@@ -457,7 +458,7 @@ fn hash(steps: &[Step], policy: &Policy) -> String {
         }
         hash.update(step.due.timestamp_micros().to_be_bytes());
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest::hex(&hash.finalize(), 8)
 }
 
 /// Steps by stage, for whoever counts them.

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::cell::Cell;
 use super::field::{Companion, Encoding, Field, NewValue, RowSwitch, formed};
 use super::layout::{Deletion, Derived, Layout, Touch};
 use super::record::{Link, Record};
 use super::relation::Column;
-
+use crate::digest;
 use crate::profile::model::{Beside, Piece};
 use crate::scim::{self, AttributePath, Error, Resource, ResourceType};
 
@@ -297,7 +296,7 @@ pub fn baseline(
 
 /// The hash that tells two baselines apart: SHA-256 (hex) of the JSON text, whose keys are sorted.
 pub fn baseline_hash(json: &str) -> String {
-    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::of(json)
 }
 
 /// Whether the resource says it is active; `None` when it says nothing.

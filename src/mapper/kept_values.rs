@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::field::scim_text;
 use super::record::{Link, LinkState};
+use crate::digest;
 use crate::scim::schema::{self, Returned};
 use crate::scim::{AttributeKind, Resolved, ResourceType, fold};
 
@@ -23,12 +23,8 @@ impl Token {
         let text = scim_text(value);
         // Attributes without case compare by the agent's folding: both sides are its own.
         let text = if resolved.leaf().case_exact { text } else { fold(&text) };
-        let mut hash = Sha256::new();
-        for part in [resolved.to_string(), element.map(fold).unwrap_or_default(), text] {
-            // The length keeps `a` + `bc` apart from `ab` + `c`.
-            hash.update(format!("{}:{part}\n", part.len()));
-        }
-        Self(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        let parts = [resolved.to_string(), element.map(fold).unwrap_or_default(), text];
+        Self(digest::of_parts(parts.iter().map(String::as_str), 16))
     }
 
     /// Its text.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use sha2::{Digest, Sha256};
 
 use crate::clock::stamp;
 use crate::config::{Cleanup, Config, Cron, Reconcile, Retention};
+use crate::digest;
 use crate::mapper::Layout;
 use crate::notify::{self, Channels};
 use crate::scheduler::{CLEANUP, RECONCILE};
@@ -42,7 +42,7 @@ impl Settings {
     /// Takes from the configuration what runs need.
     pub fn new(config: &Config, layout: Arc<Layout>) -> Self {
         let profile = crate::profile::print(&layout.profile);
-        let hash = Sha256::digest(format!("{}\n{profile}", config.policy()));
+        let hash = digest::of(&format!("{}\n{profile}", config.policy()));
         Self {
             reconcile: config.reconcile.clone(),
             cleanup: config.cleanup.clone(),
@@ -51,7 +51,7 @@ impl Settings {
             cleanup_schedule: config.schedule.cleanup.clone(),
             channels: notify::channels(&config.notify),
             zone: config.schedule.timezone,
-            policy: hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+            policy: hash.chars().take(16).collect(),
             layout,
         }
     }

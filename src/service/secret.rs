@@ -5,9 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use sha2::{Digest, Sha256};
 
 use super::error::Error;
+use crate::digest;
 
 /// A prefix and 256 random bits in base64url.
 pub(super) fn generate(prefix: &str) -> Result<String, Error> {
@@ -18,5 +18,5 @@ pub(super) fn generate(prefix: &str) -> Result<String, Error> {
 
 /// The SHA-256 of such a text, in hex.
 pub(super) fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::of(text)
 }
