@@ -78,15 +78,8 @@ async fn proven(
         return asked.await?.ok_or_else(refusal);
     }
     let (address, now) = (peer.remote.ip(), Instant::now());
-    let throttle = strangers.throttle();
-    let lookup = async {
-        let turn = throttle.turn(address, now).await;
-        let token = strangers.look_up(asked).await;
-        drop(turn);
-        token
-    };
-    let token = strangers.attend(lookup).await??;
-    token.ok_or_else(|| match throttle.failed(address, now) {
+    let token = strangers.look_up(address, now, asked).await??;
+    token.ok_or_else(|| match strangers.failed(address, now) {
         Some(wait) => Failure::too_many_failures(wait),
         None => refusal(),
     })

@@ -101,19 +101,12 @@ async fn granted(
     }
     // Who asks comes before what for: nobody else learns which scopes there are.
     let (address, now) = (peer.remote.ip(), Instant::now());
-    let throttle = strangers.throttle();
-    let lookup = async {
-        let turn = throttle.turn(address, now).await;
-        let issue = context.service().issue(&credentials, form.get("scope"), context.now());
-        let issued = strangers.look_up(issue).await;
-        drop(turn);
-        issued
-    };
-    let issued = strangers.attend(lookup).await.map_err(Refusal::Other)?;
+    let issue = context.service().issue(&credentials, form.get("scope"), context.now());
+    let issued = strangers.look_up(address, now, issue).await.map_err(Refusal::Other)?;
     match issued.map_err(|error| Refusal::Other(Failure::from(error)))? {
         Issue::Granted(grant) => Ok(grant),
         Issue::WrongScope => Err(Refusal::Scope),
-        Issue::Unknown => Err(match throttle.failed(address, now) {
+        Issue::Unknown => Err(match strangers.failed(address, now) {
             Some(wait) => Refusal::Other(Failure::too_many_failures(wait)),
             None => Refusal::Client,
         }),

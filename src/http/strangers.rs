@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot};
 
@@ -59,16 +61,29 @@ impl Strangers {
         attended
     }
 
-    /// Looks up what a stranger presents, a few at a time.
-    pub async fn look_up<T>(&self, work: impl Future<Output = T>) -> T {
-        // An error would be a closed semaphore, which this never is.
-        let _turn = self.lookups.acquire().await;
-        work.await
+    /// Looks up what a stranger at this address presents: in the address's turn, and a few at a time.
+    ///
+    /// # Errors
+    /// As [`Self::attend`].
+    pub async fn look_up<T>(
+        &self,
+        address: IpAddr,
+        now: Instant,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        self.attend(async {
+            let _turn = self.throttle.turn(address, now).await;
+            // An error would be a closed semaphore, which this never is.
+            let _place = self.lookups.acquire().await;
+            work.await
+        })
+        .await
     }
 
-    /// Who failed how often.
-    pub fn throttle(&self) -> &Throttle {
-        &self.throttle
+    /// Counts what was presented and isn't good. `Some`: it is one too many, and how long until the count
+    /// begins anew.
+    pub fn failed(&self, address: IpAddr, now: Instant) -> Option<Duration> {
+        self.throttle.failed(address, now)
     }
 
     fn enter(&self) -> (Place<'_>, oneshot::Receiver<()>) {

@@ -59,10 +59,11 @@ pub(super) async fn authenticate(
     presented: &str,
     now: NaiveDateTime,
 ) -> Result<Option<Token>, Error> {
-    let token = prove_token(store, cache, entra, presented, now).await?;
+    let hash = hash(presented);
+    let token = prove_token(store, cache, entra, presented, &hash, now).await?;
     match token {
-        Some(_) => cache.accept(hash(presented)),
-        None => cache.forget(&hash(presented)),
+        Some(_) => cache.accept(hash),
+        None => cache.forget(&hash),
     }
     Ok(token)
 }
@@ -72,6 +73,7 @@ async fn prove_token(
     cache: &Cache,
     entra: Option<&Entra>,
     presented: &str,
+    hash: &str,
     now: NaiveDateTime,
 ) -> Result<Option<Token>, Error> {
     if let Some(entra) = entra.filter(|_| entra::is_jwt(presented)) {
@@ -81,16 +83,15 @@ async fn prove_token(
         }
         return Ok(token);
     }
-    let hash = hash(presented);
     let clients = presented.starts_with(ACCESS_TOKEN);
-    let row = match cache.recall(&hash) {
+    let row = match cache.recall(hash) {
         Some(row) => row,
-        None => match read(store, &hash, clients).await? {
+        None => match read(store, hash, clients).await? {
             Some(row) => {
                 if !clients {
                     note_use(store, &row, now);
                 }
-                cache.remember(hash, row.clone());
+                cache.remember(hash.to_owned(), row.clone());
                 row
             }
             None => return Ok(None),
