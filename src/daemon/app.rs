@@ -71,14 +71,11 @@ impl App {
     #[must_use]
     pub fn reloaded(&self, service: Service, settings: Settings, admin: Admin) -> Self {
         let (new, old) = (&settings.limits, self.limits());
-        let same = new.concurrent_requests == old.concurrent_requests;
-        let slots =
-            if same { self.shared.slots.clone() } else { Places::new(new.concurrent_requests) };
-        let answers = if new.answers == old.answers {
-            self.shared.answers.clone()
-        } else {
-            Places::new(new.answers / 1024)
+        let places = |kept: &Places, old: usize, new: usize| {
+            if new == old { kept.clone() } else { Places::new(new) }
         };
+        let slots = places(&self.shared.slots, old.concurrent_requests, new.concurrent_requests);
+        let answers = places(&self.shared.answers, old.answers / 1024, new.answers / 1024);
         let console = Arc::clone(&self.shared.console);
         let readiness = Arc::clone(&self.shared.readiness);
         let context = self.shared.context.reloaded(service, settings);

@@ -146,18 +146,20 @@ impl Guard {
 
     async fn cancel(&self) {
         let told = async {
-            match &self.cancel {
-                Cancel::Sqlite => self.interrupt.store(true, Ordering::Relaxed),
+            let refused = match &self.cancel {
+                Cancel::Sqlite => {
+                    self.interrupt.store(true, Ordering::Relaxed);
+                    None
+                }
                 Cancel::Postgres(token, tls) => {
-                    if let Err(error) = token.cancel_query(tls.clone()).await {
-                        tracing::debug!(%error, "a statement could not be cancelled");
-                    }
+                    token.cancel_query(tls.clone()).await.err().map(|error| error.to_string())
                 }
                 Cancel::Mysql(token) => {
-                    if let Err(error) = token.cancel_query().await {
-                        tracing::debug!(%error, "a statement could not be cancelled");
-                    }
+                    token.cancel_query().await.err().map(|error| error.to_string())
                 }
+            };
+            if let Some(error) = refused {
+                tracing::debug!(error, "a statement could not be cancelled");
             }
         };
         let _ = tokio::time::timeout(CANCELLING, told).await;

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use diesel::{QueryResult, SqliteConnection};
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
     TransactionManager,
@@ -13,7 +14,7 @@ use super::error::{Error, ErrorKind, Subject};
 use super::interrupt;
 use super::limit::{Guard, Terms};
 use super::pipeline::{self, Later};
-use super::pool::{Connection, mysql_limits};
+use super::pool::{Connection, Sqlite, mysql_limits};
 use super::row::Row;
 use super::server::Product;
 use super::sql::Sql;
@@ -109,11 +110,8 @@ impl Tx {
         match connection {
             // Rows become cells where they are read, which spares a copy of each value.
             Connection::Sqlite(it) => {
-                let end = guard.interrupt();
-                let read = it.spawn_blocking(move |inner| {
-                    interrupt::until(end, || diesel::RunQueryDsl::load::<Row>(sql, inner))
-                });
-                guard.run(&tables, read).await
+                on_sqlite(it, guard, &tables, |inner| diesel::RunQueryDsl::load::<Row>(sql, inner))
+                    .await
             }
             Connection::Postgres(it) => guard.run(&tables, sql.load::<Row>(it)).await,
             Connection::Mysql(it) => guard.run(&tables, sql.load::<Row>(it)).await,
@@ -198,7 +196,7 @@ impl Tx {
         )
         .bind(name.as_str())
         .raw(" ORDER BY CONSTRAINT_SCHEMA = DATABASE() DESC LIMIT 1");
-        let rows: Vec<Row> = sql.load(it).await.unwrap_or_default();
+        let rows = self.guard.run(&[], sql.load::<Row>(it)).await.unwrap_or_default();
         let clause = rows.iter().find_map(|row| row.text(0)).unwrap_or_default();
         error.about(Subject::Check(format!("{name} {clause}")))
     }
@@ -227,11 +225,8 @@ impl Tx {
         let tables = sql.tables();
         match connection {
             Connection::Sqlite(it) => {
-                let end = guard.interrupt();
-                let run = it.spawn_blocking(move |inner| {
-                    interrupt::until(end, || diesel::RunQueryDsl::execute(sql, inner))
-                });
-                guard.run(&tables, run).await
+                on_sqlite(it, guard, &tables, |inner| diesel::RunQueryDsl::execute(sql, inner))
+                    .await
             }
             Connection::Postgres(it) => guard.run(&tables, sql.execute(&mut **it)).await,
             Connection::Mysql(it) => guard.run(&tables, sql.execute(&mut **it)).await,
@@ -286,13 +281,11 @@ impl Tx {
         let Self { connection, guard, .. } = self;
         match connection {
             Connection::Sqlite(it) => {
-                let (end, sql) = (guard.interrupt(), sql.to_owned());
-                let run = it.spawn_blocking(move |inner| {
-                    interrupt::until(end, || {
-                        diesel::connection::SimpleConnection::batch_execute(inner, &sql)
-                    })
-                });
-                guard.run(&[], run).await
+                let sql = sql.to_owned();
+                on_sqlite(it, guard, &[], move |inner| {
+                    diesel::connection::SimpleConnection::batch_execute(inner, &sql)
+                })
+                .await
             }
             Connection::Postgres(it) => guard.run(&[], it.batch_execute(sql)).await,
             Connection::Mysql(it) => guard.run(&[], it.batch_execute(sql)).await,
@@ -360,6 +353,7 @@ impl Tx {
             }
         }
     }
+
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
         match self.end().await {
             Err(error) => Err(self.told(error).await),
@@ -405,6 +399,18 @@ impl Tx {
             }
         }
     }
+}
+
+/// Runs work on SQLite's own thread, where it can be ended from outside.
+async fn on_sqlite<T: Send + 'static>(
+    connection: &mut Sqlite,
+    guard: &Guard,
+    tables: &[String],
+    work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+) -> Result<T, Error> {
+    let end = guard.interrupt();
+    let run = connection.spawn_blocking(move |inner| interrupt::until(end, || work(inner)));
+    guard.run(tables, run).await
 }
 
 /// Begins a transaction that sees one state, whose statements may take so long by the server's own

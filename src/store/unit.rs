@@ -3,9 +3,9 @@
 //! A unit is an async closure that borrows what it works with, its context: it may run more than
 //! once, so it captures nothing and uses nothing up. Every unit runs in a task of its own, since a
 //! future dropped in the middle of a MariaDB query would leave a desynchronised connection in the
-//! pool; when its caller is dropped, the task cancels what it asked for and ends (`limit`). What failed by deadlock, serialization or a lost connection is run again, a bounded number
-//! of times. When the answer to COMMIT is lost, the transaction's audit row tells whether it
-//! committed.
+//! pool; when its caller is dropped, the task cancels what it asked for and ends (`limit`). What failed
+//! by deadlock, serialization or a lost connection is run again, a bounded number of times. When the
+//! answer to COMMIT is lost, the transaction's audit row tells whether it committed.
 
 use std::future::Future;
 use std::sync::LazyLock;
