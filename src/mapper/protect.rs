@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::layout::ResourceRelation;
+use super::shared::same;
 use crate::profile::model::Protect;
 use crate::scim::{Resource, fold};
 
@@ -108,12 +109,9 @@ fn is_absent(value: Option<&Value>) -> bool {
     }
 }
 
-/// Whether two values are one but for case.
+/// Whether two values are one but for case, or neither says anything.
 fn agree(one: Option<&Value>, other: Option<&Value>) -> bool {
-    match (one, other) {
-        (Some(Value::String(one)), Some(Value::String(other))) => fold(one) == fold(other),
-        _ => one == other || is_absent(one) && is_absent(other),
-    }
+    same(one, other) || is_absent(one) && is_absent(other)
 }
 
 fn name(resource: &Resource) -> Option<&str> {

@@ -251,6 +251,7 @@ impl<'a> Resolver<'a> {
         let key = self.column(&relation, &table.key.column)?;
         let beside = table.companions.iter().map(|it| self.companion(&relation, &key, it));
         let companions = beside.collect::<Result<Vec<_>, _>>()?;
+        let insert = self.new_row(&relation, &table.insert)?;
         let mut fields = Vec::with_capacity(table.attributes.len());
         let mut keys = table.attributes.len()..;
         for (shown, (path, mapping)) in table.attributes.iter().enumerate() {
@@ -258,13 +259,9 @@ impl<'a> Resolver<'a> {
             let within = companions.iter().find(named).cloned();
             let place = within.as_ref().map_or(&relation, |companion| &companion.relation);
             let (column, encoding) = self.encoding(path, mapping, place, &key)?;
-            let constant = if let Some(companion) = &within {
-                let mut constants = companion.insert.constants.iter();
-                constants.find(|(it, _)| it.name == mapping.column).map(|(_, it)| it.clone())
-            } else {
-                let scalar = table.insert.constants.get(&mapping.column);
-                scalar.map(|scalar| self.constant(&column, scalar))
-            };
+            let constants = within.as_ref().map_or(&insert, |it| &it.insert).constants.iter();
+            let mut of_column = constants.filter(|(it, _)| it.name == mapping.column);
+            let constant = of_column.next().map(|(_, constant)| constant.clone());
             let mut field = Field {
                 path: path.clone(),
                 name: path.to_string(),
@@ -289,7 +286,7 @@ impl<'a> Resolver<'a> {
             key,
             companions,
             fields,
-            insert: self.new_row(&relation, &table.insert)?,
+            insert,
             derived: derived.collect::<Result<_, LayoutError>>()?,
             touch: self.touch(&relation, &table.touch)?,
             delete: Deletion::Deactivate,

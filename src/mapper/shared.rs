@@ -50,7 +50,8 @@ pub fn unite_stated(
     unite(layout, kind, resource, &|path, resource| stated(path, resource).is_some())
 }
 
-fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
+/// Whether two values are one but for case.
+pub(super) fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     match (one.and_then(Value::as_str), other.and_then(Value::as_str)) {
         (Some(one), Some(other)) => fold(one) == fold(other),
         _ => one == other,

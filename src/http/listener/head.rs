@@ -1,7 +1,7 @@
 //! A request's head as it came, for what hyper forgives and a proxy in front may read otherwise: two
 //! lengths, a length beside a transfer coding, no Host or two, a line that ends in LF alone, and a
-//! request that was sent before the last one was answered. Two readers that disagree on where a request ends are how
-//! one is smuggled in (RFC 9112 §11.2), so none of these is answered but with 400.
+//! request that was sent before the last one was answered. Two readers that disagree on where a request
+//! ends are how one is smuggled in (RFC 9112 §11.2), so none of these is answered but with 400.
 //!
 //! Parses nothing else: what it lets pass, hyper judges. What hyper can't read it answers by itself, with
 //! 400 and an empty body: on its way out that becomes an error that says what is wrong ([`Watched`]).
