@@ -54,7 +54,11 @@ impl Session {
     /// The database's, once the tries are used up.
     pub async fn run(&mut self, step: Step) -> Result<()> {
         match step {
-            Step::Match(user) => {
+            Step::Miss(user) => match self.query(Statement::Scan, &[user.email().into()]).await? {
+                None => Ok(()),
+                Some(_) => Err(format!("{} is there", user.email()).into()),
+            },
+            Step::Match(user) | Step::MatchAsFound(user) => {
                 let found = self.query(Statement::Match, &[user.email().into()]).await?;
                 found.map(drop).ok_or_else(|| format!("{} isn't there", user.email()).into())
             }
@@ -86,7 +90,7 @@ impl Session {
         let now = now();
         let now = now.as_str();
         match change {
-            Step::Match(_) | Step::Get(_) => Ok(()),
+            Step::Match(_) | Step::MatchAsFound(_) | Step::Miss(_) | Step::Get(_) => Ok(()),
             Step::Create(user) => self.create(user, now).await,
             Step::SetActive(user, status) => self.set_active(user, status, now).await,
             Step::Add(team, user) => {

@@ -39,14 +39,8 @@ impl Client {
     /// A lost connection, or another answer than the step's.
     pub async fn run(&mut self, step: Step) -> Result<()> {
         match step {
-            Step::Match(user) => {
-                let path = format!("{BASE}/Users?filter=userName+eq+%22{}%22", user.email());
-                let body = self.send(Method::GET, &path, None, StatusCode::OK).await?;
-                let one = br#""totalResults":1"#;
-                if !body.windows(one.len()).any(|part| part == one) {
-                    return Err(format!("GET {path} doesn't find one user").into());
-                }
-            }
+            Step::Match(user) | Step::MatchAsFound(user) => self.look_up(user, 1).await?,
+            Step::Miss(user) => self.look_up(user, 0).await?,
             Step::Get(user) => {
                 let path = format!("{BASE}/Users/{}", user.key());
                 self.send(Method::GET, &path, None, StatusCode::OK).await?;
@@ -91,6 +85,16 @@ impl Client {
         let body = patch(&json!({ "op": op, "path": "members", "value": member }));
         let path = format!("{BASE}/Groups/g-{group}");
         self.send(Method::PATCH, &path, Some(&body), StatusCode::NO_CONTENT).await.map(drop)
+    }
+
+    async fn look_up(&mut self, user: User, wanted: u32) -> Result<()> {
+        let path = format!("{BASE}/Users?filter=userName+eq+%22{}%22", user.email());
+        let body = self.send(Method::GET, &path, None, StatusCode::OK).await?;
+        let total = format!("\"totalResults\":{wanted}");
+        if body.windows(total.len()).any(|part| part == total.as_bytes()) {
+            return Ok(());
+        }
+        Err(format!("GET {path} finds another number of users than {wanted}").into())
     }
 
     async fn send(

@@ -66,6 +66,14 @@ async fn on(database: &Database, options: &Options, progress: &Progress) -> Resu
     let token = program.token()?;
     let world = Arc::new(World::new(options.users, options.large_team()));
     load::load(database, &world).await?;
+    let run = Run { database, world, options, progress };
+    let (as_found, indexed): (Vec<_>, Vec<_>) =
+        options.operations().into_iter().partition(|it| it.as_found());
+    let mut found = Pairs::new();
+    if !as_found.is_empty() {
+        let daemon = program.serve().await?;
+        (found, _) = run.measurements(&daemon, &token, &as_found).await?;
+    }
     let indexes = program.index(database).await?;
 
     progress.say(format!("{}: starting", database.engine.title()));
@@ -80,8 +88,8 @@ async fn on(database: &Database, options: &Options, progress: &Progress) -> Resu
     starts.sort_unstable();
 
     let at_first = daemon.memory();
-    let run = Run { database, world, options, progress };
-    let (pairs, teams) = run.measurements(&daemon, &token).await?;
+    let (mut pairs, teams) = run.measurements(&daemon, &token, &indexed).await?;
+    pairs.append(&mut found);
     Client::connect(&daemon.address, &token).await?.read_group(Team::Large.key()).await?;
     let memory = at_first.zip(daemon.memory()).map(|((first, _), (now, peak))| [first, now, peak]);
     let description = database.description().await?;
@@ -96,13 +104,15 @@ struct Run<'a> {
 }
 
 type Pairs = BTreeMap<(Kind, usize), Pair>;
+type Teams = BTreeMap<usize, Measured>;
 
 impl Run<'_> {
     async fn measurements(
         &self,
         daemon: &Daemon,
         token: &str,
-    ) -> Result<(Pairs, BTreeMap<usize, Measured>)> {
+        operations: &[Operation],
+    ) -> Result<(Pairs, Teams)> {
         let most = self.options.connections().into_iter().max().unwrap_or(1);
         let mut agent = Vec::new();
         for _ in 0..most {
@@ -112,9 +122,9 @@ impl Run<'_> {
         let mut bare: Vec<_> = sessions.into_iter().map(Session::Bare).collect();
 
         let mut pairs = Pairs::new();
-        let mut teams: BTreeMap<usize, Measured> = BTreeMap::new();
+        let mut teams = Teams::new();
         for connections in self.options.connections() {
-            for operation in self.options.operations() {
+            for &operation in operations {
                 for _ in 0..TURNS {
                     let found = self.turn(&mut agent, connections, operation).await?;
                     if !operation.has_bare_side() {

@@ -8,8 +8,10 @@ use super::options::Engine;
 /// A prepared statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statement {
-    /// The user of this login name.
+    /// The user of this login name, spelled so.
     Match,
+    /// The user of this login name without case, for which the tables have no index.
+    Scan,
     /// The user of this key.
     Get,
     /// A new user; its key.
@@ -38,8 +40,9 @@ pub enum Statement {
 
 impl Statement {
     /// Every statement, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Match,
+        Self::Scan,
         Self::Get,
         Self::InsertUser,
         Self::InsertLink,
@@ -63,7 +66,7 @@ impl Statement {
     pub fn sql(self, engine: Engine) -> String {
         let mut sql = String::new();
         let mut number = 0;
-        for character in self.text(engine).chars() {
+        for character in self.text().chars() {
             match (character, engine) {
                 ('?', Engine::Postgres) => {
                     number += 1;
@@ -80,58 +83,56 @@ impl Statement {
         sql
     }
 
-    fn text(self, engine: Engine) -> &'static str {
-        match (self, engine) {
-            // The one difference: what an index serves a lookup without case by.
-            (Self::Match, Engine::Postgres) => {
-                "SELECT user_id, email, first_name, last_name, title, phone_number, department_id, \
-                 license_type, status, created_at, updated_at FROM users \
-                 WHERE lower(normalize(btrim(email::text), NFKC) COLLATE \"und-x-icu\") = ?"
-            }
-            (Self::Match, _) => {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Match => {
                 "SELECT user_id, email, first_name, last_name, title, phone_number, department_id, \
                  license_type, status, created_at, updated_at FROM users WHERE email = ?"
             }
-            (Self::Get, _) => {
+            Self::Scan => {
+                "SELECT user_id, email, first_name, last_name, title, phone_number, department_id, \
+                 license_type, status, created_at, updated_at FROM users WHERE lower(email) = lower(?)"
+            }
+            Self::Get => {
                 "SELECT user_id, email, first_name, last_name, title, phone_number, department_id, \
                  license_type, status, created_at, updated_at FROM users WHERE user_id = ?"
             }
-            (Self::InsertUser, _) => {
+            Self::InsertUser => {
                 "INSERT INTO users (email, first_name, last_name, title, phone_number, \
                  department_id, license_type, status, password_hash, created_at, updated_at, \
                  modified_by) VALUES (?, ?, ?, 'Operator', '+1 555 0100', 4, 'No Access', 'Active', \
                  '!sso', @, @, 'kpifire-scim') RETURNING user_id"
             }
-            (Self::InsertLink, _) => {
+            Self::InsertLink => {
                 "INSERT INTO scim_links (resource_type, legacy_key, external_id, state, baseline, \
                  baseline_hash, kept, version, created, modified) \
                  VALUES ('User', ?, ?, 'managed', ?, ?, ?, 1, @, @)"
             }
-            (Self::UpdateUser, _) => {
+            Self::UpdateUser => {
                 "UPDATE users SET status = ?, updated_at = @, modified_by = 'kpifire-scim' \
                  WHERE user_id = ?"
             }
-            (Self::UpdateLink, _) => {
+            Self::UpdateLink => {
                 "UPDATE scim_links SET baseline = ?, baseline_hash = ?, version = version + 1, \
                  modified = @, disabled_at = @ WHERE resource_type = 'User' AND legacy_key = ?"
             }
-            (Self::UpdateTeam, _) => "UPDATE teams SET updated_at = @ WHERE team_id = ?",
-            (Self::InsertMember, _) => {
+            Self::UpdateTeam => "UPDATE teams SET updated_at = @ WHERE team_id = ?",
+            Self::InsertMember => {
                 "INSERT INTO team_members (team_id, user_id, member_role, joined_at) \
                  VALUES (?, ?, 'Member', @)"
             }
-            (Self::InsertDesired, _) => {
+            Self::InsertDesired => {
                 "INSERT INTO scim_desired_members (group_key, user_key, created) VALUES (?, ?, @)"
             }
-            (Self::DeleteMember, _) => "DELETE FROM team_members WHERE team_id = ? AND user_id = ?",
-            (Self::DeleteDesired, _) => {
+            Self::DeleteMember => "DELETE FROM team_members WHERE team_id = ? AND user_id = ?",
+            Self::DeleteDesired => {
                 "DELETE FROM scim_desired_members WHERE group_key = ? AND user_key = ?"
             }
-            (Self::UpdateTeamLink, _) => {
+            Self::UpdateTeamLink => {
                 "UPDATE scim_links SET version = version + 1, modified = @ \
                  WHERE resource_type = 'Group' AND legacy_key = ?"
             }
-            (Self::InsertAudit, _) => {
+            Self::InsertAudit => {
                 "INSERT INTO scim_audit (id, at, request_id, token, operation, resource_type, \
                  resource, before_values, after_values, outcome) \
                  VALUES (?, @, ?, 'bench', ?, ?, ?, ?, ?, 'done')"

@@ -7,7 +7,9 @@ use super::options::Options;
 use super::run::Report;
 use super::world::{Kind, SMALL_TEAM, Team};
 
-const ROWS: [(Kind, &str); 6] = [
+const ROWS: [(Kind, &str); 8] = [
+    (Kind::MatchAsFound, "match, indexes as found"),
+    (Kind::Miss, "miss, indexes as found"),
     (Kind::Match, "match by userName"),
     (Kind::Get, "GET"),
     (Kind::Create, "POST"),
@@ -71,6 +73,15 @@ fn below(report: &Report) -> Vec<String> {
             milliseconds(small.mean()),
             milliseconds(large.percentile(50)),
             milliseconds(small.percentile(50)),
+        ));
+    }
+    for ((_, connections), found) in
+        report.pairs.iter().filter(|((kind, _), _)| *kind == Kind::MatchAsFound)
+    {
+        let Some(indexed) = report.pairs.get(&(Kind::Match, *connections)) else { continue };
+        lines.push(format!(
+            "match with the indexes as found: {} of the same with those that `check` asks for, connections: {connections}",
+            ratio(found.agent.rate(), indexed.agent.rate()),
         ));
     }
     lines.push(match report.memory {

@@ -102,6 +102,10 @@ impl Team {
 pub enum Step {
     /// Look a user up by userName.
     Match(User),
+    /// The same while the tables have the install's own indexes alone.
+    MatchAsFound(User),
+    /// Look for somebody of this number, whom nobody has made; with those indexes alone.
+    Miss(User),
     /// Read a user.
     Get(User),
     /// Make a user of this number, which nobody has yet.
@@ -117,6 +121,10 @@ pub enum Step {
 /// What is counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// [`Step::MatchAsFound`]
+    MatchAsFound,
+    /// [`Step::Miss`]
+    Miss,
     /// [`Step::Match`]
     Match,
     /// [`Step::Get`]
@@ -136,6 +144,8 @@ impl Step {
     pub fn kind(self) -> Kind {
         match self {
             Self::Match(_) => Kind::Match,
+            Self::MatchAsFound(_) => Kind::MatchAsFound,
+            Self::Miss(_) => Kind::Miss,
             Self::Get(_) => Kind::Get,
             Self::Create(_) => Kind::Create,
             Self::SetActive(..) => Kind::SetActive,
@@ -148,6 +158,10 @@ impl Step {
 /// What a measurement repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Operation {
+    /// Look users up by userName, before the indexes that `check` asks for are made.
+    MatchAsFound,
+    /// Look for userNames that nobody has, before those indexes are made.
+    Miss,
     /// Look users up by userName.
     Match,
     /// Read users.
@@ -166,6 +180,11 @@ impl Operation {
     /// Whether it is measured beside bare SQL; both teams are measured beside each other.
     pub fn has_bare_side(self) -> bool {
         self != Self::BothTeams
+    }
+
+    /// Whether it is measured on the tables as an install has them.
+    pub fn as_found(self) -> bool {
+        matches!(self, Self::MatchAsFound | Self::Miss)
     }
 }
 
@@ -220,6 +239,11 @@ impl World {
         u32::try_from(number).unwrap_or_default()
     }
 
+    /// A number far above those of users who are made.
+    fn nobody(&self) -> User {
+        User(900_000 + self.pick(0, 90_000))
+    }
+
     fn newcomer(&self) -> User {
         let number = self.active.len() as u64 + self.created.fetch_add(1, Ordering::Relaxed);
         User(u32::try_from(number).unwrap_or(u32::MAX))
@@ -251,6 +275,8 @@ impl Steps {
         }
         match self.operation {
             Operation::Match => Step::Match(self.world.someone()),
+            Operation::MatchAsFound => Step::MatchAsFound(self.world.someone()),
+            Operation::Miss => Step::Miss(self.world.nobody()),
             Operation::Get => Step::Get(self.world.someone()),
             Operation::Create => Step::Create(self.world.newcomer()),
             Operation::SetActive => self.world.toggle(),
