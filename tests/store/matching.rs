@@ -49,6 +49,41 @@ async fn a_match_uses_the_index_there_is() {
     }
 }
 
+/// MariaDB counts what was read by each index, and in all. Its collation has no case, so that the login
+/// name's own index serves any spelling.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_match_uses_the_index_of_a_collation() {
+    const DIGITS: &str = "SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL \
+        SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9";
+    let database = Database::ready(Engine::Mariadb).await;
+    let crowd = format!(
+        "INSERT INTO users (email, first_name, last_name, department_id, license_type, status, \
+         password_hash, created_at, updated_at) WITH d AS ({DIGITS}) \
+         SELECT CONCAT('crowd', a.n, b.n, c.n, e.n, '@plant.example'), 'Na', 'Tive', 1, 'No Access', \
+         'Active', 'x', '2024-01-01 08:00:00', '2024-01-01 08:00:00' FROM d a, d b, d c, d e"
+    );
+    database.execute(&crowd).await;
+    database.execute("ANALYZE TABLE users").await;
+    database.execute("SET GLOBAL userstat = 1").await;
+    let agent = Agent::on(Install::new(database)).await;
+    let read = async |what: &str| {
+        let sql = format!(
+            "SELECT CAST(COALESCE(SUM(ROWS_READ), 0) AS CHAR) FROM information_schema.{what} \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'users'"
+        );
+        agent.database().value(&sql).await.expect("a sum").parse::<u64>().expect("a number")
+    };
+    let before = (read("TABLE_STATISTICS").await, read("INDEX_STATISTICS").await);
+    for asked in ["crowd0077@plant.example", "CROWD0078@Plant.example", "nobody@plant.example"] {
+        let found = agent.client().ids("/Users", &format!("userName eq {}", json!(asked))).await;
+        assert_eq!(found.len(), usize::from(asked != "nobody@plant.example"), "{asked}");
+    }
+    let after = (read("TABLE_STATISTICS").await, read("INDEX_STATISTICS").await);
+    assert!(after.1 > before.1, "no index was used: {before:?}, {after:?}");
+    let rows = after.0 - before.0;
+    assert!((2..100).contains(&rows), "{rows} rows were read for three of 10,000");
+}
+
 async fn names_that_nobody_writes_are_counted_before_the_first_cycle(engine: Engine) {
     let install = Install::new(Database::ready(engine).await);
     let said = |output: &str| -> Vec<String> {
