@@ -11,16 +11,17 @@ use super::error::Error;
 use super::globals::Globals;
 use super::progress::Watched;
 use super::{output, time};
-use crate::clock::{stamp, system_clock};
+use crate::clock::system_clock;
 use crate::drift::Verdict;
 use crate::drift::plan::{Plan, Readiness, Stage, Threshold, by_stage, counted};
-use crate::mapper::{Layout, Record};
+use crate::mapper::Layout;
 use crate::reconcile::Settings;
 use crate::reconcile::cleanup::apply::{self, Applied, Outcome};
-use crate::reconcile::cleanup::{read, undo};
+use crate::reconcile::cleanup::{hold, undo};
 use crate::report::rows::{RowWriter, typed};
 use crate::report::{Format, visible, write_json};
-use crate::store::{Store, cleanup};
+use crate::service::{self, Actor, Came};
+use crate::store::Store;
 
 /// `cleanup …`
 #[derive(Debug, clap::Subcommand)]
@@ -203,7 +204,8 @@ async fn apply(
     }
     let watched = Watched::new("steps");
     let progress = watched.progress();
-    let outcome = apply::apply(store, settings, hash, &system_clock(), &progress).await;
+    let outcome =
+        apply::apply(store, settings, hash, &Actor::Agent, &system_clock(), &progress).await;
     watched.end().await;
     match outcome.map_err(failed)? {
         Outcome::Empty => {
@@ -248,16 +250,11 @@ fn outcome_text(applied: &Applied) -> String {
 
 /// The one user that an operator means.
 async fn user(store: &Store, layout: &Arc<Layout>, wanted: &str) -> Result<String, Error> {
-    let context = (Arc::clone(layout), wanted.to_owned());
-    let found = store
-        .read(context, async |tx, (layout, name)| read::find_user(tx, layout, name).await)
-        .await
-        .map_err(failed)?;
+    let found = hold::meant(store, layout, wanted).await.map_err(not_done)?;
     match found.as_slice() {
-        [one] => Ok(one.key_text()),
+        [one] => Ok(one.clone()),
         [] => Err(Error::refused(format!("kpifire has no user `{wanted}`"))),
-        more => {
-            let ids: Vec<String> = more.iter().map(Record::key_text).collect();
+        ids => {
             let ids = ids.join(", ");
             Err(Error::refused(format!(
                 "more than one user is called `{wanted}`: name an id ({ids})"
@@ -266,31 +263,28 @@ async fn user(store: &Store, layout: &Arc<Layout>, wanted: &str) -> Result<Strin
     }
 }
 
+fn not_done(error: service::Error) -> Error {
+    Error::service("cleanup failed", error)
+}
+
 async fn hold(store: &Store, settings: &Settings, wanted: &str, reason: &str) -> Result<u8, Error> {
     let id = user(store, &settings.layout, wanted).await?;
-    store
-        .write((id.clone(), reason.to_owned()), async |tx, (id, reason)| {
-            cleanup::hold(tx, id, reason, stamp(Utc::now())).await
-        })
-        .await
-        .map_err(failed)?;
+    hold::hold(store, &id, reason, None, &Actor::Agent, Utc::now()).await.map_err(not_done)?;
     output::line(&format!("user {id} is on hold: {}", visible(reason)))?;
     Ok(0)
 }
 
 async fn release(store: &Store, settings: &Settings, wanted: &str) -> Result<u8, Error> {
     let id = user(store, &settings.layout, wanted).await?;
-    let was = store
-        .write(id.clone(), async |tx, id| cleanup::release(tx, id).await)
-        .await
-        .map_err(failed)?;
+    let came = hold::release(store, &id, None, &Actor::Agent, Utc::now()).await;
+    let was = came.map_err(not_done)? == Came::Done(());
     output::line(&format!("user {id} {}", if was { "is released" } else { "was not on hold" }))?;
     Ok(0)
 }
 
 async fn undo(store: &Store, settings: &Arc<Settings>, run: &str) -> Result<u8, Error> {
     let watched = Watched::uncounted("undoing");
-    let undone = undo::undo(store, settings, run, Utc::now()).await;
+    let undone = undo::undo(store, settings, run, &Actor::Agent, Utc::now()).await;
     watched.end().await;
     let undone = undone.map_err(|error| Error::service("undoing failed", error))?;
     if undone.is_empty() {

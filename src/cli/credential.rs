@@ -12,8 +12,8 @@ use super::error::Error;
 use super::globals::Globals;
 use super::{output, time};
 use crate::report::Format;
-use crate::service::Scope;
 use crate::service::credentials::{self, Credential, Kind, Secret};
+use crate::service::{Actor, Came, Scope};
 
 /// `token …`
 #[derive(Debug, Subcommand)]
@@ -90,10 +90,11 @@ struct New {
     expires: Option<Duration>,
 }
 
-const SCOPES: [(Scope, &str); 3] = [
+const SCOPES: [(Scope, &str); 4] = [
     (Scope::Provision, "Read and change users and groups"),
     (Scope::Read, "Only read; never changes any state"),
-    (Scope::Admin, "Use the admin listener, and nothing in SCIM"),
+    (Scope::Admin, "Read on the admin listener, and nothing in SCIM"),
+    (Scope::Operator, "The same, and mend from the console"),
 ];
 const CLIENT_SCOPES: &[(Scope, &str)] = SCOPES.split_at(2).0;
 
@@ -158,22 +159,30 @@ pub fn run(command: impl Into<Command>, globals: &Globals) -> Result<(), Error> 
             Action::Create(New { name, expires }, scope, format) => {
                 let expires =
                     expires.map(|duration| time::ahead("--expires", duration, now)).transpose()?;
-                let made = credentials::create(&store, kind, &name, expires, scope, now).await;
-                print(made.map_err(failed("no {} was made"))?, format)
+                let made =
+                    credentials::create(&store, kind, &name, expires, scope, &Actor::Agent, now);
+                print(made.await.map_err(failed("no {} was made"))?, format)
             }
             Action::List => {
                 let all = credentials::list(&store, kind).await;
                 output::print(&table(kind, &all.map_err(failed("can't list the {}s"))?))
             }
             Action::Revoke(name) => {
-                let revoked = credentials::revoke(&store, kind, &name, now).await;
-                revoked.map_err(failed("the {} was not revoked"))?;
-                output::remark(&format!("revoked {name}"));
+                let revoked = credentials::revoke(&store, kind, &name, &Actor::Agent, now).await;
+                match revoked.map_err(failed("the {} was not revoked"))? {
+                    Came::Already(why) => output::remark(&format!("{name}: {why}")),
+                    Came::Done(()) | Came::Changed => output::remark(&format!("revoked {name}")),
+                }
                 Ok(())
             }
             Action::Rotate(name, format) => {
-                let made = credentials::rotate(&store, kind, &name).await;
-                print(made.map_err(failed("the {} was not rotated"))?, format)
+                let made = credentials::rotate(&store, kind, &name, None, &Actor::Agent, now).await;
+                match made.map_err(failed("the {} was not rotated"))? {
+                    Came::Done(made) => print(made, format),
+                    Came::Already(_) | Came::Changed => Err(Error::refused(format!(
+                        "somebody else gave {name} another secret at this moment"
+                    ))),
+                }
             }
         }
     })

@@ -16,7 +16,7 @@ mod show;
 mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use futures_util::FutureExt as _;
@@ -32,8 +32,8 @@ use crate::daemon::{self, Setup};
 use crate::http::AdminDoor;
 use crate::http::client::Client;
 use crate::http::listener::Liveness;
-use crate::service::credentials::{self, Kind};
-use crate::service::{Scope, Service};
+use crate::service::credentials::{self, Credential, Kind};
+use crate::service::{self, Actor, Came, Scope, Service};
 use crate::store::demo::execute_script;
 use crate::store::{self, Store, migrate};
 use crate::systemd::Sockets;
@@ -58,6 +58,8 @@ pub struct Args {
 
 /// The token's name, in the log and in the audit trail.
 const TOKEN: &str = "demo";
+/// The name of the token to sign in to the console with.
+const OPERATOR: &str = "demo-operator";
 
 /// Serves until SIGTERM or SIGINT; nothing that is already there is made again.
 ///
@@ -104,11 +106,13 @@ async fn demo(args: &Args, place: &Place, loaded: &Loaded) -> Result<(), Error> 
     let store = context::store(&loaded.config)?;
     prepare(&store, place).await?;
     let service = serve::start(loaded).await?;
-    let token = token(&store, &service, place).await?;
+    let operator = (OPERATOR, Scope::Operator, place.operator.as_path());
+    let operator = token(&store, &service, operator).await?;
+    let token = token(&store, &service, (TOKEN, Scope::Provision, &place.token)).await?;
     let program = program::name();
     let base = format!("{scim}{}", loaded.config.base_path);
     let doors = show::Doors { scim: &scim, base: &base, console: &admin };
-    output::print(&show::entrance(place, &program, &doors, &token))?;
+    output::print(&show::entrance(place, &program, &doors, (&token, &operator)))?;
 
     let setup = daemon::fixed(setup(loaded, &service)?);
     let serving = tokio::spawn(daemon::run(
@@ -184,39 +188,55 @@ async fn prepare(store: &Store, place: &Place) -> Result<(), Error> {
 }
 
 /// The token of an earlier demo while it is still good, or else another under the same name.
-async fn token(store: &Store, service: &Service, place: &Place) -> Result<String, Error> {
-    let failed = |error| Error::failed(format!("can't make the token `{TOKEN}`"), error);
-    if let Some(token) = place.read_token()?
-        && good(service, &token).await?
+async fn token(
+    store: &Store,
+    service: &Service,
+    (name, scope, file): (&str, Scope, &Path),
+) -> Result<String, Error> {
+    let failed = |error| Error::failed(format!("can't make the token `{name}`"), error);
+    if let Some(token) = place::read_token(file)?
+        && good(service, &token, scope).await?
     {
-        place.keep_token(&token)?;
+        place::keep_token(file, &token)?;
         return Ok(token);
     }
     let there = credentials::list(store, Kind::Token).await.map_err(failed)?;
-    let secret = if there.iter().any(|row| row.name == TOKEN) {
-        credentials::rotate(store, Kind::Token, TOKEN).await
-    } else {
-        let (scope, now) = (Scope::Provision, Utc::now());
-        credentials::create(store, Kind::Token, TOKEN, None, scope, now).await
-    };
-    let token = secret.map_err(failed)?.text;
-    if !good(service, &token).await? {
+    let token = secret(store, &there, name, scope).await.map_err(failed)?;
+    if !good(service, &token, scope).await? {
         return Err(Error::refused(format!(
-            "the token `{TOKEN}` in {} has expired or has the scope read, and the demo needs one \
-             that provisions: choose another --dir",
-            place.database.display()
+            "the token `{name}` of the demo's database has expired or has another scope than {scope}, \
+             which the demo needs: choose another --dir"
         )));
     }
-    place.keep_token(&token)?;
+    place::keep_token(file, &token)?;
     Ok(token)
 }
 
-async fn good(service: &Service, token: &str) -> Result<bool, Error> {
+/// Another text for the token of this name; it is made where there is none.
+async fn secret(
+    store: &Store,
+    there: &[Credential],
+    name: &str,
+    scope: Scope,
+) -> Result<String, service::Error> {
+    let (kind, actor, now) = (Kind::Token, &Actor::Agent, Utc::now());
+    if !there.iter().any(|row| row.name == name) {
+        return Ok(credentials::create(store, kind, name, None, scope, actor, now).await?.text);
+    }
+    match credentials::rotate(store, kind, name, None, actor, now).await? {
+        Came::Done(secret) => Ok(secret.text),
+        Came::Already(_) | Came::Changed => {
+            Err(service::Error::Internal("another demo is at it".into()))
+        }
+    }
+}
+
+async fn good(service: &Service, token: &str, scope: Scope) -> Result<bool, Error> {
     let known = service
         .authenticate(token, Utc::now())
         .await
         .map_err(|error| Error::failed("can't look the token up", error))?;
-    Ok(known.is_some_and(|known| known.scope == Scope::Provision))
+    Ok(known.is_some_and(|known| known.scope == scope))
 }
 
 /// The URL to call a listener under that may listen on every address.

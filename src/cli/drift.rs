@@ -17,6 +17,7 @@ use crate::report::json::finding;
 use crate::report::rows::RowWriter;
 use crate::report::words::plural;
 use crate::report::{Format, visible};
+use crate::service::Actor;
 use crate::store::Store;
 use crate::store::findings::{self, Stored};
 use crate::store::reports;
@@ -26,6 +27,9 @@ use crate::store::reports;
 pub enum Command {
     /// Show the open findings, ignored ones included
     List {
+        /// Those of this kind alone
+        #[arg(long, value_name = "KIND", value_parser = kinds())]
+        kind: Option<Kind>,
         /// What the list looks like
         #[arg(long, value_parser = output::one_of(&FORMATS), default_value = "text")]
         format: Format,
@@ -72,7 +76,7 @@ pub fn run(command: Command, globals: &Globals) -> Result<(), Error> {
         let loaded = context::load(globals)?;
         let store = context::migrated(&loaded.config).await?;
         match command {
-            Command::List { format } => list(&store, format).await,
+            Command::List { kind, format } => list(&store, kind, format).await,
             Command::Restore { ids } => {
                 each(&store, &loaded, &Verb::Do(Action::Restore), ids).await
             }
@@ -103,7 +107,7 @@ async fn ignore_all(
     reason: Option<String>,
 ) -> Result<(), Error> {
     let layout = context::layout(store, loaded).await?;
-    let ignored = mend::ignore_kind(store, layout, kind, reason, Utc::now())
+    let ignored = mend::ignore_kind(store, layout, kind, reason, &Actor::Agent, Utc::now())
         .await
         .map_err(|error| Error::service("not all were ignored", error))?;
     output::line(&format!(
@@ -123,13 +127,15 @@ async fn each(store: &Store, loaded: &Loaded, verb: &Verb, ids: Vec<String>) -> 
     let layout = context::layout(store, loaded).await?;
     let (all, mut failed) = (ids.len(), 0);
     for id in ids {
-        let (layout, now) = (Arc::clone(&layout), Utc::now());
+        let (layout, actor, now) = (Arc::clone(&layout), Actor::Agent, Utc::now());
         let outcome = match verb {
-            Verb::Do(action) => mend::act(store, layout, *action, &id, now).await,
-            Verb::Ignore(reason) => mend::ignore(store, layout, &id, reason.clone(), now).await,
+            Verb::Do(action) => mend::act(store, layout, *action, &id, &actor, now).await,
+            Verb::Ignore(reason) => {
+                mend::ignore(store, layout, &id, reason.clone(), &actor, now).await
+            }
         };
         let said = match outcome {
-            Ok(Mended::Done(what)) => format!("{id}  done: {what}"),
+            Ok(Mended::Done(written)) => format!("{id}  done: {}", written.what),
             Ok(Mended::NoLonger(why)) => format!("{id}  nothing to do: {why}"),
             Ok(Mended::Refused(why)) => {
                 failed += 1;
@@ -148,9 +154,12 @@ async fn each(store: &Store, loaded: &Loaded, verb: &Verb, ids: Vec<String>) -> 
     Err(Error::refused(format!("{failed} of {all} findings were left as they are")))
 }
 
-async fn list(store: &Store, format: Format) -> Result<(), Error> {
+async fn list(store: &Store, kind: Option<Kind>, format: Format) -> Result<(), Error> {
     let open = store
-        .read((), async |tx, ()| findings::open(tx).await)
+        .read(kind, async |tx, kind| match kind {
+            Some(kind) => findings::open_of(tx, *kind).await,
+            None => findings::open(tx).await,
+        })
         .await
         .map_err(|error| Error::failed("the findings can't be read", error))?;
     let listed = listed(open);

@@ -10,6 +10,7 @@ use super::globals::Globals;
 use super::{output, time};
 use crate::clock::stamp;
 use crate::config::Guard;
+use crate::service::{self, Actor};
 use crate::store::{Store, guard};
 
 /// `guard …`
@@ -67,9 +68,8 @@ async fn status(store: &Store, limits: Guard) -> Result<(), Error> {
 
 async fn allow(store: &Store, duration: Duration) -> Result<(), Error> {
     let until = time::ahead("--for", duration, Utc::now())?;
-    store
-        .write(stamp(until), async |tx, until| guard::allow(tx, *until).await)
+    service::guard::allow(store, until, &Actor::Agent, Utc::now())
         .await
-        .map_err(failed)?;
+        .map_err(|error| Error::service("the guard can't be set", error))?;
     output::line(&format!("clients may disable users without a limit until {}", time::show(until)))
 }

@@ -1,12 +1,15 @@
 //! What the operator console and the metrics show, as plain values: a few bounded reads, and what
 //! follows from them.
 //!
-//! Knows no HTTP and no HTML: `admin` asks here. Writes nothing.
+//! Knows no HTTP and no HTML: `admin` asks here. Writes nothing itself: `act` calls what commands call.
 
+pub mod act;
 pub mod activity;
 pub mod drift;
 pub mod figures;
 pub mod person;
+pub mod search;
+pub mod team;
 pub mod trail;
 
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ pub use crate::mapper::Link;
 /// Neighbours that a search lists.
 const NEIGHBOURS: i64 = 20;
 /// Findings and rows of history that a page lists.
-const LISTED: usize = 50;
+pub(super) const LISTED: usize = 50;
 
 /// A user as a search lists them.
 #[derive(Debug, Clone, PartialEq, Eq)]

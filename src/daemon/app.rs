@@ -11,7 +11,6 @@ use futures_util::FutureExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Request, Version};
-use tokio::sync::Semaphore;
 use tracing::{Instrument as _, field};
 
 use crate::admin::health::{self, Readiness};
@@ -26,7 +25,7 @@ use crate::http::listener::Peer;
 use crate::http::request_id::RequestId;
 use crate::http::response::{self, Response};
 use crate::http::router::Access;
-use crate::http::{Context, Settings, Surface, Trace, auth, oauth};
+use crate::http::{Context, Settings, Surface, Trace, oauth};
 use crate::service::Service;
 use crate::share::{Places, Purpose};
 
@@ -43,7 +42,6 @@ struct Shared {
     slots: Places,
     /// `limits.answers`, in KiB
     answers: Places,
-    console: Arc<Semaphore>,
     readiness: Arc<Readiness>,
 }
 
@@ -51,8 +49,6 @@ struct Shared {
 const TURN: Duration = Duration::from_secs(1);
 /// Answers up to so many KiB are bounded by the places alone.
 const SMALL: usize = 64;
-/// Requests that the admin listener works on at a time.
-const CONSOLE: usize = 16;
 
 impl App {
     /// A handler that asks `service`, and `admin` on the admin listener; `admin` counts every
@@ -61,9 +57,8 @@ impl App {
         let slots = Places::new(settings.limits.concurrent_requests);
         let answers = Places::new(settings.limits.answers / 1024);
         let context = Context::new(service, settings, clock);
-        let console = Arc::new(Semaphore::new(CONSOLE));
         let readiness = Arc::default();
-        Self { shared: Arc::new(Shared { context, admin, slots, answers, console, readiness }) }
+        Self { shared: Arc::new(Shared { context, admin, slots, answers, readiness }) }
     }
 
     /// The same with another service and other settings: what a reload makes. Who failed to
@@ -76,10 +71,9 @@ impl App {
         };
         let slots = places(&self.shared.slots, old.concurrent_requests, new.concurrent_requests);
         let answers = places(&self.shared.answers, old.answers / 1024, new.answers / 1024);
-        let console = Arc::clone(&self.shared.console);
         let readiness = Arc::clone(&self.shared.readiness);
         let context = self.shared.context.reloaded(service, settings);
-        Self { shared: Arc::new(Shared { context, admin, slots, answers, console, readiness }) }
+        Self { shared: Arc::new(Shared { context, admin, slots, answers, readiness }) }
     }
 
     /// What the admin listener answers.
@@ -207,10 +201,8 @@ impl App {
                 self.scim(routed, body).await
             }
             (Surface::Admin, _) => {
-                auth::enter_admin(context, parts, peer, trace).await?;
-                let _place = self.shared.console.try_acquire().map_err(|_| Failure::busy())?;
-                let admin = &self.shared.admin;
-                Ok(admin::answer(admin, parts, context.now(), &mut trace.route).await)
+                let asked = admin::Asked { context, parts, peer, id };
+                admin::answer(&self.shared.admin, asked, body, trace).await
             }
         }
     }

@@ -164,9 +164,44 @@ impl Kind {
         }
     }
 
+    /// Whether what Entra wrote can be restored.
+    pub fn restores(self) -> bool {
+        self.verb() == Some("restore")
+    }
+
+    /// Whether what kpifire has can be adopted.
+    pub fn adopts(self) -> bool {
+        match self {
+            Self::Reactivated
+            | Self::Attribute
+            | Self::WronglyDisabled
+            | Self::Missing
+            | Self::MemberExtra
+            | Self::MemberMissing
+            | Self::TeamAttribute
+            | Self::TeamMissing
+            | Self::Recycled
+            | Self::Reused => true,
+            Self::OrphanMember
+            | Self::Unmanaged
+            | Self::Duplicate
+            | Self::Ambiguous
+            | Self::StaleSource
+            | Self::InvalidValue
+            | Self::OverdueCleanup
+            | Self::SourceMissing
+            | Self::SourceExtra
+            | Self::SourceAttribute => false,
+        }
+    }
+
     /// The command that mends a finding of this kind; `None` where none can.
     pub fn command(self, id: &str) -> Option<String> {
-        let verb = match self {
+        self.verb().map(|verb| format!("kpifire-scim drift {verb} {id}"))
+    }
+
+    fn verb(self) -> Option<&'static str> {
+        Some(match self {
             Self::Reactivated
             | Self::Attribute
             | Self::WronglyDisabled
@@ -187,8 +222,7 @@ impl Kind {
             | Self::SourceMissing
             | Self::SourceExtra
             | Self::SourceAttribute => return None,
-        };
-        Some(format!("kpifire-scim drift {verb} {id}"))
+        })
     }
 }
 

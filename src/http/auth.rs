@@ -1,5 +1,5 @@
-//! Who is asking: the bearer token of the `Authorization` header (RFC 6750 §2.1), or on the admin
-//! listener a browser's login. Knows nothing of how tokens are stored.
+//! Who is asking: the bearer token of the `Authorization` header (RFC 6750 §2.1). What the admin listener
+//! has beyond that is `door`'s. Knows nothing of how tokens are stored.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -11,11 +11,10 @@ use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 
 use super::base_url;
-use super::context::{AdminDoor, Context, Trace};
+use super::context::Context;
 use super::error::Failure;
 use super::listener::Peer;
 use super::router::Access;
-use crate::scim;
 use crate::service::{Scope, Token};
 
 /// The good token that a request for SCIM presents.
@@ -30,42 +29,11 @@ pub(super) async fn token(
     proven(context, presented(headers)?, peer, Failure::invalid_token).await
 }
 
-/// Lets a request into the admin listener, or doesn't: beyond loopback it presents a token of the
-/// scope admin, as a bearer token or as the password of HTTP Basic (RFC 7617), which browsers ask
-/// for.
-///
-/// On loopback nobody is asked, so there a request must be for this machine by name: a page of
-/// elsewhere, open in a browser here, could otherwise read everything under a name of its own that
-/// it lets point to 127.0.0.1.
+/// The good token that was presented, or the refusal that fits.
 ///
 /// # Errors
-/// 401, 403, 429; the database's.
-pub(crate) async fn enter_admin(
-    context: &Context,
-    parts: &Parts,
-    peer: Peer,
-    trace: &mut Trace,
-) -> Result<(), Failure> {
-    if context.settings().admin_door == AdminDoor::Open {
-        return if names_this_machine(parts) {
-            Ok(())
-        } else {
-            Err(scim::Error::forbidden(
-                "This listener is for this machine alone: ask for it as localhost or 127.0.0.1.",
-            )
-            .into())
-        };
-    }
-    let presented = password(&parts.headers).ok_or_else(Failure::no_login)?;
-    let token = proven(context, &presented, peer, Failure::no_login).await?;
-    trace.token = Some(token.name);
-    match token.scope {
-        Scope::Admin => Ok(()),
-        other => Err(Failure::insufficient_scope(other, Scope::Admin)),
-    }
-}
-
-async fn proven(
+/// 401 without one, 429 after too many wrong ones; the database's.
+pub(super) async fn proven(
     context: &Context,
     presented: &str,
     peer: Peer,
@@ -103,7 +71,7 @@ pub fn presented(headers: &HeaderMap) -> Result<&str, Failure> {
 }
 
 /// The token of a request to the admin listener; whatever name a browser sends with it.
-fn password(headers: &HeaderMap) -> Option<String> {
+pub(super) fn password(headers: &HeaderMap) -> Option<String> {
     let (scheme, text) = credentials(headers)?;
     if scheme.eq_ignore_ascii_case("Bearer") {
         return Some(text.to_owned());
@@ -125,7 +93,8 @@ fn credentials(headers: &HeaderMap) -> Option<(&str, &str)> {
     Some((scheme, rest.trim()))
 }
 
-fn names_this_machine(parts: &Parts) -> bool {
+/// Whether a request is for this machine by name.
+pub(super) fn names_this_machine(parts: &Parts) -> bool {
     // Without it, it is HTTP/1.0; no browser speaks it.
     let Some(host) = base_url::authority(parts) else { return true };
     let Ok(authority) = host.parse::<hyper::http::uri::Authority>() else { return false };
@@ -137,14 +106,16 @@ fn names_this_machine(parts: &Parts) -> bool {
 /// Whether a token of this scope may do that.
 ///
 /// # Errors
-/// 403 when a `read` token wants to write, and for an `admin` token.
+/// 403 when a `read` token wants to write, and for an `admin` or `operator` token.
 pub fn allow(scope: Scope, access: Access) -> Result<(), Failure> {
     match (scope, access) {
         (Scope::Read | Scope::Provision, Access::Read) | (Scope::Provision, _) => Ok(()),
-        (Scope::Read | Scope::Admin, Access::Write) => {
+        (Scope::Read | Scope::Admin | Scope::Operator, Access::Write) => {
             Err(Failure::insufficient_scope(scope, Scope::Provision))
         }
-        (Scope::Admin, Access::Read) => Err(Failure::insufficient_scope(scope, Scope::Read)),
+        (Scope::Admin | Scope::Operator, Access::Read) => {
+            Err(Failure::insufficient_scope(scope, Scope::Read))
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Settings {
 pub enum AdminDoor {
     /// Whoever reaches it: it listens on loopback.
     Open,
-    /// Whoever has a token of the scope admin.
+    /// Whoever has a token of the scope admin or operator.
     Token,
 }
 

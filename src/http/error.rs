@@ -121,7 +121,7 @@ impl Failure {
             challenge: Some(r#"Basic realm="kpifire-scim admin", charset="UTF-8""#),
             reason: Reason::NoToken,
             ..Self::from(unauthorized(
-                "A token of the scope admin is required: as a bearer token, or as the password.",
+                "A token of the scope admin or operator is required: as a bearer token, or as the password.",
             ))
         }
     }
@@ -206,6 +206,11 @@ impl Failure {
     /// What the client is told.
     pub fn reason(&self) -> &scim::Error {
         &self.error
+    }
+
+    /// How long to wait before another try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The answer.

@@ -11,6 +11,7 @@ pub mod body;
 pub mod client;
 mod context;
 pub mod dispatch;
+pub(crate) mod door;
 pub mod error;
 pub mod listener;
 pub mod oauth;

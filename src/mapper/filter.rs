@@ -38,9 +38,26 @@ pub fn predicate(layout: &Layout, kind: ResourceType, filter: &Filter) -> Result
 /// # Errors
 /// 400 `invalidFilter` when the profile maps none, which its parser prevents.
 pub fn matching_name(layout: &Layout, kind: ResourceType, name: &str) -> Result<Predicate, Error> {
-    let name_attribute = AttrPath::new(kind, kind.name_attribute());
-    let value = CompValue::Str(name.to_owned());
-    attribute(layout, kind, &AttrExp::Comparison(name_attribute, CompareOp::Eq, value))
+    of_name(layout, kind, CompareOp::Eq, name)
+}
+
+/// The predicate "the matching attribute has this text in it".
+///
+/// # Errors
+/// As [`matching_name`].
+pub fn name_with(layout: &Layout, kind: ResourceType, text: &str) -> Result<Predicate, Error> {
+    of_name(layout, kind, CompareOp::Co, text)
+}
+
+fn of_name(
+    layout: &Layout,
+    kind: ResourceType,
+    operator: CompareOp,
+    text: &str,
+) -> Result<Predicate, Error> {
+    let attribute_of = AttrPath::new(kind, kind.name_attribute());
+    let value = CompValue::Str(text.to_owned());
+    attribute(layout, kind, &AttrExp::Comparison(attribute_of, operator, value))
 }
 
 /// The same filter to the letter, where it asks for a name by `eq` and for nothing else: a row that has the

@@ -28,7 +28,7 @@ pub use field::{
     Companion, Constant, Constants, Counter, Encoding, Field, KeySource, Lookup, Made, NewRow,
     NewValue, RowSwitch, fit,
 };
-pub use filter::{matching_name, predicate, sort_field, spelled};
+pub use filter::{matching_name, name_with, predicate, sort_field, spelled};
 pub use kept_values::{Token, tokens};
 pub use layout::{
     Deletion, Derived, Layout, MemberRelation, OwnedRelation, ResourceRelation, RevokeRelation,

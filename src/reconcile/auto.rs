@@ -10,7 +10,7 @@ use super::mend::{self, By, Hand, Mended};
 use super::outcome::Outcome;
 use crate::clock::{Clock, stamp};
 use crate::drift::{Finding, MANY_USERS, percent};
-use crate::service::Error;
+use crate::service::{Actor, Error};
 use crate::store::{Store, audit, findings};
 
 /// Restores what may be; what was restored is taken out of what was found.
@@ -45,6 +45,7 @@ pub(super) async fn restore(
             now: clock(),
             occasion: run.to_owned(),
             by: By::Auto,
+            actor: Actor::Agent,
         };
         match one(store, hand, id.clone(), finding).await {
             Ok(Mended::Done(_)) => outcome.restored(&id),

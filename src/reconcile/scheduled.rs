@@ -92,7 +92,7 @@ impl Reconciler {
             findings: before(retention.findings),
             // The newest digest says which one is due next.
             notices: before(retention.runs.max(WEEK)),
-            access_tokens: stamp(now),
+            expired: stamp(now),
         };
         let mut removed = 0;
         loop {

@@ -14,7 +14,7 @@ use crate::mapper::{self, Assignment};
 use crate::reconcile::cleanup::{self, undo};
 use crate::reconcile::mend::{By, Hand, Mended, restore};
 use crate::scim::{FilterLimits, ListQuery, ResourceType};
-use crate::service::{Caller, Error, Scope};
+use crate::service::{Actor, Caller, Error, Scope};
 use crate::store::resources::{self, Lock};
 use crate::store::{Tx, changes, memberships};
 
@@ -115,7 +115,7 @@ pub(super) async fn perform(tx: &mut Tx, install: &Install, act: &Act) -> Result
             done(Value::Null)
         }
         Act::Restore(kind, resource, id, attribute) => {
-            let hand = Hand::of_command(Arc::clone(layout), By::Restore, *now);
+            let hand = Hand::of(&Actor::Agent, Arc::clone(layout), By::Restore, *now);
             let finding = finding(*kind, *resource, id, attribute);
             Ok(match restore(tx, &hand, &finding).await? {
                 Mended::Done(_) => Came::Done(Value::Null),
@@ -150,6 +150,7 @@ fn hand(install: &Install) -> cleanup::Hand {
         settings: Arc::clone(&install.settings),
         run: format!("{RUN}-{}", install.salt),
         now: install.now,
+        actor: Actor::Agent,
     }
 }
 

@@ -39,16 +39,23 @@ pub fn render(report: &Report) -> String {
 pub(crate) fn body(report: &Report) -> String {
     let mut page = Page::of(report);
     page.bars.retain(|bars| bars.id != charts::AGES);
+    for ((_, _, first), (count, _)) in page.to_do.iter_mut().zip(words::to_do(report).0) {
+        *first = format!("drift?kind={}#findings", count.kind.as_str());
+    }
     for (row, item) in page.rows.iter_mut().zip(&report.findings) {
-        if let (Some(ResourceType::User), Some(id)) = (item.finding.resource, &item.finding.scim_id)
-        {
-            row.link = format!(
-                "person?{}",
-                form_urlencoded::Serializer::new(String::new()).append_pair("id", id).finish()
-            );
-        }
+        row.mend = address("finding", &item.id);
+        row.link = match (item.finding.resource, &item.finding.scim_id) {
+            (Some(ResourceType::User), Some(id)) => address("person", id),
+            (Some(ResourceType::Group), Some(id)) => address("team", id),
+            (None, _) | (_, None) => String::new(),
+        };
     }
     page.as_body().render().unwrap_or_default()
+}
+
+fn address(page: &str, id: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    format!("{page}?{}", query.append_pair("id", id).finish())
 }
 
 /// The chart of disabled users on their way out.
@@ -82,6 +89,10 @@ struct Page {
     finished: String,
     took: String,
     tiles: Vec<Tile>,
+    /// Where to begin: the kind and how many, what it means, where the first is.
+    to_do: Vec<(String, &'static str, String)>,
+    /// How many kinds more there are; empty where there are none.
+    more: String,
     facts: Vec<(&'static str, String)>,
     counts: Vec<CountRow>,
     sums: Option<CountRow>,
@@ -130,6 +141,8 @@ struct Row {
     resource: String,
     /// Where more is said of the resource; empty in a file.
     link: String,
+    /// Where the finding is mended; empty in a file.
+    mend: String,
     external_id: String,
     attribute: String,
     expected: String,
@@ -193,6 +206,11 @@ impl Page {
             finished: words::when(report.run.finished, report.zone),
             took: words::took(&report.run),
             tiles: tiles(report),
+            to_do: to_do(report),
+            more: match words::to_do(report).1 {
+                0 => String::new(),
+                more => words::plural(more as u64, "other kind"),
+            },
             facts: facts(report),
             counts: counts.iter().map(|count| CountRow::of(report, count)).collect(),
             sums: (counts.len() > 1).then(|| CountRow::sum(counts)),
@@ -253,6 +271,15 @@ fn tiles(report: &Report) -> Vec<Tile> {
         tile("Resolved", resolved, since, "", "good"),
         Tile { label: "Coverage", value: share, note, age: "", class },
     ]
+}
+
+fn to_do(report: &Report) -> Vec<(String, &'static str, String)> {
+    let first = |kind: Kind| {
+        let first = report.findings.iter().find(|item| item.finding.kind == kind);
+        first.map_or_else(|| "#kinds".to_owned(), |item| format!("#{}", anchor(&item.id)))
+    };
+    let kinds = words::to_do(report).0.into_iter();
+    kinds.map(|(count, said)| (said, count.kind.meaning(), first(count.kind))).collect()
 }
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
@@ -326,6 +353,7 @@ impl Row {
             name: cut(&visible(name), WIDEST).into_owned(),
             resource: words::resource(item),
             link: String::new(),
+            mend: String::new(),
             external_id: shown(finding.external_id.as_deref().unwrap_or_default()),
             differs: !attribute.is_empty() || finding.expected != finding.actual,
             attribute,

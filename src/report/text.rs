@@ -50,6 +50,28 @@ fn verdict(report: &Report) -> Vec<String> {
         return lines;
     }
     lines.extend(wrapped(&words::summary(report), COLUMNS, 2));
+    lines.extend(to_do(report));
+    lines
+}
+
+/// Where to begin.
+fn to_do(report: &Report) -> Vec<String> {
+    let (kinds, more) = words::to_do(report);
+    let widest = kinds.iter().map(|(_, said)| said.width()).max().unwrap_or_default();
+    let line = |(count, said): &(&Count, String)| {
+        format!(
+            "  {}  kpifire-scim drift list --kind {}",
+            padded(said, widest),
+            count.kind.as_str()
+        )
+    };
+    let mut lines: Vec<String> = kinds.iter().map(line).collect();
+    if !lines.is_empty() {
+        lines.insert(0, "Begin with".to_owned());
+    }
+    if more > 0 {
+        lines.push(format!("  and {} below", words::plural(more as u64, "other kind")));
+    }
     lines
 }
 

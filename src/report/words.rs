@@ -131,6 +131,33 @@ pub(super) fn summary(report: &Report) -> String {
     if severities.is_empty() { movement } else { format!("{severities}; {movement}") }
 }
 
+/// Kinds that are named at the top.
+const NAMED: usize = 4;
+
+/// What somebody has to look at, the worst first: kinds, each with how many there are and how many are
+/// new, and how many kinds more there are. Information is nothing to do, and what isn't confirmed
+/// can't be mended.
+pub(super) fn to_do(report: &Report) -> (Vec<(&Count, String)>, usize) {
+    if report.verdict == Verdict::Incomplete {
+        return (Vec::new(), 0);
+    }
+    let worth = |count: &&Count| count.now > 0 && count.kind.severity() != Severity::Info;
+    let mut kinds: Vec<&Count> = report.counts.iter().filter(worth).collect();
+    // Within a severity what is new comes first.
+    kinds.sort_by_key(|count| (count.kind.severity(), count.new == 0, count.kind));
+    let more = kinds.len().saturating_sub(NAMED);
+    let said = |count: &Count| {
+        let new = match count.new {
+            _ if is_first(report) => String::new(),
+            0 => ", none new".to_owned(),
+            new if new == count.now => ", all new".to_owned(),
+            new => format!(", {} new", number(new)),
+        };
+        format!("{} {}{new}", number(count.now), count.kind.as_str())
+    };
+    (kinds.into_iter().take(NAMED).map(|count| (count, said(count))).collect(), more)
+}
+
 /// The sums of the counts, as (new, persisting, resolved).
 pub(super) fn movement(counts: &[Count]) -> (u64, u64, u64) {
     let sum = |of: fn(&Count) -> u64| counts.iter().map(of).sum();

@@ -15,15 +15,20 @@ use subtle::ConstantTimeEq;
 
 use super::clients::{self, ACCESS_TOKEN};
 use super::error::Error;
-use super::secret::hash;
+use super::secret::{generate, hash};
 use crate::store::access_tokens::by_token;
 use crate::store::credentials::{self, Credential};
+use crate::store::sessions::{self, Session};
 use crate::store::{Store, agents};
 use entra::Entra;
 
 pub use prove::prove;
 pub use token::Token;
 
+/// What a session's text begins with: it is looked for among the sessions.
+const SESSION: &str = "kpw_";
+/// How long a session lasts.
+const SIGNED_IN: TimeDelta = TimeDelta::hours(8);
 /// How long an expiry or a revocation may go unnoticed.
 const REMEMBERED: Duration = Duration::from_secs(5);
 /// How exact "last used" is.
@@ -83,12 +88,12 @@ async fn prove_token(
         }
         return Ok(token);
     }
-    let clients = presented.starts_with(ACCESS_TOKEN);
+    let among = Among::of(presented);
     let row = match cache.recall(hash) {
         Some(row) => row,
-        None => match read(store, hash, clients).await? {
+        None => match read(store, hash, among).await? {
             Some(row) => {
-                if !clients {
+                if among == Among::Tokens {
                     note_use(store, &row, now);
                 }
                 cache.remember(hash.to_owned(), row.clone());
@@ -105,22 +110,79 @@ async fn prove_token(
     Ok(row.scope.parse().ok().map(|scope| Token { name: row.name, scope }))
 }
 
-/// The token with this hash: a client's, or one of the agent's own.
-async fn read(store: &Store, hash: &str, clients: bool) -> Result<Option<Credential>, Error> {
+/// What a presented text is looked for among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Among {
+    /// The agent's own tokens.
+    Tokens,
+    /// What clients were given.
+    AccessTokens,
+    /// Who is signed in to the console.
+    Sessions,
+}
+
+impl Among {
+    fn of(presented: &str) -> Self {
+        if presented.starts_with(ACCESS_TOKEN) {
+            Self::AccessTokens
+        } else if presented.starts_with(SESSION) {
+            Self::Sessions
+        } else {
+            Self::Tokens
+        }
+    }
+}
+
+/// What has this hash: a token, whoever was given it or began a session with it.
+async fn read(store: &Store, hash: &str, among: Among) -> Result<Option<Credential>, Error> {
     let found = store
-        .read((hash.to_owned(), clients), async |tx, (wanted, clients)| {
-            if !clients {
-                return credentials::token(tx, wanted).await;
+        .read((hash.to_owned(), among), async |tx, (wanted, among)| match among {
+            Among::Tokens => credentials::token(tx, wanted).await,
+            Among::Sessions => sessions::token(tx, wanted).await,
+            Among::AccessTokens => {
+                let found = by_token(tx, wanted).await?;
+                Ok(found.map(|(client, stored)| {
+                    (Credential { name: clients::caller(&client.name), ..client }, stored)
+                }))
             }
-            let found = by_token(tx, wanted).await?;
-            Ok(found.map(|(client, stored)| {
-                (Credential { name: clients::caller(&client.name), ..client }, stored)
-            }))
         })
         .await?;
     Ok(found.and_then(|(row, stored)| {
         bool::from(stored.as_bytes().ct_eq(hash.as_bytes())).then_some(row)
     }))
+}
+
+/// Begins a session in the console with a token that was just proved: its text; `None` where the token
+/// got another secret at this moment.
+pub(super) async fn sign_in(
+    store: &Store,
+    token: &Token,
+    presented: &str,
+    now: NaiveDateTime,
+) -> Result<Option<String>, Error> {
+    let context = (token.name.clone(), hash(presented), now);
+    store
+        .write(context, async |tx, (token, secret, now)| {
+            // A new one for each try: of a commit whose answer was lost nobody knows the session.
+            let text = generate(SESSION)?;
+            let session = Session {
+                hash: hash(&text),
+                token: token.clone(),
+                created: *now,
+                expires: *now + SIGNED_IN,
+            };
+            let begun = sessions::begin(tx, &session, secret).await?;
+            Ok::<_, Error>(begun.then_some(text))
+        })
+        .await
+}
+
+/// Ends a session; here at once, on other agents within five seconds.
+pub(super) async fn sign_out(store: &Store, cache: &Cache, session: &str) -> Result<(), Error> {
+    let hash = hash(session);
+    store.write(hash.clone(), async |tx, hash| sessions::end(tx, hash).await).await?;
+    cache.drop(&hash);
+    Ok(())
 }
 
 fn note_use(store: &Store, row: &Credential, now: NaiveDateTime) {
@@ -153,6 +215,11 @@ impl Cache {
     pub(super) fn knows(&self, presented: &str) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&hash(presented)).is_some_and(|accepted| accepted.elapsed() < KNOWN)
+    }
+
+    fn drop(&self, hash: &str) {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        self.forget(hash);
     }
 
     fn forget(&self, hash: &str) {

@@ -12,8 +12,10 @@ pub enum Scope {
     Read,
     /// Everything in SCIM.
     Provision,
-    /// The admin listener, and nothing in SCIM.
+    /// Reading on the admin listener, and nothing in SCIM.
     Admin,
+    /// The same, and acting in the console.
+    Operator,
 }
 
 impl Scope {

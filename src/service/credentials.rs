@@ -1,15 +1,19 @@
 //! Tokens and OAuth 2.0 clients: making, listing, revoking and replacing them. A secret's text leaves
 //! this module once.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::actor::{Actor, Came, Deed, done};
 use super::context::Scope;
 use super::error::Error;
 use super::secret::{generate, hash};
 use crate::clock::stamp;
+use crate::digest;
+use crate::store::audit::{self, OPERATOR};
 use crate::store::credentials::{self as rows, Credential as Stored};
-use crate::store::{ErrorKind, Store};
+use crate::store::{ErrorKind, Store, Tx};
 
 pub use crate::store::credentials::Kind;
 
@@ -78,6 +82,7 @@ pub async fn create(
     name: &str,
     expires: Option<DateTime<Utc>>,
     scope: Scope,
+    actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<Secret, Error> {
     let Words { word, prefix, longest } = words(kind);
@@ -90,6 +95,12 @@ pub async fn create(
     if kind == Kind::Token && name.starts_with(CLIENT) {
         return Err(message(&format!(
             "a token's name can't begin with `{CLIENT}`, by which the audit trail tells OAuth clients"
+        )));
+    }
+    if kind == Kind::Token && name.starts_with(OPERATOR) {
+        return Err(message(&format!(
+            "a token's name can't begin with `{OPERATOR}`, by which the audit trail tells who acted in \
+             the console"
         )));
     }
     let client_id = (kind == Kind::Client).then(|| Uuid::new_v4().to_string());
@@ -105,8 +116,14 @@ pub async fn create(
     };
     let hash = hash(&text);
     let inserted = store
-        .write((kind, row, hash), async |tx, (kind, row, hash)| {
-            rows::insert(tx, *kind, row, hash).await
+        .write((kind, row, hash, actor.clone(), now), async |tx, (kind, row, hash, actor, now)| {
+            rows::insert(tx, *kind, row, hash).await?;
+            let mut after = named(&row.name);
+            after.insert("scope".to_owned(), row.scope.clone().into());
+            let expires =
+                row.expires.map(|at| at.and_utc().to_rfc3339_opts(SecondsFormat::Secs, true));
+            after.insert("expires".to_owned(), expires.into());
+            note(tx, actor, *kind, Verb::Create, (Map::new(), after), *now).await
         })
         .await;
     match inserted {
@@ -121,20 +138,19 @@ pub async fn create(
 /// Every one, by name.
 pub async fn list(store: &Store, kind: Kind) -> Result<Vec<Credential>, Error> {
     let stored = store.read(kind, async |tx, kind| rows::list(tx, *kind).await).await?;
-    stored
-        .into_iter()
-        .map(|row| {
-            Ok(Credential {
-                scope: scope_of(&row, kind)?,
-                created: row.created.and_utc(),
-                expires: row.expires.map(|time| time.and_utc()),
-                last_used: row.last_used.map(|time| time.and_utc()),
-                revoked: row.revoked.map(|time| time.and_utc()),
-                name: row.name,
-                client_id: row.client_id,
-            })
-        })
-        .collect()
+    stored.into_iter().map(|row| listed(row, kind)).collect()
+}
+
+fn listed(row: Stored, kind: Kind) -> Result<Credential, Error> {
+    Ok(Credential {
+        scope: scope_of(&row, kind)?,
+        created: row.created.and_utc(),
+        expires: row.expires.map(|time| time.and_utc()),
+        last_used: row.last_used.map(|time| time.and_utc()),
+        revoked: row.revoked.map(|time| time.and_utc()),
+        name: row.name,
+        client_id: row.client_id,
+    })
 }
 
 pub(super) fn scope_of(row: &Stored, kind: Kind) -> Result<Scope, Error> {
@@ -144,7 +160,17 @@ pub(super) fn scope_of(row: &Stored, kind: Kind) -> Result<Scope, Error> {
         .map_err(|_| message(&format!("the {word} `{name}` has the unknown scope `{scope}`")))
 }
 
-/// Ends one, and a client's tokens; running agents notice within five seconds.
+/// One as it stands, and what names the secret that it has: [`rotate`] and [`revoke`] take it.
+///
+/// # Errors
+/// None of that name; the database's.
+pub async fn one(store: &Store, kind: Kind, name: &str) -> Result<(Credential, String), Error> {
+    let (row, hash) = known(store, kind, name).await?;
+    Ok((listed(row, kind)?, version(&hash)))
+}
+
+/// Ends one, and what was begun with it: a client's tokens, a token's sessions. Running agents notice
+/// within five seconds.
 ///
 /// # Errors
 /// None of that name; the database's.
@@ -152,34 +178,91 @@ pub async fn revoke(
     store: &Store,
     kind: Kind,
     name: &str,
+    actor: &Actor,
     now: DateTime<Utc>,
-) -> Result<(), Error> {
+) -> Result<Came<()>, Error> {
     known(store, kind, name).await?;
     store
-        .write((kind, name.to_owned(), stamp(now)), async |tx, (kind, name, now)| {
-            rows::revoke(tx, *kind, name, *now).await
+        .write((kind, name.to_owned(), actor.clone(), now), async |tx, (kind, name, actor, now)| {
+            if !rows::revoke(tx, *kind, name, stamp(*now)).await? {
+                return Ok(Came::Already("it is revoked already".to_owned()));
+            }
+            note(tx, actor, *kind, Verb::Revoke, (named(name), Map::new()), *now).await?;
+            Ok::<_, Error>(Came::Done(()))
         })
         .await
-        .map_err(Error::from)
 }
 
-/// Gives one another secret. A client's old one ends at once; a token's, and a client's tokens, within
-/// five seconds.
+/// Gives one another secret, where it still has the one that was `seen`. A client's old one ends at
+/// once; a token's, and what was begun with either, within five seconds.
 ///
 /// # Errors
 /// None of that name; the database's.
-pub async fn rotate(store: &Store, kind: Kind, name: &str) -> Result<Secret, Error> {
-    let client_id = known(store, kind, name).await?.client_id;
+pub async fn rotate(
+    store: &Store,
+    kind: Kind,
+    name: &str,
+    seen: Option<&str>,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<Came<Secret>, Error> {
+    let (row, old) = known(store, kind, name).await?;
+    if seen.is_some_and(|seen| seen != version(&old)) {
+        return Ok(Came::Changed);
+    }
     let text = generate(words(kind).prefix)?;
-    store
-        .write((kind, name.to_owned(), hash(&text)), async |tx, (kind, name, hash)| {
-            rows::set_hash(tx, *kind, name, hash).await
+    let hashes = (old, hash(&text));
+    let context = (kind, row.name, hashes, actor.clone(), now);
+    let replaced = store
+        .write(context, async |tx, (kind, name, (old, new), actor, now)| {
+            let replaced = rows::set_hash(tx, *kind, name, (old, new)).await?;
+            if replaced {
+                note(tx, actor, *kind, Verb::Rotate, (Map::new(), named(name)), *now).await?;
+            }
+            Ok::<_, Error>(replaced)
         })
         .await?;
-    Ok(Secret { client_id, text })
+    let secret = Secret { client_id: row.client_id, text };
+    Ok(if replaced { Came::Done(secret) } else { Came::Changed })
 }
 
-async fn known(store: &Store, kind: Kind, name: &str) -> Result<Stored, Error> {
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Create,
+    Rotate,
+    Revoke,
+}
+
+async fn note(
+    tx: &mut Tx,
+    actor: &Actor,
+    kind: Kind,
+    verb: Verb,
+    (before, after): (Map<String, Value>, Map<String, Value>),
+    now: DateTime<Utc>,
+) -> Result<(), crate::store::Error> {
+    let (operation, detail) = match (kind, verb) {
+        (Kind::Token, Verb::Create) => ("token_create", "a token was made"),
+        (Kind::Token, Verb::Rotate) => ("token_rotate", "a token's text was replaced"),
+        (Kind::Token, Verb::Revoke) => ("token_revoke", "a token was revoked"),
+        (Kind::Client, Verb::Create) => ("client_create", "a client was made"),
+        (Kind::Client, Verb::Rotate) => ("client_rotate", "a client's secret was replaced"),
+        (Kind::Client, Verb::Revoke) => ("client_revoke", "a client was revoked"),
+    };
+    let deed = Deed { operation, user: None, before, after, detail };
+    audit::append(tx, &done(actor, &deed, now)).await
+}
+
+fn named(name: &str) -> Map<String, Value> {
+    Map::from_iter([("name".to_owned(), name.into())])
+}
+
+/// Names a secret by its hash, of which nothing can be told from it.
+fn version(hash: &str) -> String {
+    digest::of_parts(["secret", hash], 8)
+}
+
+async fn known(store: &Store, kind: Kind, name: &str) -> Result<(Stored, String), Error> {
     let found = store
         .read((kind, name.to_owned()), async |tx, (kind, name)| {
             rows::by_name(tx, *kind, name).await

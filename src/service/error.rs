@@ -98,6 +98,16 @@ impl Error {
         source.downcast_ref::<Unfit>().map(ToString::to_string)
     }
 
+    /// What went wrong: an operator may be told what the database said.
+    pub fn for_operator(&self) -> String {
+        match self {
+            Self::Refused(error) => error.to_string(),
+            Self::Internal(source) | Self::Unavailable { source, .. } => source.to_string(),
+            Self::Scim(error) | Self::Guarded(error) => error.detail.clone(),
+            Self::Keys { .. } => self.to_string(),
+        }
+    }
+
     /// Why requests can't be served, in words that a stranger may read.
     pub fn reason(&self) -> String {
         let Self::Unavailable { source, .. } = self else {

@@ -4,16 +4,18 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Map, Value};
 use strum::{IntoStaticStr, VariantArray};
 
-use super::Error;
+use super::actor::{Actor, Came, Deed, done};
+use super::error::Error;
 use crate::clock::stamp;
 use crate::config::Guard;
 use crate::drift::MANY_USERS;
 use crate::notify::{self, Channels, Event};
 use crate::scim;
-use crate::store::{self, Tx, audit, guard};
+use crate::store::{self, Store, Tx, audit, guard};
 
 /// When Entra is asked to come again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(900);
@@ -33,6 +35,39 @@ pub(super) async fn admit(tx: &mut Tx, limits: Guard, now: NaiveDateTime) -> Res
         "{count} users were disabled or deleted within an hour, and {limit}: is the scope in Entra \
          right? If it is, `kpifire-scim guard allow` lets the rest through"
     ))))
+}
+
+/// Lets clients disable more users than the limits say, until a time.
+///
+/// # Errors
+/// The database's; then nothing was written.
+pub async fn allow(
+    store: &Store,
+    until: DateTime<Utc>,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<Came<()>, Error> {
+    let came = store.write((stamp(until), actor.clone(), now), async |tx, (until, actor, now)| {
+        let before = guard::locked(tx).await?;
+        if before == Some(*until) {
+            return Ok(Came::Already("the guard lets everything through until then".to_owned()));
+        }
+        guard::allow(tx, *until).await?;
+        let side = |at: Option<NaiveDateTime>| -> Map<String, Value> {
+            let text = at.map(|at| at.and_utc().to_rfc3339_opts(SecondsFormat::Secs, true));
+            text.into_iter().map(|text| ("allowedUntil".to_owned(), text.into())).collect()
+        };
+        let deed = Deed {
+            operation: "guard_allow",
+            user: None,
+            before: side(before),
+            after: side(Some(*until)),
+            detail: "clients may disable users without a limit for a time",
+        };
+        audit::append(tx, &done(actor, &deed, *now)).await?;
+        Ok::<_, store::Error>(Came::Done(()))
+    });
+    Ok(came.await?)
 }
 
 /// Tells people that the guard refuses, once: as long as Entra's repetitions come within an hour of

@@ -1,6 +1,7 @@
 //! The operations: parse → map → one transaction → render, each a function that reads top to
 //! bottom. Knows no HTTP and no SQL. ARCHITECTURE.md says how many statements each request sends.
 
+mod actor;
 pub mod audit;
 pub mod auth;
 pub mod clients;
@@ -21,6 +22,8 @@ mod write;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+pub use actor::{Actor, Came};
+pub(crate) use actor::{Deed, done};
 pub use auth::Token;
 pub use conditions::{Conditions, EntityTags};
 pub use context::{Caller, Reply, Scope};
@@ -173,6 +176,28 @@ impl Service {
     ) -> Result<Option<Token>, Error> {
         let entra = self.entra.as_deref();
         auth::authenticate(&self.store, &self.tokens, entra, presented, stamp(now)).await
+    }
+
+    /// Begins a session in the console, eight hours at most, with a token that was just proved to be good:
+    /// its text. `None` where the token's secret was replaced at this moment.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sign_in(
+        &self,
+        token: &Token,
+        presented: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<String>, Error> {
+        auth::sign_in(&self.store, token, presented, stamp(now)).await
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sign_out(&self, session: &str) -> Result<(), Error> {
+        auth::sign_out(&self.store, &self.tokens, session).await
     }
 
     /// A token for an OAuth 2.0 client (RFC 6749 §4.4), with its own scope, which it may name.

@@ -42,6 +42,15 @@ row! {
     }
 }
 
+/// What begins the name of an operator who acted in the console: no client's name begins so.
+pub const OPERATOR: &str = "operator:";
+
+/// Rows of clients: a command leaves no name, and an operator isn't one.
+pub(super) fn of_clients() -> Sql {
+    let operators = format!("{OPERATOR}%");
+    Sql::new(" FROM scim_audit WHERE token IS NOT NULL AND token NOT LIKE ").bind(operators)
+}
+
 /// Among the changed attributes: the names that a client sent and no schema knows.
 pub const IGNORED: &str = "ignored";
 
@@ -131,7 +140,7 @@ pub async fn any_since(tx: &mut Tx, outcome: &str, since: NaiveDateTime) -> Resu
 
 /// The last audited write of a client: when, and by which token. One statement.
 pub async fn last_write(tx: &mut Tx) -> Result<Option<(NaiveDateTime, String)>, Error> {
-    let last = Sql::new(" FROM scim_audit WHERE token IS NOT NULL ORDER BY id DESC LIMIT 1");
+    let last = of_clients().raw(" ORDER BY id DESC LIMIT 1");
     tx.first((scim_audit::at, scim_audit::token.present()), last).await
 }
 

@@ -122,6 +122,16 @@ pub async fn steps_of(tx: &mut Tx, run: &str) -> Result<Vec<(String, String)>, E
     tx.rows((journal::legacy_key, journal::step), steps).await
 }
 
+/// The first steps of a run with what they changed, in the order in which they are undone. One
+/// statement.
+pub async fn entries_of(tx: &mut Tx, run: &str, limit: i64) -> Result<Vec<Entry>, Error> {
+    let steps = Sql::new(" FROM scim_cleanup_journal WHERE ")
+        .append(journal::run.is(run))
+        .raw(" ORDER BY at DESC, legacy_key DESC, step DESC LIMIT ")
+        .bind(limit);
+    tx.rows(fields(), steps).await
+}
+
 /// One step of a run, locked. One statement.
 pub async fn step(tx: &mut Tx, run: &str, id: &str, step: &str) -> Result<Option<Entry>, Error> {
     let locked = Sql::new(" FROM scim_cleanup_journal WHERE ")

@@ -39,7 +39,7 @@ row! {
 
 /// The newest audited writes of clients, newest first. One statement.
 pub async fn newest_writes(tx: &mut Tx, limit: i64) -> Result<Vec<Write>, Error> {
-    let rows = Sql::new(" FROM scim_audit WHERE token IS NOT NULL ORDER BY id DESC LIMIT ");
+    let rows = audit::of_clients().raw(" ORDER BY id DESC LIMIT ");
     tx.rows(fields(), rows.bind(limit)).await
 }
 
@@ -112,6 +112,27 @@ pub async fn findings_of(
         .raw(" AND legacy_key = ")
         .bind(id)
         .raw(" ORDER BY fingerprint LIMIT ")
+        .bind(limit);
+    findings::select(tx, sql).await
+}
+
+/// Open findings that a text may mean: by how their ids begin, or by the name or Entra's id in them;
+/// at most `limit`. One statement.
+pub async fn findings_meant(tx: &mut Tx, text: &str, limit: i64) -> Result<Vec<Stored>, Error> {
+    let database = tx.database();
+    let said = |name: &str| {
+        let said = dialect::json_text(database, scim_findings::detail.name, name);
+        let text = dialect::fold(database, Sql::default().bind(text));
+        dialect::fold(database, said).raw(" = ").append(text)
+    };
+    let begins = format!("{}%", dialect::like_literal(&text.to_ascii_lowercase()));
+    let sql = Sql::new(" WHERE resolved IS NULL AND (fingerprint LIKE ")
+        .bind(begins)
+        .raw(" ESCAPE '!' OR ")
+        .append(said("name"))
+        .raw(" OR ")
+        .append(said("externalId"))
+        .raw(") ORDER BY fingerprint LIMIT ")
         .bind(limit);
     findings::select(tx, sql).await
 }

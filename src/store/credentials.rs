@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use strum::Display;
 
 use super::error::Error;
-use super::schema::{scim_access_tokens, scim_clients, scim_tokens};
+use super::schema::{scim_access_tokens, scim_clients, scim_sessions, scim_tokens};
 use super::sidecar::{Fields, Set, Table, fields, row};
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -26,7 +26,7 @@ pub struct Credential {
     pub name: String,
     /// What a client calls itself, unique.
     pub client_id: Option<String>,
-    /// `provision`, `read` or, of a token, `admin`.
+    /// `provision`, `read` or, of a token, `admin` or `operator`.
     pub scope: String,
     /// When it was made.
     pub created: NaiveDateTime,
@@ -39,7 +39,7 @@ pub struct Credential {
 }
 
 row! {
-    struct TokenRow of scim_tokens {
+    pub(super) struct TokenRow of scim_tokens {
         name: String = name,
         hash: String = hash,
         scope: String = scope,
@@ -117,9 +117,13 @@ pub async fn list(tx: &mut Tx, kind: Kind) -> Result<Vec<Credential>, Error> {
     Ok(rows.into_iter().map(|(credential, _)| credential).collect())
 }
 
-/// The one of this name. One statement.
-pub async fn by_name(tx: &mut Tx, kind: Kind, name: &str) -> Result<Option<Credential>, Error> {
-    Ok(one(tx, kind, kind.is_named(name)).await?.map(|(credential, _)| credential))
+/// The one of this name, with the hash of its secret. One statement.
+pub async fn by_name(
+    tx: &mut Tx,
+    kind: Kind,
+    name: &str,
+) -> Result<Option<(Credential, String)>, Error> {
+    one(tx, kind, kind.is_named(name)).await
 }
 
 /// The token with this hash, with the stored hash to compare in constant time. One statement.
@@ -159,36 +163,57 @@ pub async fn insert(
     tx.execute(kind.table().insert(sets)).await.map(|_| ())
 }
 
-/// Gives one another secret, takes back a revocation, and ends a client's tokens. One statement, two
-/// for a client.
-pub async fn set_hash(tx: &mut Tx, kind: Kind, name: &str, hash: &str) -> Result<(), Error> {
-    let sets = match kind {
-        Kind::Token => [scim_tokens::revoked.set(&None), scim_tokens::hash.to(hash)],
-        Kind::Client => [scim_clients::revoked.set(&None), scim_clients::hash.to(hash)],
+/// Gives one another secret, takes back a revocation, and ends what was begun with the old one: a
+/// client's tokens, a token's sessions. `false` where its secret isn't that of the old hash any more.
+/// Two statements.
+pub async fn set_hash(
+    tx: &mut Tx,
+    kind: Kind,
+    name: &str,
+    (old, new): (&str, &str),
+) -> Result<bool, Error> {
+    let (sets, had) = match kind {
+        Kind::Token => (
+            [scim_tokens::revoked.set(&None), scim_tokens::hash.to(new)],
+            scim_tokens::hash.is(old),
+        ),
+        Kind::Client => (
+            [scim_clients::revoked.set(&None), scim_clients::hash.to(new)],
+            scim_clients::hash.is(old),
+        ),
     };
-    let sql = kind.table().update(sets).raw(" WHERE ").append(kind.is_named(name));
-    tx.execute(sql).await?;
-    end_tokens(tx, kind, name).await
+    let named = kind.is_named(name).raw(" AND ").append(had);
+    let replaced = tx.execute(kind.table().update(sets).raw(" WHERE ").append(named)).await? > 0;
+    if replaced {
+        end_uses(tx, kind, name).await?;
+    }
+    Ok(replaced)
 }
 
-/// Revokes one, and ends a client's tokens. One statement, two for a client.
-pub async fn revoke(tx: &mut Tx, kind: Kind, name: &str, now: NaiveDateTime) -> Result<(), Error> {
+/// Revokes one, and ends a client's tokens and a token's sessions; `false` where it was revoked before.
+/// Two statements.
+pub async fn revoke(
+    tx: &mut Tx,
+    kind: Kind,
+    name: &str,
+    now: NaiveDateTime,
+) -> Result<bool, Error> {
     let set = match kind {
         Kind::Token => scim_tokens::revoked.to(now),
         Kind::Client => scim_clients::revoked.to(now),
     };
-    tx.execute(kind.table().update([set]).raw(" WHERE ").append(kind.is_named(name))).await?;
-    end_tokens(tx, kind, name).await
+    let live = kind.is_named(name).raw(" AND revoked IS NULL");
+    let revoked = tx.execute(kind.table().update([set]).raw(" WHERE ").append(live)).await? > 0;
+    end_uses(tx, kind, name).await?;
+    Ok(revoked)
 }
 
-async fn end_tokens(tx: &mut Tx, kind: Kind, name: &str) -> Result<(), Error> {
-    match kind {
-        Kind::Token => Ok(()),
-        Kind::Client => {
-            let of_client = scim_access_tokens::client.is(name);
-            tx.execute(scim_access_tokens::TABLE.delete(of_client)).await.map(|_| ())
-        }
-    }
+async fn end_uses(tx: &mut Tx, kind: Kind, name: &str) -> Result<(), Error> {
+    let begun = match kind {
+        Kind::Token => scim_sessions::TABLE.delete(scim_sessions::token.is(name)),
+        Kind::Client => scim_access_tokens::TABLE.delete(scim_access_tokens::client.is(name)),
+    };
+    tx.execute(begun).await.map(|_| ())
 }
 
 /// Notes a token's use. One statement.

@@ -61,6 +61,12 @@ pub async fn open(tx: &mut Tx) -> Result<Vec<Stored>, Error> {
     select(tx, Sql::new(" WHERE resolved IS NULL")).await
 }
 
+/// Findings of a kind that aren't resolved, ignored ones included. One statement.
+pub async fn open_of(tx: &mut Tx, kind: Kind) -> Result<Vec<Stored>, Error> {
+    let which = Sql::new(" WHERE resolved IS NULL AND ").append(scim_findings::kind.is(kind));
+    select(tx, which).await
+}
+
 /// Findings that were open at a time: seen by then, and not resolved before. One statement.
 pub async fn open_at(tx: &mut Tx, time: NaiveDateTime) -> Result<Vec<Stored>, Error> {
     let which = Sql::new(" WHERE first_seen <= ")
@@ -71,6 +77,12 @@ pub async fn open_at(tx: &mut Tx, time: NaiveDateTime) -> Result<Vec<Stored>, Er
         .bind(time)
         .raw(")");
     select(tx, which).await
+}
+
+/// The finding of this id, ended or not. One statement.
+pub async fn one(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
+    let which = Sql::new(" WHERE ").append(scim_findings::fingerprint.is(id));
+    Ok(select(tx, which).await?.pop())
 }
 
 /// The finding of this id, locked. One statement.

@@ -59,6 +59,7 @@ mod row;
 pub mod runs;
 mod schema;
 pub mod server;
+pub mod sessions;
 mod sidecar;
 pub mod snapshot;
 mod sql;

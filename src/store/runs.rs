@@ -165,7 +165,7 @@ pub struct Keep {
     /// Notices.
     pub notices: NaiveDateTime,
     /// Clients' access tokens, by when they expired.
-    pub access_tokens: NaiveDateTime,
+    pub expired: NaiveDateTime,
 }
 
 /// Rows of a table that are removed in one transaction: others that write wait no longer than that takes.
@@ -180,7 +180,8 @@ pub async fn forget(tx: &mut Tx, keep: Keep) -> Result<usize, Error> {
         ("scim_cleanup_journal", "at", keep.journal),
         ("scim_findings", "resolved", keep.findings),
         ("scim_notices", "created", keep.notices),
-        ("scim_access_tokens", "expires", keep.access_tokens),
+        ("scim_access_tokens", "expires", keep.expired),
+        ("scim_sessions", "expires", keep.expired),
     ];
     let mut gone = 0;
     for (table, time, before) in old {

@@ -95,6 +95,13 @@ tables! {
         expires: NaiveDateTime,
     }
 
+    /// Who is signed in to the console.
+    scim_sessions(hash: String) {
+        token: String,
+        created: NaiveDateTime,
+        expires: NaiveDateTime,
+    }
+
     /// Who asked for what, and what it changed.
     scim_audit(id: String) {
         at: NaiveDateTime,

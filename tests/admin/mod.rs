@@ -1,7 +1,10 @@
 //! The admin listener: metrics, and the operator console's pages.
 
+mod acts;
 mod browser;
+mod by_hand;
 mod metrics;
+mod operator;
 mod pages;
 mod prometheus;
 mod statements;
@@ -23,6 +26,8 @@ pub struct Page {
     pub status: u16,
     /// The head, in lower case.
     pub head: String,
+    /// The head as it came.
+    pub exact: String,
     pub body: String,
 }
 
@@ -69,9 +74,15 @@ impl Watched {
 
 /// What an address answers to a browser.
 pub async fn fetch(address: &str, method: &str, path: &str) -> Page {
+    send(address, method, path, "", "").await
+}
+
+/// The same of a request with more to it.
+pub async fn send(address: &str, method: &str, path: &str, headers: &str, body: &str) -> Page {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n{body}"
+    );
     tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await.unwrap();
@@ -80,6 +91,7 @@ pub async fn fetch(address: &str, method: &str, path: &str) -> Page {
     Page {
         status: head.split(' ').nth(1).unwrap().parse().unwrap(),
         head: head.to_lowercase(),
+        exact: head.to_owned(),
         body: body.to_owned(),
     }
 }

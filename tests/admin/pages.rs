@@ -193,7 +193,7 @@ async fn what_is_not_understood_is_said() {
             "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self'; \
              form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
+            "referrer-policy: same-origin",
             "cache-control: no-store",
         ] {
             assert!(head.contains(header), "{path} lacks {header}: {head}");

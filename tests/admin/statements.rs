@@ -60,7 +60,14 @@ async fn counted(plant: &Plant) -> Vec<(&'static str, u64)> {
     drop(console.drift(None, None, now).await.unwrap());
     count("drift");
     console.cleanup(now).await.unwrap();
+    console.cleanup_runs(now).await.unwrap();
     count("cleanup");
+    console.search("crowd1").await.unwrap();
+    count("everything");
+    drop(console.team("g-1").await.unwrap());
+    count("team");
+    drop(console.finding("0123456789abcdef").await.unwrap());
+    count("finding");
     console.people("crowd1").await.unwrap();
     count("search");
     console.person("3").await.unwrap().unwrap();

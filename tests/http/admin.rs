@@ -65,6 +65,48 @@ async fn an_admin_token_opens_the_admin_listener_and_nothing_else(engine: Engine
     for other in [bearer(&entra), login("entra", &reader)] {
         assert_eq!(status(&ask("/nothing", &other).await), 403);
     }
+    // A browser is shown where to sign in; what it needs for that is everybody's, and nothing else.
+    let page = "Accept: text/html,*/*;q=0.8\r\n";
+    let led = ask("/finding?id=x", page).await;
+    assert!(
+        status(&led) == 303 && led.contains("location: sign-in?next=finding%3Fid%3Dx"),
+        "{led}"
+    );
+    for open in ["/sign-in", "/console.css", "/icon.svg"] {
+        assert_eq!(status(&ask(open, page).await), 200, "{open}");
+    }
+    assert_eq!(status(&ask("/finding?id=x", &format!("{page}{}", bearer("kps_wrong"))).await), 401);
+    let send = async |path: &str, headers: &str, body: String| {
+        let mut stream = caller.connect(&address, &["http/1.1"]).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nOrigin: https://{address}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        );
+        exchange(&mut stream, &request).await.unwrap()
+    };
+    let cookie = async |token: &str| {
+        let answer = send("/sign-in", "", format!("token={token}")).await;
+        assert_eq!(status(&answer), 303, "{answer}");
+        let cookie = answer.split_once("set-cookie: ").unwrap().1.split("\r\n").next().unwrap();
+        assert!(cookie.starts_with("__Host-kpifire-scim=kpw_"), "{cookie}");
+        assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+        format!("Cookie: {}\r\n", cookie.split(';').next().unwrap())
+    };
+    let acting = install.token("olga", &["--scope", "operator"]);
+    for (token, scope) in [(&admin, "admin"), (&acting, "operator")] {
+        let cookie = cookie(token).await;
+        let console = ask("/", &cookie).await;
+        assert!(
+            status(&console) == 200 && console.contains(&format!("<small>{scope}</small>")),
+            "{console}"
+        );
+        // Without what its pages have in them no form counts, whoever sends it.
+        assert_eq!(status(&send("/act", &cookie, "do=allow&for=1h".to_owned()).await), 403);
+    }
+    for other in [&entra, &reader] {
+        assert_eq!(status(&send("/sign-in", "", format!("token={other}")).await), 403);
+    }
     // It doesn't listen in the clear.
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let plain = exchange(&mut stream, &get(&address, "/healthz", "")).await;

@@ -11,7 +11,7 @@ use kpifire_scim::profile;
 use kpifire_scim::scim::{FilterLimits, ListQuery, Projection, ResourceType};
 use kpifire_scim::service::clients::{Credentials, Issue};
 use kpifire_scim::service::credentials::{self, Kind};
-use kpifire_scim::service::{Caller, Conditions, Error, Paging, Reply, Scope, Service};
+use kpifire_scim::service::{Actor, Caller, Conditions, Error, Paging, Reply, Scope, Service};
 use kpifire_scim::store::{Limits, Store, statements_sent};
 use serde_json::{Value, json};
 
@@ -152,7 +152,15 @@ async fn every_request_sends_what_the_docs_say(engine: Engine) {
     assert_eq!(agent.delete(User, &ana).await, 6 + row + 2, "two tables of [revoke]");
 
     let (service, store, now) = (&agent.service, agent.service.store(), agent.caller.now);
-    let made = credentials::create(store, Kind::Client, "entra", None, Scope::Provision, now);
+    let made = credentials::create(
+        store,
+        Kind::Client,
+        "entra",
+        None,
+        Scope::Provision,
+        &Actor::Agent,
+        now,
+    );
     let made = made.await.unwrap();
     let entra = Credentials { client_id: made.client_id.unwrap(), client_secret: made.text };
     let before = statements_sent();

@@ -8,6 +8,7 @@ DROP TABLE IF EXISTS scim_findings;
 DROP TABLE IF EXISTS scim_runs;
 DROP TABLE IF EXISTS scim_name_locks;
 DROP TABLE IF EXISTS scim_audit;
+DROP TABLE IF EXISTS scim_sessions;
 DROP TABLE IF EXISTS scim_access_tokens;
 DROP TABLE IF EXISTS scim_clients;
 DROP TABLE IF EXISTS scim_tokens;

@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS scim_desired_members (
 CREATE TABLE IF NOT EXISTS scim_tokens (
   name      VARCHAR(128) NOT NULL PRIMARY KEY,
   hash      VARCHAR(64) NOT NULL UNIQUE,
-  scope     VARCHAR(16) NOT NULL CHECK (scope IN ('provision', 'read', 'admin')),
+  scope     VARCHAR(16) NOT NULL CHECK (scope IN ('provision', 'read', 'admin', 'operator')),
   created   DATETIME(6) NOT NULL,
   expires   DATETIME(6) NULL,
   last_used DATETIME(6) NULL,
@@ -73,6 +73,16 @@ CREATE TABLE IF NOT EXISTS scim_access_tokens (
   expires DATETIME(6) NOT NULL,
   INDEX scim_access_tokens_client (client, created),
   INDEX scim_access_tokens_expires (expires)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Who is signed in to the console: by a token, for some hours. Of a session's secret only its hash is kept.
+CREATE TABLE IF NOT EXISTS scim_sessions (
+  hash    VARCHAR(64) NOT NULL PRIMARY KEY,
+  token   VARCHAR(128) NOT NULL,
+  created DATETIME(6) NOT NULL,
+  expires DATETIME(6) NOT NULL,
+  INDEX scim_sessions_token (token),
+  INDEX scim_sessions_expires (expires)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS scim_audit (

@@ -8,6 +8,7 @@ DROP TABLE scim_findings;
 DROP TABLE scim_runs;
 DROP TABLE scim_name_locks;
 DROP TABLE scim_audit;
+DROP TABLE scim_sessions;
 DROP TABLE scim_access_tokens;
 DROP TABLE scim_clients;
 DROP TABLE scim_tokens;

@@ -45,7 +45,7 @@ CREATE INDEX scim_desired_members_user ON scim_desired_members (user_key);
 CREATE TABLE scim_tokens (
   name      VARCHAR(128) NOT NULL PRIMARY KEY,
   hash      VARCHAR(64) NOT NULL UNIQUE,
-  scope     VARCHAR(16) NOT NULL CHECK (scope IN ('provision', 'read', 'admin')),
+  scope     VARCHAR(16) NOT NULL CHECK (scope IN ('provision', 'read', 'admin', 'operator')),
   created   TIMESTAMP(6) NOT NULL,
   expires   TIMESTAMP(6) NULL,
   last_used TIMESTAMP(6) NULL,
@@ -73,6 +73,16 @@ CREATE TABLE scim_access_tokens (
 );
 CREATE INDEX scim_access_tokens_client ON scim_access_tokens (client, created);
 CREATE INDEX scim_access_tokens_expires ON scim_access_tokens (expires);
+
+-- Who is signed in to the console: by a token, for some hours. Of a session's secret only its hash is kept.
+CREATE TABLE scim_sessions (
+  hash    VARCHAR(64) NOT NULL PRIMARY KEY,
+  token   VARCHAR(128) NOT NULL,
+  created TIMESTAMP(6) NOT NULL,
+  expires TIMESTAMP(6) NOT NULL
+);
+CREATE INDEX scim_sessions_token ON scim_sessions (token);
+CREATE INDEX scim_sessions_expires ON scim_sessions (expires);
 
 CREATE TABLE scim_audit (
   id            VARCHAR(36) NOT NULL PRIMARY KEY,

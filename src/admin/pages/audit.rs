@@ -6,13 +6,27 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::Value;
 
-use super::{Frame, Request, link, person_link, render, shown};
+use super::{Frame, Request, link, render, resource_link, shown};
 use crate::console::trail::{AuditRow, LOOKED_THROUGH, Query};
 use crate::http::response::Response;
 use crate::report::words::{number, rfc3339, value};
 
 /// What an operation may be, for the form.
-const OPERATIONS: [&str; 5] = ["create", "update", "delete", "match", "revive"];
+const OPERATIONS: [&str; 13] = [
+    "create",
+    "update",
+    "delete",
+    "match",
+    "revive",
+    "restore",
+    "adopt",
+    "ignore",
+    "hold",
+    "release",
+    "undo",
+    "guard_allow",
+    "token_create",
+];
 
 #[derive(Template)]
 #[template(path = "console/audit.html")]
@@ -128,10 +142,7 @@ pub(super) fn line(row: &AuditRow) -> Line {
         time: row.time.format("%Y-%m-%d %H:%M:%S").to_string(),
         operation: shown(&row.operation),
         resource: shown(&resource),
-        link: match (kind, id) {
-            (Some("User"), Some(id)) => person_link(id),
-            _ => String::new(),
-        },
+        link: resource_link(kind, id),
         token: shown(row.token.as_deref().unwrap_or("the agent")),
         outcome: shown(&row.outcome),
         refused: row.outcome != "done",

@@ -31,6 +31,8 @@ struct Page {
     hash: String,
     ready: bool,
     next: String,
+    /// Runs that can be taken back: their ids, when they were, how much they did.
+    runs: Vec<(String, String, String)>,
 }
 
 /// A step or a deferral.
@@ -49,6 +51,12 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
         Ok(found) => found,
         Err(response) => return response,
     };
+    let runs = match request.read(request.admin.console.cleanup_runs(request.now)).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let runs =
+        runs.iter().map(|run| (shown(&run.id), request.when(run.at), plural(run.done, "step")));
     let next = request.admin.console.settings().next_runs(request.now);
     let next = next.iter().find(|(job, _)| *job == "cleanup").map(|(_, at)| request.when(*at));
     let left = |all: usize| match all.saturating_sub(LISTED) {
@@ -74,6 +82,7 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
         hash: shown(&plan.hash),
         ready: plan.verdict == Readiness::Ready,
         next: next.unwrap_or_else(|| "not scheduled".to_owned()),
+        runs: runs.collect(),
     };
     render(200, &page)
 }

@@ -21,6 +21,10 @@ struct Page {
     later: bool,
     upcoming: String,
     run: String,
+    /// The kind that is shown alone; empty: all.
+    chosen: &'static str,
+    /// Whether none of it is there.
+    none: bool,
 }
 
 #[derive(Template)]
@@ -81,5 +85,7 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
         drift.report.next.map_or_else(|| "not scheduled".to_owned(), |at| request.when(at));
     let run = shown(&drift.report.run.id);
     let body = html::body(&drift.report);
-    render(200, &Page { frame, body, kinds, next, later, upcoming, run })
+    let none = drift.report.findings.is_empty();
+    let page = Page { frame, body, kinds, next, later, upcoming, run, chosen, none };
+    render(200, &page)
 }

@@ -3,11 +3,17 @@
 //! Made on the server, usable without script; none is sent. Every stranger's text goes through
 //! [`shown`] and the templates' escaping.
 
+pub(super) mod act;
 pub(super) mod audit;
 pub(super) mod cleanup;
 pub(super) mod drift;
+pub(super) mod find;
+pub(super) mod finding;
+mod next;
 pub(super) mod overview;
 pub(super) mod person;
+pub(super) mod sign;
+pub(super) mod team;
 pub(super) mod tokens;
 
 use std::collections::BTreeMap;
@@ -22,11 +28,14 @@ use hyper::header::{
 
 use super::Admin;
 use crate::console::PATIENCE;
+use crate::drift::Item;
+use crate::http::door::Visitor;
 use crate::http::error::chain;
 use crate::http::query;
 use crate::http::response::{self, Response};
 use crate::report::words::{age, when};
-use crate::service::Error;
+use crate::scim::ResourceType;
+use crate::service::{Error, Scope};
 
 pub(super) use crate::report::html::shown;
 
@@ -50,7 +59,9 @@ pub(super) fn secured(mut response: Response) -> Response {
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
+        // With less a browser doesn't say of a form that it is the console's own (Fetch, "append a
+        // request `Origin` header").
+        (REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
@@ -65,6 +76,10 @@ pub(super) struct Request<'a> {
     pub(super) admin: &'a Admin,
     pub(super) query: Option<&'a str>,
     pub(super) now: DateTime<Utc>,
+    /// Who asks.
+    pub(super) visitor: &'a Visitor,
+    /// The request's name.
+    pub(super) id: String,
 }
 
 /// What stands around every page.
@@ -75,6 +90,30 @@ pub(super) struct Frame {
     menu: [(&'static str, &'static str); 6],
     /// When the page was made.
     now: String,
+    /// Whose token was presented, and its scope.
+    who: Option<(String, &'static str)>,
+    /// Whether they are signed in, and may sign out.
+    session: bool,
+    /// Whether they may change anything.
+    acts: bool,
+    /// What every form of theirs has in it.
+    key: String,
+}
+
+impl Frame {
+    fn of(visitor: &Visitor, current: &'static str, title: impl Into<String>, now: String) -> Self {
+        let scope = visitor.scope().map(Scope::as_str);
+        Self {
+            title: title.into(),
+            current,
+            menu: MENU,
+            now,
+            who: visitor.name().map(shown).zip(scope),
+            session: visitor.session().is_some(),
+            acts: visitor.may_act(),
+            key: visitor.form_key(),
+        }
+    }
 }
 
 const MENU: [(&str, &str); 6] = [
@@ -90,7 +129,7 @@ impl Request<'_> {
     /// The frame of a page of the menu.
     fn frame(&self, current: &'static str, title: impl Into<String>) -> Frame {
         let zone = self.admin.console.settings().zone;
-        Frame { title: title.into(), current, menu: MENU, now: when(self.now, zone) }
+        Frame::of(self.visitor, current, title, when(self.now, zone))
     }
 
     /// A time in UTC and in the schedule's zone.
@@ -150,9 +189,15 @@ impl Request<'_> {
     }
 
     /// 400, as a page.
-    fn refused(&self, why: &str) -> Response {
+    pub(super) fn refused(&self, why: &str) -> Response {
         let (frame, why) = (self.frame("", "Not understood"), shown(why));
         render(400, &Message { frame, class: "drift", heading: "Not understood", text: &why })
+    }
+
+    /// 403, as a page: nothing was done.
+    pub(super) fn forbidden(&self, why: &str) -> Response {
+        let heading = "Nothing was done";
+        render(403, &Message { frame: self.frame("", heading), class: "drift", heading, text: why })
     }
 }
 
@@ -167,9 +212,8 @@ struct Message<'a> {
 }
 
 /// 404, as a page.
-pub(super) fn not_found() -> Response {
-    let frame =
-        Frame { title: "No such page".to_owned(), current: "", menu: MENU, now: String::new() };
+pub(super) fn not_found(visitor: &Visitor) -> Response {
+    let frame = Frame::of(visitor, "", "No such page", String::new());
     let text = "There is nothing under this address. The menu has every page.";
     render(404, &Message { frame, class: "drift", heading: "No such page", text })
 }
@@ -184,7 +228,7 @@ fn render(status: u16, page: &impl Template) -> Response {
 }
 
 /// A link to a page with parameters; empty ones are left out.
-fn link(page: &str, parameters: &[(&str, &str)]) -> String {
+pub(super) fn link(page: &str, parameters: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (key, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
         query.append_pair(key, value);
@@ -196,4 +240,45 @@ fn link(page: &str, parameters: &[(&str, &str)]) -> String {
 /// Where a person's page is.
 fn person_link(id: &str) -> String {
     link("person", &[("id", id)])
+}
+
+/// Where a resource's page is; empty where there is none.
+fn resource_link(kind: Option<&str>, id: Option<&str>) -> String {
+    let Some(id) = id else { return String::new() };
+    let of = |wanted: ResourceType| kind == Some(wanted.as_str());
+    if of(ResourceType::User) {
+        person_link(id)
+    } else if of(ResourceType::Group) {
+        link("team", &[("id", id)])
+    } else {
+        String::new()
+    }
+}
+
+/// A finding among others.
+struct FindingLine {
+    severity: &'static str,
+    kind: &'static str,
+    name: String,
+    attribute: String,
+    why: String,
+    seen: String,
+    command: String,
+    link: String,
+}
+
+impl FindingLine {
+    fn of(item: &Item, now: DateTime<Utc>) -> Self {
+        let finding = &item.finding;
+        Self {
+            severity: finding.kind.severity().as_str(),
+            kind: finding.kind.as_str(),
+            name: shown(finding.name.as_deref().or(finding.scim_id.as_deref()).unwrap_or_default()),
+            attribute: shown(finding.attribute.as_deref().unwrap_or_default()),
+            why: shown(&finding.why),
+            seen: age(item.first_seen, now),
+            command: shown(item.command.as_deref().unwrap_or_default()),
+            link: link("finding", &[("id", &item.id)]),
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::next::{self, Todo};
 use super::{Frame, Request, render, shown};
 use crate::console::activity::{self, Cycle, Forecast, Minute, Minutes};
 use crate::console::figures::{Figures, LastRun};
@@ -26,6 +27,9 @@ struct Page {
     word: &'static str,
     headline: String,
     sentence: String,
+    todo: Vec<Todo>,
+    /// Whether the guard has a limit that may be lifted for a time.
+    guarded: bool,
     tiles: Vec<Tile>,
     cycle: Option<CycleView>,
     /// Users whom Entra knows, of so many, and the same in words.
@@ -80,6 +84,8 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
         word,
         headline,
         sentence: quarantine(forecast, judged),
+        todo: next::steps(request, &figures, forecast, judged),
+        guarded: figures.guard.state != State::Off,
         tiles: tiles(request, &figures, &minutes, forecast, judged),
         cycle: cycle.map(|it| cycle_view(request, &figures, it, before)),
         known: known(&figures),

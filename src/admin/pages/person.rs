@@ -3,10 +3,10 @@
 use askama::Template;
 
 use super::audit::{Line, line};
-use super::{Frame, Request, link, person_link, render, shown};
+use super::{FindingLine, Frame, Request, link, person_link, render, shown};
 use crate::console::person::{Agreement, Hit, Person, Side};
 use crate::http::response::Response;
-use crate::report::words::{age, plural, value};
+use crate::report::words::{plural, value};
 use crate::scim::ResourceType;
 
 #[derive(Template)]
@@ -21,12 +21,13 @@ struct Page {
     person: Option<View>,
 }
 
-struct HitLine {
-    link: String,
-    name: String,
-    id: String,
-    state: &'static str,
-    active: &'static str,
+/// A user as a search lists them.
+pub(super) struct HitLine {
+    pub(super) link: String,
+    pub(super) name: String,
+    pub(super) id: String,
+    pub(super) state: &'static str,
+    pub(super) active: &'static str,
 }
 
 /// A person's page.
@@ -42,6 +43,9 @@ struct View {
     findings: Vec<FindingLine>,
     history: Vec<Line>,
     trail: String,
+    /// Whether cleanup leaves the account alone.
+    held: bool,
+    there: bool,
 }
 
 struct SideLine {
@@ -51,15 +55,6 @@ struct SideLine {
     actual: String,
     agreement: &'static str,
     class: &'static str,
-}
-
-struct FindingLine {
-    severity: &'static str,
-    kind: &'static str,
-    attribute: String,
-    why: String,
-    seen: String,
-    command: String,
 }
 
 /// Makes it.
@@ -112,7 +107,7 @@ pub(in crate::admin) async fn page(request: &Request<'_>) -> Response {
     render(status, &page)
 }
 
-fn hit_line(hit: &Hit) -> HitLine {
+pub(super) fn hit_line(hit: &Hit) -> HitLine {
     HitLine {
         link: person_link(&hit.id),
         name: shown(if hit.name.is_empty() { "no userName" } else { &hit.name }),
@@ -150,20 +145,11 @@ fn view(request: &Request<'_>, person: &Person) -> View {
         facts: facts(request, person),
         sides: person.sides.iter().map(side_line).collect(),
         teams: teams(person),
-        findings: person
-            .findings
-            .iter()
-            .map(|item| FindingLine {
-                severity: item.finding.kind.severity().as_str(),
-                kind: item.finding.kind.as_str(),
-                attribute: shown(item.finding.attribute.as_deref().unwrap_or_default()),
-                why: shown(&item.finding.why),
-                seen: age(item.first_seen, request.now),
-                command: shown(item.command.as_deref().unwrap_or_default()),
-            })
-            .collect(),
+        findings: person.findings.iter().map(|item| FindingLine::of(item, request.now)).collect(),
         history: person.history.iter().map(line).collect(),
         trail: link("audit", &[("user", &person.id)]),
+        held: person.held.is_some(),
+        there: person.there,
     }
 }
 

@@ -3,9 +3,11 @@
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::act::meaning;
 use super::{Frame, Request, render, shown};
 use crate::http::response::Response;
 use crate::report::words::plural;
+use crate::service::Scope;
 use crate::service::credentials::Credential;
 
 #[derive(Template)]
@@ -14,6 +16,21 @@ struct Page {
     frame: Frame,
     summary: String,
     rows: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "console/new-token.html")]
+struct New {
+    frame: Frame,
+    /// Scopes, and what each is good for.
+    scopes: Vec<(&'static str, &'static str)>,
+}
+
+/// Makes the page on which a token is made.
+pub(in crate::admin) fn new(request: &Request<'_>) -> Response {
+    let scopes = [Scope::Provision, Scope::Read, Scope::Admin, Scope::Operator];
+    let scopes = scopes.map(|scope| (scope.as_str(), meaning(scope))).to_vec();
+    render(200, &New { frame: request.frame("tokens", "Add New Token"), scopes })
 }
 
 struct Row {
@@ -26,6 +43,10 @@ struct Row {
     expires: String,
     used: String,
     revoked: String,
+    /// As the form names it.
+    exact: String,
+    /// Whether it may be revoked.
+    live: bool,
 }
 
 /// Makes it.
@@ -58,6 +79,8 @@ fn row(request: &Request<'_>, token: &Credential) -> Row {
     };
     Row {
         name: shown(&token.name),
+        exact: token.name.clone(),
+        live: token.revoked.is_none(),
         scope: token.scope.as_str(),
         state,
         class,

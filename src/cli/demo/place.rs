@@ -20,6 +20,8 @@ pub struct Place {
     pub config: PathBuf,
     /// The token, alone in its file.
     pub token: PathBuf,
+    /// The same of the token that the console is signed in with.
+    pub operator: PathBuf,
     /// Where reports go.
     pub reports: PathBuf,
 }
@@ -47,6 +49,7 @@ impl Place {
             database: dir.join("kpifire.db"),
             config: dir.join("config.toml"),
             token: dir.join("token"),
+            operator: dir.join("operator-token"),
             reports: dir.join("reports"),
         };
         std::fs::create_dir_all(&place.reports).map_err(|error| failed(&place.reports, error))?;
@@ -119,27 +122,27 @@ impl Place {
             self.database.display()
         )))
     }
+}
 
-    /// The token that an earlier demo left.
-    ///
-    /// # Errors
-    /// 1 when there is one and it can't be read.
-    pub fn read_token(&self) -> Result<Option<String>, Error> {
-        match std::fs::read_to_string(&self.token) {
-            Ok(text) => Ok(Some(text.trim().to_owned())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::failed(format!("can't read {}", self.token.display()), error)),
-        }
+/// The token that an earlier demo left in a file.
+///
+/// # Errors
+/// 1 when there is one and it can't be read.
+pub fn read_token(path: &Path) -> Result<Option<String>, Error> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::failed(format!("can't read {}", path.display()), error)),
     }
+}
 
-    /// Keeps a token where only its owner reads it.
-    ///
-    /// # Errors
-    /// 1 when it can't be written.
-    pub fn keep_token(&self, token: &str) -> Result<(), Error> {
-        file::replace(&self.token, &format!("{token}\n"))
-            .map_err(|error| Error::failed(format!("can't write {}", self.token.display()), error))
-    }
+/// Keeps a token where only its owner reads it.
+///
+/// # Errors
+/// 1 when it can't be written.
+pub fn keep_token(path: &Path, token: &str) -> Result<(), Error> {
+    file::replace(path, &format!("{token}\n"))
+        .map_err(|error| Error::failed(format!("can't write {}", path.display()), error))
 }
 
 const TEMPLATE: &str = r#"# The configuration of `kpifire-scim demo`. Every other subcommand takes it with --config.
@@ -216,10 +219,10 @@ mod tests {
     fn only_its_owner_reads_the_token() {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::make(dir.path()).unwrap();
-        assert_eq!(place.read_token().unwrap(), None);
+        assert_eq!(read_token(&place.token).unwrap(), None);
         std::fs::write(&place.token, "old").unwrap();
-        place.keep_token("kps_x").unwrap();
-        assert_eq!(place.read_token().unwrap().as_deref(), Some("kps_x"));
+        keep_token(&place.token, "kps_x").unwrap();
+        assert_eq!(read_token(&place.token).unwrap().as_deref(), Some("kps_x"));
         let mode = std::fs::metadata(&place.token).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -24,13 +24,19 @@ pub struct Doors<'a> {
     pub console: &'a str,
 }
 
-/// Base URL, token, console, and what to paste. `program` is what the reader types to start this.
-pub fn entrance(place: &Place, program: &str, doors: &Doors<'_>, token: &str) -> String {
+/// Base URL, tokens, console, and what to paste. `program` is what the reader types to start this.
+pub fn entrance(
+    place: &Place,
+    program: &str,
+    doors: &Doors<'_>,
+    (token, operator): (&str, &str),
+) -> String {
     let rows = [
         ("base URL", doors.base.to_owned()),
         ("token", token.to_owned()),
         ("its file", place.token.display().to_string()),
-        ("console", format!("{}/ (for a browser on this machine, without a login)", doors.console)),
+        ("console", format!("{}/ (for a browser on this machine)", doors.console)),
+        ("operator", format!("{operator} (to sign in there, and to mend)")),
         ("database", place.database.display().to_string()),
         ("configuration", place.config.display().to_string()),
     ];

@@ -21,7 +21,8 @@ async fn begin(dir: &std::path::Path) -> Running {
     let store = context::store(&loaded.config).unwrap();
     prepare(&store, &place).await.unwrap();
     let service = serve::start(&loaded).await.unwrap();
-    let token = token(&store, &service, &place).await.unwrap();
+    let wanted = (TOKEN, Scope::Provision, place.token.as_path());
+    let token = token(&store, &service, wanted).await.unwrap();
     let (stop, stopped) = oneshot::channel();
     let stopped = stopped.map(|_| ());
     let setup = daemon::fixed(setup(&loaded, &service).unwrap());
@@ -66,7 +67,9 @@ async fn a_second_demo_finds_everything_as_the_first_left_it() {
 
     // What kpifire has lost since stays lost: the rows are written into an empty install only.
     execute_script(&second.store, "DELETE FROM ideas; DELETE FROM user_sessions;").await.unwrap();
-    credentials::revoke(&second.store, Kind::Token, TOKEN, Utc::now()).await.unwrap();
+    credentials::revoke(&second.store, Kind::Token, TOKEN, &Actor::Agent, Utc::now())
+        .await
+        .unwrap();
     second.end().await;
     let third = begin(dir.path()).await;
     assert_ne!(third.token, kept);

@@ -19,7 +19,7 @@ use crate::notify::{self, Channels, Event};
 use crate::reconcile::Settings;
 use crate::reconcile::snapshot::Progress;
 use crate::scheduler::{CLEANUP, Turn};
-use crate::service::{self};
+use crate::service::{self, Actor};
 use crate::store::lease::require;
 use crate::store::runs::{self, RunRow};
 use crate::store::{Error, Store};
@@ -77,6 +77,7 @@ pub async fn apply(
     store: &Store,
     settings: &Arc<Settings>,
     hash: &str,
+    actor: &Actor,
     clock: &Clock,
     progress: &Progress,
 ) -> Result<Outcome, Error> {
@@ -92,7 +93,8 @@ pub async fn apply(
             return Ok(Outcome::Blocked(plan));
         }
         let run = Uuid::now_v7().to_string();
-        let applied = carry_out(store, settings, &plan, &run, &lease, clock, progress).await;
+        let by = (actor, &lease);
+        let applied = carry_out(store, settings, &plan, &run, by, clock, progress).await;
         let verdict = if applied.stopped.is_some() { "STOPPED" } else { "DONE" };
         record(store, settings, &plan, Some(&applied), verdict, None, clock()).await?;
         Ok(Outcome::Applied(applied))
@@ -133,8 +135,8 @@ pub async fn scheduled(
                 // Known before anything is done: `cleanup undo` takes it.
                 tracing::info!(run, planned = plan.steps.len(), "cleanup begins");
                 let progress = Progress::default();
-                let applied =
-                    carry_out(store, settings, &plan, &run, &lease, clock, &progress).await;
+                let by = (&Actor::Agent, &lease);
+                let applied = carry_out(store, settings, &plan, &run, by, clock, &progress).await;
                 let verdict = if applied.stopped.is_some() { "STOPPED" } else { "DONE" };
                 (Some(applied), verdict)
             }
@@ -174,7 +176,7 @@ async fn carry_out(
     settings: &Arc<Settings>,
     plan: &Plan,
     run: &str,
-    lease: &Lease,
+    (actor, lease): (&Actor, &Lease),
     clock: &Clock,
     progress: &Progress,
 ) -> Applied {
@@ -192,7 +194,12 @@ async fn carry_out(
         if account.replace(&step.scim_id) != Some(&step.scim_id) {
             tried += 1;
         }
-        let hand = Hand { settings: Arc::clone(settings), run: run.to_owned(), now: clock() };
+        let hand = Hand {
+            settings: Arc::clone(settings),
+            run: run.to_owned(),
+            now: clock(),
+            actor: actor.clone(),
+        };
         let reason = match one(store, hand, step, lease).await {
             Ok(Ok(())) => {
                 in_a_row = 0;
@@ -203,7 +210,7 @@ async fn carry_out(
             Err(error) => {
                 in_a_row += 1;
                 failed += 1;
-                Reason::new(Cause::Error, explained(error))
+                Reason::new(Cause::Error, error.for_operator())
             }
         };
         left = Some(&step.scim_id);
@@ -242,18 +249,6 @@ async fn one(
             steps::run(tx, hand, step).await
         })
         .await
-}
-
-/// An operator may be told what the database said.
-pub(super) fn explained(error: service::Error) -> String {
-    match error {
-        service::Error::Refused(error) => error.to_string(),
-        service::Error::Internal(source) | service::Error::Unavailable { source, .. } => {
-            source.to_string()
-        }
-        service::Error::Scim(error) | service::Error::Guarded(error) => error.detail,
-        error @ service::Error::Keys { .. } => error.to_string(),
-    }
 }
 
 /// The run's row.

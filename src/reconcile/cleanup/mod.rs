@@ -4,6 +4,7 @@
 //! again; `undo` takes steps back from the journal.
 
 pub mod apply;
+pub mod hold;
 pub mod read;
 mod steps;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::mapper::{self, Cell, Changes, Columns, Constant, Constants, Link, Lin
 use crate::profile::model::{Moment, Scalar};
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
-use crate::service::Error;
+use crate::service::{Actor, Error};
 use crate::store::audit::{self, AuditRow};
 use crate::store::cleanup::{self, Entry};
 use crate::store::journal::Before;
@@ -31,6 +31,8 @@ pub struct Hand {
     pub run: String,
     /// The time of the step.
     pub now: DateTime<Utc>,
+    /// Who, for the audit.
+    pub actor: Actor,
 }
 
 /// Does the step; a reason where it can't be done any more.
@@ -316,7 +318,7 @@ pub(super) async fn note(
         id: Uuid::now_v7().to_string(),
         time: stamp(hand.now),
         request_id: hand.run.clone(),
-        token: None,
+        token: hand.actor.name(),
         operation: operation.to_owned(),
         resource_type: Some(ResourceType::User.as_str().to_owned()),
         resource: Some(id.to_owned()),

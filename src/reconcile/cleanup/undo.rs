@@ -7,14 +7,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::apply::explained;
 use super::steps::{Hand, note};
 use crate::clock::stamp;
 use crate::drift::plan::Stage;
 use crate::mapper::{Cell, Layout, LinkState};
 use crate::reconcile::Settings;
 use crate::scim::ResourceType;
-use crate::service::Error;
+use crate::service::{Actor, Error};
 use crate::store::cleanup::{self, Entry};
 use crate::store::journal::Before;
 use crate::store::resources::{self, Lock};
@@ -42,6 +41,7 @@ pub async fn undo(
     store: &Store,
     settings: &Arc<Settings>,
     run: &str,
+    actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<Vec<Undone>, Error> {
     let steps =
@@ -52,7 +52,12 @@ pub async fn undo(
         let outcome = if unreachable {
             Err(because("not tried: the database could not be reached"))
         } else {
-            let hand = Hand { settings: Arc::clone(settings), run: run.to_owned(), now };
+            let hand = Hand {
+                settings: Arc::clone(settings),
+                run: run.to_owned(),
+                now,
+                actor: actor.clone(),
+            };
             one(store, hand, id.clone(), step.clone()).await
         };
         let (refused, left) = match outcome {
@@ -60,12 +65,63 @@ pub async fn undo(
             Err(Stays::Because(why)) => (Some(why), Vec::new()),
             Err(Stays::Failed(error)) => {
                 unreachable = matches!(error, Error::Unavailable { .. });
-                (Some(format!("error: {}", explained(error))), Vec::new())
+                (Some(format!("error: {}", error.for_operator())), Vec::new())
             }
         };
         all.push(Undone { id, step, refused, left });
     }
     Ok(all)
+}
+
+/// Steps that [`look`] has at most.
+pub const LOOKED_AT: i64 = 200;
+
+/// A step as undoing finds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Whose.
+    pub id: String,
+    /// Which.
+    pub step: String,
+    /// Whether it was undone before.
+    pub undone: bool,
+    /// What comes back where nothing has changed since: of which table or column, what is there now,
+    /// and what will be.
+    pub back: Vec<(String, Value, Value)>,
+}
+
+/// The steps of a run, in the order in which [`undo`] takes them back; [`LOOKED_AT`] at most.
+///
+/// # Errors
+/// The database's.
+pub async fn look(store: &Store, run: &str) -> Result<Vec<Kept>, Error> {
+    let entries = store
+        .read(run.to_owned(), async |tx, run| cleanup::entries_of(tx, run, LOOKED_AT).await)
+        .await?;
+    Ok(entries.into_iter().map(kept).collect())
+}
+
+fn kept(entry: Entry) -> Kept {
+    let value = |cell: &Cell| cell.to_text().map_or(Value::Null, Value::from);
+    let Before { removed, changed, set, .. } = &entry.before;
+    let mut back = Vec::new();
+    for (table, rows) in removed {
+        let rows = rows.iter().map(|row| {
+            let cells = row.iter().map(|(column, cell)| (column.clone(), value(cell)));
+            (table.clone(), Value::Null, Value::Object(cells.collect()))
+        });
+        back.extend(rows);
+    }
+    for (table, rows) in changed {
+        let Some(set) = set.get(table) else { continue };
+        for row in rows {
+            let changed = row.iter().filter_map(|(column, was)| {
+                Some((format!("{table}.{column}"), value(set.get(column)?), value(was)))
+            });
+            back.extend(changed);
+        }
+    }
+    Kept { undone: entry.outcome != "done", id: entry.id, step: entry.step, back }
 }
 
 /// Takes one step back in a transaction of the caller's, who rolls back what fails; why it stays,

@@ -93,8 +93,8 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
     link.version += 1;
     link.modified = hand.stamp();
     links::put(tx, kind, &record_key, Some(&link), &link).await?;
-    note(tx, hand, "adopt", finding, only(name, &before), only(name, &value)).await?;
-    Ok(Mended::done(format!("{name}: {value} is now what Entra is taken to have asserted")))
+    let noted = note(tx, hand, "adopt", finding, only(name, &before), only(name, &value)).await?;
+    Ok(noted.done(format!("{name}: {value} is now what Entra is taken to have asserted")))
 }
 
 /// What the row says of an asserted attribute, where it isn't what was asserted.
@@ -117,8 +117,8 @@ async fn forget(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, E
     let mut before = only("state", &link.state.as_str().into());
     before.insert("externalId".to_owned(), link.external_id.into());
     before.insert("baseline".to_owned(), link.baseline.map_or(Value::Null, Value::Object));
-    note(tx, hand, "forget", finding, before, Map::new()).await?;
-    Ok(Mended::done("Entra's link to it is forgotten"))
+    let noted = note(tx, hand, "forget", finding, before, Map::new()).await?;
+    Ok(noted.done("Entra's link to it is forgotten"))
 }
 
 /// The row is the user's, as it is.
@@ -134,8 +134,8 @@ async fn keep(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Err
     links::put(tx, kind, id, Some(&link), &link).await?;
     let (before, after) =
         (only("externalId", &former.into()), only("externalId", &link.external_id.into()));
-    note(tx, hand, "adopt", finding, before, after).await?;
-    Ok(Mended::done("the row, with what it owns, is taken to be the user's"))
+    let noted = note(tx, hand, "adopt", finding, before, after).await?;
+    Ok(noted.done("the row, with what it owns, is taken to be the user's"))
 }
 
 async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
@@ -146,8 +146,8 @@ async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mende
     let ids = std::slice::from_ref(&it.user);
     memberships::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let after = only("desiredMembers", &vec![it.user.clone()].into());
-    note(tx, hand, "adopt", finding, Map::new(), after).await?;
-    Ok(Mended::done(format!("user {} is now taken to be asserted by Entra", it.user)))
+    let noted = note(tx, hand, "adopt", finding, Map::new(), after).await?;
+    Ok(noted.done(format!("user {} is now taken to be asserted by Entra", it.user)))
 }
 
 async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
@@ -158,6 +158,6 @@ async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Me
     let ids = std::slice::from_ref(&it.user);
     memberships::remove(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let before = only("desiredMembers", &vec![it.user.clone()].into());
-    note(tx, hand, "adopt", finding, before, Map::new()).await?;
-    Ok(Mended::done(format!("user {} is no longer taken to be asserted by Entra", it.user)))
+    let noted = note(tx, hand, "adopt", finding, before, Map::new()).await?;
+    Ok(noted.done(format!("user {} is no longer taken to be asserted by Entra", it.user)))
 }

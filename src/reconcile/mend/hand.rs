@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::stamp;
+use crate::digest;
 use crate::drift::finding::{Finding, member_of};
 use crate::mapper::{self, Cell, Layout, Record};
 use crate::scim::ResourceType;
-use crate::service::{Error, audit};
+use crate::service::{Actor, Error, audit};
 use crate::store::audit::{self as audit_rows, AuditRow};
 use crate::store::resources::{self, Lock};
 use crate::store::{Tx, memberships};
@@ -23,13 +24,15 @@ pub struct Hand {
     pub layout: Arc<Layout>,
     /// The time of the mending.
     pub now: DateTime<Utc>,
-    /// Names the occasion in the audit: a run's id, or one of a command.
+    /// Names the occasion in the audit: a run's id, or one of a command's or an operator's.
     pub occasion: String,
-    /// Who, for the audit.
+    /// By what, for the audit.
     pub by: By,
+    /// Who, for the audit.
+    pub actor: Actor,
 }
 
-/// Who mends: a person by a command, or the run.
+/// What mends: a person's act, or the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     /// `drift restore`
@@ -55,9 +58,9 @@ impl By {
 }
 
 impl Hand {
-    /// A person's hand, at the command line.
-    pub fn of_command(layout: Arc<Layout>, by: By, now: DateTime<Utc>) -> Self {
-        Self { layout, now, occasion: Uuid::now_v7().to_string(), by }
+    /// A person's hand, at the command line or in the console.
+    pub fn of(actor: &Actor, layout: Arc<Layout>, by: By, now: DateTime<Utc>) -> Self {
+        Self { layout, now, occasion: actor.occasion(), by, actor: actor.clone() }
     }
 
     pub(super) fn stamp(&self) -> NaiveDateTime {
@@ -68,19 +71,35 @@ impl Hand {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mended {
-    /// Written; what was done, in a few words.
-    Done(String),
+    /// Written.
+    Done(Written),
     /// The tables no longer differ: nothing was written.
     NoLonger(String),
     /// It can't be done; why, and what to do instead.
     Refused(String),
 }
 
-impl Mended {
-    pub(super) fn done(what: impl Into<String>) -> Self {
-        Self::Done(what.into())
-    }
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// In a few words.
+    pub what: String,
+    /// Changed attributes as they were.
+    pub before: Map<String, Value>,
+    /// Changed attributes as they are.
+    pub after: Map<String, Value>,
+}
 
+impl Written {
+    /// Names what was written: the same name, the same change.
+    pub fn seal(&self) -> String {
+        let side = |side: &Map<String, Value>| Value::from(side.clone()).to_string();
+        let (before, after) = (side(&self.before), side(&self.after));
+        digest::of_parts([self.what.as_str(), &before, &after], 16)
+    }
+}
+
+impl Mended {
     pub(super) fn no_longer(why: impl Into<String>) -> Self {
         Self::NoLonger(why.into())
     }
@@ -116,18 +135,18 @@ pub(super) async fn note(
     finding: &Finding,
     before: Map<String, Value>,
     after: Map<String, Value>,
-) -> Result<(), Error> {
+) -> Result<Noted, Error> {
     let (before, after) = audit::differences(&before, &after);
     let row = AuditRow {
         id: Uuid::now_v7().to_string(),
         time: hand.stamp(),
         request_id: hand.occasion.clone(),
-        token: None,
+        token: hand.actor.name(),
         operation: operation.to_owned(),
         resource_type: finding.resource.map(|kind| kind.as_str().to_owned()),
         resource: finding.scim_id.clone(),
-        before,
-        after,
+        before: before.clone(),
+        after: after.clone(),
         outcome: "done".to_owned(),
         detail: Some(format!(
             "{}{} {}",
@@ -136,7 +155,22 @@ pub(super) async fn note(
             finding.fingerprint()
         )),
     };
-    Ok(audit_rows::append(tx, &row).await?)
+    audit_rows::append(tx, &row).await?;
+    Ok(Noted { before, after })
+}
+
+/// What an audit row says was changed.
+pub(super) struct Noted {
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+}
+
+impl Noted {
+    /// That is what was done.
+    pub(super) fn done(self, what: impl Into<String>) -> Mended {
+        let Self { before, after } = self;
+        Mended::Done(Written { what: what.into(), before, after })
+    }
 }
 
 /// One attribute as an object, for the audit.

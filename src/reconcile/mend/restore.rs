@@ -111,8 +111,8 @@ async fn attribute(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended
         changes::call(tx, layout, kind, Moment::AfterDisable, &record.key).await?;
     }
     let before = only(name, &reading.to_value());
-    note(tx, hand, "restore", finding, before, only(name, &wanted)).await?;
-    Ok(Mended::done(format!("{name}: {} → {wanted}", reading.to_value())))
+    let noted = note(tx, hand, "restore", finding, before, only(name, &wanted)).await?;
+    Ok(noted.done(format!("{name}: {} → {wanted}", reading.to_value())))
 }
 
 /// What disabling replaced, for enabling to put back.
@@ -142,8 +142,8 @@ async fn derive_again(
     let name = &derived.column.name;
     let value = |cell: &Cell| cell.to_text().map_or(Value::Null, Value::from);
     let (before, after) = (only(name, &value(&held)), only(name, &value(&wanted)));
-    note(tx, hand, "restore", finding, before, after).await?;
-    Ok(Mended::done(format!("{name}: {} → {}", value(&held), value(&wanted))))
+    let noted = note(tx, hand, "restore", finding, before, after).await?;
+    Ok(noted.done(format!("{name}: {} → {}", value(&held), value(&wanted))))
 }
 
 /// Why this row isn't to be written, if so.
@@ -221,8 +221,8 @@ async fn lock_again(
     changes::revoke(tx, layout, &record.key, mapper::whole_second(hand.stamp())).await?;
     changes::call(tx, layout, kind, Moment::AfterDisable, &record.key).await?;
     let (before, after) = (only("active", &true.into()), only("active", &false.into()));
-    note(tx, hand, "restore", finding, before, after).await?;
-    Ok(Mended::done("locked again"))
+    let noted = note(tx, hand, "restore", finding, before, after).await?;
+    Ok(noted.done("locked again"))
 }
 
 async fn changes(
@@ -290,8 +290,8 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
         // The application marked it as gone: the mark is taken back.
         let own = mapper::undelete(layout, kind).into_iter().collect();
         write(tx, hand, kind, record, Changes { own, ..Changes::default() }).await?;
-        note(tx, hand, "recreate", finding, Map::new(), resource).await?;
-        return Ok(Mended::done("no longer marked as deleted"));
+        let noted = note(tx, hand, "recreate", finding, Map::new(), resource).await?;
+        return Ok(noted.done("no longer marked as deleted"));
     }
     let mut assignments = mapper::for_insert(layout, kind, &resource, now)?;
     let column = &layout.resource(kind).key;
@@ -320,8 +320,8 @@ async fn recreate(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended,
             memberships::add(tx, layout, &key, &users, now).await?;
         }
     }
-    note(tx, hand, "recreate", finding, Map::new(), resource).await?;
-    Ok(Mended::done("made again under its old key"))
+    let noted = note(tx, hand, "recreate", finding, Map::new(), resource).await?;
+    Ok(noted.done("made again under its old key"))
 }
 
 async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
@@ -335,8 +335,8 @@ async fn remove_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Me
     let ids = std::slice::from_ref(&it.user);
     memberships::remove(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let before = only("members", &vec![it.user.clone()].into());
-    note(tx, hand, "restore", finding, before, Map::new()).await?;
-    Ok(Mended::done(format!("user {} taken out of the team", it.user)))
+    let noted = note(tx, hand, "restore", finding, before, Map::new()).await?;
+    Ok(noted.done(format!("user {} taken out of the team", it.user)))
 }
 
 async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Error> {
@@ -359,8 +359,8 @@ async fn add_member(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mende
     let ids = std::slice::from_ref(&it.user);
     memberships::add(tx, &hand.layout, &it.team, ids, hand.stamp()).await?;
     let after = only("members", &vec![it.user.clone()].into());
-    note(tx, hand, "restore", finding, Map::new(), after).await?;
-    Ok(Mended::done(format!("user {} put back into the team", it.user)))
+    let noted = note(tx, hand, "restore", finding, Map::new(), after).await?;
+    Ok(noted.done(format!("user {} put back into the team", it.user)))
 }
 
 /// Removes a membership that points at nothing.
@@ -376,6 +376,6 @@ async fn purge(tx: &mut Tx, hand: &Hand, finding: &Finding) -> Result<Mended, Er
     let ids = std::slice::from_ref(&it.user);
     memberships::purge(tx, layout, &it.team, ids).await?;
     let before = only("members", &vec![it.user.clone()].into());
-    note(tx, hand, "purge", finding, before, Map::new()).await?;
-    Ok(Mended::done("removed"))
+    let noted = note(tx, hand, "purge", finding, before, Map::new()).await?;
+    Ok(noted.done("removed"))
 }
