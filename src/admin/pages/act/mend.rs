@@ -7,6 +7,7 @@ use super::step::{
 use crate::console::act::{Action, Came, Mended, Written};
 use crate::drift::Kind;
 use crate::report::words::plural;
+use crate::scim::ResourceType;
 
 fn finding_link(id: &str) -> String {
     link("finding", &[("id", id)])
@@ -18,7 +19,7 @@ pub(super) async fn mend(it: &Occasion<'_>, action: Action) -> Answer {
     let id = it.form.text("id");
     let back = finding_link(id);
     let Some(seal) = it.seal else {
-        return Ok(looked(action, id, it.done(&back, console.look(action, id, now)).await?, false));
+        return look(it, action, id, false).await;
     };
     let came = it.done(&back, console.mend(action, (id, seal), &it.actor, now)).await?;
     Ok(match came {
@@ -29,24 +30,38 @@ pub(super) async fn mend(it: &Occasion<'_>, action: Action) -> Answer {
             };
             Step::Said(Said::done("drift", word, format!("{}.", shown(&written.what))))
         }
-        Came::Done(other) => looked(action, id, other, false),
-        Came::Already(why) => Step::Said(Said::nothing(&back, shown(&why))),
-        Came::Changed => {
-            looked(action, id, it.done(&back, console.look(action, id, now)).await?, true)
+        Came::Done(Mended::NoLonger(why)) => {
+            Step::Said(Said::nothing("drift", format!("{}.", shown(&why))))
         }
+        Came::Done(Mended::Refused(why)) => {
+            Step::Said(Said::refused(&back, format!("{}.", shown(&why))))
+        }
+        Came::Already(why) => Step::Said(Said::nothing(&back, shown(&why))),
+        Came::Changed => return look(it, action, id, true).await,
     })
 }
 
-fn looked(action: Action, id: &str, mended: Mended, changed: bool) -> Step {
+/// What it would come to now, to be agreed to.
+async fn look(it: &Occasion<'_>, action: Action, id: &str, changed: bool) -> Answer {
+    let (console, now) = (&it.request.admin.console, it.request.now);
     let back = finding_link(id);
-    match mended {
-        Mended::Done(written) => Step::Ask(ask(action, id, &written, changed)),
+    let whose = it.request.read(console.finding(id)).await?.map(|found| {
+        let finding = found.item.finding;
+        let resource = finding.resource.map_or("", ResourceType::as_str);
+        let id = finding.scim_id.unwrap_or_default();
+        let name = finding.name.unwrap_or_default();
+        shown(&format!("{name} ({resource} {id})"))
+    });
+    Ok(match it.done(&back, console.look(action, id, now)).await? {
+        Mended::Done(written) => {
+            Step::Ask(ask(action, id, &whose.unwrap_or_default(), &written, changed))
+        }
         Mended::NoLonger(why) => Step::Said(Said::nothing("drift", format!("{}.", shown(&why)))),
         Mended::Refused(why) => Step::Said(Said::refused(&back, format!("{}.", shown(&why)))),
-    }
+    })
 }
 
-fn ask(action: Action, id: &str, written: &Written, changed: bool) -> Ask {
+fn ask(action: Action, id: &str, whose: &str, written: &Written, changed: bool) -> Ask {
     let (verb, named, note) = match action {
         Action::Restore => (
             "Restore",
@@ -62,7 +77,7 @@ fn ask(action: Action, id: &str, written: &Written, changed: bool) -> Ask {
     };
     Ask {
         verb,
-        sentence: shown(&written.what),
+        sentence: format!("{whose}: {}", shown(&written.what)),
         changes: changes(&written.before, &written.after),
         notes: vec![note.to_owned()],
         fields: vec![("do", named.to_owned()), ("id", id.to_owned())],
