@@ -15,6 +15,7 @@ use super::relation::{Column, Condition, Reference, Relation};
 use super::times::{Mark, MarkedBy, Switch, Times};
 use crate::profile::catalogue::{Catalogue, Kind};
 use crate::profile::model::{self, Delete, Profile, RevokeAction, Scalar, TableName, Where};
+use crate::profile::pointing::{self, Pointing};
 use crate::scim::{AttributeKind, AttributePath, ResourceType};
 
 /// A profile table or column that the database doesn't have.
@@ -50,7 +51,7 @@ impl Layout {
             anonymise: resolver.constants(&users.relation, &profile.anonymise)?,
             revoke: resolver.revoke()?,
             ownership: resolver.ownership()?,
-            pointing_at_users: resolver.pointing_at(&profile.users.table),
+            pointing_at_users: resolver.pointing_at(&profile.users),
             users,
             groups,
             members,
@@ -417,7 +418,7 @@ impl<'a> Resolver<'a> {
                         let (relation, column) = (members.relation.clone(), Arc::clone(column));
                         references.push(Reference { relation, column });
                     } else {
-                        references.extend(self.references(name, &table.table)?);
+                        references.extend(self.references(name, table)?);
                     }
                 }
                 Deletion::Delete { cascade: references }
@@ -425,18 +426,23 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// The columns of a table of the profile by which foreign keys point at another.
+    /// The rows of a `cascade` table that point at a resource's row.
     fn references(
         &self,
-        table: &TableName,
-        target: &TableName,
+        name: &TableName,
+        resource: &model::ResourceTable,
     ) -> Result<Vec<Reference>, LayoutError> {
-        let target = self.catalogue.table(target).map(|found| &found.name);
-        let relation = self.relation(table)?;
-        let keys = self.catalogue.table(table).map(|found| found.foreign_keys.as_slice());
-        let pointing = keys.unwrap_or_default().iter().filter(|key| Some(&key.target) == target);
-        let columns = pointing.filter_map(|key| relation.column(key.columns.first()?).cloned());
-        Ok(columns.map(|column| Reference { relation: relation.clone(), column }).collect())
+        let target = self.catalogue.table(&resource.table);
+        let (Some(target), Some(table)) = (target, self.catalogue.table(name)) else {
+            return Ok(Vec::new());
+        };
+        let found = pointing::cascaded(table, &target.name, resource);
+        found.iter().map(|it| self.reference(name, it)).collect()
+    }
+
+    fn reference(&self, table: &TableName, it: &Pointing) -> Result<Reference, LayoutError> {
+        let relation = self.rows(table, &it.rows)?;
+        Ok(Reference { column: self.column(&relation, &it.column)?, relation })
     }
 
     fn revoke(&self) -> Result<Vec<RevokeRelation>, LayoutError> {
@@ -464,19 +470,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// Foreign keys of every table that point at this one, in the catalogue's order.
-    fn pointing_at(&self, target: &TableName) -> Vec<Reference> {
-        let Some(target) = self.catalogue.table(target) else { return Vec::new() };
-        let tables = self.catalogue.tables.values();
-        let pointing = tables.flat_map(|table| {
-            let keys = table.foreign_keys.iter().filter(|key| key.target == target.name);
-            keys.map(move |key| (table, key))
-        });
-        let reference = |(table, key): (&crate::profile::catalogue::Table, _)| {
-            let key: &crate::profile::catalogue::ForeignKey = key;
-            let relation = Relation::new(self.catalogue.database, &table.name, table);
-            let column = relation.column(key.columns.first()?).cloned()?;
-            Some(Reference { relation, column })
-        };
-        pointing.filter_map(reference).collect()
+    fn pointing_at(&self, resource: &model::ResourceTable) -> Vec<Reference> {
+        let Some(target) = self.catalogue.table(&resource.table) else { return Vec::new() };
+        let keys = self.catalogue.tables.values().flat_map(|table| &table.foreign_keys);
+        // What the account doesn't see of a table that the profile doesn't name is no fault.
+        keys.filter(|key| key.target == target.name)
+            .filter_map(|key| self.reference(&key.table, &pointing::by_key(key, resource)?).ok())
+            .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Times as a column holds them: a type of its own, seconds, milliseconds, a pattern; in UTC or local.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::cell::{Cell, plausible};
@@ -22,6 +22,8 @@ pub struct Times {
 enum Written {
     /// By the column's own type.
     Type,
+    /// A day without a time.
+    Day,
     /// As the text that SQL writes.
     Text,
     Seconds,
@@ -41,6 +43,7 @@ impl Times {
             None => match column.kind {
                 Kind::Int | Kind::Number => Written::Seconds,
                 Kind::Text => Written::Text,
+                Kind::Date => Written::Day,
                 _ => Written::Type,
             },
         };
@@ -73,6 +76,8 @@ impl Times {
         let local = || self.zone.from_utc_datetime(&time);
         match &self.notation {
             Written::Type => Cell::Time(local().naive_local()),
+            // What the column drops would differ from what it is thought to hold.
+            Written::Day => Cell::Time(local().date_naive().and_time(NaiveTime::MIN)),
             Written::Text => Cell::Text(local().format("%Y-%m-%d %H:%M:%S").to_string()),
             Written::Seconds => self.number(time.and_utc().timestamp()),
             Written::Millis => self.number(time.and_utc().timestamp_millis()),
@@ -107,7 +112,7 @@ impl Times {
             self.zone.from_local_datetime(&time).earliest().map(|it| it.naive_utc())
         };
         let time = match &self.notation {
-            Written::Type | Written::Text => local(cell.to_time()?)?,
+            Written::Type | Written::Day | Written::Text => local(cell.to_time()?)?,
             Written::Seconds => DateTime::from_timestamp(number(cell)?, 0)?.naive_utc(),
             Written::Millis => DateTime::from_timestamp_millis(number(cell)?)?.naive_utc(),
             Written::Iso => {

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod evidence;
 pub mod model;
 pub mod near_miss;
+pub mod pointing;
 pub mod proof;
 pub mod propose;
 pub mod relations;

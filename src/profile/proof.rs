@@ -230,7 +230,13 @@ impl<'a> Prover<'a> {
                 }
             }
             self.all_there(&key, table, before);
-            self.index(&key, table, &revoke.user, "disabling a user would read the whole table");
+            self.index(
+                &key,
+                table,
+                &revoke.rows,
+                &revoke.user,
+                "disabling a user would read the whole table",
+            );
         }
     }
 

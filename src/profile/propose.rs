@@ -9,6 +9,7 @@
 mod active;
 mod draft;
 mod find;
+mod groupless;
 mod key;
 mod looks;
 mod names;
@@ -41,13 +42,13 @@ pub fn propose(catalogue: &Catalogue, evidence: &Evidence) -> String {
     let mut draft = Draft::default();
     match find::users(view) {
         Some(found) => {
-            let homeless = teams::homeless(view, &found.looked);
+            let homeless = groupless::homeless(view, &found.looked);
             let found_teams = teams::find(view, &found.looked)
                 .filter(|teams| teams.is_named() || homeless.is_none());
             let written = users::write(&mut draft, &found, found_teams.as_ref());
             match &found_teams {
                 Some(teams) => teams::write(&mut draft, &found.looked, teams),
-                None => teams::none(&mut draft, Some(&found.looked), homeless.as_ref()),
+                None => groupless::none(&mut draft, Some(&found.looked), homeless.as_ref()),
             }
             rest::write(&mut draft, &found.looked, found_teams.as_ref(), &written);
         }
@@ -73,5 +74,5 @@ fn no_users(draft: &mut Draft) {
         "no table of this database looks like users (a key, a login or e-mail column); name it, or the right database in `database.url`",
     );
     draft.line(Line::question("table", open.or("table = \"…\"").or("key = \"…\"")));
-    teams::none(draft, None, None);
+    groupless::none(draft, None, None);
 }

@@ -18,7 +18,7 @@ use crate::profile::catalogue::Database;
 use crate::profile::proof::{Finding, Severity};
 use crate::scim::{ResourceType, ScimType};
 use crate::service::Error;
-use crate::store::{Tx, migrate};
+use crate::store::{Tx, dangling, migrate};
 
 use ResourceType::{Group, User};
 
@@ -28,6 +28,7 @@ pub(super) async fn live(tx: &mut Tx, install: &Install) -> Result<Vec<Finding>,
     if !life.sidecar().await? {
         return Ok(life.lines);
     }
+    let dangling = dangling::rows(life.tx).await?;
     let users = life.users().await;
     let teams = life.teams(&users).await;
     if let [first, ..] = users.as_slice() {
@@ -37,6 +38,7 @@ pub(super) async fn live(tx: &mut Tx, install: &Install) -> Result<Vec<Finding>,
     life.leaving(&users, &teams).await;
     life.gone(&users, &teams).await;
     if !life.over {
+        life.tied(&dangling).await?;
         life.lines.push(done("ends: all of it is rolled back"));
     }
     Ok(life.lines)
@@ -75,6 +77,21 @@ impl Life<'_> {
         migrate::up(self.tx, crate::clock::stamp(self.install.now)).await?;
         self.lines.push(done("the sidecar tables are made for it, and go with it"));
         Ok(true)
+    }
+
+    /// Whether a commit would find a foreign key that points at nothing, beside those that did before.
+    async fn tied(&mut self, before: &[[String; 3]]) -> Result<(), Error> {
+        let now = dangling::rows(self.tx).await?;
+        for [table, row, target] in now.iter().filter(|it| !before.contains(it)).take(3) {
+            self.complain(
+                Severity::Error,
+                "would be refused at its commit",
+                format!("row {row} of {table} points at nothing in {target} (a deferred foreign key)"),
+                "write a key that is there into the column, by `[insert]` or a lookup; on DELETE: keep the \
+                 row, or name the tables whose rows go first in `cascade`",
+            );
+        }
+        Ok(())
     }
 
     /// Does one thing; what it shows, or `None` where it was refused.

@@ -67,6 +67,11 @@ impl Maker<'_> {
                 continue;
             }
             let made = || self.value(field, number);
+            // A row of another table lies in no column, whatever the one is called that finds it.
+            if matches!(field.encoding, Encoding::Row(_)) {
+                field.path.set(&mut resource, made());
+                continue;
+            }
             let place = place(field);
             let shared = columns.get(&place).cloned();
             let Some(value) = shared.or_else(made) else { continue };

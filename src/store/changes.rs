@@ -89,8 +89,12 @@ fn beside_of(beside: &[(Arc<Companion>, Columns)], companion: &Arc<Companion>) -
 
 /// Whether a companion's row is worth making: it may be made, and an attribute has a value.
 fn says_something(companion: &Companion, columns: &Columns) -> bool {
+    companion.missing == When::Create && is_said(columns)
+}
+
+fn is_said(columns: &Columns) -> bool {
     let nothing = |cell: &Cell| *cell == Cell::Null || *cell == Cell::Text(String::new());
-    companion.missing == When::Create && columns.iter().any(|(_, cell)| !nothing(cell))
+    columns.iter().any(|(_, cell)| !nothing(cell))
 }
 
 /// Makes the row whose key the resource's takes, or holds; its key.
@@ -272,6 +276,10 @@ async fn update_beside(
 ) -> Result<(), Error> {
     let relation = &companion.relation;
     let Some(held) = held_beside(tx, rows, companion, key).await? else {
+        // Nobody needs a parent to say nothing.
+        if !is_said(columns) {
+            return Ok(());
+        }
         let made = insert_parent(tx, companion, columns.clone(), None, now).await?;
         let points = std::iter::once((&*companion.of, made));
         return tx

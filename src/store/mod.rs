@@ -82,6 +82,7 @@ use tokio::sync::watch;
 
 pub use error::{Error, ErrorKind, Subject};
 pub use pool::PoolStatus;
+pub use prove::dangling;
 pub use status::Status;
 pub use transaction::{Tx, statements_sent};
 pub use unit::{Failure, Unit};

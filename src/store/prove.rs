@@ -2,6 +2,8 @@
 //! messages, grants.
 
 pub(super) mod account;
+mod counters;
+pub mod dangling;
 mod grants;
 mod names;
 mod numbers;
@@ -49,6 +51,7 @@ impl Store {
         let asked = Asked {
             wanted: grants::wanted(profile, catalogue),
             numbered: numbers::wanted(profile, catalogue),
+            counted: counters::wanted(profile, catalogue),
             named: names::wanted(profile, catalogue),
             peculiar: rows::wanted(profile, catalogue),
             stored: stored(catalogue),
@@ -79,7 +82,7 @@ impl Store {
     async fn proved(&self, asked: Asked) -> Result<Proved, Error> {
         self.read(
             asked,
-            async |tx, Asked { wanted, numbered, named, peculiar, stored, icu, now }| {
+            async |tx, Asked { wanted, numbered, counted, named, peculiar, stored, icu, now }| {
                 let sidecar = match sidecar(tx).await {
                     Ok(finding) => Some(finding),
                     // Which grant is missing is told below.
@@ -100,6 +103,9 @@ impl Store {
                 findings.extend(session::prove(tx, *icu).await?);
                 for it in numbered {
                     findings.extend(numbers::prove(tx, it).await);
+                }
+                for it in counted {
+                    findings.extend(counters::prove(tx, it).await);
                 }
                 for it in named {
                     findings.extend(names::prove(tx, it).await?);
@@ -144,6 +150,7 @@ impl Store {
 struct Asked {
     wanted: Vec<grants::Wanted>,
     numbered: Vec<numbers::Numbered>,
+    counted: Vec<counters::Counted>,
     named: Vec<names::Named>,
     peculiar: Vec<rows::Peculiar>,
     stored: Vec<Finding>,

@@ -248,7 +248,13 @@ pub(super) fn of(alias: &str, column: &Column) -> Sql {
 /// A value bound for a column: in the form the column takes, cast where the database would not
 /// take it as it is.
 pub(super) fn value(column: &Column, cell: Cell) -> Sql {
-    let cell = fit(column.kind, cell);
+    let cell = match (column.database, column.kind, fit(column.kind, cell)) {
+        // SQLite has no type for a day: it keeps what it is given.
+        (Database::Sqlite, Kind::Date, Cell::Time(time)) => {
+            Cell::Text(time.format("%Y-%m-%d").to_string())
+        }
+        (_, _, cell) => cell,
+    };
     let cast = column.database == Database::Postgres && wants_cast(column, &cell);
     let bound = Sql::default().bind(cell);
     if !cast {

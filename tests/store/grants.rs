@@ -107,6 +107,15 @@ async fn what_is_missing_is_named_and_the_printed_grants_suffice(engine: Engine)
     assert!(!sound && said.contains("grants on users: UPDATE ("), "{said}");
     let granted = grant_what_is_asked(&install).await;
     assert!(granted.len() == 1 && granted[0].contains("title"), "{granted:#?}");
+    // What may be read, too.
+    for (table, key) in [("users", "user_id"), ("departments", "department_id")] {
+        let (revoked, all) = (format!("REVOKE SELECT ON {table}"), &account.grantee);
+        database.execute(&format!("{revoked} FROM {all}")).await;
+        database.execute(&format!("GRANT SELECT ({key}) ON {table} TO {all}")).await;
+        let granted = grant_what_is_asked(&install).await;
+        let [narrow] = granted.as_slice() else { panic!("{granted:#?}") };
+        assert!(narrow.starts_with("SELECT ("), "{narrow}");
+    }
     let agent = works(install, token).await;
     account.leave(agent.database()).await;
 }

@@ -63,7 +63,8 @@ impl<'a> Prover<'a> {
             .and(resource.parent_held_in());
         self.unfilled(name, table, &filled);
         let made = resource.takes_key_of_parent() || resource.key.source != KeySource::Database;
-        self.key(&format!("{name}.key"), table, &resource.key.column, made);
+        let key = format!("{name}.key");
+        self.key(&key, table, &resource.rows, &resource.key.column, made);
         if resource.key.source == KeySource::Name(Rename::Cascade) {
             self.follows(&format!("{name}.key.rename"), table);
         }
@@ -225,6 +226,7 @@ impl<'a> Prover<'a> {
             self.unique(
                 &at("key"),
                 table,
+                &lookup.rows,
                 &lookup.key,
                 "two rows with one key would make the label ambiguous",
             );
@@ -256,6 +258,7 @@ impl<'a> Prover<'a> {
             self.index_folded(
                 &at("label"),
                 table,
+                &lookup.rows,
                 &lookup.label,
                 "every write of the attribute would read the whole table",
             );

@@ -3,6 +3,7 @@
 use super::{Prover, names};
 use crate::profile::catalogue::{ForeignKey, Table};
 use crate::profile::model::{Delete, ResourceTable, TableName};
+use crate::profile::pointing::{self, Pointing};
 use crate::profile::read::toml_text;
 
 impl Prover<'_> {
@@ -90,16 +91,15 @@ impl Prover<'_> {
         let members = self.profile.members().filter(|members| {
             self.catalogue.table(&members.table).is_some_and(|it| it.name == found.name)
         });
-        let by_key = found.foreign_keys.iter().find(|key| key.target == table.name);
-        let column = match by_key.and_then(|key| key.columns.first()) {
-            Some(column) => column.clone(),
-            None => match members {
-                Some(members) if subject.starts_with("groups") => members.group.clone(),
-                Some(members) => members.user.clone(),
-                None => resource.key.column.clone(),
-            },
+        let pointing = match members {
+            Some(members) => {
+                let of_group = subject.starts_with("groups");
+                let column = if of_group { &members.group } else { &members.user };
+                vec![Pointing { column: column.clone(), rows: members.rows.clone() }]
+            }
+            None => pointing::cascaded(found, &table.name, resource),
         };
-        if found.column(&column).is_none() {
+        if !pointing.iter().any(|it| found.column(&it.column).is_some()) {
             self.error(
                 format!("{subject}.cascade"),
                 format!(
@@ -109,11 +109,13 @@ impl Prover<'_> {
                 "which of its rows go with a deleted one can't be told",
                 format!("leave {} out of `cascade`", toml_text(&cascaded.to_string())),
             );
-        } else {
+        }
+        for it in pointing {
             self.index(
                 &format!("{subject}.cascade"),
                 found,
-                &column,
+                &it.rows,
+                &it.column,
                 "every DELETE would read the whole table",
             );
         }

@@ -2,12 +2,19 @@
 
 use super::{Prover, names};
 use crate::profile::catalogue::{Column, Database, Kind, Table};
-use crate::profile::model::{Companion, Delete, MemberTable, ResourceTable, Scalar};
+use crate::profile::model::{Companion, Delete, MemberTable, ResourceTable, Scalar, Test, Where};
 
 impl Prover<'_> {
     /// The key column: of a usable type, unique, allocated by the database unless something else makes
     /// keys.
-    pub(super) fn key(&mut self, subject: &str, table: &Table, key: &str, made: bool) {
+    pub(super) fn key(
+        &mut self,
+        subject: &str,
+        table: &Table,
+        rows: &Where,
+        key: &str,
+        made: bool,
+    ) {
         let subject = subject.to_owned();
         let Some(column) = table.column(key) else {
             let near =
@@ -29,7 +36,7 @@ impl Prover<'_> {
                 format!("name another unique column at `{subject}`"),
             );
         }
-        self.unique(&subject, table, key, "two rows with one key would share a SCIM id");
+        self.unique(&subject, table, rows, key, "two rows with one key would share a SCIM id");
         if table.traits.view.is_none() && !column.generated && !column.has_default && !made {
             self.error(
                 subject.clone(),
@@ -48,8 +55,17 @@ impl Prover<'_> {
         }
     }
 
-    pub(super) fn unique(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
-        if is_unique(table, &[column]) || table.traits.view.is_some() {
+    /// A column that is unique among the rows that count.
+    pub(super) fn unique(
+        &mut self,
+        subject: &str,
+        table: &Table,
+        rows: &Where,
+        column: &str,
+        why: &str,
+    ) {
+        let together: Vec<&str> = fixed(rows).chain([column]).collect();
+        if is_unique_within(table, &[column], &together) || table.traits.view.is_some() {
             return;
         }
         let index = names::index_name(&table.name, &[column], "_key");
@@ -92,7 +108,7 @@ impl Prover<'_> {
             let folded = whole && self.is_fold(only, &column.name);
             index.unique && (folded || is_lower(only, &column.name))
         });
-        let folded_index = self.has_fold_index(table, &column.name);
+        let folded_index = self.has_fold_index(table, rows, &column.name);
         let mut together: Vec<&str> = vec![&column.name];
         together.extend(rows.keys().map(String::as_str));
         // A key of the application's that spans other columns says what it takes for the same name.
@@ -119,7 +135,7 @@ impl Prover<'_> {
                 format!("two rows can have the same {attribute}; Entra then finds both and stops at the second"),
                 format!(
                     "if only some rows count here, say which: [{name}]\nwhere = {{ {} }}",
-                    own.columns.iter().filter(|it| **it != column.name)
+                    own.columns.iter().filter(|it| **it != column.name && !rows.contains_key(*it))
                         .map(|it| format!("{} = VALUE", crate::profile::read::toml_key(it)))
                         .collect::<Vec<_>>().join(", ")
                 ),
@@ -249,8 +265,8 @@ impl Prover<'_> {
         (self.fold)(&names::quoted(self.catalogue.database, column))
     }
 
-    fn has_fold_index(&self, table: &Table, column: &str) -> bool {
-        let mut firsts = table.indexes.iter().filter_map(|index| index.columns.first());
+    fn has_fold_index(&self, table: &Table, rows: &Where, column: &str) -> bool {
+        let mut firsts = table.indexes.iter().filter_map(|index| first_open(&index.columns, rows));
         firsts.any(|first| self.is_fold(first, column))
     }
 
@@ -276,6 +292,7 @@ impl Prover<'_> {
         self.index(
             subject,
             table,
+            &companion.rows,
             &companion.user,
             "every reading of a resource would read the whole table",
         );
@@ -327,21 +344,30 @@ impl Prover<'_> {
         self.index(
             "members.group",
             table,
+            &members.rows,
             group,
             "reading a team's members would read the whole table",
         );
         self.index(
             "members.user",
             table,
+            &members.rows,
             user,
             "reading a user's teams, and disabling a user, would read the whole table",
         );
     }
 
-    /// An index that begins with the column.
-    pub(super) fn index(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
+    /// An index that begins with the column, those left out that are the same in all rows that count.
+    pub(super) fn index(
+        &mut self,
+        subject: &str,
+        table: &Table,
+        rows: &Where,
+        column: &str,
+        why: &str,
+    ) {
         let view = table.traits.view.is_some();
-        if view || table.column(column).is_none() || leads(table, column) {
+        if view || table.column(column).is_none() || leads(table, rows, column) {
             return;
         }
         let shown = names::short(self.catalogue, &table.name);
@@ -354,11 +380,18 @@ impl Prover<'_> {
     }
 
     /// An index that serves a comparison without case.
-    pub(super) fn index_folded(&mut self, subject: &str, table: &Table, column: &str, why: &str) {
+    pub(super) fn index_folded(
+        &mut self,
+        subject: &str,
+        table: &Table,
+        rows: &Where,
+        column: &str,
+        why: &str,
+    ) {
         if self.catalogue.database == Database::Mysql {
-            return self.index(subject, table, column, why);
+            return self.index(subject, table, rows, column, why);
         }
-        if table.traits.view.is_none() && !self.has_fold_index(table, column) {
+        if table.traits.view.is_none() && !self.has_fold_index(table, rows, column) {
             let index = names::index_name(&table.name, &[column], "_folded_idx");
             let on = format!("({})", self.folded(column));
             let fix = names::create(self.catalogue, &table.name, &index, &on, "INDEX");
@@ -408,17 +441,34 @@ fn is_unique(table: &Table, columns: &[&str]) -> bool {
 
 /// Whether these columns are unique among rows that have the others alike.
 pub(super) fn is_unique_within(table: &Table, columns: &[&str], together: &[&str]) -> bool {
+    // What is unique without case is unique to the letter.
+    let is = |found: &String, column: &&str| found == column || is_lower(found, column);
     let within = |found: &[String]| {
         !found.is_empty()
-            && found.iter().all(|it| together.contains(&it.as_str()))
-            && columns.iter().any(|it| found.iter().any(|found| found == it))
+            && found.iter().all(|found| together.iter().any(|it| is(found, it)))
+            && columns.iter().any(|it| found.iter().any(|found| is(found, it)))
     };
     within(&table.primary_key) || table.indexes.iter().any(|it| it.unique && within(&it.columns))
 }
 
-fn leads(table: &Table, column: &str) -> bool {
-    table.primary_key.first().is_some_and(|it| it == column)
-        || table.indexes.iter().any(|index| index.columns.first().is_some_and(|it| it == column))
+/// The columns that hold one value in all rows that count.
+pub(super) fn fixed(rows: &Where) -> impl Iterator<Item = &str> {
+    let one = |test: &Test| matches!(test, Test::OneOf(values) if values.len() == 1);
+    rows.iter().filter(move |(_, test)| one(test)).map(|(name, _)| name.as_str())
+}
+
+/// The first column of an index that isn't the same in all rows that count.
+fn first_open<'i>(columns: &'i [String], rows: &Where) -> Option<&'i String> {
+    columns.iter().find(|it| !fixed(rows).any(|name| name == it.as_str()))
+}
+
+fn leads(table: &Table, rows: &Where, column: &str) -> bool {
+    let keys = table.indexes.iter().map(|index| &index.columns).chain([&table.primary_key]);
+    keys.into_iter().any(|columns| {
+        // An index that begins with a column that is the same in all rows serves it as well.
+        columns.first().is_some_and(|it| it == column)
+            || first_open(columns, rows).is_some_and(|it| it == column)
+    })
 }
 
 /// An expression without what databases add when they print it back: blanks, parentheses, quotes

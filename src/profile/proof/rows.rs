@@ -114,7 +114,8 @@ impl<'a> Prover<'a> {
         let user = format!("{section}.user");
         if let Some(parent) = &companion.parent {
             let made = parent.source != KeySource::Database;
-            self.key(&format!("{section}.key"), table, &companion.user, made);
+            let key = format!("{section}.key");
+            self.key(&key, table, &companion.rows, &companion.user, made);
             if let Some(column) = &parent.held_in {
                 self.held_in(&format!("{section}.held_in"), resource, companion, column);
             }
@@ -172,7 +173,13 @@ impl<'a> Prover<'a> {
         self.unfilled_at(&format!("{key}.insert"), table, &filled, |column, value| {
             format!("in it: insert = {{ {column} = {value} }}")
         });
-        self.index(key, table, &switch.user, "every reading of a user would read the whole table");
+        self.index(
+            key,
+            table,
+            &switch.rows,
+            &switch.user,
+            "every reading of a user would read the whole table",
+        );
         self.all_there(key, table, before);
     }
 

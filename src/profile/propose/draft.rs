@@ -74,6 +74,13 @@ impl Line {
         self
     }
 
+    /// Marks it by this question where it has none.
+    #[must_use]
+    pub fn or_open(mut self, open: Option<Open>) -> Self {
+        self.open = self.open.or(open);
+        self
+    }
+
     /// Only a question, and lines to uncomment.
     pub fn question(key: &str, open: Open) -> Self {
         let (value, evidence) = (String::new(), String::new());

@@ -26,8 +26,38 @@ pub(super) fn line(looked: &Looked<'_>, name: &str) -> Line {
     if let Some(parent) = looked.points_at(&column.name) {
         return Line::new("key", plain, facts).open(shared(looked, column, parent, name));
     }
+    if let Some(parent) = made_elsewhere(looked, column) {
+        let open = Open::new(format!(
+            "each {plain} is a key of {} too, as if a row were made there first, and gave its key; is it so?",
+            parent.name()
+        ));
+        let section = if name == "userName" { "users" } else { "groups" };
+        let open = parented(open, looked, parent.table, section, None);
+        return Line::new("key", plain, facts).open(open);
+    }
+    if looked.table.primary_key.len() > 1 && !looked.is_unique(&column.name) {
+        let with = looked.table.primary_key.iter().filter(|it| **it != column.name);
+        let with = with.map(String::as_str).collect::<Vec<_>>().join(", ");
+        let open = Open::new(format!(
+            "{plain} is a key only beside {with}: say by `where` below which rows count, and how a new key is made"
+        ));
+        let counter = counter(looked);
+        let counter = counter.unwrap_or_else(|| "{ table = \"…\", column = \"…\" }".to_owned());
+        let counter = format!("{{ column = {plain}, new = {{ counter = {counter} }} }}");
+        return Line::new("key", plain, facts).open(open.or(format!("key = {counter}")));
+    }
     if column.generated {
-        return Line::new("key", plain, format!("{facts}; the database counts it"));
+        let line = Line::new("key", plain, format!("{facts}; the database counts it"));
+        return match looked.table.primary_key.as_slice() {
+            [primary] if *primary != column.name => {
+                let primary = toml_text(primary);
+                let open = Open::new(format!(
+                    "does kpifire mean a row by it, or by its primary key {primary}, the name?"
+                ));
+                line.open(open.or(format!("key = {{ column = {primary}, is = \"{name}\" }}")))
+            }
+            _ => line,
+        };
     }
     if makes_keys(column) {
         return Line::new("key", plain, format!("{facts}; the database makes it"));
@@ -51,6 +81,36 @@ fn shared(looked: &Looked<'_>, column: &Column, parent: &Table, name: &str) -> O
         looked.view().name(parent)
     ));
     parented(open, looked, parent, section, None)
+}
+
+/// A table, called so that its rows could be made first, that has all the keys that were seen here.
+fn made_elsewhere<'c>(looked: &Looked<'c>, key: &Column) -> Option<Looked<'c>> {
+    let evidence = looked.view().evidence;
+    looked.view().tables().find(|table| {
+        let Some(own) = table.key().filter(|_| is_of_all_kinds(table)) else { return false };
+        let held = evidence.held(&looked.table.name, &key.name, &table.table.name, &own.name);
+        table.table.name != looked.table.name && held.is_some_and(|held| held.all(3))
+    })
+}
+
+/// Whether a table is named as one that has a row for each thing of several kinds.
+pub(super) fn is_of_all_kinds(table: &Looked<'_>) -> bool {
+    table.parts().last().is_some_and(|last| {
+        [
+            "principal",
+            "entity",
+            "entitie",
+            "party",
+            "partie",
+            "actor",
+            "subject",
+            "securable",
+            "identity",
+            "identitie",
+            "partner",
+        ]
+        .contains(&names::singular(last))
+    })
 }
 
 /// Adds the section of a parent to uncomment. `held_in` is the column that points at it, where that isn't the key.
@@ -139,10 +199,13 @@ pub(super) fn is_counting(table: &Looked<'_>) -> bool {
 }
 
 /// A table of the next keys: by its name, with the row that names this table where there is one.
-fn counter(looked: &Looked<'_>) -> Option<String> {
+pub(super) fn counter(looked: &Looked<'_>) -> Option<String> {
     let table = looked.view().tables().find(is_counting)?;
-    let number =
-        |column: &&Column| matches!(column.kind, Kind::Int | Kind::Number) && !column.generated;
+    let number = |column: &&Column| {
+        matches!(column.kind, Kind::Int | Kind::Number)
+            && !column.generated
+            && !table.table.primary_key.contains(&column.name)
+    };
     let column = table.table.columns.iter().find(number)?;
     let own = names::singular(&looked.parts().concat()).to_owned();
     let row = table.table.columns.iter().find_map(|name| {

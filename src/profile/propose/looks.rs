@@ -72,10 +72,11 @@ pub fn further_looks(catalogue: &Catalogue, evidence: &Evidence) -> Vec<Look> {
             looks.extend(held(&table, target));
         }
     }
-    // Tables of counters are small.
-    let counting = view
-        .tables()
-        .filter(|table| key::is_counting(table) && evidence.table(&table.table.name).is_none());
+    // Tables of counters are small; one of things of all kinds may have given the keys.
+    let counting = view.tables().filter(|table| {
+        (key::is_counting(table) || key::is_of_all_kinds(table))
+            && evidence.table(&table.table.name).is_none()
+    });
     looks.extend(counting.map(|table| rows(&table, OTHERS)));
     if let Some(teams) = teams::find(view, &users) {
         let unseen = teams.groups().filter(|it| evidence.table(&it.table.name).is_none());
@@ -83,6 +84,11 @@ pub fn further_looks(catalogue: &Catalogue, evidence: &Evidence) -> Vec<Look> {
     }
     for target in &targets {
         looks.extend(held(&users, target));
+    }
+    let first = view.tables().filter(key::is_of_all_kinds);
+    for parent in first.filter(|it| it.table.name != users.table.name) {
+        let own = users.key().filter(|key| parent.key().is_some_and(|it| teams::may_hold(key, it)));
+        looks.extend(own.and_then(|own| values(&users, own, &parent)));
     }
     looks
 }
@@ -121,24 +127,23 @@ fn held(table: &Looked<'_>, target: &Looked<'_>) -> Vec<Look> {
     } else {
         pointers.iter().map(|pointer| pointer.column).collect()
     };
-    let mut looks = Vec::new();
-    for column in columns {
-        let evidence = table.view().evidence;
-        let known =
-            evidence.held(&table.table.name, &column.name, &target.table.name, &key.name).is_some();
-        let Some(seen) = table.seen(column).filter(|_| !known) else { continue };
-        // Zero stands for none.
-        let values: BTreeSet<&str> = seen.filled().filter(|value| *value != "0").collect();
-        let values: Vec<String> = values.into_iter().take(VALUES).map(str::to_owned).collect();
-        if !values.is_empty() {
-            looks.push(Look::Held {
-                table: table.table.name.clone(),
-                column: column.name.clone(),
-                target: target.table.name.clone(),
-                key: wanted(key),
-                values,
-            });
-        }
-    }
-    looks
+    columns.into_iter().filter_map(|column| values(table, column, target)).collect()
+}
+
+/// Whether the values that were seen in a column are keys of a target, where that isn't known yet.
+fn values(table: &Looked<'_>, column: &Column, target: &Looked<'_>) -> Option<Look> {
+    let key = target.key()?;
+    let evidence = table.view().evidence;
+    let known = evidence.held(&table.table.name, &column.name, &target.table.name, &key.name);
+    let seen = table.seen(column).filter(|_| known.is_none())?;
+    // Zero stands for none.
+    let values: BTreeSet<&str> = seen.filled().filter(|value| *value != "0").collect();
+    let values: Vec<String> = values.into_iter().take(VALUES).map(str::to_owned).collect();
+    (!values.is_empty()).then(|| Look::Held {
+        table: table.table.name.clone(),
+        column: column.name.clone(),
+        target: target.table.name.clone(),
+        key: wanted(key),
+        values,
+    })
 }

@@ -1,9 +1,12 @@
 //! `[users.attributes]` without `active`: what people sign in with, are called and are reached by.
 
 use super::draft::{Line, Open};
+use super::key;
 use super::names;
 use super::subject::Users;
-use super::view::{is_copy, is_login_like, is_mail, is_phone, is_textual, is_words, value};
+use super::view::{
+    is_copy, is_login_like, is_mail, is_phone, is_text, is_textual, is_words, value,
+};
 use super::words;
 use crate::profile::catalogue::Column;
 use crate::profile::evidence::Seen;
@@ -32,9 +35,16 @@ impl<'c> Users<'c, '_> {
             Some(login) => self.login_in_doubt(login, &logins),
             None => self.mail_in_doubt(chosen, &mails),
         };
+        let key = self.looked.key().filter(|key| key.name != chosen.name && self.could_name(key));
         let open = open.map(|question| {
-            others.iter().fold(Open::new(question), |open, other| {
+            let open = others.iter().fold(Open::new(question), |open, other| {
                 open.or(format!("userName = {}    # {}", value(other), self.looked.facts(other)))
+            });
+            key.iter().fold(open, |open, key| {
+                let name = toml_text(&key.name);
+                open.or(format!(
+                    "userName = {name}    # with key = {{ column = {name}, is = \"userName\" }}"
+                ))
             })
         });
         self.map("userName", chosen, open);
@@ -68,6 +78,17 @@ impl<'c> Users<'c, '_> {
         }
         scored.sort_by_key(|(score, at, _)| (std::cmp::Reverse(*score), *at));
         scored.into_iter().map(|(.., column)| column).collect()
+    }
+
+    /// Whether a key holds what somebody could sign in with.
+    fn could_name(&self, key: &Column) -> bool {
+        let made = |value: &str| {
+            key::is_uuid(value)
+                || key::is_plain_uuid(value)
+                || value.chars().all(|c| c.is_ascii_digit())
+        };
+        let seen = self.looked.seen(key);
+        is_text(key) && seen.is_some_and(|it| it.mostly(is_login_like) && !it.mostly(made))
     }
 
     fn weigh_login(&self, column: &Column) -> usize {

@@ -231,7 +231,12 @@ fn companions(draft: &mut Draft, users: &Looked<'_>, others: &[Looked<'_>], writ
                 carried.push((path, column));
             }
         }
-        let pairs = pairs_of_names(table);
+        let pairs = pairs_of_names(table, users);
+        let lone = one && pairs.is_none() && carried.is_empty();
+        if lone && has_a_row_for_each(table, pointer.column, users) {
+            one_for_each(draft, table, pointer.column);
+            continue;
+        }
         let address_book = carried.iter().any(|(path, _)| *path == mail);
         if pairs.is_none() && !address_book && (carried.is_empty() || !one) {
             continue;
@@ -290,17 +295,55 @@ fn companions(draft: &mut Draft, users: &Looked<'_>, others: &[Looked<'_>], writ
         if let Some((name, _)) = pairs {
             let key = table.seen(name).map(|seen| seen.counts()).unwrap_or_default();
             let key = key.first().map_or("…", |(key, _)| *key);
-            draft.line(Line::new(
-                "where",
-                format!("{{ {} = {} }}", toml_key(&name.name), toml_text(key)),
-                String::new(),
-            ));
+            let key = match (name.kind, key.parse::<i64>()) {
+                (Kind::Int | Kind::Number, Ok(number)) => number.to_string(),
+                _ => toml_text(key),
+            };
+            let value = format!("{{ {} = {key} }}", toml_key(&name.name));
+            draft.line(Line::new("where", value, String::new()));
         }
     }
 }
 
-/// The columns of a table that holds values by name: key and value.
-fn pairs_of_names<'c>(table: &Looked<'c>) -> Option<(&'c Column, &'c Column)> {
+/// Whether every user that was seen has a row there.
+fn has_a_row_for_each(table: &Looked<'_>, pointer: &Column, users: &Looked<'_>) -> bool {
+    let (Some(there), Some(key)) = (table.sample(), users.key()) else { return false };
+    let keys = users.seen(key).map(|seen| seen.filled().collect::<Vec<_>>()).unwrap_or_default();
+    let held = table.seen(pointer).map(|seen| seen.filled().collect::<Vec<_>>());
+    let held = held.unwrap_or_default();
+    there.whole && keys.len() >= 3 && keys.iter().all(|key| held.contains(key))
+}
+
+/// A table that carries no attribute, and has a row for each user: a new one may need it too.
+fn one_for_each(draft: &mut Draft, table: &Looked<'_>, pointer: &Column) {
+    let short = super::names::plain(&table.parts().concat());
+    draft.section(&format!("users.beside.{short}"));
+    draft.off();
+    draft.ask(Open::new(format!(
+        "each user has a row in {}: does a new one need it? Then uncomment this",
+        table.name()
+    )));
+    draft.line(Line::new("table", toml_text(&table.name()), String::new()));
+    draft.line(Line::new("user", toml_text(&pointer.name), String::new()));
+    draft.line(Line::new("required", "true", String::new()));
+}
+
+/// The columns of a table that holds values by name, or by the key of a table of names: which, and value.
+fn pairs_of_names<'c>(table: &Looked<'c>, users: &Looked<'_>) -> Option<(&'c Column, &'c Column)> {
+    let held = ["value", "wert", "valeur", "valor", "valore", "waarde", "fieldvalue"];
+    let of_field = |column: &&Column| {
+        let parts = super::names::parts(&column.name);
+        let named = parts.iter().any(|part| {
+            ["field", "usf", "attribute", "property", "fieldid", "attr", "prop", "definition"]
+                .contains(&part.as_str())
+        });
+        let target = table.points_at(&column.name);
+        named && target.is_some_and(|target| target.name != users.table.name)
+    };
+    let by_field = table.table.columns.iter().find(of_field);
+    if let (Some(field), Some(value)) = (by_field, table.first(&held, is_text)) {
+        return Some((field, value));
+    }
     let name = table.first(
         &[
             "metakey",

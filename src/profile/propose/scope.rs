@@ -1,16 +1,28 @@
 //! Which rows of a table count: columns that say whose or of what kind a row is, and marks of the deleted.
 
 use super::draft::{Draft, Line, Open};
+use super::find;
 use super::key;
 use super::names;
-use super::view::{Looked, unit};
+use super::view::{self, Looked, unit};
 use super::words;
 use crate::profile::catalogue::{Column, Kind};
-use crate::profile::evidence::Seen;
 use crate::profile::read::{toml_key, toml_text};
 
-/// Which of a table's rows count, where it may hold others too.
-pub(super) fn rows(draft: &mut Draft, looked: &Looked<'_>, what: &str) {
+/// A group that is one user's own says whose: no two say the same, and groups of several users nobody.
+fn is_personal(looked: &Looked<'_>, column: &Column, users: &Looked<'_>) -> bool {
+    let Some(seen) = looked.seen(column) else { return false };
+    let filled = seen.filled().count();
+    find::pointers(looked, users).iter().any(|it| it.column.name == column.name)
+        && !find::is_writer(column)
+        && column.nullable
+        && filled >= 2
+        && seen.distinct() == filled
+        && filled < seen.rows()
+}
+
+/// Which of a table's rows count, where it may hold others too; of groups, `users` are whose they may be.
+pub(super) fn rows(draft: &mut Draft, looked: &Looked<'_>, what: &str, users: Option<&Looked<'_>>) {
     let mut asked: Vec<&Column> = Vec::new();
     let named = looked
         .find(&[words::LOGIN, words::EMAIL, words::LOGIN_PERHAPS, words::LABEL].concat(), |_| true);
@@ -20,7 +32,8 @@ pub(super) fn rows(draft: &mut Draft, looked: &Looked<'_>, what: &str) {
         let key = looked.table.primary_key == [column.name.clone()];
         let scope =
             key::is_scope(looked, column) || together.iter().any(|it| it.name == column.name);
-        let sort = key::is_sort(looked, column);
+        let personal = users.is_some_and(|users| is_personal(looked, column, users));
+        let sort = key::is_sort(looked, column) || personal;
         if key || !(scope || sort) || looked.is(column, words::DELETED) {
             continue;
         }
@@ -36,6 +49,9 @@ pub(super) fn rows(draft: &mut Draft, looked: &Looked<'_>, what: &str) {
     let wheres: Vec<String> = asked
         .iter()
         .map(|column| {
+            if users.is_some_and(|users| is_personal(looked, column, users)) {
+                return format!("{} = \"null\"", toml_key(&column.name));
+            }
             let common = looked.seen(column).map(|seen| seen.counts()).unwrap_or_default();
             let value = common.first().map_or("…", |(value, _)| *value);
             let value = match column.kind {
@@ -59,10 +75,9 @@ pub(super) fn rows(draft: &mut Draft, looked: &Looked<'_>, what: &str) {
 /// `mode = "mark"` by a column, on one line.
 pub(super) fn marked(looked: &Looked<'_>, column: &Column) -> String {
     let name = toml_text(&column.name);
-    let time = matches!(column.kind, Kind::Timestamp | Kind::Date)
-        || looked.seen(column).and_then(Seen::range).is_some_and(|(_, most)| most > 100_000_000);
-    if time {
-        let live = if column.nullable { "" } else { "\n# live = 0" };
+    if view::holds_times(looked, column) {
+        let zero = looked.seen(column).is_some_and(|seen| seen.filled().any(|it| it == "0"));
+        let live = if column.nullable && !zero { "" } else { "\n# live = 0" };
         let unit = unit(looked, column).replace(", ", "\n# ");
         return format!("mode = \"mark\"\n# column = {name}\n# as = \"since\"{live}{unit}");
     }

@@ -119,8 +119,18 @@ fn time(
         });
     }
     let way = way(looked, column)?;
-    let value = format!("{{ column = {name}, as = \"{way}\" }}");
+    let padded = looked.seen(column).filter(|_| is_textual(column)).and_then(padded);
+    let digits = padded.map(|digits| format!(", digits = {digits}")).unwrap_or_default();
+    let value = format!("{{ column = {name}, as = \"{way}\"{digits} }}");
     Some(Stamp { key, value, evidence, open: None })
+}
+
+/// The length of numbers that zeros fill up to it.
+fn padded(seen: &Seen) -> Option<usize> {
+    let length = seen.filled().next()?.len();
+    let filled_up = |value: &str| value.len() == length && value.starts_with('0');
+    let number = |value: &str| value.len() <= 18 && value.chars().all(|c| c.is_ascii_digit());
+    seen.filled().all(|value| filled_up(value) && number(value)).then_some(length)
 }
 
 /// How a column that isn't of a time type holds times, by its values.
@@ -205,7 +215,10 @@ fn is_plain_version(column: &Column) -> bool {
 /// The columns that a new row needs and nothing fills.
 fn inserts(draft: &mut Draft, rows: Rows, looked: &Looked<'_>, filled: &mut BTreeSet<String>) {
     for column in &looked.table.columns {
-        if filled.contains(&column.name) || column.computed {
+        // What says whose a row is, a `where` fills.
+        let scope =
+            key::is_scope(looked, column) && looked.table.primary_key.contains(&column.name);
+        if filled.contains(&column.name) || column.computed || scope {
             continue;
         }
         let unique = looked.is_unique(&column.name);
@@ -225,8 +238,80 @@ fn inserts(draft: &mut Draft, rows: Rows, looked: &Looked<'_>, filled: &mut BTre
             draft.line(unique_value(rows, looked, column));
         } else if rows == Rows::Users && looked.is(column, words::CONFIRMED) {
             draft.line_if(confirmed(looked, column));
+        } else if rows != Rows::Members {
+            draft.line_if(unlike_the_others(rows, looked, column));
         }
     }
+}
+
+/// A column in which a new row would hold what no row holds: every row there has another value than the
+/// default. An application that always fills it may not bear a row without.
+fn unlike_the_others(rows: Rows, looked: &Looked<'_>, column: &Column) -> Option<Line> {
+    let seen = looked.seen(column).filter(|seen| seen.rows() >= 3)?;
+    let target = looked.points_at(&column.name).filter(|_| !column.has_default);
+    if let Some(target) = target.filter(|_| seen.all_different()) {
+        return Some(pointing(rows, looked, column, target));
+    }
+    let plain = matches!(column.kind, Kind::Int | Kind::Number | Kind::Bool | Kind::Text);
+    if !plain || column.generated || looked.is_unique(&column.name) || is_password(looked, column) {
+        return None;
+    }
+    let default = match column.default.as_deref() {
+        None if column.has_default => return None,
+        Some(_) if column.kind == Kind::Bool => return None,
+        None => "NULL",
+        Some(default) if default.contains('(') => return None,
+        Some(default) => {
+            let literal = default.split("::").next().unwrap_or(default);
+            literal.trim_start_matches('b').trim_matches('\'')
+        }
+    };
+    // Another default is meant for new rows; long texts are seen in part.
+    let nothing = matches!(default, "NULL" | "" | "0" | "-1");
+    if !nothing || seen.filled().any(|value| value.len() > 24) {
+        return None;
+    }
+    let key = toml_key(&column.name);
+    if column.kind == Kind::Text && seen.all_different() {
+        return Some(own_text(rows, looked, column, default));
+    }
+    let alike = |value: &str| value.parse::<i64>().is_ok_and(|it| default.parse() == Ok(it));
+    let counts = seen.counts();
+    let (common, times) = *counts.first()?;
+    let always =
+        seen.percent_filled() == 100 && !seen.filled().any(|it| it == default || alike(it));
+    // Values that most rows have for themselves tell of each row, and not of what a row needs.
+    if !always || times < 2 || counts.len() > 4 {
+        return None;
+    }
+    let value = match column.kind {
+        Kind::Int | Kind::Number => common.parse::<i64>().ok()?.to_string(),
+        Kind::Bool => matches!(common, "t" | "true" | "1").to_string(),
+        _ => toml_text(common),
+    };
+    let default = if default.is_empty() { "\"\"" } else { default };
+    let open = Open::new(format!(
+        "a new row gets {default} in {key}, which no row has: must it be filled? {}",
+        looked.data(column)
+    ));
+    Some(Line::question(&column.name, open.or(format!("{key} = {value}"))))
+}
+
+/// Each row has a text of its own, and a new one would have none.
+fn own_text(rows: Rows, looked: &Looked<'_>, column: &Column, default: &str) -> Line {
+    let key = toml_key(&column.name);
+    let default = if default.is_empty() { "\"\"" } else { default };
+    let open = Open::new(format!(
+        "each row has a text of its own in {key}, and a new one gets {default}: what is it made of? {}",
+        looked.data(column)
+    ));
+    let uuid = looked.seen(column).is_some_and(|seen| seen.mostly(is_uuid));
+    let open = if uuid { open.or(format!("{key} = {{ new = \"uuid\" }}")) } else { open };
+    let name = if rows == Rows::Users { "userName" } else { "displayName" };
+    let open = open
+        .or(format!("[{}.derive]    # below this section: made of attributes", rows.section()))
+        .or(format!("{key} = {{ from = \"{{{name}}}\", as = \"slug\" }}"));
+    Line::question(&column.name, open)
 }
 
 /// What is unique gets a value of its own: never a constant.
@@ -241,6 +326,13 @@ fn unique_value(rows: Rows, looked: &Looked<'_>, column: &Column) -> Line {
     let likely = match (uuid, plain) {
         (true, _) => "{ new = \"uuid\" }".to_owned(),
         (_, true) => "{ new = \"uuid-plain\" }".to_owned(),
+        _ if matches!(column.kind, Kind::Int | Kind::Number) => match key::counter(looked) {
+            Some(counter) => format!("{{ new = {{ counter = {counter} }} }}"),
+            None if rows == Rows::Members => {
+                "{ new = { counter = { table = \"…\", column = \"…\" } } }".to_owned()
+            }
+            None => "{ new = \"key\" }".to_owned(),
+        },
         _ => {
             let length = column.max_length.unwrap_or(20).min(20);
             format!("{{ new = \"random:{length}\" }}")
@@ -251,11 +343,16 @@ fn unique_value(rows: Rows, looked: &Looked<'_>, column: &Column) -> Line {
         looked.data(column)
     ));
     let open = open.or(format!("{key} = {likely}"));
-    let open = if is_text(column) {
-        open.or("or, in [users.derive], made of attributes:")
-            .or(format!("{key} = {{ from = \"{{userName}}\", as = \"lower\" }}"))
-    } else {
-        open
+    let name = match rows {
+        Rows::Users => Some("userName"),
+        Rows::Groups => Some("displayName"),
+        Rows::Members => None,
+    };
+    let open = match name.filter(|_| is_text(column) && !uuid && !plain) {
+        Some(name) => open
+            .or(format!("[{}.derive]    # below this section: made of attributes", rows.section()))
+            .or(format!("{key} = {{ from = \"{{{name}}}\", as = \"lower\" }}")),
+        None => open,
     };
     Line::question(&column.name, open)
 }
@@ -309,7 +406,13 @@ fn needed(rows: Rows, looked: &Looked<'_>, column: &Column) -> Line {
         let none = if column.kind == Kind::Bool { "false" } else { "0" };
         return Line::new(key, none, "no privileges for a new user").open(open);
     }
+    let uuids = |holds: fn(&str) -> bool| {
+        column.kind == Kind::Text
+            && seen.is_some_and(|seen| seen.distinct() > 1 && seen.mostly(holds))
+    };
     let value = match (column.kind, common, column.enum_values.first()) {
+        _ if uuids(is_uuid) => Some("{ new = \"uuid\" }".to_owned()),
+        _ if uuids(is_plain_uuid) => Some("{ new = \"uuid-plain\" }".to_owned()),
         (Kind::Timestamp | Kind::Date, ..) => Some("\"now\"".to_owned()),
         (_, _, Some(first)) => Some(toml_text(common.map_or(first.as_str(), |(value, _)| value))),
         (Kind::Int, Some((value, _)), _) => value.parse::<i64>().ok().map(|it| it.to_string()),

@@ -9,7 +9,7 @@ use super::key;
 use super::names::{self, Rank};
 use super::scope;
 use super::stamps::{self, Rows};
-use super::view::{Looked, View, is_text, is_textual, is_time, is_words};
+use super::view::{Looked, View, is_text, is_textual, is_words};
 use super::words;
 use crate::profile::catalogue::{Column, Kind};
 use crate::profile::evidence::Seen;
@@ -205,7 +205,7 @@ fn weigh(mut pair: Pair<'_>) -> Option<Pair<'_>> {
     let few = table.columns.len() <= 8;
     let named = is_link(&pair.members);
     let labelled = pair.members.first(words::LABEL, is_text).is_some();
-    if !(exact || wider || few && !labelled) {
+    if !(exact || wider || (few || named) && !labelled) {
         return None;
     }
     let held = |pointer: &Pointer<'_>, target: &Looked<'_>| proved(&pair.members, pointer, target);
@@ -353,11 +353,10 @@ fn kinds(draft: &mut Draft, pair: &Pair<'_>) {
         let name = toml_key(&column.name);
         let common = members.seen(column).map(|seen| seen.counts()).unwrap_or_default();
         let value = common.first().map(|(value, _)| *value);
-        let time = is_time(column)
-            || members
-                .seen(column)
-                .is_some_and(|seen| seen.range().is_some_and(|(_, most)| most > 100_000_000));
+        let time = super::view::holds_times(members, column);
+        let zero = time && common.iter().any(|(value, _)| *value == "0");
         open = match (time, value, column.kind) {
+            (true, ..) if zero => open.or(format!("where = {{ {name} = 0 }}")),
             (true, ..) | (_, None, _) => open.or(format!("where = {{ {name} = \"null\" }}")),
             (_, Some(value), Kind::Int) => open.or(format!("where = {{ {name} = {value} }}")),
             (_, Some(value), Kind::Bool) => {
@@ -382,7 +381,7 @@ fn groups(draft: &mut Draft, users: &Looked<'_>, teams: &Teams<'_>, doubt: Optio
     });
     draft.line(line.maybe(open));
     draft.line(key::line(groups, "displayName"));
-    scope::rows(draft, groups, "groups");
+    scope::rows(draft, groups, "groups", Some(users));
     let mut filled: BTreeSet<String> =
         groups.key().map(|key| key.name.clone()).into_iter().collect();
     draft.section("groups.attributes");
@@ -397,6 +396,12 @@ fn label(draft: &mut Draft, groups: &Looked<'_>, filled: &mut BTreeSet<String>) 
         is_textual(column) && Some(&column.name) != key.as_ref() && !super::view::is_copy(column)
     });
     let Some(column) = labels.first().copied() else {
+        let named = groups.key().filter(|key| is_text(key) && groups.is(key, words::LABEL));
+        if let Some(key) = named {
+            let name = toml_text(&key.name);
+            let open = Open::new(format!("is {name} both the key and the group's name?"));
+            return draft.line(Line::new("displayName", name, groups.facts(key)).open(open));
+        }
         let open = Open::new("which column holds a group's name?");
         return draft.line(Line::question("displayName", open.or("displayName = \"…\"")));
     };
@@ -468,96 +473,9 @@ fn delete(draft: &mut Draft, users: &Looked<'_>, teams: &Teams<'_>) {
     }
 }
 
-/// A membership table whose groups have no table of their own.
-#[derive(Debug, Clone)]
-pub(super) struct Homeless<'c> {
-    members: Looked<'c>,
-    group: &'c Column,
-    user: &'c Column,
-}
-
-/// Where groups are known by keys or names that no table of groups has.
-pub(super) fn homeless<'c>(view: View<'c>, users: &Looked<'c>) -> Option<Homeless<'c>> {
-    view.tables().filter(|it| it.table.name != users.table.name).find_map(|members| {
-        let user = find::pointers(&members, users).into_iter().next()?.column;
-        let grouped = |column: &&Column| {
-            let parts = names::parts(&column.name);
-            column.name != user.name
-                && members.points_at(&column.name).is_none()
-                && parts
-                    .iter()
-                    .any(|part| words::GROUPS.iter().any(|word| names::singular(part) == *word))
-        };
-        let group = members.table.columns.iter().find(grouped)?;
-        let pair = members.unique_with(&user.name).iter().any(|it| it.name == group.name);
-        pair.then_some(Homeless { members: members.clone(), group, user })
-    })
-}
-
 impl Teams<'_> {
     /// Whether the groups' table is called so.
     pub fn is_named(&self) -> bool {
         self.pair.rank > Rank::No
     }
-}
-
-impl Homeless<'_> {
-    /// What is asked, with the lines to uncomment.
-    fn ask(&self, users: &Looked<'_>) -> Open {
-        let (members, group) = (self.members.name(), toml_text(&self.group.name));
-        let shown = self.members.seen(self.group).map(|seen| seen.counts()).unwrap_or_default();
-        let shown: Vec<&str> = shown.iter().take(6).map(|(value, _)| *value).collect();
-        Open::new(format!(
-            "{members} says by {group} ({}) who is in which group, but no table of groups has these keys. Where groups are rows of {} itself, tell them by `where`:",
-            shown.join(", "),
-            users.name()
-        ))
-        .or("[members]")
-        .or(format!("table = {}", toml_text(&members)))
-        .or(format!("group = {group}"))
-        .or(format!("user = {}", toml_text(&self.user.name)))
-    }
-}
-
-/// No groups were found: the sections are comments.
-pub(super) fn none(draft: &mut Draft, users: Option<&Looked<'_>>, homeless: Option<&Homeless<'_>>) {
-    draft.section("groups");
-    draft.off();
-    let column = users.and_then(|users| {
-        let group = |table: &Looked<'_>| names::rank(&table.parts(), words::GROUPS) >= Rank::Last;
-        let view = users.view();
-        view.tables().filter(group).find_map(|table| {
-            let pointer = find::pointers(users, &table).into_iter().next()?;
-            Some(format!(
-                "; {} of {} points at {}, but a column of the user's own row is no membership table",
-                pointer.column.name,
-                users.name(),
-                table.name()
-            ))
-        })
-    });
-    draft.ask(Open::new(format!(
-        "no table looks like teams with a membership table between them and the users; leave both sections out, or name them{}",
-        column.unwrap_or_default()
-    )));
-    if let (Some(homeless), Some(users)) = (homeless, users) {
-        draft.ask(homeless.ask(users));
-        draft.line(Line::new("table", toml_text(&users.name()), String::new()));
-        let key = users.key().map_or("\"…\"".to_owned(), |key| toml_text(&key.name));
-        draft.line(Line::new("key", key, String::new()));
-        draft.line(Line::new("where", "{ type = \"Group\" }", String::new()));
-        draft.line(Line::new("attributes", "{ displayName = \"…\" }", String::new()));
-        let cascade = toml_text(&homeless.members.name());
-        let delete = format!("{{ mode = \"delete\", cascade = [{cascade}] }}");
-        return draft.line(Line::new("delete", delete, String::new()));
-    }
-    draft.line(Line::new("table", "\"…\"", String::new()));
-    draft.line(Line::new("key", "\"…\"", String::new()));
-    draft.line(Line::new("attributes", "{ displayName = \"…\" }", String::new()));
-    draft.line(Line::new("delete", "{ mode = \"delete\", cascade = [\"…\"] }", String::new()));
-    draft.section("members");
-    draft.off();
-    draft.line(Line::new("table", "\"…\"", String::new()));
-    draft.line(Line::new("group", "\"…\"", String::new()));
-    draft.line(Line::new("user", "\"…\"", String::new()));
 }

@@ -116,21 +116,37 @@ impl<'c> Looked<'c> {
         self.find(words, suits).first().copied()
     }
 
-    /// The key: the primary key when it is one column, else what the database counts, else what is
-    /// unique and always there.
+    /// The key: the primary key when it is one column, be it beside one that says whose the row is; else
+    /// what the database counts, else what is unique and always there.
     pub fn key(&self) -> Option<&'c Column> {
-        if let [only] = self.table.primary_key.as_slice() {
-            return self.table.column(only);
-        }
-        if !self.table.primary_key.is_empty() {
-            return None;
-        }
         let unique = |column: &&Column| self.is_unique(&column.name) && !column.nullable;
         let columns = &self.table.columns;
+        if let [only] = self.table.primary_key.as_slice() {
+            // A name as primary key, and a number beside it that the database counts: the number stays.
+            let column = self.table.column(only)?;
+            let counted = columns.iter().find(|it| it.name != *only && unique(it) && it.generated);
+            let named = column.kind == Kind::Text && !self.is_pointed_at(only);
+            return counted.filter(|_| named).or(Some(column));
+        }
+        if !self.table.primary_key.is_empty() {
+            let own = |name: &&String| {
+                self.table.column(name).is_some_and(|it| !self.is(it, words::SCOPE))
+            };
+            let mut own = self.table.primary_key.iter().filter(own);
+            let (Some(only), None) = (own.next(), own.next()) else { return None };
+            return self.table.column(only);
+        }
         columns
             .iter()
             .find(|column| unique(column) && column.generated)
             .or_else(|| columns.iter().find(unique))
+    }
+
+    /// Whether a foreign key points at this column alone.
+    fn is_pointed_at(&self, column: &str) -> bool {
+        let keys = self.view.catalogue.tables.values().flat_map(|table| &table.foreign_keys);
+        keys.filter(|key| key.target == self.table.name)
+            .any(|key| key.target_columns.is_empty() || key.target_columns == [column.to_owned()])
     }
 
     /// Whether a column alone is a unique key.
@@ -267,6 +283,21 @@ pub(super) fn unit(looked: &Looked<'_>, column: &Column) -> &'static str {
         Some(most) if most > 100_000_000_000 => ", time = \"epoch-ms\"",
         _ => ", time = \"epoch-s\"",
     }
+}
+
+/// Whether a column holds times, be it as numbers: by its values, or by its name where other columns of
+/// the table hold such numbers.
+pub(super) fn holds_times(looked: &Looked<'_>, column: &Column) -> bool {
+    let great = |column: &Column| {
+        let range = looked.seen(column).and_then(Seen::range);
+        is_count(column) && range.is_some_and(|(_, most)| most > 100_000_000)
+    };
+    let name = names::plain(&column.name);
+    let named = ["at", "on", "time", "date", "since"].iter().any(|it| name.ends_with(it));
+    let unset = looked.seen(column).is_none_or(|seen| seen.filled().all(|value| value == "0"));
+    is_time(column)
+        || great(column)
+        || is_count(column) && named && unset && looked.table.columns.iter().any(great)
 }
 
 /// What looks like a password's column, by its whole name.

@@ -82,12 +82,12 @@ pub(super) const EMAIL_PERHAPS: &[&str] = &[
 ];
 pub(super) const GIVEN: &[&str] = &[
     "firstname", "givenname", "givennames", "forename", "forenames", "fname", "namefirst",
-    "vorname", "rufname", "prenom", "prenoms", "primeironome", "voornaam", "primernombre",
+    "vorname", "rufname", "prenom", "prenoms", "primeironome", "voornaam", "primernombre", "first",
 ];
 pub(super) const FAMILY: &[&str] = &[
     "lastname", "familyname", "surname", "lname", "sname", "namelast", "nachname", "familienname",
     "zuname", "nomdefamille", "nomfamille", "apellido", "apellidos", "sobrenome", "ultimonome",
-    "cognome", "achternaam", "familienaam",
+    "cognome", "achternaam", "familienaam", "last",
 ];
 /// In a row with a family name it is the given one; alone it is the whole name.
 pub(super) const NAME: &[&str] = &["name", "nombre", "nome", "naam"];
@@ -164,7 +164,8 @@ pub(super) const SINCE: &[&str] = &[
     "lefton", "leftdate", "gesperrtam", "deaktiviertam", "austritt", "austrittsdatum", "datesortie",
     "datedesactivation", "fechabaja", "fechadebaja", "datadesligamento", "dataammissione",
     "datacessazione", "uitdienst", "datumuitdienst", "disabledtime", "blocktime", "inactivetime",
-    "inactivesince", "lockedsince", "purgedat", "exitdate", "separationdate", "retiredat",
+    "inactivesince", "lockedsince", "purgedat", "exitdate", "separationdate", "retiredat", "archivedat",
+    "archivedon", "archiveddate", "datearchived",
 ];
 pub(super) const EXPIRES: &[&str] = &[
     "expires", "expiresat", "expireson", "expiry", "expirydate", "expirationdate", "expiration",
@@ -185,7 +186,7 @@ pub(super) const DELETED: &[&str] = &[
     "istgeloescht", "geloeschtam", "supprime", "estsupprime", "datesuppression", "eliminado",
     "fechaeliminacion", "borrado", "excluido", "deletado", "apagado", "cancellato", "eliminato",
     "dataeliminazione", "verwijderd", "verwijderdop", "trashed", "softdeleted", "deletedflag",
-    "deletedexternally", "del", "isdel", "delflag", "loeschkz", "loevm", "tombstone", "erased",
+    "deletedexternally", "gone", "isgone", "goneat", "goneon", "discarded", "discardedat", "del", "isdel", "delflag", "loeschkz", "loevm", "tombstone", "erased",
 ];
 /// Flags without which a new user may not be let in.
 pub(super) const CONFIRMED: &[&str] = &[
@@ -239,7 +240,7 @@ pub(super) const EDGE_KIND: &[&str] = &[
 pub(super) const CREATED: &[&str] = &[
     "createdat", "created", "createdon", "creationdate", "createdate", "createddate", "datecreated",
     "datecreation", "createat", "createtime", "creationtime", "createdtime", "timecreated",
-    "createdtimestamp", "createtimestamp", "createdunix", "datec", "crdate", "createdts",
+    "createdtimestamp", "createtimestamp", "timestampcreate", "timestampcreated", "ctime", "createdunix", "datec", "crdate", "createdts",
     "insertedat", "insertdate", "inserttime", "dateentered", "dateadd", "dateadded", "dateinserted",
     "registrationdate", "dateregistered", "registereddate", "registered", "registeredat",
     "registerdate", "registration", "regdate", "joindate", "datejoined", "signupdate",
@@ -261,7 +262,7 @@ pub(super) const MODIFIED: &[&str] = &[
     "datemod", "datemodification", "moddate", "modtime", "updateddate", "lastmodified",
     "lastmodifiedat", "lastmodifiedon", "lastmodifieddate", "lastmodificationdate", "lastupdate",
     "lastupdated", "lastupdatedat", "changedat", "changed", "changedon", "changetime", "changedate",
-    "datechanged", "writedate", "tms", "tstamp", "whenchanged", "touched", "geaendertam",
+    "datechanged", "writedate", "timestampchange", "timestampchanged", "timestampupdate", "mtime", "tms", "tstamp", "whenchanged", "touched", "geaendertam",
     "geaendert", "aenderungsdatum", "aktualisiertam", "modifiele", "datemaj", "majle",
     "fechamodificacion", "fechaactualizacion", "modificadoel", "dataalteracao", "dataatualizacao",
     "atualizadoem", "datamodifica", "dataaggiornamento", "modificatoil", "gewijzigdop", "gewijzigd",
@@ -272,7 +273,7 @@ pub(super) const ACTOR: &[&str] = &[
     "modifiepar", "modificadopor", "alteradopor", "modificatoda", "gewijzigddoor",
 ];
 pub(super) const VERSION: &[&str] = &[
-    "lockversion", "rowversion", "optlock", "objversion", "version",
+    "lockversion", "rowversion", "optlock", "objversion", "version", "rev",
 ];
 pub(super) const REVOKED: &[&str] = &[
     "revokedat", "revoked", "invalidatedat", "deletedat", "revokedon",

@@ -24,6 +24,8 @@ pub(super) struct Wanted {
     /// As the catalogue names it.
     schema: Option<String>,
     rights: BTreeSet<Right>,
+    /// The columns that the agent reads, quoted; empty where it reads all.
+    read: BTreeSet<String>,
     /// Columns that every INSERT of the agent's fills; `None` where it inserts no row.
     filled: Option<BTreeSet<String>>,
     /// The columns that an INSERT of the agent's may name; quoted.
@@ -54,11 +56,18 @@ pub(super) fn wanted(profile: &Profile, catalogue: &Catalogue) -> Vec<Wanted> {
             quoted: quoted_table(catalogue, &found.name),
             schema: found.name.schema.clone(),
             rights: BTreeSet::new(),
+            read: BTreeSet::new(),
             filled: None,
             inserted: BTreeSet::new(),
             updated: BTreeSet::new(),
         });
         wanted.rights.extend(&named.rights);
+        // What is taken from a membership table is kept whole, to be put back.
+        let whole = named.key.starts_with("members") || named.columns.is_empty();
+        let read = found.columns.iter().map(|column| &column.name).filter(|name| {
+            whole || named.columns.contains(&name.as_str()) || found.primary_key.contains(name)
+        });
+        wanted.read.extend(read.map(|name| quoted(catalogue.database, name)));
         if named.rights.contains(&Right::Insert) {
             let filled = wanted.filled.get_or_insert_default();
             filled.extend(named.filled.iter().map(|name| (*name).to_owned()));
@@ -83,7 +92,8 @@ pub(super) fn wanted(profile: &Profile, catalogue: &Catalogue) -> Vec<Wanted> {
         let (quoted, rights) = (quoted(catalogue.database, it.name), Right::ALL.into());
         let columns = BTreeSet::from([column]);
         let (inserted, updated) = (columns.clone(), columns);
-        Some(Wanted { table, quoted, schema: None, rights, filled: None, inserted, updated })
+        let (read, schema, filled) = (BTreeSet::new(), None, None);
+        Some(Wanted { table, quoted, schema, rights, read, filled, inserted, updated })
     });
     theirs.into_values().chain(own).collect()
 }
@@ -155,7 +165,8 @@ fn columns(wanted: &Wanted, right: Right) -> Vec<&str> {
     let columns = match right {
         Right::Insert => &wanted.inserted,
         Right::Update => &wanted.updated,
-        Right::Select | Right::Delete => return Vec::new(),
+        Right::Select => &wanted.read,
+        Right::Delete => return Vec::new(),
     };
     columns.iter().map(String::as_str).collect()
 }
@@ -220,7 +231,10 @@ fn plan(database: Database, wanted: &Wanted, right: Right, columns: &[&str]) -> 
     let each = |what: &str| vec![what; columns.len()].join(", ");
     let names = columns.join(", ");
     Sql::new(&match (right, database) {
-        (Right::Select, _) => format!("EXPLAIN SELECT * FROM {table} WHERE 1 = 0"),
+        (Right::Select, _) => {
+            let read = if columns.is_empty() { "*" } else { &names };
+            format!("EXPLAIN SELECT {read} FROM {table} WHERE 1 = 0")
+        }
         (Right::Insert, Database::Mysql) if columns.is_empty() => {
             format!("EXPLAIN INSERT INTO {table} () VALUES ()")
         }
