@@ -1,5 +1,6 @@
 //! `reconcile`: one run now, and its report.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,12 +12,14 @@ use super::globals::Globals;
 use super::progress::Watched;
 use super::{output, time};
 use crate::clock::system_clock;
-use crate::drift::Report;
+use crate::drift::{Report, Verdict};
 use crate::reconcile::Settings;
 use crate::reconcile::compare::Export;
 use crate::reconcile::run::{self, Counts, Occasion, Ran};
 use crate::reconcile::source::Source;
-use crate::report::{self, Format};
+use crate::report::{self, Extent, Format, Lines};
+use crate::store::runs::{self, RunRow};
+use crate::store::{Store, reports};
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]
@@ -56,19 +59,26 @@ pub struct Output {
 }
 
 impl Output {
-    /// Writes a report there.
+    /// Writes a report there: of rows on stdout each finding, and else those that reports list.
     ///
     /// # Errors
-    /// 1 when the file can't be written or stdout is closed.
-    pub fn write(&self, report: &Report) -> Result<(), Error> {
+    /// 1 when the file can't be written or stdout is closed, and for the database.
+    pub async fn write(&self, report: &Report, store: &Store) -> Result<(), Error> {
         let format = self.format.unwrap_or_else(|| self.by_extension());
-        match &self.out {
+        if let Some(file) = &self.out {
+            output::replace(file, &report::render(report, format))?;
+            output::remark(&format!("{} {}", report.verdict.as_str(), file.display()));
+            return Ok(());
+        }
+        let run =
+            if report.more().next().is_some() && matches!(format, Format::Ndjson | Format::Csv) {
+                kept(store, report).await?
+            } else {
+                None
+            };
+        match run {
             None => output::write(|out| report::write(out, report, format)),
-            Some(file) => {
-                output::replace(file, &report::render(report, format))?;
-                output::remark(&format!("{} {}", report.verdict.as_str(), file.display()));
-                Ok(())
-            }
+            Some(run) => stream(report, format, store, &run).await,
         }
     }
 
@@ -81,6 +91,51 @@ impl Output {
     }
 }
 
+/// The row of a report's run, where its findings are kept.
+async fn kept(store: &Store, report: &Report) -> Result<Option<RunRow>, Error> {
+    if report.verdict == Verdict::Incomplete {
+        return Ok(None);
+    }
+    let id = report.run.id.clone();
+    let mut rows = store
+        .read(id, async |tx, id| runs::beginning(tx, id).await)
+        .await
+        .map_err(|error| Error::failed("the run can't be read", error))?;
+    Ok(rows.pop())
+}
+
+/// Writes each finding of a run: as they are sorted where the report has all of a kind, and else by their
+/// ids, a page at a time.
+async fn stream(report: &Report, format: Format, store: &Store, run: &RunRow) -> Result<(), Error> {
+    let mut out = io::BufWriter::new(io::stdout());
+    let lines = Lines::begin(&mut out, report, format, Extent::All)?;
+    let Some(mut lines) = lines else { return Ok(()) };
+    for count in &report.counts {
+        let kind = count.kind;
+        if count.now == report.listed(kind) {
+            let listed = report.findings.iter().filter(|item| item.finding.kind == kind);
+            listed.into_iter().try_for_each(|item| lines.finding(item))?;
+            continue;
+        }
+        let mut after = None;
+        loop {
+            let page = store
+                .read((run.clone(), kind, after), async |tx, (run, kind, after)| {
+                    reports::page(tx, run, *kind, after.as_deref()).await
+                })
+                .await;
+            let (items, last) =
+                page.map_err(|error| Error::failed("the findings can't be read", error))?;
+            items.iter().try_for_each(|item| lines.finding(item))?;
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(lines.end()?)
+}
+
 /// Runs, prints the report; the exit code says the verdict.
 ///
 /// # Errors
@@ -89,15 +144,15 @@ impl Output {
 pub fn run(args: &Args, globals: &Globals) -> Result<u8, Error> {
     context::block_on(async {
         let loaded = context::load(globals)?;
-        let report = now(&loaded, args).await?;
-        args.output.write(&report)?;
+        let store = context::migrated(&loaded.config).await?;
+        let report = now(&loaded, &store, args).await?;
+        args.output.write(&report, &store).await?;
         Ok(report.verdict.exit_code())
     })
 }
 
-async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
-    let store = context::migrated(&loaded.config).await?;
-    let asked = run::under_way(&store).await;
+async fn now(loaded: &Loaded, store: &Store, args: &Args) -> Result<Report, Error> {
+    let asked = run::under_way(store).await;
     if let Some((by, until)) = asked.map_err(|error| Error::failed("the run failed", error))? {
         return Err(held(&by, until));
     }
@@ -111,7 +166,7 @@ async fn now(loaded: &Loaded, args: &Args) -> Result<Report, Error> {
     let export = args.source.as_deref().map(export).transpose()?.map(Arc::new);
     let watched = Watched::new("rows");
     let (occasion, progress) = (Occasion { export, slot: None, counts }, watched.progress());
-    let outcome = run::run(&store, &settings, &occasion, &system_clock(), progress).await;
+    let outcome = run::run(store, &settings, &occasion, &system_clock(), progress).await;
     watched.end().await;
     match outcome.map_err(|error| Error::failed("the run failed", error))? {
         Ran::Report(report) => Ok(*report),

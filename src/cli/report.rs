@@ -35,7 +35,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
             return output::print(&list(&store).await?);
         }
         let run = chosen(&store, &args.run).await?;
-        args.output.write(&report(&store, &loaded, run).await?)
+        let report = report(&store, &loaded, run).await?;
+        args.output.write(&report, &store).await
     })
 }
 

@@ -87,6 +87,8 @@ fn counts(run: &RunRow, open: &BTreeMap<Kind, Open>) -> Vec<Count> {
             persisting: now.saturating_sub(new),
             resolved: of(&resolved, kind),
             oldest: open.map(|open| open.oldest.and_utc()),
+            // The page shows none.
+            ages: Default::default(),
         }
     };
     let counts = Kind::ALL.iter().copied().map(count);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
@@ -26,8 +26,8 @@ pub struct Report {
     /// By kind, in the order of [`Kind::ALL`]: kinds that are there now, were before, or were
     /// resolved by this run.
     pub counts: Vec<Count>,
-    /// Open findings that are neither ignored nor tolerated, sorted by [`sort`]. Those of an incomplete run are
-    /// unconfirmed: what it saw in tables that it doesn't believe.
+    /// Open findings that are neither ignored nor tolerated, [`LISTED`] of a kind at most, sorted by
+    /// [`sort`]. Those of an incomplete run are unconfirmed: what it saw in tables that it doesn't believe.
     pub findings: Vec<Item>,
     /// Earlier complete runs of the last 90 days, this one included, oldest first.
     pub trend: Vec<TrendPoint>,
@@ -148,11 +148,11 @@ pub struct Coverage {
 }
 
 /// The findings of one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// The kind.
     pub kind: Kind,
-    /// Open now, as listed.
+    /// Open now, listed or not.
     pub now: u64,
     /// Open after the last complete run.
     pub before: u64,
@@ -164,6 +164,8 @@ pub struct Count {
     pub resolved: u64,
     /// When the oldest that is open now was first seen.
     pub oldest: Option<DateTime<Utc>>,
+    /// Those seen before, by the steps of [`AGES`].
+    pub ages: [u64; AGES.len()],
 }
 
 /// A finding with its life.
@@ -259,39 +261,126 @@ impl CleanupPlan {
     }
 }
 
-/// The findings by kind, in the order of reports; kinds of which there is nothing to say left out.
-pub fn counts(
-    findings: &[Item],
-    before: &BTreeMap<Kind, u64>,
-    resolved: &BTreeMap<Kind, u64>,
-) -> Vec<Count> {
-    Kind::ALL
-        .iter()
-        .copied()
-        .map(|kind| {
-            let of_kind = || findings.iter().filter(|item| item.finding.kind == kind);
-            let new = of_kind().filter(|item| item.new).count() as u64;
-            let now = of_kind().count() as u64;
-            let (persisting, resolved) =
-                (now - new, resolved.get(&kind).copied().unwrap_or_default());
+/// Findings of a kind that a report lists; the rest is counted.
+pub const LISTED: usize = 100;
+
+/// How long findings have been open: what each step is called, and until when it lasts.
+pub const AGES: [(&str, TimeDelta); 5] = [
+    ("up to a day", TimeDelta::days(1)),
+    ("up to a week", TimeDelta::days(7)),
+    ("up to 30 days", TimeDelta::days(30)),
+    ("up to 90 days", TimeDelta::days(90)),
+    ("longer", TimeDelta::MAX),
+];
+
+impl Report {
+    /// How many findings there are.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().map(|count| count.now).sum()
+    }
+
+    /// How many of a kind are listed.
+    pub fn listed(&self, kind: Kind) -> u64 {
+        self.findings.iter().filter(|item| item.finding.kind == kind).count() as u64
+    }
+
+    /// The kinds of which there are more than are listed, with how many more.
+    pub fn more(&self) -> impl Iterator<Item = (Kind, u64)> + '_ {
+        let more = |count: &Count| (count.kind, count.now.saturating_sub(self.listed(count.kind)));
+        self.counts.iter().map(more).filter(|(_, more)| *more > 0)
+    }
+
+    /// The command that lists what is open of a kind; `None` where nothing keeps it, as of a run that was
+    /// incomplete.
+    pub fn command_for_all(&self, kind: Kind) -> Option<String> {
+        let kept = self.verdict != Verdict::Incomplete;
+        kept.then(|| format!("kpifire-scim drift list --kind {} --format csv", kind.as_str()))
+    }
+}
+
+/// A report's findings as they come, in any order and however many: all are counted, and of each kind
+/// those are kept that a report lists.
+#[derive(Debug)]
+pub struct Listing {
+    finished: DateTime<Utc>,
+    kinds: BTreeMap<Kind, OfKind>,
+}
+
+#[derive(Debug, Default)]
+struct OfKind {
+    now: u64,
+    new: u64,
+    ages: [u64; AGES.len()],
+    oldest: Option<DateTime<Utc>>,
+    first: Vec<Item>,
+}
+
+impl Listing {
+    /// None yet; ages are counted back from when the run finished.
+    pub fn new(finished: DateTime<Utc>) -> Self {
+        Self { finished, kinds: BTreeMap::new() }
+    }
+
+    /// One more.
+    pub fn add(&mut self, item: Item) {
+        let of_kind = self.kinds.entry(item.finding.kind).or_default();
+        of_kind.now += 1;
+        of_kind.oldest = of_kind.oldest.into_iter().chain([item.first_seen]).min();
+        if item.new {
+            of_kind.new += 1;
+        } else {
+            let age = self.finished - item.first_seen;
+            let step = AGES.iter().position(|(_, until)| age <= *until);
+            if let Some(count) = step.and_then(|step| of_kind.ages.get_mut(step)) {
+                *count += 1;
+            }
+        }
+        of_kind.first.push(item);
+        if of_kind.first.len() >= 2 * LISTED {
+            of_kind.cut();
+        }
+    }
+
+    /// The findings by kind, in the order of reports; kinds of which there is nothing to say left out.
+    pub fn counts(
+        &self,
+        before: &BTreeMap<Kind, u64>,
+        resolved: &BTreeMap<Kind, u64>,
+    ) -> Vec<Count> {
+        let none = OfKind::default();
+        let count = |&kind: &Kind| {
+            let OfKind { now, new, ages, oldest, .. } = self.kinds.get(&kind).unwrap_or(&none);
+            let resolved = resolved.get(&kind).copied().unwrap_or_default();
+            let persisting = now - new;
             // The last run need not have had an export, and then saw none of these.
             let before = if Kind::OF_EXPORTS.contains(&kind) {
                 persisting + resolved
             } else {
                 before.get(&kind).copied().unwrap_or_default()
             };
-            Count {
-                kind,
-                now,
-                before,
-                new,
-                persisting,
-                resolved,
-                oldest: of_kind().map(|item| item.first_seen).min(),
-            }
-        })
-        .filter(|count| count.now + count.before + count.resolved > 0)
-        .collect()
+            let (now, new, ages, oldest) = (*now, *new, *ages, *oldest);
+            Count { kind, now, before, new, persisting, resolved, oldest, ages }
+        };
+        let counts = Kind::ALL.iter().map(count);
+        counts.filter(|count| count.now + count.before + count.resolved > 0).collect()
+    }
+
+    /// Those that a report lists, in its order.
+    pub fn items(self) -> Vec<Item> {
+        // By kind they are in the order of reports already.
+        let sorted = self.kinds.into_values().flat_map(|mut of_kind| {
+            of_kind.cut();
+            of_kind.first
+        });
+        sorted.collect()
+    }
+}
+
+impl OfKind {
+    fn cut(&mut self) {
+        sort(&mut self.first);
+        self.first.truncate(LISTED);
+    }
 }
 
 /// The order of findings in every format: the worst first, kind by kind, new ones first, then by

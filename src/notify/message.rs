@@ -265,7 +265,7 @@ fn cleaned(cleanup: &Cleanup) -> Vec<String> {
 fn listed(report: Option<&Report>, most: usize) -> Vec<String> {
     let Some(report) = report else { return Vec::new() };
     let worst = brief::worst(report, most);
-    let more = report.findings.len() - worst.len();
+    let more = report.total().saturating_sub(worst.len() as u64);
     let mut lines = Vec::new();
     for item in worst {
         lines.push(String::new());

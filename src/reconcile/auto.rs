@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::Settings;
 use super::mend::{self, By, Hand, Mended};
 use super::outcome::Outcome;
+use super::spool::Spool;
 use crate::clock::{Clock, stamp};
 use crate::drift::{Finding, MANY_USERS, percent};
 use crate::service::{Actor, Error};
@@ -21,25 +22,19 @@ pub(super) async fn restore(
     outcome: &mut Outcome,
     clock: &Clock,
 ) {
-    let due: Vec<(String, Finding)> = outcome
-        .found
-        .iter()
-        .filter(|(_, finding)| settings.reconcile.auto.contains(&finding.kind))
-        .map(|(id, finding)| (id.clone(), finding.clone()))
-        .collect();
-    if due.is_empty() {
-        return;
-    }
-    let due = match spared(store, due).await {
+    let due = match due(store, settings, &outcome.found).await {
         Ok(due) => due,
         Err(error) => return outcome.blocked.push(format!("nothing was restored: {error}")),
     };
-    match over(store, settings, &due, outcome.managed_users(), clock).await {
+    if due.count == 0 {
+        return;
+    }
+    match over(store, settings, due.count, outcome.managed_users(), clock).await {
         Ok(None) => {}
         Ok(Some(why)) => return outcome.blocked.push(why),
         Err(error) => return outcome.blocked.push(format!("nothing was restored: {error}")),
     }
-    for (id, finding) in due {
+    for (id, finding) in due.first {
         let hand = Hand {
             layout: Arc::clone(&settings.layout),
             now: clock(),
@@ -47,31 +42,56 @@ pub(super) async fn restore(
             by: By::Auto,
             actor: Actor::Agent,
         };
-        match one(store, hand, id.clone(), finding).await {
-            Ok(Mended::Done(_)) => outcome.restored(&id),
+        match one(store, hand, id.clone(), finding.clone()).await {
+            Ok(Mended::Done(_)) => outcome.restored(id, finding),
             // Somebody was faster: it is gone, and was not restored here.
-            Ok(Mended::NoLonger(_)) => drop(outcome.found.remove(&id)),
+            Ok(Mended::NoLonger(_)) => outcome.found.leave_out(&id),
             Ok(Mended::Refused(why)) => tracing::warn!(finding = id, why, "not restored"),
             Err(error) => tracing::warn!(finding = id, %error, "not restored"),
         }
     }
 }
 
-/// Without those that an operator ignores.
-async fn spared(
+/// What may be restored.
+#[derive(Default)]
+struct Due {
+    count: u64,
+    /// All of it, unless there is more than `cleanup.max_count` allows.
+    first: Vec<(String, Finding)>,
+}
+
+/// What was found of the kinds that may be restored, without what an operator ignores.
+async fn due(
     store: &Store,
-    due: Vec<(String, Finding)>,
-) -> Result<Vec<(String, Finding)>, crate::store::Error> {
-    let open = store.read((), async |tx, ()| findings::open(tx).await).await?;
-    let ignored = |id: &str| open.iter().any(|it| it.id == id && it.ignored.is_some());
-    Ok(due.into_iter().filter(|(id, _)| !ignored(id)).collect())
+    settings: &Settings,
+    found: &Spool,
+) -> Result<Due, crate::store::Error> {
+    let mut due = Due::default();
+    if settings.reconcile.auto.is_empty() {
+        return Ok(due);
+    }
+    for chunk in found.chunks() {
+        let mut chunk = chunk.map_err(|error| crate::store::Error::unkept(&error))?;
+        chunk.retain(|_, finding| settings.reconcile.auto.contains(&finding.kind));
+        if chunk.is_empty() {
+            continue;
+        }
+        let ids: Vec<String> = chunk.keys().cloned().collect();
+        let known = store.read(ids, async |tx, ids| findings::known(tx, ids).await).await?;
+        chunk.retain(|id, _| known.get(id).is_none_or(|known| known.ignored.is_none()));
+        due.count += chunk.len() as u64;
+        if due.count <= settings.cleanup.max_count {
+            due.first.extend(chunk);
+        }
+    }
+    Ok(due)
 }
 
 /// The threshold that restoring all of them would break.
 async fn over(
     store: &Store,
     settings: &Settings,
-    due: &[(String, Finding)],
+    due: u64,
     managed: u64,
     clock: &Clock,
 ) -> Result<Option<String>, crate::store::Error> {
@@ -81,9 +101,9 @@ async fn over(
             audit::count_beginning(tx, "restore", By::Auto.beginning(), *week).await
         })
         .await?;
-    let count = due.len() as u64 + before;
+    let count = due + before;
     let cleanup = &settings.cleanup;
-    let of = format!("{} to restore now and {before} in the last 7 days", due.len());
+    let of = format!("{due} to restore now and {before} in the last 7 days");
     if count > cleanup.max_count {
         return Ok(Some(format!(
             "reconcile.auto restored nothing: {count} ({of}) of {} (cleanup.max_count); read the \

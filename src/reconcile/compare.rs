@@ -33,7 +33,6 @@ pub struct Comparison<'a> {
     layout: &'a Layout,
     /// For each user of the export, the rows that may be theirs.
     seen: Vec<Seen>,
-    found: Vec<Finding>,
     provisioned: Provisioned,
 }
 
@@ -56,11 +55,9 @@ struct Seen {
     unlinked: u8,
 }
 
-/// What a comparison came to.
+/// What a comparison came to, beside its findings.
 #[derive(Debug, Default)]
 pub struct Compared {
-    /// The findings.
-    pub found: Vec<Finding>,
     /// How many of those whom it should have the export has.
     pub provisioned: Provisioned,
     /// Folded userNames that more than one unmanaged row has, and one user of the export.
@@ -71,12 +68,11 @@ impl<'a> Comparison<'a> {
     /// Begins.
     pub fn new(export: &'a Export, layout: &'a Layout) -> Self {
         let seen = vec![Seen::default(); export.source.users().len()];
-        let (found, provisioned) = (Vec::new(), Provisioned::default());
-        Self { export, layout, seen, found, provisioned }
+        Self { export, layout, seen, provisioned: Provisioned::default() }
     }
 
     /// Looks at a row of kpifire's users.
-    pub fn row(&mut self, record: &Record) {
+    pub fn row(&mut self, record: &Record, found: &mut dyn FnMut(Finding)) {
         if record.deleted() {
             return;
         }
@@ -89,7 +85,7 @@ impl<'a> Comparison<'a> {
             self.provisioned.exported += u64::from(at.is_some());
         }
         let Some(at) = at else {
-            self.found.extend(row.too_many());
+            row.too_many().into_iter().for_each(found);
             return;
         };
         if let Some(seen) = self.seen.get_mut(at) {
@@ -100,20 +96,19 @@ impl<'a> Comparison<'a> {
         if record.link.is_some()
             && let Some(user) = self.export.source.users().get(at)
         {
-            self.found.extend(row.differing(user));
+            row.differing(user).into_iter().for_each(found);
         }
     }
 
     /// What the rows seen leave to be said of the export's users.
-    pub fn finish(self) -> Compared {
-        let Self { found, provisioned, .. } = self;
-        let mut compared = Compared { found, provisioned, ..Compared::default() };
+    pub fn finish(self, found: &mut dyn FnMut(Finding)) -> Compared {
+        let mut compared = Compared { provisioned: self.provisioned, ..Compared::default() };
         for (user, seen) in self.export.source.users().iter().zip(&self.seen) {
             match (seen.linked, seen.unlinked) {
-                (0, 0) if user.active() != Some(false) => compared.found.push(missing(user)),
+                (0, 0) if user.active() != Some(false) => found(missing(user)),
                 (0, rows) if rows > 1 => {
                     compared.ambiguous.insert(fold(user.user_name()));
-                    compared.found.push(ambiguous(user, rows));
+                    found(ambiguous(user, rows));
                 }
                 _ => {}
             }
@@ -256,31 +251,43 @@ fn of_user(user: &SourceUser, kind: Kind, actual: Value, why: String) -> Finding
     }
 }
 
-/// Leaves out what another finding says already: one cause gives one finding.
-pub fn without_known(found: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
-    // A user of the export who has no row may have a link that lost it.
-    let lost = known.iter().filter(|it| {
-        it.resource == Some(ResourceType::User)
-            && matches!(it.kind, Kind::Missing | Kind::Ambiguous)
-    });
-    let lost: BTreeSet<String> = lost.flat_map(called).collect();
-    let attributes: BTreeSet<(Option<&str>, Option<&str>)> =
-        known.iter().map(|it| (it.scim_id.as_deref(), it.attribute.as_deref())).collect();
-    let whole: BTreeSet<Option<&str>> = known
-        .iter()
-        .filter(|it| matches!(it.kind, Kind::Reactivated | Kind::Recycled))
-        .map(|it| it.scim_id.as_deref())
-        .collect();
-    found
-        .into_iter()
-        .filter(|it| {
-            let (id, attribute) = (it.scim_id.as_deref(), it.attribute.as_deref());
-            if id.is_none() {
-                return !called(it).any(|name| lost.contains(&name));
+/// What a run's other findings say, as far as a comparison may say it too: one cause gives one finding.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Users of links that lost their rows.
+    lost: BTreeSet<String>,
+    /// Attributes of rows.
+    attributes: BTreeSet<(Option<String>, Option<String>)>,
+    /// Rows of which nothing else is worth saying.
+    whole: BTreeSet<Option<String>>,
+}
+
+impl Told {
+    /// Takes note of a finding.
+    pub fn see(&mut self, finding: &Finding) {
+        match finding.kind {
+            // Of these a comparison says nothing.
+            Kind::Unmanaged => return,
+            Kind::Missing | Kind::Ambiguous if finding.resource == Some(ResourceType::User) => {
+                self.lost.extend(called(finding));
             }
-            !attributes.contains(&(id, attribute)) && !whole.contains(&id)
-        })
-        .collect()
+            Kind::Reactivated | Kind::Recycled => {
+                self.whole.insert(finding.scim_id.clone());
+            }
+            _ => {}
+        }
+        self.attributes.insert((finding.scim_id.clone(), finding.attribute.clone()));
+    }
+
+    /// Whether a finding of the comparison is said already.
+    pub fn says(&self, compared: &Finding) -> bool {
+        if compared.scim_id.is_none() {
+            // A user of the export who has no row may have a link that lost it.
+            return called(compared).any(|name| self.lost.contains(&name));
+        }
+        let attribute = (compared.scim_id.clone(), compared.attribute.clone());
+        self.attributes.contains(&attribute) || self.whole.contains(&compared.scim_id)
+    }
 }
 
 /// What a finding's user is called, folded as the export is searched: Entra's id and the userName.

@@ -149,7 +149,7 @@ fn hash_of(shape: &[usize], members: &[String]) -> String {
     baseline_hash(&format!("{{{}}}", members.join(",")))
 }
 
-/// What a run found so far.
+/// What a run found and nobody took yet.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// The findings.
@@ -386,6 +386,16 @@ pub fn reused(layout: &Layout, record: &Record) -> Option<Finding> {
                perhaps another person";
     let now = link.external_id.clone().into();
     Some(subject.finding(Kind::Reused, Some("externalId"), former.into(), now, why.to_owned()))
+}
+
+/// The fingerprint of the finding that Entra doesn't know the user row of this id.
+pub fn id_of_unmanaged(id: String) -> String {
+    let (expected, actual) = (Value::Null, Value::Null);
+    let (attribute, external_id, name) = (None, None, None);
+    let (kind, resource, scim_id) = (Kind::Unmanaged, Some(ResourceType::User), Some(id));
+    let why = String::new();
+    Finding { kind, resource, scim_id, attribute, external_id, name, expected, actual, why }
+        .fingerprint()
 }
 
 /// A user row that Entra neither matched nor wrote.

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::compare::{Export, Provisioned};
-use crate::drift::{Finding, Item, Kind, Rows, Scope, Severity, Verdict, percent};
+use crate::drift::{Count, Finding, Kind, Rows, Scope, Severity, Verdict, percent};
 
 /// Why the rows read can't be believed, a sentence each; empty when they can. `before` is the last
 /// complete run's, `removed` what the agent itself took out of the tables since.
@@ -186,10 +186,11 @@ pub fn silence(
 pub const INCOMPLETE: &str = "the last run of the reconciler was incomplete";
 
 /// The verdict of a complete run.
-pub fn verdict(findings: &[Item], blocked: &[String]) -> Verdict {
+pub fn verdict(counts: &[Count], blocked: &[String]) -> Verdict {
+    let mut open = counts.iter().filter(|count| count.now > 0);
     if !blocked.is_empty() {
         Verdict::Blocked
-    } else if findings.iter().all(|item| item.finding.kind.severity() == Severity::Info) {
+    } else if open.all(|count| count.kind.severity() == Severity::Info) {
         // Nobody has to do anything about these.
         Verdict::Clean
     } else {

@@ -39,48 +39,62 @@ pub struct Gone {
     pub users: BTreeSet<String>,
 }
 
-/// One finding per membership: an edge to nothing is `orphan_member` alone.
-pub fn findings(differing: &Differing, labels: &Labels, gone: &Gone) -> Vec<Finding> {
+/// How a membership differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It is of a user that doesn't exist.
+    Userless,
+    /// It is of a team that doesn't exist.
+    Teamless,
+    /// kpifire has it, and Entra didn't assert it.
+    Extra,
+    /// Entra asserted it, and kpifire lacks it.
+    Lacking,
+}
+
+/// Which memberships there is something to tell of, each once: an edge to nothing is no other kind's.
+pub fn told<'a>(differing: &'a Differing, gone: &Gone) -> Vec<(How, &'a Edge)> {
     let explained = |(team, user): &&Edge| gone.teams.contains(team) || gone.users.contains(user);
-    let orphans: BTreeSet<&Edge> =
-        differing.userless.iter().chain(&differing.teamless).filter(|it| !explained(it)).collect();
-    let broken: BTreeSet<&Edge> = differing.userless.iter().chain(&differing.teamless).collect();
-    let mut found: Vec<Finding> = orphans
-        .into_iter()
-        .map(|edge| {
-            let what = if differing.userless.contains(edge) { "user" } else { "team" };
-            let why = format!("the {what} of this membership does not exist in kpifire");
-            finding(Kind::OrphanMember, edge, labels, &why)
-        })
-        .collect();
-    for edge in differing.extra.iter().filter(|it| !explained(it) && !broken.contains(it)) {
-        let user = user_name(labels, &edge.1);
-        let why = format!("added in kpifire: Entra has not put {user} into this team");
-        found.push(finding(Kind::MemberExtra, edge, labels, &why));
-    }
-    for edge in differing.lacking.iter().filter(|it| !explained(it)) {
-        let why = if labels.users.contains_key(&edge.1) {
-            let user = user_name(labels, &edge.1);
-            format!("removed in kpifire: Entra has put {user} into this team")
-        } else {
-            format!("Entra has put user {} into this team, whose row is gone from kpifire", edge.1)
-        };
-        found.push(finding(Kind::MemberMissing, edge, labels, &why));
-    }
-    found
+    let userless: BTreeSet<&Edge> = differing.userless.iter().collect();
+    let teamless: BTreeSet<&Edge> = differing.teamless.iter().collect();
+    let broken: BTreeSet<&Edge> = userless.union(&teamless).copied().collect();
+    let extra: BTreeSet<&Edge> = differing.extra.iter().collect();
+    let lacking: BTreeSet<&Edge> = differing.lacking.iter().collect();
+    let orphans = broken.iter().map(|edge| {
+        let how = if userless.contains(edge) { How::Userless } else { How::Teamless };
+        (how, *edge)
+    });
+    let extra = extra.difference(&broken).map(|edge| (How::Extra, *edge));
+    let lacking = lacking.into_iter().map(|edge| (How::Lacking, edge));
+    orphans.chain(extra).chain(lacking).filter(|(_, edge)| !explained(edge)).collect()
 }
 
-fn user_name(labels: &Labels, id: &str) -> String {
-    labels.users.get(id).and_then(|it| it.name.clone()).unwrap_or_else(|| format!("user {id}"))
-}
-
-fn finding(kind: Kind, (team, user): &Edge, labels: &Labels, why: &str) -> Finding {
+/// What is told of a membership.
+pub fn finding(how: How, edge: &Edge, labels: &Labels) -> Finding {
+    let (team, user) = edge;
+    let called = || user_name(labels, user);
+    let why = match how {
+        How::Userless => "the user of this membership does not exist in kpifire".to_owned(),
+        How::Teamless => "the team of this membership does not exist in kpifire".to_owned(),
+        How::Extra => format!("added in kpifire: Entra has not put {} into this team", called()),
+        How::Lacking if labels.users.contains_key(user) => {
+            format!("removed in kpifire: Entra has put {} into this team", called())
+        }
+        How::Lacking => {
+            format!("Entra has put user {user} into this team, whose row is gone from kpifire")
+        }
+    };
+    let kind = match how {
+        How::Userless | How::Teamless => Kind::OrphanMember,
+        How::Extra => Kind::MemberExtra,
+        How::Lacking => Kind::MemberMissing,
+    };
     let label = labels.teams.get(team);
     let member = labels.users.get(user).and_then(|it| it.name.clone());
     let shown: Value = json!(member.unwrap_or_else(|| user.clone()));
-    let (expected, actual) = match kind {
-        Kind::MemberMissing => (shown, Value::Null),
-        _ => (Value::Null, shown),
+    let (expected, actual) = match how {
+        How::Lacking => (shown, Value::Null),
+        How::Userless | How::Teamless | How::Extra => (Value::Null, shown),
     };
     Finding {
         kind,
@@ -91,6 +105,10 @@ fn finding(kind: Kind, (team, user): &Edge, labels: &Labels, why: &str) -> Findi
         name: label.and_then(|it| it.name.clone()),
         expected,
         actual,
-        why: why.to_owned(),
+        why,
     }
+}
+
+fn user_name(labels: &Labels, id: &str) -> String {
+    labels.users.get(id).and_then(|it| it.name.clone()).unwrap_or_else(|| format!("user {id}"))
 }

@@ -20,5 +20,6 @@ pub mod scheduled;
 mod settings;
 pub mod snapshot;
 pub mod source;
+mod spool;
 
 pub use settings::Settings;

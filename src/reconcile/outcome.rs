@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::judge;
+use super::spool::Spool;
+use crate::drift::report::Listing;
 use crate::drift::{
     CleanupPlan, Coverage, Finding, Grace, Item, Kind, Report, Run, Scope, TrendPoint, Verdict,
-    report,
 };
 use crate::store::Error;
 use crate::store::findings::Stored;
@@ -20,9 +21,8 @@ pub(super) struct Outcome {
     pub coverage: Coverage,
     pub grace: Grace,
     pub cleanup: CleanupPlan,
-    /// By fingerprint.
-    pub found: BTreeMap<String, Finding>,
-    /// What the run mended by itself.
+    pub found: Spool,
+    /// What the run mended by itself, by fingerprint: no more than a threshold allows.
     pub restored: BTreeMap<String, Finding>,
     pub incomplete: Vec<String>,
     /// Why nothing was restored.
@@ -32,7 +32,10 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub fn unreadable(error: &Error) -> Self {
-        let why = format!("the database could not be read to the end: {error}");
+        Self::incomplete(format!("the database could not be read to the end: {error}"))
+    }
+
+    pub fn incomplete(why: String) -> Self {
         Self { incomplete: vec![why], ..Self::default() }
     }
 
@@ -47,43 +50,31 @@ impl Outcome {
     }
 
     /// A finding was mended by the run itself.
-    pub fn restored(&mut self, id: &str) {
-        if let Some(finding) = self.found.remove(id) {
-            self.restored.insert(id.to_owned(), finding);
-            self.scope.restored += 1;
+    pub fn restored(&mut self, id: String, finding: Finding) {
+        self.found.leave_out(&id);
+        self.restored.insert(id, finding);
+        self.scope.restored += 1;
+    }
+
+    /// A finding of this run as its report lists it, where it isn't confirmed; `known` is its life, if it
+    /// has one.
+    pub fn unconfirmed(&self, id: String, finding: Finding, known: Option<&Stored>) -> Item {
+        Item {
+            id,
+            finding,
+            first_seen: known.map_or(self.run.started, |known| known.first_seen.and_utc()),
+            new: known.is_none(),
+            confirmed: false,
+            command: None,
         }
     }
 
-    /// What an incomplete run found, beside the findings that are open, and how many of it an operator ignores.
-    pub fn unconfirmed(&self, open: &BTreeMap<String, Stored>) -> (Vec<Item>, u64) {
-        let started = self.run.started;
-        let mut items = Vec::new();
-        let mut ignored = 0;
-        for (id, finding) in &self.found {
-            let known = open.get(id);
-            if known.is_some_and(|known| known.ignored.is_some()) {
-                ignored += 1;
-                continue;
-            }
-            items.push(Item {
-                id: id.clone(),
-                finding: finding.clone(),
-                first_seen: known.map_or(started, |known| known.first_seen.and_utc()),
-                new: known.is_none(),
-                confirmed: false,
-                command: None,
-            });
-        }
-        (items, ignored)
-    }
-
-    pub fn report(&self, mut items: Vec<Item>, past: Past) -> Report {
-        report::sort(&mut items);
+    pub fn report(&self, listing: Listing, past: Past) -> Report {
         let complete = self.is_complete();
         let mut coverage = self.coverage;
         coverage.change = past.percent.map(|before| coverage.percent - before);
         let mut trend = past.trend;
-        let counts = report::counts(&items, &past.counts, &past.resolved);
+        let counts = listing.counts(&past.counts, &past.resolved);
         if complete {
             let now = counts.iter().filter(|count| count.now > 0);
             let now = now.map(|count| (count.kind, count.now)).collect();
@@ -92,7 +83,7 @@ impl Outcome {
         Report {
             run: self.run.clone(),
             verdict: if complete {
-                judge::verdict(&items, &self.blocked)
+                judge::verdict(&counts, &self.blocked)
             } else {
                 Verdict::Incomplete
             },
@@ -100,7 +91,7 @@ impl Outcome {
             scope: self.scope.clone(),
             coverage,
             counts,
-            findings: items,
+            findings: listing.items(),
             trend,
             grace: self.grace,
             cleanup: if complete {

@@ -14,10 +14,12 @@ use super::outcome::{Outcome, Past};
 use super::snapshot::{self, Progress, Seen};
 use super::{Settings, auto, judge};
 use crate::clock::{Clock, stamp};
+use crate::drift::report::Listing;
 use crate::drift::{Report, Rows, Run};
 use crate::lease::{self, Lease, Leased};
 use crate::notify::{self, Channels, Event};
 use crate::store::cleanup::removed_since;
+use crate::store::findings::Stored;
 use crate::store::lease::{self as lease_rows, require};
 use crate::store::{Error, Store, Tx, findings, reports, runs};
 
@@ -148,7 +150,7 @@ async fn leased(
         // The database went away: the report doesn't depend on being kept.
         Err(error) if error.is_lost() => {
             let lost = Outcome { run: outcome.run.clone(), ..Outcome::unreadable(&error) };
-            lost.report(Vec::new(), Past::default())
+            lost.report(Listing::new(outcome.run.finished), Past::default())
         }
         written => written?,
     };
@@ -195,9 +197,14 @@ async fn weigh(
     incomplete.extend(export.and_then(judge::miscounted));
     let heard = seen.scope.last_contact.is_some();
     let silence = judge::silence(seen.silent_since, heard, now, reconcile.stale_after);
-    let all = seen.findings.into_iter().chain(silence);
-    let found = all.map(|finding| (finding.fingerprint(), finding)).collect();
-    let Seen { mut scope, coverage, grace, cleanup, .. } = seen;
+    let Seen { mut scope, mut findings, coverage, grace, cleanup, .. } = seen;
+    silence.iter().for_each(|finding| findings.push(finding));
+    let found = match findings.finish() {
+        Ok(found) => found,
+        Err(error) => {
+            return Outcome::incomplete(format!("not all was kept: {}", Error::unkept(&error)));
+        }
+    };
     scope.last_export = scope.source.as_ref().map(|source| source.users).or(last_export);
     Outcome { scope, coverage, grace, cleanup, found, incomplete, ..Outcome::default() }
 }
@@ -208,33 +215,50 @@ async fn write(tx: &mut Tx, outcome: &Outcome, channels: &Channels) -> Result<Re
     let run = &outcome.run;
     let (started, finished) = (stamp(run.started), stamp(run.finished));
     runs::delete(tx, &run.id).await?;
-    let mut items = Vec::new();
+    let mut listing = Listing::new(run.finished);
     let mut ignored = 0;
     if outcome.is_complete() {
         let unseen = reports::unseen(&outcome.scope);
-        let seen: Vec<_> = outcome.found.iter().chain(&outcome.restored).collect();
-        findings::save(tx, &run.id, started, finished, &seen, unseen).await?;
+        let life = findings::Life::begin(tx, &run.id, started, finished).await?;
+        for chunk in outcome.found.chunks() {
+            let chunk = chunk.map_err(|error| Error::unkept(&error))?;
+            life.go_on(tx, &chunk).await?;
+        }
+        life.go_on(tx, &outcome.restored).await?;
+        life.end_others(tx, unseen).await?;
         // Those that no run saw before: they end as they begin, and the run doesn't list them.
         let restored: Vec<String> = outcome.restored.keys().cloned().collect();
         if !restored.is_empty() {
             findings::resolve(tx, &restored, "restored", started).await?;
         }
-        for open in findings::open(tx).await? {
+        let mut list = |open: Stored| {
             if unseen.contains(&open.finding.kind) {
-                continue;
+                return;
             }
             if open.ignored.is_some() {
                 ignored += 1;
             } else {
-                items.push(reports::item(open, started));
+                listing.add(reports::item(open, started));
+            }
+        };
+        findings::each_open(tx, &mut list).await?;
+    } else {
+        for chunk in outcome.found.chunks() {
+            let chunk = chunk.map_err(|error| Error::unkept(&error))?;
+            let ids: Vec<String> = chunk.keys().cloned().collect();
+            let known = findings::known(tx, &ids).await?;
+            for (id, finding) in chunk {
+                let known = known.get(&id);
+                if known.is_some_and(|known| known.ignored.is_some()) {
+                    ignored += 1;
+                } else {
+                    listing.add(outcome.unconfirmed(id, finding, known));
+                }
             }
         }
-    } else {
-        let open = findings::open(tx).await?.into_iter().map(|open| (open.id.clone(), open));
-        (items, ignored) = outcome.unconfirmed(&open.collect());
     }
     let past = past(tx, outcome).await?;
-    let mut report = outcome.report(items, past);
+    let mut report = outcome.report(listing, past);
     report.scope.ignored = ignored;
     if !channels.is_empty() {
         let before = runs::last(tx).await?.map(|run| run.verdict);

@@ -146,8 +146,8 @@ impl Worker for Reconciler {
 /// The verdict, and how many findings: names stay in the report.
 fn tell(report: &Report) {
     let (run, verdict) = (report.run.id.as_str(), report.verdict.as_str());
-    let findings = report.findings.len();
-    let new = report.findings.iter().filter(|item| item.new).count();
+    let findings = report.total();
+    let new: u64 = report.counts.iter().map(|count| count.new).sum();
     if report.reasons.is_empty() {
         tracing::info!(run, verdict, findings, new, "reconciled");
     } else {

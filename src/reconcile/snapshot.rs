@@ -1,5 +1,6 @@
 //! One consistent look at the tables, from the first row to the last membership, as findings and
-//! counts. Memory grows with what differs, not with the tables.
+//! counts. Memory grows neither with the tables nor with the findings, but by the ids of links without
+//! rows, of rows of one name, and of memberships that differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,15 +10,16 @@ use serde_json::Value;
 
 use super::Settings;
 use super::cleanup::read as cleanup;
-use super::compare::{self, Comparison, Export, Provisioned};
+use super::compare::{Comparison, Export, Provisioned, Told};
 use super::diff::{self, Findings, Lens, Look};
 use super::members::{self, Differing, Gone, Labels};
 use super::names::Names;
+use super::spool;
 use super::{identity, judge};
 use crate::drift::plan::{Plan, Readiness};
 use crate::drift::{CleanupPlan, Coverage, Finding, Grace, Kind, Rows, Scope, percent};
 use crate::mapper::{Layout, LinkState, Record};
-use crate::scim::{ResourceType, fold};
+use crate::scim::{AttributePath, ResourceType, fold};
 use crate::store::snapshot::{self as rows, Everything, Named, Observed, Page, Stranded};
 use crate::store::{Error, Tx, grace};
 
@@ -55,7 +57,7 @@ pub struct Seen {
     /// What cleanup would do.
     pub cleanup: CleanupPlan,
     /// What differs.
-    pub findings: Vec<Finding>,
+    pub(super) findings: spool::Writer,
     /// When Entra was last heard of, or could first have been.
     pub silent_since: DateTime<Utc>,
     /// How many of those whom it should have the export has; zeros without one.
@@ -71,8 +73,10 @@ pub async fn take(
     progress: &Progress,
 ) -> Result<Seen, Error> {
     let layout = &*settings.layout;
-    let mut findings = Findings::default();
+    let mut found = Found { compared: export.map(|_| Told::default()), ..Found::default() };
     let mut comparison = export.map(|export| Comparison::new(export, layout));
+    // What a comparison finds waits for what the other findings say.
+    let mut differing = spool::Writer::default();
     let mut names = Names::default();
     let user_name = layout.users.name();
     let mut reused: Vec<Finding> = Vec::new();
@@ -82,34 +86,38 @@ pub async fn take(
             names.see(&name);
         }
         if let Some(comparison) = &mut comparison {
-            comparison.row(record);
+            comparison.row(record, &mut |finding| differing.push(&finding));
         }
     };
     let kind = ResourceType::User;
-    let users = stream(tx, settings, kind, progress, &mut findings, &mut visit).await?;
+    let users = stream(tx, settings, kind, progress, &mut found, &mut visit).await?;
     let kind = ResourceType::Group;
-    let teams = stream(tx, settings, kind, progress, &mut findings, &mut |_| ()).await?;
-    findings.list.extend(with_holdings(tx, layout, reused).await?);
-    let compared = comparison.map(Comparison::finish).unwrap_or_default();
+    let teams = stream(tx, settings, kind, progress, &mut found, &mut |_| ()).await?;
+    found.extend(with_holdings(tx, layout, reused).await?);
+    let compared = comparison.map(|it| it.finish(&mut |finding| differing.push(&finding)));
+    let compared = compared.unwrap_or_default();
     let stranded_users = rows::stranded(tx, layout, ResourceType::User).await?;
     let stranded_teams = rows::stranded(tx, layout, ResourceType::Group).await?;
     let rows_by_name = named_rows(tx, layout, names, &stranded_users).await?;
     let (ambiguous, provisioned) = (compared.ambiguous, compared.provisioned);
-    findings.list.extend(named(&stranded_users, ambiguous, rows_by_name, users.unmanaged));
-    findings.list.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
+    named(&stranded_users, ambiguous, rows_by_name, &mut found);
+    found.extend(identity::missing(ResourceType::Group, &stranded_teams, &[]));
     let gone = Gone {
         teams: stranded_teams.iter().map(|it| it.id.clone()).collect(),
         users: stranded_users.iter().map(|it| it.id.clone()).collect(),
     };
     let members = rows::count_edges(tx, layout).await?;
-    findings.list.extend(memberships(tx, layout, &gone).await?);
+    memberships(tx, layout, &gone, &mut found).await?;
     progress.add(usize::try_from(members).unwrap_or_default());
     let plan = without_last_run(cleanup::plan_now(tx, settings, now).await?);
-    let late = overdue(tx, settings, &plan, now).await?;
-    findings.list.extend(told_once(late, &findings.list));
-    let compared = compare::without_known(compared.found, &findings.list);
-    for finding in compared {
-        findings.push(finding, &settings.reconcile.tolerate);
+    for finding in overdue(tx, settings, &plan, now).await? {
+        found.late(finding);
+    }
+    let differing = differing.finish().map_err(|error| Error::unkept(&error))?;
+    for chunk in differing.chunks() {
+        for finding in chunk.map_err(|error| Error::unkept(&error))?.into_values() {
+            found.of_comparison(finding, &settings.reconcile.tolerate);
+        }
     }
 
     let links = rows::links(tx).await?;
@@ -137,17 +145,79 @@ pub async fn take(
             asserted,
             source: export.map(Export::scope),
             protected: users.protected,
-            tolerated: findings.tolerated,
+            tolerated: found.tolerated,
             last_contact: contact.map(|time| time.and_utc()),
             links,
             ..Scope::default()
         },
         cleanup: CleanupPlan::of(&plan, cleanup::next_due(tx, settings, now).await?),
         grace: Grace { waiting, strip_due, stripped, anonymise_due, anonymised },
-        findings: findings.list,
+        findings: found.spool,
         silent_since: contact.unwrap_or(made).and_utc(),
         provisioned,
     })
+}
+
+/// What was found so far. Of the findings themselves nothing is held but what keeps one cause from being
+/// told twice.
+#[derive(Debug, Default)]
+struct Found {
+    spool: spool::Writer,
+    tolerated: BTreeMap<String, u64>,
+    /// Users whose own finding says why they weren't cleaned up: the row is gone or another's, or
+    /// somebody has the user active again.
+    explained: BTreeSet<String>,
+    /// What a comparison needn't say again, where there is one.
+    compared: Option<Told>,
+}
+
+impl Found {
+    fn push(&mut self, finding: &Finding) {
+        let explains = matches!(
+            finding.kind,
+            Kind::Missing | Kind::Ambiguous | Kind::Recycled | Kind::Reactivated
+        );
+        if explains && finding.resource == Some(ResourceType::User) {
+            self.explained.extend(finding.scim_id.clone());
+        }
+        if let Some(compared) = &mut self.compared {
+            compared.see(finding);
+        }
+        self.spool.push(finding);
+    }
+
+    fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        findings.into_iter().for_each(|finding| self.push(&finding));
+    }
+
+    /// Takes what rows were examined to.
+    fn take(&mut self, findings: Findings) {
+        self.extend(findings.list);
+        self.tolerate(findings.tolerated);
+    }
+
+    fn tolerate(&mut self, counts: BTreeMap<String, u64>) {
+        for (attribute, count) in counts {
+            *self.tolerated.entry(attribute).or_default() += count;
+        }
+    }
+
+    /// A cleanup that is late, unless a finding of the user says why.
+    fn late(&mut self, finding: Finding) {
+        if !self.explained.contains(finding.scim_id.as_deref().unwrap_or_default()) {
+            self.extend([finding]);
+        }
+    }
+
+    /// What a comparison says, unless another finding does.
+    fn of_comparison(&mut self, finding: Finding, tolerate: &BTreeSet<AttributePath>) {
+        if !self.compared.as_ref().is_some_and(|told| told.says(&finding)) {
+            let mut findings = Findings::default();
+            findings.push(finding, tolerate);
+            findings.list.iter().for_each(|finding| self.spool.push(finding));
+            self.tolerate(findings.tolerated);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -156,7 +226,6 @@ struct Streamed {
     live: u64,
     equal: u64,
     protected: u64,
-    unmanaged: Vec<Finding>,
 }
 
 /// Every row of a resource type, a page at a time.
@@ -165,7 +234,7 @@ async fn stream(
     settings: &Settings,
     kind: ResourceType,
     progress: &Progress,
-    findings: &mut Findings,
+    found: &mut Found,
     visit: &mut (dyn FnMut(&Record) + Send),
 ) -> Result<Streamed, Error> {
     let layout = &*settings.layout;
@@ -176,11 +245,12 @@ async fn stream(
     while !page.is_empty() {
         progress.add(page.len());
         // The database reads on while these are looked at.
-        let looking = async { streamed.look(&mut lens, page, visit) };
+        let looking = async { streamed.look(&mut lens, page, found, visit) };
         let (next, suspects) = tokio::join!(pages.next(tx, layout), looking);
         let (next, suspects) = (next?, suspects?);
         let ids: Vec<String> = suspects.iter().map(|it| it.record.key_text()).collect();
         let mut baselines = rows::baselines(tx, kind, &ids).await?;
+        let mut findings = Findings::default();
         for observed in suspects {
             let baseline = baselines.remove(&observed.record.key_text()).unwrap_or_default();
             lens.learn(&baseline);
@@ -190,10 +260,11 @@ async fn stream(
                 link.baseline = Some(baseline.clone());
             }
             let tolerate = &settings.reconcile.tolerate;
-            if diff::examine(layout, kind, &record, &baseline, tolerate, findings) {
+            if diff::examine(layout, kind, &record, &baseline, tolerate, &mut findings) {
                 streamed.equal += 1;
             }
         }
+        found.take(findings);
         page = next;
     }
     Ok(streamed)
@@ -205,6 +276,7 @@ impl Streamed {
         &mut self,
         lens: &mut Lens,
         page: Page,
+        found: &mut Found,
         visit: &mut (dyn FnMut(&Record) + Send),
     ) -> Result<Vec<Observed>, Error> {
         let layout = lens.layout();
@@ -218,7 +290,7 @@ impl Streamed {
             if lens.protected(record) {
                 self.protected += 1;
             } else if lens.kind() == ResourceType::User && record.link.is_none() {
-                self.unmanaged.push(diff::unmanaged(layout, record));
+                found.push(&diff::unmanaged(layout, record));
             }
             match lens.look(&observed) {
                 Look::Fine | Look::Unmanaged => {}
@@ -270,25 +342,19 @@ async fn named_rows(
     Ok(rows)
 }
 
-/// Findings of links without rows and of names that more than one row has, and the unmanaged rows
-/// that none of them speaks of.
-fn named(
-    stranded: &[Stranded],
-    ambiguous: BTreeSet<String>,
-    rows: Vec<Named>,
-    unmanaged: Vec<Finding>,
-) -> Vec<Finding> {
-    let mut found = identity::missing(ResourceType::User, stranded, &rows);
-    let of_links = found.iter().filter(|it| it.kind == Kind::Ambiguous);
+/// Findings of links without rows and of names that more than one row has.
+fn named(stranded: &[Stranded], ambiguous: BTreeSet<String>, rows: Vec<Named>, found: &mut Found) {
+    let missing = identity::missing(ResourceType::User, stranded, &rows);
+    let of_links = missing.iter().filter(|it| it.kind == Kind::Ambiguous);
     let of_links = of_links.filter_map(|it| it.name.as_deref().map(fold));
     let ambiguous: BTreeSet<String> = of_links.chain(ambiguous).collect();
+    found.extend(missing);
     let same = same_named(rows);
     found.extend(identity::duplicates(&same, &ambiguous));
     // A row of a set is part of that set's finding.
-    let told: BTreeSet<&str> = same.iter().map(|row| row.id.as_str()).collect();
-    let alone = |finding: &Finding| !told.contains(finding.scim_id.as_deref().unwrap_or_default());
-    found.extend(unmanaged.into_iter().filter(alone));
-    found
+    for row in same {
+        found.spool.leave_out(diff::id_of_unmanaged(row.id));
+    }
 }
 
 /// The rows whose names more than one row has. A name that was suspected wrongly has one row alone.
@@ -301,25 +367,36 @@ fn same_named(mut rows: Vec<Named>) -> Vec<Named> {
     rows
 }
 
-async fn memberships(tx: &mut Tx, layout: &Layout, gone: &Gone) -> Result<Vec<Finding>, Error> {
+/// Memberships whose labels are asked for at a time.
+const EDGES: usize = 1000;
+
+async fn memberships(
+    tx: &mut Tx,
+    layout: &Layout,
+    gone: &Gone,
+    found: &mut Found,
+) -> Result<(), Error> {
     let differing = Differing {
         extra: rows::extra_edges(tx, layout).await?,
         lacking: rows::lacking_edges(tx, layout).await?,
         userless: rows::orphan_edges(tx, layout, ResourceType::User).await?,
         teamless: rows::orphan_edges(tx, layout, ResourceType::Group).await?,
     };
-    let all = [&differing.extra, &differing.lacking, &differing.userless, &differing.teamless];
-    let (mut teams, mut users) = (BTreeSet::new(), BTreeSet::new());
-    for (team, user) in all.into_iter().flatten() {
-        teams.insert(team.clone());
-        users.insert(user.clone());
+    let told = members::told(&differing, gone);
+    for some in told.chunks(EDGES) {
+        let (mut teams, mut users) = (BTreeSet::new(), BTreeSet::new());
+        for (_, (team, user)) in some {
+            teams.insert(team.clone());
+            users.insert(user.clone());
+        }
+        let ids = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>();
+        let labels = Labels {
+            teams: rows::labels(tx, layout, ResourceType::Group, &ids(teams)).await?,
+            users: rows::labels(tx, layout, ResourceType::User, &ids(users)).await?,
+        };
+        found.extend(some.iter().map(|(what, edge)| members::finding(*what, edge, &labels)));
     }
-    let ids = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>();
-    let labels = Labels {
-        teams: rows::labels(tx, layout, ResourceType::Group, &ids(teams)).await?,
-        users: rows::labels(tx, layout, ResourceType::User, &ids(users)).await?,
-    };
-    Ok(members::findings(&differing, &labels, gone))
+    Ok(())
 }
 
 /// The plan as it is once this run is the last one: what the run before it could not read is nothing
@@ -330,20 +407,6 @@ fn without_last_run(mut plan: Plan) -> Plan {
         plan.verdict = Readiness::Ready;
     }
     plan
-}
-
-/// Late cleanups without those of users whose own finding says why: the row is gone or another's, or
-/// somebody has the user active again.
-fn told_once(late: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
-    let says =
-        |kind| matches!(kind, Kind::Missing | Kind::Ambiguous | Kind::Recycled | Kind::Reactivated);
-    let told: BTreeSet<&str> = known
-        .iter()
-        .filter(|it| it.resource == Some(ResourceType::User) && says(it.kind))
-        .filter_map(|it| it.scim_id.as_deref())
-        .collect();
-    let untold = |it: &Finding| !told.contains(it.scim_id.as_deref().unwrap_or_default());
-    late.into_iter().filter(untold).collect()
 }
 
 async fn overdue(

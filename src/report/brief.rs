@@ -33,7 +33,7 @@ pub fn headline(report: &Report) -> Vec<String> {
         lines.extend(marks.zip(reason).map(|(mark, line)| format!("{mark}{line}")));
     }
     if report.verdict == Verdict::Incomplete {
-        let seen = match report.findings.len() as u64 {
+        let seen = match report.total() {
             0 => words::no_findings(report).to_owned(),
             n => format!("{} in the report. {}", words::plural(n, "finding"), words::UNCONFIRMED),
         };
@@ -113,7 +113,7 @@ pub fn keys(report: &Report, most: usize) -> Value {
         counts.insert(name.to_owned(), count.into());
     }
     let listed = worst(report, most);
-    let more = report.findings.len() - listed.len();
+    let more = report.total().saturating_sub(listed.len() as u64);
     let findings: Vec<Value> = listed.into_iter().map(|item| json!(json::finding(item))).collect();
     json!({
         "id": report.run.id,

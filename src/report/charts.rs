@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::words::{number, plural};
-use crate::drift::{Grace, Kind, Report, TrendPoint};
+use crate::drift::{Grace, Kind, Report, TrendPoint, report};
 
 /// Kinds with a colour of their own in the trend; the others share one.
 const COLOURS: usize = 6;
@@ -95,22 +95,12 @@ pub(super) const AGES: &str = "chart-ages";
 
 /// How long the findings have been open.
 pub(super) fn ages(report: &Report) -> Bars {
-    let steps = [
-        ("up to a day", Duration::days(1)),
-        ("up to a week", Duration::days(7)),
-        ("up to 30 days", Duration::days(30)),
-        ("up to 90 days", Duration::days(90)),
-        ("longer", Duration::MAX),
-    ];
-    let old = report.findings.iter().filter(|item| !item.new);
-    let ages: Vec<Duration> = old.map(|item| report.run.finished - item.first_seen).collect();
-    let new = (report.findings.len() - ages.len()) as u64;
+    let new = report.counts.iter().map(|count| count.new).sum();
     let mut rows = vec![("new".to_owned(), new, vec![(new, "new")])];
-    let mut from = Duration::MIN;
-    for (label, to) in steps {
-        let count = ages.iter().filter(|age| **age > from && **age <= to).count() as u64;
-        rows.push((label.to_owned(), count, vec![(count, "old")]));
-        from = to;
+    for (step, (label, _)) in report::AGES.iter().enumerate() {
+        let of_step = report.counts.iter().filter_map(|count| count.ages.get(step));
+        let count = of_step.sum();
+        rows.push(((*label).to_owned(), count, vec![(count, "old")]));
     }
     bars(AGES, "Age of findings", rows)
 }

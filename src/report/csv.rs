@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::words::rfc3339;
-use crate::drift::{Item, Report};
+use super::words::{self, rfc3339};
+use crate::drift::{Item, Kind, Report};
 
 /// The heading.
 pub(super) const COLUMNS: [&str; 16] = [
@@ -34,6 +34,19 @@ pub(super) fn reason<'a>(report: &'a Report, reason: &'a str) -> [&'a str; COLUM
         "verdict" => report.verdict.as_str(),
         "why" => reason,
         _ => "",
+    })
+}
+
+/// How many more findings of a kind there are than the file lists, and the command that lists them.
+pub(super) fn more(report: &Report, kind: Kind, more: u64) -> [String; COLUMNS.len()] {
+    COLUMNS.map(|column| match column {
+        "run" => report.run.id.clone(),
+        "verdict" => report.verdict.as_str().to_owned(),
+        "severity" => kind.severity().as_str().to_owned(),
+        "kind" => kind.as_str().to_owned(),
+        "why" => format!("{} more of this kind are not listed here", words::number(more)),
+        "command" => report.command_for_all(kind).unwrap_or_default(),
+        _ => String::new(),
     })
 }
 

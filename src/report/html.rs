@@ -42,6 +42,7 @@ pub(crate) fn body(report: &Report) -> String {
     for ((_, _, first), (count, _)) in page.to_do.iter_mut().zip(words::to_do(report).0) {
         *first = format!("drift?kind={}#findings", count.kind.as_str());
     }
+    page.more.clear();
     for (row, item) in page.rows.iter_mut().zip(&report.findings) {
         row.mend = address("finding", &item.id);
         row.link = match (item.finding.resource, &item.finding.scim_id) {
@@ -101,6 +102,8 @@ struct Page {
     severities: Vec<(Severity, String)>,
     kinds: Vec<Kind>,
     rows: Vec<Row>,
+    /// Kinds of which not all are on the page: what is said of them, and the command that lists them.
+    more: Vec<(String, String)>,
     /// What cleanup would do, where that is known.
     cleanup: Option<Cleanup>,
     run: String,
@@ -219,11 +222,17 @@ impl Page {
             severities: severities.collect(),
             kinds: counts.iter().filter(|c| c.now > 0).map(|c| c.kind).collect(),
             rows: listed.iter().map(|item| Row::of(report, item)).collect(),
+            more: report.more().map(|(kind, more)| more_of(report, kind, more)).collect(),
             cleanup: Cleanup::of(report),
             run: shown(&report.run.id),
             next: words::next(report),
         }
     }
+}
+
+fn more_of(report: &Report, kind: Kind, more: u64) -> (String, String) {
+    let said = format!("{} more of {} are not on this page", words::number(more), kind.as_str());
+    (said, report.command_for_all(kind).unwrap_or_default())
 }
 
 /// Only what this page brings with it may run or style it, and nothing is ever fetched.

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::Extent;
 use super::visible::write_json;
 use super::words::rfc3339;
 use crate::drift::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, TrendPoint};
@@ -21,9 +22,15 @@ pub(super) fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Everything but the findings.
-pub(super) fn run(report: &Report) -> impl Serialize + '_ {
-    ReportKeys::of(report)
+/// Everything but the findings, which follow, each or those that the report lists.
+pub(super) fn run(report: &Report, extent: Extent) -> impl Serialize + '_ {
+    let mut keys = ReportKeys::of(report);
+    if extent == Extent::All {
+        for count in &mut keys.counts {
+            (count.shown, count.more, count.command) = (count.now, 0, None);
+        }
+    }
+    keys
 }
 
 /// A finding's object, as every list of findings has it.
@@ -70,6 +77,10 @@ struct CountKeys {
     persisting: u64,
     resolved: u64,
     oldest: Option<String>,
+    /// How many of them are among the findings, how many more there are, and the command that lists all.
+    shown: u64,
+    more: u64,
+    command: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +124,7 @@ impl<'a> ReportKeys<'a> {
             reasons: &report.reasons,
             scope: &report.scope,
             coverage: report.coverage,
-            counts: report.counts.iter().map(CountKeys::of).collect(),
+            counts: report.counts.iter().map(|count| CountKeys::of(report, count)).collect(),
             findings: None,
             trend: report
                 .trend
@@ -127,7 +138,9 @@ impl<'a> ReportKeys<'a> {
 }
 
 impl CountKeys {
-    fn of(count: &Count) -> Self {
+    fn of(report: &Report, count: &Count) -> Self {
+        let shown = report.listed(count.kind);
+        let more = count.now.saturating_sub(shown);
         Self {
             kind: count.kind.as_str(),
             now: count.now,
@@ -136,6 +149,9 @@ impl CountKeys {
             persisting: count.persisting,
             resolved: count.resolved,
             oldest: count.oldest.map(rfc3339),
+            shown,
+            more,
+            command: report.command_for_all(count.kind).filter(|_| more > 0),
         }
     }
 }

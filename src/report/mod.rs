@@ -29,7 +29,7 @@ pub use format::Format;
 pub use mask::masked;
 pub(crate) use visible::{escaped_json, visible, visible_lines, write_json};
 
-use crate::drift::Report;
+use crate::drift::{Item, Kind, Report};
 
 /// The report in this format.
 pub fn render(report: &Report, format: Format) -> String {
@@ -52,17 +52,82 @@ pub fn write(out: &mut dyn Write, report: &Report, format: Format) -> io::Result
     }
 }
 
-/// In NDJSON the run comes first. In CSV a row for each reason why it is not to be relied on does,
-/// with no kind and no id: without them an incomplete run's file would be as empty as a clean one's.
 fn lines(out: &mut dyn Write, report: &Report, format: Format) -> io::Result<()> {
-    let Some(mut rows) = RowWriter::begin(out, format, &csv::COLUMNS)? else { return Ok(()) };
-    rows.object(|| rows::typed("run", json::run(report)))?;
-    for reason in &report.reasons {
-        rows.cells(|| csv::reason(report, reason))?;
-    }
+    let lines = Lines::begin(out, report, format, Extent::Listed)?;
+    let Some(mut lines) = lines else { return Ok(()) };
     for item in &report.findings {
-        rows.object(|| rows::typed("finding", json::finding(item)))?;
-        rows.cells(|| csv::finding(report, item))?;
+        lines.finding(item)?;
     }
-    rows.end()
+    for (kind, more) in report.more() {
+        lines.more(kind, more)?;
+    }
+    lines.end()
+}
+
+/// Which findings follow a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that its report lists.
+    Listed,
+    /// Each.
+    All,
+}
+
+/// A report as lines, NDJSON or CSV, of which the caller brings the findings: there may be more than the
+/// report lists.
+pub struct Lines<'a, W: Write> {
+    report: &'a Report,
+    rows: RowWriter<W>,
+}
+
+impl<'a, W: Write> Lines<'a, W> {
+    /// In NDJSON the run comes first. In CSV a row for each reason why it is not to be relied on does,
+    /// with no kind and no id: without them an incomplete run's file would be as empty as a clean one's.
+    /// `None` for a format that has no lines.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn begin(
+        out: W,
+        report: &'a Report,
+        format: Format,
+        extent: Extent,
+    ) -> io::Result<Option<Self>> {
+        if format == Format::Json {
+            return Ok(None);
+        }
+        let Some(mut rows) = RowWriter::begin(out, format, &csv::COLUMNS)? else {
+            return Ok(None);
+        };
+        rows.object(|| rows::typed("run", json::run(report, extent)))?;
+        for reason in &report.reasons {
+            rows.cells(|| csv::reason(report, reason))?;
+        }
+        Ok(Some(Self { report, rows }))
+    }
+
+    /// A finding.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn finding(&mut self, item: &Item) -> io::Result<()> {
+        self.rows.object(|| rows::typed("finding", json::finding(item)))?;
+        self.rows.cells(|| csv::finding(self.report, item))
+    }
+
+    /// That there are more of a kind. NDJSON says so in its first line.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn more(&mut self, kind: Kind, more: u64) -> io::Result<()> {
+        self.rows.cells(|| csv::more(self.report, kind, more))
+    }
+
+    /// The end.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn end(self) -> io::Result<()> {
+        self.rows.end()
+    }
 }

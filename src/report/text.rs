@@ -149,11 +149,18 @@ fn count_row(report: &Report, count: &Count) -> [String; 8] {
     ]
 }
 
-/// The findings of a kind that are listed, out of how many.
+/// The findings of a kind that are listed, of those at hand, out of how many.
 struct Group<'a> {
     kind: Kind,
-    all: Vec<&'a Item>,
+    first: Vec<&'a Item>,
     listed: usize,
+    all: u64,
+}
+
+impl Group<'_> {
+    fn is_whole(&self) -> bool {
+        self.listed as u64 == self.all
+    }
 }
 
 /// How much is said of each finding.
@@ -179,28 +186,31 @@ fn findings(report: &Report, room: usize) -> Vec<String> {
     let room = room.saturating_sub(lines.len() + legend.len() + 2);
 
     let full = choose(report, room, Detail::Full);
-    let whole = full.iter().all(|group| group.listed == group.all.len());
+    let whole = full.iter().all(Group::is_whole);
     let (groups, detail) = if whole {
         (full, Detail::Full)
     } else {
         (choose(report, room, Detail::Short), Detail::Short)
     };
-    let mut listed = 0;
+    let mut listed: u64 = 0;
     for group in groups.iter().filter(|group| group.listed > 0) {
         lines.push(heading(group));
-        for item in group.all.iter().take(group.listed) {
+        for item in group.first.iter().take(group.listed) {
             lines.extend(finding(report, item, detail));
             listed += 1;
         }
     }
-    let more = report.findings.len() - listed;
+    let more = report.total().saturating_sub(listed);
     if more > 0 {
         let run = visible(&report.run.id);
-        lines.push(format!(
-            "… and {} more; all of them, as html or csv:",
-            words::number(more as u64)
-        ));
-        lines.push(format!("       kpifire-scim report {run} --format html"));
+        let more = words::number(more);
+        if report.verdict == Verdict::Incomplete {
+            lines.push(format!("… and {more} more; the first of each kind, as a page:"));
+            lines.push(format!("       kpifire-scim report {run} --format html"));
+        } else {
+            lines.push(format!("… and {more} more; all of them:"));
+            lines.push(format!("       kpifire-scim report {run} --format csv"));
+        }
     }
     lines.extend(legend);
     lines
@@ -209,17 +219,16 @@ fn findings(report: &Report, room: usize) -> Vec<String> {
 /// How many findings of each kind fit: one of each kind first, the worst kinds before the others,
 /// then a second of each, and so on.
 fn choose(report: &Report, room: usize, detail: Detail) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group> = Vec::new();
-    for item in &report.findings {
-        match groups.iter_mut().find(|group| group.kind == item.finding.kind) {
-            Some(group) => group.all.push(item),
-            None => groups.push(Group { kind: item.finding.kind, all: vec![item], listed: 0 }),
-        }
-    }
+    let open = report.counts.iter().filter(|count| count.now > 0);
+    let group = |count: &Count| {
+        let of_kind = report.findings.iter().filter(|item| item.finding.kind == count.kind);
+        Group { kind: count.kind, first: of_kind.collect(), listed: 0, all: count.now }
+    };
+    let mut groups: Vec<Group> = open.map(group).collect();
     let mut left = room;
     for round in 0..PER_KIND {
         for group in &mut groups {
-            let Some(item) = group.all.get(round).filter(|_| group.listed == round) else {
+            let Some(item) = group.first.get(round).filter(|_| group.listed == round) else {
                 continue;
             };
             let needed = finding(report, item, detail).len() + usize::from(round == 0);
@@ -233,9 +242,9 @@ fn choose(report: &Report, room: usize, detail: Detail) -> Vec<Group<'_>> {
 }
 
 fn heading(group: &Group) -> String {
-    let Group { kind, all, listed } = group;
-    let all = words::number(all.len() as u64);
-    let of = if listed.to_string() == all { all } else { format!("{listed}/{all}") };
+    let Group { kind, all, listed, .. } = group;
+    let all = words::number(*all);
+    let of = if group.is_whole() { all } else { format!("{listed}/{all}") };
     format!("{} {} {of}: {}", kind.severity().as_str(), kind.as_str(), kind.meaning())
 }
 

@@ -1,6 +1,6 @@
 //! `scim_findings`: each finding's life, from the run that first saw it to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
 
@@ -67,16 +67,53 @@ pub async fn open_of(tx: &mut Tx, kind: Kind) -> Result<Vec<Stored>, Error> {
     select(tx, which).await
 }
 
-/// Findings that were open at a time: seen by then, and not resolved before. One statement.
-pub async fn open_at(tx: &mut Tx, time: NaiveDateTime) -> Result<Vec<Stored>, Error> {
-    let which = Sql::new(" WHERE first_seen <= ")
+/// As [`open`], each handed out as it comes: there may be very many. One statement.
+pub async fn each_open(tx: &mut Tx, take: &mut (dyn FnMut(Stored) + Send)) -> Result<(), Error> {
+    each(tx, Sql::new(" WHERE resolved IS NULL"), take).await
+}
+
+/// Hands out the findings that were open at a time: seen by then, and not resolved before. One statement.
+pub async fn each_open_at(
+    tx: &mut Tx,
+    time: NaiveDateTime,
+    take: &mut (dyn FnMut(Stored) + Send),
+) -> Result<(), Error> {
+    each(tx, were_open(time), take).await
+}
+
+/// A page of the findings of a kind that were open at a time, in the order of their ids, after the id
+/// `after`. One statement.
+pub async fn page_open_at(
+    tx: &mut Tx,
+    time: NaiveDateTime,
+    kind: Kind,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Stored>, Error> {
+    let mut which = were_open(time).raw(" AND kind = ").bind(kind.as_str());
+    if let Some(after) = after {
+        which = which.raw(" AND fingerprint > ").bind(after);
+    }
+    select(tx, which.raw(" ORDER BY fingerprint LIMIT ").bind(limit)).await
+}
+
+fn were_open(time: NaiveDateTime) -> Sql {
+    Sql::new(" WHERE first_seen <= ")
         .bind(time)
         .raw(" AND last_seen >= ")
         .bind(time)
         .raw(" AND (resolved IS NULL OR resolved > ")
         .bind(time)
-        .raw(")");
-    select(tx, which).await
+        .raw(")")
+}
+
+/// Those of these findings that are open, by id. One statement.
+pub async fn known(tx: &mut Tx, ids: &[String]) -> Result<BTreeMap<String, Stored>, Error> {
+    let which = Sql::new(" WHERE resolved IS NULL AND fingerprint IN (SELECT i.item FROM ")
+        .append(text_list(tx.database(), ids))
+        .raw(" i)");
+    let known = select(tx, which).await?;
+    Ok(known.into_iter().map(|stored| (stored.id.clone(), stored)).collect())
 }
 
 /// The finding of this id, ended or not. One statement.
@@ -105,46 +142,66 @@ pub async fn resolved_since(
     Ok(tx.rows((scim_findings::kind, count()), ended).await?.into_iter().collect())
 }
 
-/// Writes what a run found: new findings begin, known ones go on, ended ones begin anew; those that
-/// were open and that the run didn't find end, but for the kinds that it couldn't see (`unseen`).
+/// The lives of the findings as a run leaves them: new ones begin, known ones go on, ended ones begin anew;
+/// those that were open and that the run didn't find end, but for the kinds that it couldn't see.
 /// Findings that a command ended after the run began to read stay as they are; those that a clock
-/// ahead of the run's ended or first saw begin anew. One statement per 500 findings, and two.
-pub async fn save(
-    tx: &mut Tx,
-    run: &str,
+/// ahead of the run's ended or first saw begin anew.
+pub struct Life<'a> {
+    run: &'a str,
     started: NaiveDateTime,
     now: NaiveDateTime,
-    found: &[(&String, &Finding)],
-    unseen: &[Kind],
-) -> Result<(), Error> {
-    let latest = now + SKEW;
-    let mended = Sql::new(" FROM scim_findings WHERE resolved >= ")
-        .bind(started)
-        .raw(" AND resolved <= ")
-        .bind(latest);
-    let mended = tx.rows(scim_findings::fingerprint, mended).await?;
-    let found: Vec<_> = found.iter().filter(|(id, _)| !mended.contains(id)).collect();
-    for chunk in found.chunks(CHUNK) {
-        let rows = chunk.iter().map(|(id, finding)| begun(run, started, id, finding));
-        tx.execute(TABLE.insert_all(rows).raw(&go_on(tx.product()))).await?;
+    /// What a command ended since.
+    mended: BTreeSet<String>,
+}
+
+impl<'a> Life<'a> {
+    /// Of a run that began to read at `started`. One statement.
+    pub async fn begin(
+        tx: &mut Tx,
+        run: &'a str,
+        started: NaiveDateTime,
+        now: NaiveDateTime,
+    ) -> Result<Self, Error> {
+        let mended = Sql::new(" FROM scim_findings WHERE resolved >= ")
+            .bind(started)
+            .raw(" AND resolved <= ")
+            .bind(now + SKEW);
+        let mended = tx.rows(scim_findings::fingerprint, mended).await?.into_iter().collect();
+        Ok(Self { run, started, now, mended })
     }
-    // A run that is read again lists what was seen up to then: nothing was seen later than now.
-    let last_seen = Sql::new("CASE WHEN last_seen > ")
-        .append(timestamp(tx.database(), latest))
-        .raw(" THEN first_seen ELSE last_seen END");
-    let sql = TABLE
-        .update([
-            scim_findings::resolution.to("gone".to_owned()),
-            scim_findings::last_seen.to_sql(last_seen),
-            scim_findings::resolved.to(now),
-        ])
-        .raw(" WHERE (resolved IS NULL OR resolved > ")
-        .bind(latest)
-        .raw(") AND (last_run IS NULL OR last_run <> ")
-        .bind(run)
-        .raw(")")
-        .append(but(unseen));
-    tx.execute(sql).await.map(|_| ())
+
+    /// Some that the run found, by id. One statement per 500.
+    pub async fn go_on(&self, tx: &mut Tx, found: &BTreeMap<String, Finding>) -> Result<(), Error> {
+        let Self { run, started, mended, .. } = self;
+        let found: Vec<_> = found.iter().filter(|(id, _)| !mended.contains(*id)).collect();
+        for chunk in found.chunks(CHUNK) {
+            let rows = chunk.iter().map(|(id, finding)| begun(run, *started, id, finding));
+            tx.execute(TABLE.insert_all(rows).raw(&go_on(tx.product()))).await?;
+        }
+        Ok(())
+    }
+
+    /// All others. One statement.
+    pub async fn end_others(&self, tx: &mut Tx, unseen: &[Kind]) -> Result<(), Error> {
+        let latest = self.now + SKEW;
+        // A run that is read again lists what was seen up to then: nothing was seen later than now.
+        let last_seen = Sql::new("CASE WHEN last_seen > ")
+            .append(timestamp(tx.database(), latest))
+            .raw(" THEN first_seen ELSE last_seen END");
+        let sql = TABLE
+            .update([
+                scim_findings::resolution.to("gone".to_owned()),
+                scim_findings::last_seen.to_sql(last_seen),
+                scim_findings::resolved.to(self.now),
+            ])
+            .raw(" WHERE (resolved IS NULL OR resolved > ")
+            .bind(latest)
+            .raw(") AND (last_run IS NULL OR last_run <> ")
+            .bind(self.run)
+            .raw(")")
+            .append(but(unseen));
+        tx.execute(sql).await.map(|_| ())
+    }
 }
 
 /// The row of a finding that a run is the first to see.
@@ -233,6 +290,12 @@ pub async fn ignore(
 pub(super) async fn select(tx: &mut Tx, which: Sql) -> Result<Vec<Stored>, Error> {
     let rows = tx.rows(fields::<Row>(), Sql::new(" FROM scim_findings").append(which)).await?;
     Ok(rows.into_iter().map(Stored::from).collect())
+}
+
+/// Hands out the findings that a condition leaves. One statement.
+async fn each(tx: &mut Tx, which: Sql, take: &mut (dyn FnMut(Stored) + Send)) -> Result<(), Error> {
+    let all = Sql::new(" FROM scim_findings").append(which);
+    tx.each(fields::<Row>(), all, &mut |row| take(row.into())).await
 }
 
 impl From<Row> for Stored {

@@ -13,7 +13,8 @@ use super::findings::{self, Stored};
 use super::runs::{self, RunRow};
 use super::{Error, Tx};
 use crate::clock::stamp;
-use crate::drift::{Count, Coverage, Item, Kind, Report, Run, Scope, TrendPoint, Verdict, report};
+use crate::drift::report::Listing;
+use crate::drift::{Count, Coverage, Item, Kind, Report, Run, Scope, TrendPoint, Verdict};
 
 /// A run's row.
 pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> RunRow {
@@ -21,6 +22,7 @@ pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> Run
         let counts = report.counts.iter().filter(|count| of(count) > 0);
         counts.map(|count| (count.kind.as_str().to_owned(), of(count).into())).collect()
     };
+    let unconfirmed = report.findings.iter().filter(|item| !item.confirmed);
     RunRow {
         id: report.run.id.clone(),
         started: stamp(report.run.started),
@@ -36,27 +38,13 @@ pub fn row(report: &Report, slot: Option<&(&'static str, DateTime<Utc>)>) -> Run
             "now": by_kind(|count| count.now),
             "before": by_kind(|count| count.before),
             "resolved": by_kind(|count| count.resolved),
-            "unconfirmed": unconfirmed(report),
+            // What only the run's own row keeps: how many there are, and those that it lists.
+            "unconfirmedCounts": if report.verdict == Verdict::Incomplete { &report.counts[..] } else { &[] },
+            "unconfirmed": unconfirmed.collect::<Vec<&Item>>(),
         }),
         job: slot.map(|(job, _)| (*job).to_owned()),
         slot: slot.map(|(_, at)| stamp(*at)),
     }
-}
-
-/// Of the findings that only the run's own row keeps, how many of a kind.
-const UNCONFIRMED: usize = 100;
-
-/// What an incomplete run found, in the report's order: the first of each kind.
-fn unconfirmed(report: &Report) -> Vec<&Item> {
-    let mut kept = BTreeMap::<Kind, usize>::new();
-    let unconfirmed = report.findings.iter().filter(|item| !item.confirmed);
-    unconfirmed
-        .filter(|item| {
-            let of_kind = kept.entry(item.finding.kind).or_default();
-            *of_kind += 1;
-            *of_kind <= UNCONFIRMED
-        })
-        .collect()
 }
 
 /// What the run looked at.
@@ -121,26 +109,42 @@ pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
 /// The report of a run that is kept: verdict, counts and reasons as they were then, the findings that
 /// were open then, each as a run last saw it.
 pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error> {
-    let mut items: Vec<Item> = part(run, "unconfirmed");
-    if run.verdict != Verdict::Incomplete.as_str() {
-        let unseen = unseen(&scope(run));
-        for open in findings::open_at(tx, run.started).await? {
-            if unseen.contains(&open.finding.kind) {
-                continue;
-            }
-            if open.ignored.as_ref().is_none_or(|(since, _)| *since > run.finished) {
-                items.push(item(open, run.started));
-            }
-        }
+    let trend = trend(tx, run.started, run.started).await?;
+    let summary = summary(run, zone);
+    if summary.verdict == Verdict::Incomplete {
+        let (counts, findings) = (part(run, "unconfirmedCounts"), part(run, "unconfirmed"));
+        return Ok(Report { counts, findings, trend, ..summary });
     }
-    report::sort(&mut items);
-    Ok(Report {
-        counts: report::counts(&items, &before(run), &resolved(run)),
-        findings: items,
-        trend: trend(tx, run.started, run.started).await?,
-        ..summary(run, zone)
-    })
+    let mut listing = Listing::new(summary.run.finished);
+    let mut list = |open| listing.add(item(open, run.started));
+    let mut listed = |open: Stored| is_listed(run, &open).then(|| list(open)).unwrap_or_default();
+    findings::each_open_at(tx, run.started, &mut listed).await?;
+    let counts = listing.counts(&before(run), &resolved(run));
+    Ok(Report { counts, findings: listing.items(), trend, ..summary })
 }
+
+/// Whether a complete run's report counts a finding that was open then.
+fn is_listed(run: &RunRow, open: &Stored) -> bool {
+    !unseen(&scope(run)).contains(&open.finding.kind)
+        && open.ignored.as_ref().is_none_or(|(since, _)| *since > run.finished)
+}
+
+/// A page of the findings of a kind that a complete run's report counts, by their ids after `after`.
+/// One statement.
+pub async fn page(
+    tx: &mut Tx,
+    run: &RunRow,
+    kind: Kind,
+    after: Option<&str>,
+) -> Result<(Vec<Item>, Option<String>), Error> {
+    let open = findings::page_open_at(tx, run.started, kind, after, PAGE).await?;
+    let last = open.last().map(|last| last.id.clone());
+    let listed = open.into_iter().filter(|open| is_listed(run, open));
+    Ok((listed.map(|open| item(open, run.started)).collect(), last))
+}
+
+/// Findings of a page.
+const PAGE: i64 = 1000;
 
 /// How many findings of each kind the run before it listed.
 pub fn before(run: &RunRow) -> BTreeMap<Kind, u64> {

@@ -449,6 +449,26 @@ impl Tx {
         rows.iter().map(|row| read(&row.0)).collect()
     }
 
+    /// As [`Self::rows`], each handed out as it comes: there may be very many. One statement.
+    pub(super) async fn each<S: Selection + Sync>(
+        &mut self,
+        selection: S,
+        rest: Sql,
+        take: &mut (dyn FnMut(S::Row) + Send),
+    ) -> Result<(), Error> {
+        let sql = selection.list(Sql::new("SELECT ")).append(rest);
+        let keys = selection.keys();
+        let mut broken = None;
+        let mut read = |row: super::row::Row| match selection.read(&mut Cells::of(&row.0)) {
+            Ok(row) => take(row),
+            Err(unreadable) => {
+                broken.get_or_insert_with(|| unreadable.of_row(&named(&keys, &row.0)));
+            }
+        };
+        self.each_row(sql, &mut read).await?;
+        broken.map_or(Ok(()), Err)
+    }
+
     /// The first of them, if there is one. One statement.
     pub(super) async fn first<S: Selection>(
         &mut self,

@@ -12,7 +12,7 @@ use super::kpifire_scim::drift::finding::member_field;
 use super::kpifire_scim::drift::plan::{
     Cause, Deferral, Limit, Readiness, Reason, Stage, Threshold,
 };
-use super::kpifire_scim::drift::report::{self, sort};
+use super::kpifire_scim::drift::report::Listing;
 use super::kpifire_scim::drift::{
     CleanupPlan, Count, Coverage, Finding, Grace, Item, Kind, Report, Rows, Run, Scope,
     SourceScope, TrendPoint, Verdict,
@@ -223,9 +223,10 @@ fn story(
 }
 
 /// A report of these findings, whose earlier runs had some of them and some more.
-pub fn drift(mut findings: Vec<Item>) -> Report {
-    sort(&mut findings);
-    let counts = counts(&findings);
+pub fn drift(findings: Vec<Item>) -> Report {
+    let listing = listing(findings);
+    let counts = counts(&listing);
+    let findings = listing.items();
     Report {
         run: Run {
             id: "019aae2b-6a3a-7cc2-9d1c-000000000001".to_owned(),
@@ -316,24 +317,19 @@ fn scope() -> Scope {
     }
 }
 
-fn counts(findings: &[Item]) -> Vec<Count> {
-    let of = |kind| {
-        let all: Vec<&Item> = findings.iter().filter(|item| item.finding.kind == kind).collect();
-        let new = all.iter().filter(|item| item.new).count() as u64;
-        let now = all.len() as u64;
-        let resolved = u64::from(matches!(kind, Kind::Attribute | Kind::Unmanaged));
-        Count {
-            kind,
-            now,
-            before: now - new + resolved,
-            new,
-            persisting: now - new,
-            resolved,
-            oldest: all.iter().map(|item| item.first_seen).min(),
-        }
-    };
-    let counts = Kind::ALL.iter().copied().map(of);
-    counts.filter(|count| count.now + count.before + count.resolved > 0).collect()
+fn counts(listing: &Listing) -> Vec<Count> {
+    let resolved = [(Kind::Attribute, 1), (Kind::Unmanaged, 1)].into();
+    let mut counts = listing.counts(&BTreeMap::new(), &resolved);
+    for count in &mut counts {
+        count.before = count.persisting + count.resolved;
+    }
+    counts
+}
+
+fn listing(findings: impl IntoIterator<Item = Item>) -> Listing {
+    let mut listing = Listing::new(finished());
+    findings.into_iter().for_each(|item| listing.add(item));
+    listing
 }
 
 /// A run a night for 90 nights, a few left out, ending in the counts.
@@ -414,11 +410,11 @@ pub fn incomplete() -> Report {
 /// The same, with what the run found in spite of it.
 pub fn unconfirmed() -> Report {
     let mut report = incomplete();
-    report.findings = [item(Kind::Missing, 0), item(Kind::Attribute, 1)]
-        .into_iter()
-        .map(|item| Item { confirmed: false, command: None, ..item })
-        .collect();
-    report.counts = report::counts(&report.findings, &BTreeMap::new(), &BTreeMap::new());
+    let found = [item(Kind::Missing, 0), item(Kind::Attribute, 1)];
+    let unconfirmed = |item| Item { confirmed: false, command: None, ..item };
+    let listing = listing(found.map(unconfirmed));
+    report.counts = listing.counts(&BTreeMap::new(), &BTreeMap::new());
+    report.findings = listing.items();
     report
 }
 
