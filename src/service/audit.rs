@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -33,42 +33,47 @@ const SLACK: TimeDelta = TimeDelta::hours(1);
 pub struct Trail {
     store: Store,
     filter: rows::AuditFilter,
+    since: Option<NaiveDateTime>,
     after: Option<String>,
 }
 
 impl Trail {
     /// Every row from a time on.
     pub fn since(store: &Store, since: Option<DateTime<Utc>>) -> Self {
-        let filter = rows::AuditFilter { users: None, since: since.map(stamp) };
+        let filter = rows::AuditFilter::default();
         // The rows lie in the order of their ids, which begin with the time at which they were made.
         let after = since.map(|since| {
             let millis = (since - SLACK).timestamp_millis();
             Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80).to_string()
         });
-        Self { store: store.clone(), filter, after }
+        Self { store: store.clone(), filter, since: since.map(stamp), after }
     }
 
     /// Those of one user: of an id, or of the userName of a user whom kpifire has, or whose history
     /// names it.
     pub async fn of(self, profile: Arc<Profile>, user: String) -> Result<Self, Error> {
         let users = named(&self.store, profile, user).await?;
-        let filter = rows::AuditFilter { users: Some(users.into_iter().collect()), ..self.filter };
+        let filter = rows::AuditFilter { users: Some(users.into_iter().collect()) };
         Ok(Self { filter, ..self })
     }
 
     /// The next rows; none at the end.
     pub async fn next(&mut self) -> Result<Vec<AuditRow>, Error> {
-        let context = (self.filter.clone(), self.after.clone());
-        let page = self
-            .store
-            .read(context, async |tx, (filter, after)| {
-                rows::page(tx, filter, after.as_deref(), PAGE).await
-            })
-            .await?;
-        if let Some(last) = page.last() {
+        loop {
+            let context = (self.filter.clone(), self.after.clone());
+            let mut page = self
+                .store
+                .read(context, async |tx, (filter, after)| {
+                    rows::page(tx, filter, after.as_deref(), PAGE).await
+                })
+                .await?;
+            let Some(last) = page.last() else { return Ok(page) };
             self.after = Some(last.id.clone());
+            page.retain(|row| self.since.is_none_or(|since| row.time >= since));
+            if !page.is_empty() {
+                return Ok(page);
+            }
         }
-        Ok(page)
     }
 }
 
@@ -80,8 +85,8 @@ async fn named(
 ) -> Result<BTreeSet<String>, Error> {
     let catalogue = store.catalogue().await?;
     let layout = Layout::new(profile, &catalogue).map_err(|it| Error::Internal(Box::new(it)))?;
-    store
-        .read((layout, user), async |tx, (layout, user)| {
+    let mut ids = store
+        .read((layout, user.clone()), async |tx, (layout, user)| {
             let kind = ResourceType::User;
             let mut ids = BTreeSet::from([user.clone()]);
             let predicate = mapper::matching_name(layout, kind, user)?;
@@ -89,10 +94,23 @@ async fn named(
             for record in resources::find(tx, layout, kind, &predicate, &window).await? {
                 ids.insert(record.key_text());
             }
-            ids.extend(rows::ids_named(tx, user).await?);
-            Ok(ids)
+            Ok::<_, Error>(ids)
         })
-        .await
+        .await?;
+    // No index finds a name in the history: it is looked through some rows at a time.
+    let mut after = None;
+    loop {
+        let (named, last) = store
+            .read((user.clone(), after), async |tx, (user, after)| {
+                rows::ids_named(tx, user, after.as_deref()).await
+            })
+            .await?;
+        ids.extend(named);
+        if last.is_none() {
+            return Ok(ids);
+        }
+        after = last;
+    }
 }
 
 /// What happened to which resource.

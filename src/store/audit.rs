@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
 
-use super::dialect::{fold, json_list, json_text, text_list};
+use super::dialect::{fold, json_list, json_text};
 use super::error::Error;
 use super::schema::scim_audit;
 use super::sidecar::{Expression, Fields, count, fields, row};
@@ -59,8 +59,6 @@ pub const IGNORED: &str = "ignored";
 pub struct AuditFilter {
     /// Rows of these users, by their ids.
     pub users: Option<Vec<String>>,
-    /// Rows from this time on.
-    pub since: Option<NaiveDateTime>,
 }
 
 /// Appends a row, and makes it the proof of the transaction's commit. One statement.
@@ -70,20 +68,40 @@ pub async fn append(tx: &mut Tx, row: &AuditRow) -> Result<(), Error> {
     Ok(())
 }
 
-/// The ids of users whose audited userName, before or after, is this one without case. One statement.
-pub async fn ids_named(tx: &mut Tx, user_name: &str) -> Result<Vec<String>, Error> {
+/// Rows that one statement looks through for what no index finds.
+pub const LOOKED_THROUGH: i64 = 20_000;
+
+/// The ids of users whose audited userName, before or after, is this one without case, in the rows after
+/// the row `after`, of which so many are looked through; and the last of these, where there are more.
+/// Two statements.
+pub async fn ids_named(
+    tx: &mut Tx,
+    user_name: &str,
+    after: Option<&str>,
+) -> Result<(Vec<String>, Option<String>), Error> {
+    let later = |sql: Sql| match after {
+        Some(after) => sql.raw(" AND id > ").bind(after),
+        None => sql,
+    };
+    let last = later(Sql::new(" FROM scim_audit WHERE 1 = 1"));
+    let last = last.raw(" ORDER BY id LIMIT 1 OFFSET ").bind(LOOKED_THROUGH - 1);
+    let last = tx.first(scim_audit::id, last).await?;
     let database = tx.database();
     let is_named = |column: &str| {
         let name = json_text(database, column, "userName");
         fold(database, name).raw(" = ").append(fold(database, Sql::default().bind(user_name)))
     };
-    let rows =
-        Sql::new(" FROM scim_audit WHERE resource_type = 'User' AND resource IS NOT NULL AND (")
-            .append(is_named(scim_audit::before_values.name))
-            .raw(" OR ")
-            .append(is_named(scim_audit::after_values.name))
-            .raw(") GROUP BY resource");
-    tx.rows(scim_audit::resource.present(), rows).await
+    // What the rows are searched for must not choose the index.
+    let rows = later(Sql::new(" FROM (SELECT * FROM scim_audit WHERE 1 = 1"));
+    let rows = rows
+        .raw(" ORDER BY id LIMIT ")
+        .bind(LOOKED_THROUGH)
+        .raw(") AS scim_audit WHERE resource_type = 'User' AND resource IS NOT NULL AND (")
+        .append(is_named(scim_audit::before_values.name))
+        .raw(" OR ")
+        .append(is_named(scim_audit::after_values.name))
+        .raw(") GROUP BY resource");
+    Ok((tx.rows(scim_audit::resource.present(), rows).await?, last))
 }
 
 /// How many rows of an operation with a detail that begins so there are since a time. One statement.
@@ -144,29 +162,37 @@ pub async fn last_write(tx: &mut Tx) -> Result<Option<(NaiveDateTime, String)>, 
     tx.first((scim_audit::at, scim_audit::token.present()), last).await
 }
 
-/// Rows in the order they were written, after the row `after`, at most `limit`.
+/// Rows in the order they were written, after the row `after`, at most `limit`. One statement, or one for
+/// each of the users.
 pub async fn page(
     tx: &mut Tx,
     filter: &AuditFilter,
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<AuditRow>, Error> {
-    let mut sql = Sql::new(" WHERE 1 = 1");
-    if let Some(ids) = &filter.users {
-        sql = sql
-            .raw(" AND resource_type = ")
-            .bind(ResourceType::User.as_str())
-            .raw(" AND resource IN (SELECT item FROM ")
-            .append(text_list(tx.database(), ids))
-            .raw(" AS ids)");
+    let Some(users) = &filter.users else {
+        return select(tx, wanted(None, after, limit)).await;
+    };
+    let mut found = Vec::new();
+    for user in users {
+        found.extend(select(tx, wanted(Some(user.as_str()), after, limit)).await?);
     }
-    if let Some(since) = filter.since {
-        sql = sql.raw(" AND at >= ").bind(since);
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// Rows of a user or all: found by an index, in whose order they come.
+pub(super) fn wanted(user: Option<&str>, after: Option<&str>, limit: i64) -> Sql {
+    let mut sql = Sql::new(" WHERE 1 = 1");
+    if let Some(user) = user {
+        let kind = ResourceType::User.as_str();
+        sql = sql.raw(" AND resource_type = ").bind(kind).raw(" AND resource = ").bind(user);
     }
     if let Some(after) = after {
         sql = sql.raw(" AND id > ").bind(after);
     }
-    select(tx, sql.raw(" ORDER BY id LIMIT ").bind(limit)).await
+    sql.raw(" ORDER BY id LIMIT ").bind(limit)
 }
 
 /// The rows that a condition, order and limit leave. One statement.

@@ -20,7 +20,7 @@ use crate::scim::ResourceType;
 
 /// Rows of the audit trail that one search looks through: without an index on what is asked for, a
 /// search for what is rare would read all of it.
-pub const LOOKED_THROUGH: i64 = 20_000;
+pub use super::audit::LOOKED_THROUGH;
 
 row! {
     /// One audited write of a client, as the overview counts it.

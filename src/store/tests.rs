@@ -148,6 +148,22 @@ async fn a_lookup_by_name_goes_by_the_index_on_sqlite() {
 }
 
 #[tokio::test]
+async fn the_audit_trail_is_read_by_its_indexes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = users(&folder).await;
+    let now = chrono::Utc::now().naive_utc();
+    store.write(now, async |tx, now| super::migrate::up(tx, *now).await).await.unwrap();
+    for (user, index) in
+        [(None, "sqlite_autoindex_scim_audit_1 (id>?)"), (Some("7"), "scim_audit_resource")]
+    {
+        let rows = super::audit::wanted(user, Some("019aae2b"), 1000);
+        let sql = Sql::new("EXPLAIN QUERY PLAN SELECT id, detail FROM scim_audit").append(rows);
+        let plan = store.read(sql, run).await.unwrap();
+        assert!(plan.iter().all(|it| it.contains("SEARCH") && it.contains(index)), "{plan:?}");
+    }
+}
+
+#[tokio::test]
 async fn sqlite_finds_by_the_index_what_folds_alike() {
     let folder = tempfile::tempdir().unwrap();
     let store = users(&folder).await;

@@ -98,7 +98,7 @@ CREATE TABLE IF NOT EXISTS scim_audit (
   outcome       VARCHAR(32) NOT NULL,
   detail        TEXT NULL,
   INDEX scim_audit_at (at),
-  INDEX scim_audit_resource (resource_type, resource)
+  INDEX scim_audit_resource (resource_type, resource, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Row locks that make "is this name free, then take it" one step: a writer locks the slot of the

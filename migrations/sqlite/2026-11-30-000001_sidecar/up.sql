@@ -98,7 +98,7 @@ CREATE TABLE scim_audit (
   detail        TEXT NULL
 );
 CREATE INDEX scim_audit_at ON scim_audit (at);
-CREATE INDEX scim_audit_resource ON scim_audit (resource_type, resource);
+CREATE INDEX scim_audit_resource ON scim_audit (resource_type, resource, id);
 
 -- Row locks that make "is this name free, then take it" one step: a writer locks the slot of the
 -- folded name for its transaction.
