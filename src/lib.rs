@@ -7,7 +7,7 @@
 //! http (listener → auth → router) → service → scim (parse, filter, patch) → mapper → store → database
 //! ```
 //!
-//! [`daemon`] composes: it joins `http`, [`admin`] and the [`scheduler`]. [`clock`], [`share`] and [`drift`]
+//! [`daemon`] composes: it joins `http`, [`admin`] and the [`scheduler`]. [`clock`], [`share`], [`log_queue`] and [`drift`]
 //! (what runs find) lie below all that speak of them. Rooms and files need each other in one direction:
 //! `tests/architecture/circles.rs` follows every name to the file that defines it and finds no circle.
 //!
@@ -45,6 +45,7 @@ pub mod drift;
 mod file;
 pub mod http;
 pub mod lease;
+pub mod log_queue;
 pub mod mapper;
 pub mod notify;
 pub mod outbound;

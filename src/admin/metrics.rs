@@ -24,6 +24,7 @@ use crate::console::figures::Figures;
 use crate::drift::{Kind, Verdict};
 use crate::http::response::{self, Response};
 use crate::http::{Surface, oauth, router};
+use crate::log_queue;
 use crate::presence;
 use crate::scim::ResourceType;
 use crate::service::{Absence, guard};
@@ -73,7 +74,7 @@ pub struct Answered<'a> {
     pub status: StatusCode,
     /// How long the answer took.
     pub took: Duration,
-    /// When it was answered.
+    /// When it was asked, as its audit row says.
     pub at: DateTime<Utc>,
 }
 
@@ -235,6 +236,13 @@ impl Metrics {
             "kpifire_scim_ignored_attributes",
             "Requests that named an attribute which no schema knows, by attribute",
             ignored,
+        );
+        let lost = Counter::<u64>::default();
+        lost.inc_by(log_queue::lost());
+        registry.register(
+            "kpifire_scim_log_lines_lost",
+            "Lines of the log that nobody took in time",
+            lost,
         );
         let absent = Family::<Labels, Counter>::default();
         let counts = console.members_left_out();

@@ -10,6 +10,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -18,6 +19,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::log_queue;
 
 /// Where journald takes records (systemd's `JOURNAL_NATIVE_PROTOCOL`).
 pub const SOCKET: &str = "/run/systemd/journal/socket";
@@ -68,14 +71,16 @@ impl<'a> MakeWriter<'a> for Stderr {
     }
 }
 
-/// Writes a record at once, its priority before it.
+/// Writes a record whole, its priority before it.
 #[derive(Debug)]
 pub struct Marked(Option<u8>);
 
 impl Write for Marked {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         let mark = self.0.map(|it| format!("<{it}>")).unwrap_or_default();
-        io::stderr().write_all(&[mark.as_bytes(), record].concat())?;
+        let marked = [mark.as_bytes(), record].concat();
+        // Nobody is there to be told that stderr is closed.
+        log_queue::put(move || drop(io::stderr().write_all(&marked)));
         Ok(record.len())
     }
 
@@ -86,7 +91,10 @@ impl Write for Marked {
 
 /// Sends what is logged to journald.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal(Arc<Socket>);
+
+#[derive(Debug)]
+struct Socket {
     socket: UnixDatagram,
     address: PathBuf,
 }
@@ -100,9 +108,11 @@ impl Journal {
         let socket = UnixDatagram::unbound()?;
         // An empty record is thrown away.
         socket.send_to(&[], address)?;
-        Ok(Self { socket, address: address.to_owned() })
+        Ok(Self(Arc::new(Socket { socket, address: address.to_owned() })))
     }
+}
 
+impl Socket {
     /// A record that can't be delivered, because journald restarts, goes where the unit's output goes.
     fn send(&self, level: Level, message: &str, rest: &[u8]) {
         let mut record = format!("PRIORITY={}\n", priority(level)).into_bytes();
@@ -152,7 +162,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Journal {
         for (name, value) in &fields.rest {
             put(&mut rest, &journal_name(name), value);
         }
-        self.send(*event.metadata().level(), &fields.to_string(), &rest);
+        let (level, message) = (*event.metadata().level(), fields.to_string());
+        let socket = Arc::clone(&self.0);
+        log_queue::put(move || socket.send(level, &message, &rest));
     }
 }
 

@@ -5,4 +5,5 @@ mod commit;
 mod cut;
 mod killed;
 mod limits;
+mod log;
 mod stop;
