@@ -51,6 +51,8 @@ pub(crate) struct Trace {
     pub(crate) route: Option<&'static str>,
     /// The name of the token that was accepted.
     pub(crate) token: Option<String>,
+    /// The time at which what it does is audited, where that was asked for.
+    pub(crate) time: Option<DateTime<Utc>>,
 }
 
 /// What every request is answered with.

@@ -33,6 +33,7 @@ pub(crate) async fn enter<'a>(
     let path = router::below(&path, &context.settings().base_path).ok_or_else(no_such_endpoint)?;
     // Who asks comes before what for: without a token nobody learns which paths exist.
     let now = context.now();
+    trace.time = Some(now);
     let token = auth::token(context, &parts.headers, peer).await?;
     trace.token = Some(token.name.clone());
 
