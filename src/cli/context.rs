@@ -90,7 +90,9 @@ pub async fn serving(config: &Config) -> Result<Store, Error> {
     let store = with(config, limits)?;
     tracing::info!("the database is {}", fit(&store).await?);
     let store = up_to_date(store).await?;
-    store.prepare().await.map_err(|error| Error::failed("the database can't be used", error))?;
+    let unusable = |error| Error::failed("the database can't be used", error);
+    store.prepare().await.map_err(unusable)?;
+    store.has_sessions().await.map_err(unusable)?;
     Ok(store)
 }
 

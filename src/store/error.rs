@@ -90,7 +90,17 @@ pub enum Subject {
     Policy,
 }
 
+/// Sessions that aren't the agent's alone, and what to do.
+pub(super) const POOLED: &str = "a pooler gives each statement to another session of the server (transaction pooling), where what \
+     the agent prepares and sets isn't: write the server's own address into `database.url`, or let the \
+     pooler keep sessions for it (PgBouncer: pool_mode = session)";
+
 impl Error {
+    /// What a run reads can't be kept until its end.
+    pub fn unkept(error: &std::io::Error) -> Self {
+        Self::new(ErrorKind::Other, "the run's temporary file (TMPDIR)", error.to_string())
+    }
+
     pub(super) fn new(kind: ErrorKind, context: &str, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -231,6 +241,9 @@ impl From<ConnectionError> for Error {
         }
         let message = std::error::Error::source(&error)
             .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+        if text::is_pooled(&message) {
+            return Self::new(ErrorKind::Lost, "connecting to the database", POOLED);
+        }
         Self::new(ErrorKind::Lost, "connecting to the database", message)
     }
 }

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use account::account;
 use proven::{ok, wrong};
 
-use super::error::Error;
+use super::error::{Error, ErrorKind, POOLED};
 use super::row::Row;
 use super::sql::Sql;
 use super::transaction::Tx;
@@ -63,6 +63,17 @@ impl Store {
             proved.findings.push(session::shared());
         }
         Ok(proved)
+    }
+
+    /// That the sessions are the agent's own. What can't be told is no failure.
+    ///
+    /// # Errors
+    /// That a pooler hands them around.
+    pub async fn has_sessions(&self) -> Result<(), Error> {
+        if self.is_pooled().await {
+            return Err(Error::new(ErrorKind::Other, "connecting to the database", POOLED));
+        }
+        Ok(())
     }
 
     /// Whether the agent's sessions are the server's. One that can't be told isn't told.

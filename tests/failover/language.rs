@@ -10,15 +10,15 @@ use super::PATIENCE;
 use super::node::{self, Node};
 use crate::support::{Agent, Database, Engine, Install, sql};
 
-/// A server of one node, and what its account's URL is.
-async fn german(folder: &Path) -> (Node, String) {
+/// A server of one node that speaks a language, and what its account's URL is.
+pub async fn alone(folder: &Path, language: &str) -> (Node, String) {
     let data = folder.join("data");
     let init = node::install_mariadb(folder, &data);
     let port = node::free_port();
     let mut command = node::mariadb("mariadbd", &folder.join("tmp"));
     command.args(["--bind-address=127.0.0.1", "--skip-name-resolve"]);
-    command.args(["--lc-messages=de_DE", "--innodb-buffer-pool-size=32M"]);
-    command.arg(format!("--port={port}"));
+    command.arg("--innodb-buffer-pool-size=32M");
+    command.args([format!("--port={port}"), format!("--lc-messages={language}")]);
     for (key, path) in [
         ("datadir", &data),
         ("init-file", &init),
@@ -43,7 +43,7 @@ async fn german(folder: &Path) -> (Node, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_speaks_german_is_asked_for_english() {
     let folder = node::folder();
-    let (_node, url) = german(folder.path()).await;
+    let (_node, url) = alone(folder.path(), "de_DE").await;
     let database = Database::reference_on(Engine::Mariadb, &url).await;
     let said = database.try_execute("SELECT * FROM nowhere").await.unwrap_err();
     assert!(said.contains("existiert nicht"), "{said}");

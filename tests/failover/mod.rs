@@ -9,7 +9,9 @@ mod galera;
 mod language;
 mod load;
 mod node;
+mod pooler;
 mod postgres;
+mod read_only;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::node::{self, Node};
 use super::{PATIENCE, Pair};
-use crate::support::{Database, Engine, sql};
+use crate::support::{Agent, Database, Engine, Install, sql, user};
 
 struct Server {
     node: Node,
@@ -53,6 +53,69 @@ impl Server {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
+}
+
+/// A server of which every process is stopped, as on a machine that is frozen: it is there, and answers
+/// nothing. It goes on when this is dropped.
+struct Frozen<'a>(&'a Server);
+
+impl<'a> Frozen<'a> {
+    fn new(server: &'a Server) -> Self {
+        server.node.signal("-STOP");
+        server.signal_children("-STOP");
+        Self(server)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal_children("-CONT");
+        self.0.node.signal("-CONT");
+    }
+}
+
+impl Server {
+    fn signal_children(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap_or_default().trim();
+        let sent = std::process::Command::new("pkill").args([signal, "-P", pid]).status();
+        assert!(sent.unwrap().success(), "{signal} to the children of {pid}");
+    }
+}
+
+async fn alone(folder: &Path) -> Server {
+    let mut initdb = node::command(&program("initdb"));
+    initdb.args(["-U", "kpifire", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]);
+    node::run(initdb.arg("-D").arg(folder.join("one")));
+    Server::start(folder, "one", &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_server_holds_no_stop_up() {
+    let folder = node::folder();
+    let server = alone(folder.path()).await;
+    let mut install =
+        Install::new(Database::reference_on(Engine::Postgres, &url(server.port)).await);
+    install.configure("[limits]\ndrain = \"2s\"\nrequest_time = \"3s\"\n");
+    let mut agent = Agent::on(install).await;
+    agent.client().get("/Users/3").await.expect(200);
+    let frozen = Frozen::new(&server);
+    agent.client().get("/Users/3").await.refused(503, "");
+    assert_eq!(agent.server.status("/readyz").await, Some(503));
+    let (client, body) = (agent.client(), user("frozen@plant.example").to_string());
+    let under_way = tokio::spawn(async move {
+        client.try_send(hyper::Method::POST, "/Users", &[], Some(body)).await
+    });
+    tokio::task::yield_now().await;
+    agent.server.terminate();
+    // Well before systemd would kill it.
+    let code = agent.server.exit_code(std::time::Duration::from_secs(60)).await;
+    assert_eq!(code, Some(0), "{}", agent.server.log());
+    drop(under_way.await);
+    drop(frozen);
+    let again = agent.install.serve().await;
+    let client = crate::support::Client::new(&again.base(), Some(&agent.token));
+    client.get("/Users/3").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
