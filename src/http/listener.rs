@@ -24,6 +24,7 @@ use super::response::Response;
 use open::OpenConnections;
 use peer::{Phase, Place};
 
+pub use head::judge;
 pub use peer::{Peer, Scheme, Wire};
 
 /// Asks the accepting loops whether they still run. Cheap to clone.

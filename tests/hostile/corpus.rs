@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use kpifire_scim::http::listener::judge;
 use kpifire_scim::profile::{parse, print};
 use kpifire_scim::reconcile::source::Source;
 use kpifire_scim::scim::{
@@ -44,6 +45,15 @@ fn filters_are_read_again_from_their_own_words() {
             let again = parse_filter(kind, &filter.to_string(), FilterLimits::default());
             assert!(again.is_ok(), "{name}: {filter}");
         }
+    }
+}
+
+#[test]
+fn heads_are_judged_in_one_way() {
+    for (name, bytes) in inputs("head") {
+        let judged = judge(&bytes);
+        assert_eq!(judged, judge(&bytes), "{name}");
+        assert!(judged.is_none_or(|status| matches!(status, 400 | 501)), "{name}: {judged:?}");
     }
 }
 

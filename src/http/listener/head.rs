@@ -61,6 +61,11 @@ impl Wrong {
     }
 }
 
+/// The status that refuses these bytes as a head of HTTP/1.1; `None` where they are let pass.
+pub fn judge(head: &[u8]) -> Option<u16> {
+    check(head, Version::HTTP_11).err().map(Wrong::status)
+}
+
 impl Head {
     /// Whether the request that hyper has just read may be answered.
     ///
