@@ -22,6 +22,7 @@ use crate::daemon::{self, App, Listeners, Setup};
 use crate::http::listener::Liveness;
 use crate::http::tls::Tls;
 use crate::http::{AdminDoor, Settings, Surface};
+use crate::log_queue;
 use crate::notify::{self, Sender};
 use crate::reconcile::scheduled::Reconciler;
 use crate::service::{self, Paging, Service};
@@ -35,8 +36,11 @@ use crate::systemd::{self, Sockets};
 pub fn run(globals: &Globals) -> Result<(), Error> {
     let loaded = context::load(globals)?;
     logging::init(globals, Some(&loaded.config.log));
-    let sockets = systemd::sockets().map_err(|error| Error::usage(error.to_string()))?;
-    context::to_the_end(serve(globals, &loaded, sockets))
+    log_queue::begin().map_err(|error| Error::failed("can't begin the log", error))?;
+    let sockets = systemd::sockets().map_err(|error| Error::usage(error.to_string()));
+    let served = sockets.and_then(|it| context::to_the_end(serve(globals, &loaded, it)));
+    log_queue::end();
+    served
 }
 
 async fn serve(globals: &Globals, loaded: &Loaded, sockets: Sockets) -> Result<(), Error> {
@@ -451,7 +455,10 @@ impl Reloads<'_> {
 /// What has changed and only a restart makes true: sockets, the pool and the log are made once.
 fn waiting(started: &Config, now: &Config) -> Vec<String> {
     let fixed = |key: &str| {
+        // The two times bound the statements of connections that are there already.
+        let times = matches!(key, "limits.request_time" | "reconcile.statement_time");
         matches!(key, "listen" | "admin.listen" | "limits.connections")
+            || times
             || key.starts_with("database.")
             || key.starts_with("log.")
     };

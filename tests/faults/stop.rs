@@ -29,7 +29,8 @@ async fn a_hung_database_is_left(engine: Engine) {
     proxy.set(Weather::Deaf);
     // Whatever it says of itself every ten seconds may be under way.
     agent.server.terminate();
-    let code = agent.server.exit_code(Duration::from_secs(20)).await;
+    // Well before systemd would kill it, also on a machine that is busy with other things.
+    let code = agent.server.exit_code(Duration::from_secs(60)).await;
     assert_eq!(code, Some(0), "{}", agent.server.log());
 }
 

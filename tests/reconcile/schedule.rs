@@ -81,19 +81,20 @@ async fn of_two_agents_one_runs_each_slot(engine: Engine) {
 /// next run is right.
 async fn a_stop_in_mid_run_is_orderly(engine: Engine) {
     let mut plant = scheduled(engine, EVERY_SECOND).await;
-    plant.agent.install.configure("[limits]\ndrain = \"8s\"\n");
+    // Longer than a run takes on the busiest machine: it ends by itself.
+    plant.agent.install.configure("[limits]\ndrain = \"90s\"\n");
     plant.crowd(4000, "Asserted", "Native").await;
     let mut server = plant.agent.install.serve().await;
     until(&plant, "scim_lease WHERE name = 'reconcile' AND holder <> ''", 1).await;
     server.terminate();
-    assert_eq!(server.exit_code(Duration::from_secs(20)).await, Some(0), "{}", server.log());
+    assert_eq!(server.exit_code(Duration::from_secs(120)).await, Some(0), "{}", server.log());
     let database = plant.agent.database();
     let (runs, found) = (database.count(SCHEDULED).await, database.count("scim_findings").await);
     assert!(found == if runs == 0 { 0 } else { 4000 }, "{runs} runs, {found} findings");
     assert_eq!(database.count("scim_runs WHERE verdict IS NULL").await, 0);
     // A run that was finished gave its lease back: nobody waits for it.
     assert_eq!(database.count("scim_lease WHERE holder <> ''").await, 0, "{}", server.log());
-    assert_eq!(plant.reconcile().list().len(), 4000);
+    assert_eq!(plant.reconcile().counts("attribute")[2], 4000);
 }
 
 /// Its lease is in the way of the other until it expires.
