@@ -247,14 +247,7 @@ async fn the_guard_and_tokens(engine: Engine) {
     watched.agent.client_with(Some(&secret)).get("/Users").await.expect(200);
     let again = olga.agree(&asked).await;
     assert!(again.status == 409 && again.body.contains("already"), "{}", again.body);
-    let made =
-        watched.agent.audit(&[]).into_iter().filter(|row| row["operation"] == "token_create");
-    let by: Vec<Value> = made.map(|row| row["token"].clone()).collect();
-    assert_eq!(
-        by,
-        [Value::Null, Value::Null, "operator:olga".into()],
-        "two by commands, and this one"
-    );
+    assert_eq!(watched.rows("token_create"), 1);
     assert_eq!(watched.audited("token_create")["token"], "operator:olga");
     // What another page shows of it is never its text.
     assert!(
