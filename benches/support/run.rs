@@ -67,12 +67,12 @@ async fn on(database: &Database, options: &Options, progress: &Progress) -> Resu
     let world = Arc::new(World::new(options.users, options.large_team()));
     load::load(database, &world).await?;
     let run = Run { database, world, options, progress };
-    let (as_found, indexed): (Vec<_>, Vec<_>) =
+    let (before_indexes, after): (Vec<_>, Vec<_>) =
         options.operations().into_iter().partition(|it| it.as_found());
-    let mut found = Pairs::new();
-    if !as_found.is_empty() {
+    let mut early = Pairs::new();
+    if !before_indexes.is_empty() {
         let daemon = program.serve().await?;
-        (found, _) = run.measurements(&daemon, &token, &as_found).await?;
+        (early, _) = run.measurements(&daemon, &token, &before_indexes).await?;
     }
     let indexes = program.index(database).await?;
 
@@ -88,8 +88,8 @@ async fn on(database: &Database, options: &Options, progress: &Progress) -> Resu
     starts.sort_unstable();
 
     let at_first = daemon.memory();
-    let (mut pairs, teams) = run.measurements(&daemon, &token, &indexed).await?;
-    pairs.append(&mut found);
+    let (mut pairs, teams) = run.measurements(&daemon, &token, &after).await?;
+    pairs.append(&mut early);
     Client::connect(&daemon.address, &token).await?.read_group(Team::Large.key()).await?;
     let memory = at_first.zip(daemon.memory()).map(|((first, _), (now, peak))| [first, now, peak]);
     let description = database.description().await?;

@@ -42,7 +42,7 @@ pub(crate) fn body(report: &Report) -> String {
     for ((_, _, first), (count, _)) in page.to_do.iter_mut().zip(words::to_do(report).0) {
         *first = format!("drift?kind={}#findings", count.kind.as_str());
     }
-    page.more.clear();
+    page.unlisted.clear();
     for (row, item) in page.rows.iter_mut().zip(&report.findings) {
         row.mend = address("finding", &item.id);
         row.link = match (item.finding.resource, &item.finding.scim_id) {
@@ -103,7 +103,7 @@ struct Page {
     kinds: Vec<Kind>,
     rows: Vec<Row>,
     /// Kinds of which not all are on the page: what is said of them, and the command that lists them.
-    more: Vec<(String, String)>,
+    unlisted: Vec<(String, String)>,
     /// What cleanup would do, where that is known.
     cleanup: Option<Cleanup>,
     run: String,
@@ -222,7 +222,7 @@ impl Page {
             severities: severities.collect(),
             kinds: counts.iter().filter(|c| c.now > 0).map(|c| c.kind).collect(),
             rows: listed.iter().map(|item| Row::of(report, item)).collect(),
-            more: report.more().map(|(kind, more)| more_of(report, kind, more)).collect(),
+            unlisted: report.more().map(|(kind, more)| more_of(report, kind, more)).collect(),
             cleanup: Cleanup::of(report),
             run: shown(&report.run.id),
             next: words::next(report),
