@@ -19,3 +19,12 @@ pub enum Format {
     /// One page that needs nothing else.
     Html,
 }
+
+/// Which findings follow a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that its report lists.
+    Listed,
+    /// Each.
+    All,
+}

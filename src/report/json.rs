@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::Extent;
+use super::format::Extent;
 use super::visible::write_json;
 use super::words::rfc3339;
 use crate::drift::{CleanupPlan, Count, Coverage, Grace, Item, Report, Scope, TrendPoint};

@@ -25,7 +25,7 @@ use std::io::{self, Write};
 
 use rows::RowWriter;
 
-pub use format::Format;
+pub use format::{Extent, Format};
 pub use mask::masked;
 pub(crate) use visible::{escaped_json, visible, visible_lines, write_json};
 
@@ -62,15 +62,6 @@ fn lines(out: &mut dyn Write, report: &Report, format: Format) -> io::Result<()>
         lines.more(kind, more)?;
     }
     lines.end()
-}
-
-/// Which findings follow a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// Those that its report lists.
-    Listed,
-    /// Each.
-    All,
 }
 
 /// A report as lines, NDJSON or CSV, of which the caller brings the findings: there may be more than the

@@ -241,7 +241,8 @@ impl From<ConnectionError> for Error {
         }
         let message = std::error::Error::source(&error)
             .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-        if text::is_pooled(&message) {
+        // A session that is the agent's own has prepared nothing yet: this one is another client's too.
+        if text::read(&message).is_some_and(|(kind, _)| kind == ErrorKind::Stale) {
             return Self::new(ErrorKind::Lost, "connecting to the database", POOLED);
         }
         Self::new(ErrorKind::Lost, "connecting to the database", message)

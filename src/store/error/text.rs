@@ -197,9 +197,3 @@ fn subject(holes: &[(&str, &str)]) -> Option<Subject> {
         .or_else(|| of("schema").map(Subject::Schema))
         .or_else(|| of("policy").map(|_| Subject::Policy))
 }
-
-/// Whether a connection that was just made failed by a statement that another client of a pooler has
-/// prepared: a session of the server's own has none yet.
-pub(super) fn is_pooled(message: &str) -> bool {
-    message.contains("prepared statement \"")
-}
