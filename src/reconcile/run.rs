@@ -198,7 +198,9 @@ async fn weigh(
     let heard = seen.scope.last_contact.is_some();
     let silence = judge::silence(seen.silent_since, heard, now, reconcile.stale_after);
     let Seen { mut scope, mut findings, coverage, grace, cleanup, .. } = seen;
-    silence.iter().for_each(|finding| findings.push(finding));
+    if let Some(finding) = &silence {
+        findings.push(finding);
+    }
     let found = match findings.finish() {
         Ok(found) => found,
         Err(error) => {

@@ -116,9 +116,12 @@ pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error
         return Ok(Report { counts, findings, trend, ..summary });
     }
     let mut listing = Listing::new(summary.run.finished);
-    let mut list = |open| listing.add(item(open, run.started));
-    let mut listed = |open: Stored| is_listed(run, &open).then(|| list(open)).unwrap_or_default();
-    findings::each_open_at(tx, run.started, &mut listed).await?;
+    let mut list = |open: Stored| {
+        if is_listed(run, &open) {
+            listing.add(item(open, run.started));
+        }
+    };
+    findings::each_open_at(tx, run.started, &mut list).await?;
     let counts = listing.counts(&before(run), &resolved(run));
     Ok(Report { counts, findings: listing.items(), trend, ..summary })
 }
