@@ -1,4 +1,4 @@
-//! PgBouncer before a PostgreSQL: with sessions of its own the agent works, with transaction pooling it says
+//! `PgBouncer` before a PostgreSQL: with sessions of its own the agent works, with transaction pooling it says
 //! that it can't.
 
 use std::time::{Duration, Instant};
