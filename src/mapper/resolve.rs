@@ -13,7 +13,7 @@ use super::layout::{
 };
 use super::relation::{Column, Condition, Reference, Relation};
 use super::times::{Mark, MarkedBy, Switch, Times};
-use crate::profile::catalogue::{Catalogue, Kind};
+use crate::profile::catalogue::{Catalogue, Kind, Table};
 use crate::profile::model::{self, Delete, Profile, RevokeAction, Scalar, TableName, Where};
 use crate::profile::pointing::{self, Pointing};
 use crate::scim::{AttributeKind, AttributePath, ResourceType};
@@ -96,7 +96,10 @@ impl<'a> Resolver<'a> {
 
     /// The rows of a table that count.
     fn rows(&self, table: &TableName, rows: &Where) -> Result<Relation, LayoutError> {
-        let mut relation = self.relation(table)?;
+        self.narrowed(self.relation(table)?, rows)
+    }
+
+    fn narrowed(&self, mut relation: Relation, rows: &Where) -> Result<Relation, LayoutError> {
         for (name, test) in rows {
             let (column, test) = (self.column(&relation, name)?, test.clone());
             relation.conditions.push(Condition { column, test });
@@ -437,11 +440,11 @@ impl<'a> Resolver<'a> {
             return Ok(Vec::new());
         };
         let found = pointing::cascaded(table, &target.name, resource);
-        found.iter().map(|it| self.reference(name, it)).collect()
+        found.iter().map(|it| self.reference(self.relation(name)?, it)).collect()
     }
 
-    fn reference(&self, table: &TableName, it: &Pointing) -> Result<Reference, LayoutError> {
-        let relation = self.rows(table, &it.rows)?;
+    fn reference(&self, relation: Relation, it: &Pointing) -> Result<Reference, LayoutError> {
+        let relation = self.narrowed(relation, &it.rows)?;
         Ok(Reference { column: self.column(&relation, &it.column)?, relation })
     }
 
@@ -472,10 +475,16 @@ impl<'a> Resolver<'a> {
     /// Foreign keys of every table that point at this one, in the catalogue's order.
     fn pointing_at(&self, resource: &model::ResourceTable) -> Vec<Reference> {
         let Some(target) = self.catalogue.table(&resource.table) else { return Vec::new() };
-        let keys = self.catalogue.tables.values().flat_map(|table| &table.foreign_keys);
-        // What the account doesn't see of a table that the profile doesn't name is no fault.
-        keys.filter(|key| key.target == target.name)
-            .filter_map(|key| self.reference(&key.table, &pointing::by_key(key, resource)?).ok())
-            .collect()
+        let tables = self.catalogue.tables.values();
+        let keys = tables.flat_map(|table| {
+            let keys = table.foreign_keys.iter().filter(|key| key.target == target.name);
+            keys.map(move |key| (table, key))
+        });
+        // Mostly of tables that the profile doesn't name. What the account doesn't see of them is no fault.
+        let reference = |(table, key): (&Table, _)| {
+            let relation = Relation::new(self.catalogue.database, &table.name, table);
+            self.reference(relation, &pointing::by_key(key, resource)?).ok()
+        };
+        keys.filter_map(reference).collect()
     }
 }

@@ -13,7 +13,7 @@ async fn a_mariadb_that_becomes_read_only_and_back() {
     let folder = node::folder();
     let (_node, url) = alone(folder.path(), "en_US").await;
     let mut install = Install::new(Database::reference_on(Engine::Mariadb, &url).await);
-    install.prepare();
+    install.database.token = Some(install.prepare());
     // Whoever may do everything may write all the same.
     let account = Account::new(&install.database).await;
     account.grant(&install.database, "SELECT, INSERT, UPDATE, DELETE").await;
