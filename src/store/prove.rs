@@ -11,6 +11,8 @@ mod proven;
 mod rows;
 mod session;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use account::account;
@@ -36,6 +38,9 @@ pub struct Proved {
     /// Whether the sidecar tables are up to date and may be read and written.
     pub sidecar: bool,
 }
+
+/// For so long the question whether sessions are shared is waited for.
+const PROBE_TIME: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Proves what only the live connection tells. `now` is this machine's time.
@@ -78,7 +83,9 @@ impl Store {
 
     /// Whether the agent's sessions are the server's. One that can't be told isn't told.
     async fn is_pooled(&self) -> bool {
-        if self.database() != Database::Postgres {
+        // It takes two connections, which a small pool or a bounded account may not have.
+        let two_at_once = self.pools().iter().all(|pool| pool.max > 1);
+        if self.database() != Database::Postgres || !two_at_once {
             return false;
         }
         let two = self.read(self.clone(), async |tx, store| {
@@ -87,7 +94,7 @@ impl Store {
             tx.batch(session::UNPROBE).await?;
             shared
         });
-        two.await.unwrap_or(false)
+        matches!(tokio::time::timeout(PROBE_TIME, two).await, Ok(Ok(true)))
     }
 
     async fn proved(&self, asked: Asked) -> Result<Proved, Error> {

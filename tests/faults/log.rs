@@ -11,6 +11,7 @@ struct Mute {
     child: Child,
     client: Client,
     admin: String,
+    _install: Install,
 }
 
 impl Mute {
@@ -26,7 +27,7 @@ impl Mute {
         let mut command = install.command(&["serve"]);
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let client = Client::new(&format!("http://{scim}/scim/v2"), Some(&token));
-        let mute = Self { child, client, admin };
+        let mute = Self { child, client, admin, _install: install };
         let begun = Instant::now();
         while mute.lost().await.is_none() {
             assert!(begun.elapsed() < Duration::from_secs(30), "it doesn't begin to serve");
