@@ -99,7 +99,17 @@ impl Plant {
                  ALTER CHECK users_chk_2 NOT ENFORCED;"
             }
         };
-        database.execute(&format!("{unchecked} {sql}")).await;
+        let statements = format!("{unchecked} {sql}");
+        // PostgreSQL takes it all as one transaction, whose locks may cross those of a run under way: who is
+        // chosen to give way tries again.
+        for _ in 0..5 {
+            match database.try_execute(&statements).await {
+                Err(error) if error.contains("deadlock detected") => {}
+                Err(error) => panic!("{error}\nin: {statements}"),
+                Ok(()) => return,
+            }
+        }
+        panic!("deadlocks without end in: {statements}");
     }
 
     /// Another user row that Entra knows nothing of.
