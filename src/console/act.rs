@@ -62,10 +62,7 @@ impl Console {
                 (at.and_utc(), stored.resolution.clone().unwrap_or_else(|| "gone".to_owned()))
             }),
             ignored: stored.ignored.clone().map(|(at, why)| (at.and_utc(), why)),
-            item: {
-                let seen = stored.first_seen;
-                Item { new: false, ..reports::item(stored, seen) }
-            },
+            item: reports::standing(stored),
         }))
     }
 

@@ -8,6 +8,7 @@ pub mod activity;
 pub mod drift;
 pub mod figures;
 pub mod person;
+mod resource;
 pub mod search;
 pub mod team;
 pub mod trail;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Console;
+use super::{Console, resource};
 use crate::drift::Item;
 use crate::mapper::{self, Layout, Reading, Record};
 use crate::profile::catalogue::Database;
@@ -13,8 +13,7 @@ use crate::reconcile::cleanup::read::find_user;
 use crate::scim::{ResourceType, fold};
 use crate::service::Error;
 use crate::service::audit::AuditRow;
-use crate::store::console::{self, Search};
-use crate::store::reports;
+use crate::store::console;
 use crate::store::resources::{self, Beside, Lock};
 use crate::store::{self, cleanup, links, memberships};
 
@@ -22,8 +21,6 @@ pub use crate::mapper::Link;
 
 /// Neighbours that a search lists.
 const NEIGHBOURS: i64 = 20;
-/// Findings and rows of history that a page lists.
-pub(super) const LISTED: usize = 50;
 
 /// A user as a search lists them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,9 +141,7 @@ impl Console {
         let store = self.service.store();
         let read = store.read(context, async |tx, (layout, id)| read(tx, layout, id).await);
         let Some(mut person) = read.await? else { return Ok(None) };
-        let resource = Some((ResourceType::User, id.to_owned()));
-        let search = Search { resource, ..Search::default() };
-        person.history = self.audit(search, LISTED).await?.rows;
+        person.history = self.history(ResourceType::User, id).await?;
         Ok(Some(person))
     }
 }
@@ -157,21 +152,8 @@ async fn read(
     id: &str,
 ) -> Result<Option<Person>, store::Error> {
     let kind = ResourceType::User;
-    let record = match layout.key(kind, id) {
-        Some(key) => {
-            resources::by_key_with(tx, layout, kind, &key, Lock::None, Beside::Groups).await?
-        }
-        None => None,
-    };
-    let link = match &record {
-        Some(record) => record.link.clone(),
-        None => links::find(tx, kind, id).await?,
-    };
-    if record.is_none() && link.is_none() {
-        return Ok(None);
-    }
-    let findings = console::findings_of(tx, kind, id, i64::try_from(LISTED).unwrap_or(i64::MAX));
-    let findings = findings.await?.into_iter();
+    let found = resource::row_and_link(tx, layout, kind, id, Beside::Groups).await?;
+    let Some((record, link)) = found else { return Ok(None) };
     let name = record.as_ref().and_then(|record| name(layout, record));
     Ok(Some(Person {
         id: id.to_owned(),
@@ -182,12 +164,7 @@ async fn read(
         protected: mapper::protected(&layout.profile.protect, id, name.as_deref()),
         held: cleanup::held(tx, id).await?,
         stage: links::stage(tx, id).await?,
-        findings: findings
-            .map(|it| {
-                let seen = it.first_seen;
-                Item { new: false, ..reports::item(it, seen) }
-            })
-            .collect(),
+        findings: resource::open(tx, kind, id).await?,
         history: Vec::new(),
         name,
         link,

@@ -59,10 +59,8 @@ impl Console {
                 name: team_name(layout, record).unwrap_or_default(),
                 state: record.link.as_ref().map(|link| link.state.as_str()),
             });
-            let findings = console::findings_meant(tx, text, LISTED).await?.into_iter().map(|it| {
-                let seen = it.first_seen;
-                Item { new: false, ..reports::item(it, seen) }
-            });
+            let findings = console::findings_meant(tx, text, LISTED).await?;
+            let findings = findings.into_iter().map(reports::standing);
             Ok::<_, store::Error>((teams.collect(), findings.collect()))
         });
         let (teams, findings) = read.await?;

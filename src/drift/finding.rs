@@ -171,28 +171,8 @@ impl Kind {
 
     /// Whether what kpifire has can be adopted.
     pub fn adopts(self) -> bool {
-        match self {
-            Self::Reactivated
-            | Self::Attribute
-            | Self::WronglyDisabled
-            | Self::Missing
-            | Self::MemberExtra
-            | Self::MemberMissing
-            | Self::TeamAttribute
-            | Self::TeamMissing
-            | Self::Recycled
-            | Self::Reused => true,
-            Self::OrphanMember
-            | Self::Unmanaged
-            | Self::Duplicate
-            | Self::Ambiguous
-            | Self::StaleSource
-            | Self::InvalidValue
-            | Self::OverdueCleanup
-            | Self::SourceMissing
-            | Self::SourceExtra
-            | Self::SourceAttribute => false,
-        }
+        // An edge to nobody can be taken away alone.
+        self != Self::OrphanMember && matches!(self.verb(), Some("restore" | "adopt"))
     }
 
     /// The command that mends a finding of this kind; `None` where none can.

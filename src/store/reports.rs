@@ -106,6 +106,12 @@ pub fn item(stored: Stored, started: NaiveDateTime) -> Item {
     }
 }
 
+/// A kept finding as a page shows it, apart from any run: it is new to nobody.
+pub fn standing(stored: Stored) -> Item {
+    let first_seen = stored.first_seen;
+    Item { new: false, ..item(stored, first_seen) }
+}
+
 /// The report of a run that is kept: verdict, counts and reasons as they were then, the findings that
 /// were open then, each as a run last saw it.
 pub async fn report(tx: &mut Tx, run: &RunRow, zone: Tz) -> Result<Report, Error> {

@@ -11,7 +11,6 @@ use crate::mapper::{Column, Counter, KeySource, Layout, Made, Relation};
 use crate::profile::catalogue::Catalogue;
 use crate::profile::model::{Holds, Profile};
 use crate::profile::proof::{Finding, Severity};
-
 use crate::scim::ResourceType;
 
 /// A key that a counter makes.
